@@ -1,0 +1,23 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Bundles of trained networks and their inference; needs numpy, pydantic and ONNX Runtime, no PyTorch, no onnx."""
+
+from __future__ import annotations
+
+from .bundle import Bundle, list_bundles, model_folders, write_bundle
+from .manifest import BundleError, Manifest, Metric, Network, Tensor
+from .session import Session
+
+__all__ = [
+    "Bundle",
+    "BundleError",
+    "Manifest",
+    "Metric",
+    "Network",
+    "Session",
+    "Tensor",
+    "list_bundles",
+    "model_folders",
+    "write_bundle",
+]

@@ -1,0 +1,306 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Bundles: a folder with a manifest and one ONNX file a network, wholly checked before the first inference."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from . import onnx_file
+from .manifest import (
+    FORMAT_VERSION,
+    MANIFEST_FILE,
+    BundleError,
+    Manifest,
+    Network,
+    Tensor,
+    check_manifest,
+    read_manifest,
+)
+from .session import Session, onnx_tensors
+
+LOWEST_OPSET = 17
+_NAME = re.compile(r"[a-z][a-z0-9_]*/[a-z0-9][a-z0-9_-]*")
+
+
+def model_folders() -> list[Path]:
+    """Folders that are searched for "<system>/<name>", first match wins.
+
+    The folders of the environment variable SEMISAC_MODELS (separated as in PATH), share/semisac/models of the Python
+    environment, and models/ of the source tree that this package is imported from.
+    """
+    folders = [
+        Path(entry).expanduser() for entry in os.environ.get("SEMISAC_MODELS", "").split(os.pathsep) if entry
+    ]
+    folders.append(Path(sys.prefix) / "share" / "semisac" / "models")
+    package = Path(__file__).resolve().parents[1]
+    if package.parent.name == "python":
+        folders.append(package.parents[1] / "models")
+    return folders
+
+
+def list_bundles() -> list[str]:
+    """Names "<system>/<name>" of the bundles found, sorted. Nothing is checked but that a manifest is there."""
+    found = set()
+    for folder in model_folders():
+        for manifest in folder.glob(f"*/*/{MANIFEST_FILE}"):
+            name = f"{manifest.parent.parent.name}/{manifest.parent.name}"
+            if _NAME.fullmatch(name):
+                found.add(name)
+    return sorted(found)
+
+
+def find_bundle(path_or_name: str | os.PathLike[str]) -> Path:
+    """Folder of a bundle given by its path or as "<system>/<name>". Raises BundleError."""
+    path = Path(path_or_name).expanduser()
+    if (path / MANIFEST_FILE).exists():
+        return path
+    text = os.fspath(path_or_name)
+    if _NAME.fullmatch(text):
+        for folder in model_folders():
+            if (folder / text / MANIFEST_FILE).exists():
+                return folder / text
+    if path.is_dir():
+        raise BundleError(f"{path}: {MANIFEST_FILE} is missing, expected a bundle's folder")
+    names = list_bundles()
+    known = (
+        f"bundles found: {', '.join(names)}"
+        if names
+        else "no bundle found; set SEMISAC_MODELS to their folder"
+    )
+    raise BundleError(f"bundle {text!r} not found, expected a bundle's folder or <system>/<name>; {known}")
+
+
+class Bundle:
+    """A checked bundle. Make one with :meth:`load`.
+
+    Attributes
+    ----------
+    manifest : Manifest
+    path : Path
+    name : str
+        "<system>/<name>".
+    fingerprint : str
+        First 12 hexadecimal digits of the sha256 of manifest.json, which itself holds the sha256 of every network.
+    """
+
+    def __init__(self, path: Path, manifest: Manifest, fingerprint: str, contents: dict[str, bytes]) -> None:
+        self.path = path
+        self.manifest = manifest
+        self.name = f"{manifest.system}/{manifest.name}"
+        self.fingerprint = fingerprint
+        self._contents = contents
+        self._sessions: dict[tuple[str, int, str], Session] = {}
+
+    @classmethod
+    def load(cls, path_or_name: str | os.PathLike[str] | Bundle) -> Bundle:
+        """Read a bundle and check all of it: manifest, files, hashes, weights, interfaces, and one inference a network.
+
+        Parameters
+        ----------
+        path_or_name : path, str or Bundle
+            Folder of the bundle, or "<system>/<name>" (see :func:`model_folders`). A Bundle is returned as it is.
+
+        Raises
+        ------
+        BundleError
+            One line that names file and field.
+        """
+        if isinstance(path_or_name, Bundle):
+            return path_or_name
+        path = find_bundle(path_or_name)
+        manifest, content = read_manifest(path)
+        contents = {key: _network_content(path, key, network) for key, network in manifest.networks.items()}
+        bundle = cls(path, manifest, hashlib.sha256(content).hexdigest()[:12], contents)
+        for key in manifest.networks:
+            bundle.session(key)
+        return bundle
+
+    @classmethod
+    def verify(cls, path_or_name: str | os.PathLike[str]) -> Bundle:
+        """All checks of :meth:`load`, and that each network also runs with a batch of one, and serves its name's folder.
+
+        Raises
+        ------
+        BundleError
+            One line that names file and field.
+        """
+        bundle = cls.load(path_or_name)
+        for key in bundle.manifest.networks:
+            bundle.session(key).probe({**bundle._probe_axes(), "batch": 1})
+        if _NAME.fullmatch(os.fspath(path_or_name)) and bundle.name != os.fspath(path_or_name):
+            raise BundleError(
+                f"{bundle.path / MANIFEST_FILE}: system and name: are {bundle.name}, expected {path_or_name}: rename the folder"
+            )
+        return bundle
+
+    def has(self, network: str) -> bool:
+        """Whether the bundle holds a network of this name."""
+        return network in self.manifest.networks
+
+    def session(self, network: str, *, threads: int = 1, provider: str = "onnxruntime") -> Session:
+        """Warm session of a network, shared by all who ask for the same one.
+
+        Raises
+        ------
+        BundleError
+            If the bundle holds no such network, or the provider cannot run it.
+        """
+        if not self.has(network):
+            raise BundleError(
+                f"{self.path / MANIFEST_FILE}: networks.{network}: is missing, this bundle holds "
+                f"{', '.join(self.manifest.networks)}: choose another bundle"
+            )
+        key = (network, threads, provider)
+        if key not in self._sessions:
+            stated = self.manifest.networks[network]
+            session = Session(
+                self._contents[network],
+                stated.inputs,
+                stated.outputs,
+                name=f"{self.path / stated.file}: networks.{network}",
+                threads=threads,
+                provider=provider,
+            )
+            session.probe(self._probe_axes())
+            self._sessions[key] = session
+        return self._sessions[key]
+
+    def _probe_axes(self) -> dict[str, int]:
+        """Length of each named axis in the made-up inputs: two of everything, and what the echo of them needs."""
+        names = {
+            axis
+            for network in self.manifest.networks.values()
+            for tensor in (*network.inputs, *network.outputs)
+            for axis in tensor.shape
+            if isinstance(axis, str)
+        }
+        uses = self.manifest.symbols.channel_uses
+        known = {"hypotheses": 3, "channel_uses": uses, "echo_samples": uses}
+        return {name: known.get(name, 2) for name in names}
+
+
+def _network_content(folder: Path, key: str, network: Network) -> bytes:
+    path = folder / network.file
+    field = f"{path}: networks.{key}"
+    if path.is_symlink():
+        raise BundleError(
+            f"{field}.file: is a link, expected a file inside the folder: copy the bundle, do not link its files"
+        )
+    if not path.is_file():
+        raise BundleError(f"{field}.file: is missing: get the bundle again or export it again")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{field}.file: cannot be read ({error.strerror})") from error
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != network.sha256:
+        raise BundleError(
+            f"{field}.sha256: is {digest[:12]}… in the file, expected {network.sha256[:12]}…: "
+            "the file was changed or cut off, get the bundle again"
+        )
+    _inspect(content, field)
+    return content
+
+
+def _inspect(content: bytes, field: str) -> None:
+    try:
+        found = onnx_file.inspect(content)
+    except onnx_file.OnnxFormatError as error:
+        raise BundleError(f"{field}: {error}") from error
+    if found.opset < LOWEST_OPSET:
+        raise BundleError(
+            f"{field}: opset is {found.opset}, expected at least {LOWEST_OPSET}: export the network again"
+        )
+
+
+def write_bundle(
+    path: str | os.PathLike[str],
+    *,
+    networks: Mapping[str, bytes],
+    interfaces: Mapping[str, Mapping[str, Any]] | None = None,
+    **fields: Any,
+) -> Bundle:
+    """Write a bundle: first to a temporary folder beside it, checked there, then renamed.
+
+    Parameters
+    ----------
+    path : path
+        Folder to make; one that is there already is replaced once the new one has passed all checks.
+    networks : mapping
+        ONNX file content of each network, by network name; the file is <name>.onnx.
+    interfaces : mapping, optional
+        By network name: {"inputs": [...], "outputs": [...]}, each entry a :class:`Tensor` or its fields. An entry may
+        leave out shape and dtype, and a network may be left out: both are then read from the ONNX file.
+    **fields
+        All other fields of the manifest: system, name, description, licence, symbols, channel, sensing, data,
+        training, metrics. (format_version, file and sha256 are filled in.)
+
+    Returns
+    -------
+    Bundle
+        The bundle as loaded from its final folder.
+
+    Raises
+    ------
+    BundleError
+        If what was to be written is not a valid bundle; nothing is changed then.
+    """
+    path = Path(path)
+    stated = interfaces or {}
+    unknown = sorted(stated.keys() - networks.keys())
+    if unknown:
+        raise BundleError(
+            f"{path}: interfaces.{unknown[0]}: has no network, expected one of {', '.join(networks)}"
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    working = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        described = {}
+        for key, content in networks.items():
+            _inspect(content, f"{path}: networks.{key}")
+            described[key] = _describe(key, content, stated.get(key, {}), path)
+            (working / f"{key}.onnx").write_bytes(content)
+        manifest = check_manifest(
+            {"format_version": FORMAT_VERSION, **fields, "networks": described}, path / MANIFEST_FILE
+        )
+        (working / MANIFEST_FILE).write_text(manifest.as_json(), encoding="utf-8")
+        Bundle.verify(working)
+        working.chmod(0o755)
+        if path.exists():
+            replaced = Path(tempfile.mkdtemp(prefix=f".{path.name}-replaced-", dir=path.parent))
+            path.rename(replaced / path.name)
+            working.rename(path)
+            shutil.rmtree(replaced)
+        else:
+            working.rename(path)
+    finally:
+        shutil.rmtree(working, ignore_errors=True)
+    return Bundle.load(path)
+
+
+def _describe(key: str, content: bytes, stated: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Manifest fields of one network: what the caller states, completed from the ONNX file itself."""
+    described: dict[str, Any] = {"file": f"{key}.onnx", "sha256": hashlib.sha256(content).hexdigest()}
+    for kind, own in zip(
+        ("inputs", "outputs"), onnx_tensors(content, f"{path}: networks.{key}"), strict=True
+    ):
+        given = [t.model_dump() if isinstance(t, Tensor) else dict(t) for t in stated.get(kind, [])]
+        by_name = {tensor.get("name"): tensor for tensor in given}
+        surplus = [str(name) for name in by_name if name not in {tensor.name for tensor in own}]
+        if surplus:
+            raise BundleError(
+                f"{path}: networks.{key}.{kind}: {surplus[0]} is not in the network, which has "
+                f"{', '.join(tensor.name for tensor in own)}"
+            )
+        described[kind] = [{**tensor.model_dump(), **by_name.get(tensor.name, {})} for tensor in own]
+    return described

@@ -1,0 +1,292 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Inference with one network of a bundle, on the CPU, through ONNX Runtime or OpenVINO."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .manifest import BundleError, Tensor
+
+PROVIDERS = ("onnxruntime", "openvino")
+_ONNX_DTYPES = {
+    "tensor(float)": "float32",
+    "tensor(double)": "float64",
+    "tensor(int64)": "int64",
+    "tensor(int32)": "int32",
+    "tensor(uint8)": "uint8",
+    "tensor(bool)": "bool",
+}
+
+
+class Session:
+    """A network ready to run. May be called from several threads at once; ONNX Runtime releases the GIL.
+
+    Parameters
+    ----------
+    content : bytes
+        The ONNX file.
+    inputs, outputs : sequence of Tensor
+        Interface that the manifest states; the network must agree.
+    name : str
+        Names the network in errors.
+    threads : int
+        Threads of one inference. 1 inside flowgraphs: more fight the scheduler.
+    provider : "onnxruntime" or "openvino"
+
+    Raises
+    ------
+    BundleError
+        If the network cannot be read, disagrees with its interface, or the provider is not installed.
+    """
+
+    def __init__(
+        self,
+        content: bytes,
+        inputs: Sequence[Tensor],
+        outputs: Sequence[Tensor],
+        *,
+        name: str = "network",
+        threads: int = 1,
+        provider: str = "onnxruntime",
+    ) -> None:
+        if threads < 1:
+            raise ValueError(f"threads is {threads}, expected at least 1")
+        if provider not in PROVIDERS:
+            raise ValueError(f"provider is {provider!r}, expected one of {', '.join(PROVIDERS)}")
+        self.name = name
+        self.inputs = {tensor.name: tensor for tensor in inputs}
+        self.outputs = {tensor.name: tensor for tensor in outputs}
+        self.threads = threads
+        self.provider = provider
+        self._output_names = [tensor.name for tensor in outputs]
+        runtime = _onnxruntime_session(content, name, threads)
+        _agree(name, "inputs", list(inputs), runtime.get_inputs())
+        _agree(name, "outputs", list(outputs), runtime.get_outputs())
+        if provider == "onnxruntime":
+            self._infer: Callable[[dict[str, np.ndarray]], list[np.ndarray]] = lambda feed: runtime.run(
+                self._output_names, feed
+            )
+        else:
+            self._infer = _openvino_inference(content, name, threads, self._output_names)
+
+    def run(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
+        """Run the network once.
+
+        Parameters
+        ----------
+        **inputs : ndarray
+            Every input of the network by name, in the dtype and shape of the manifest.
+
+        Returns
+        -------
+        dict of ndarray
+            Every output by name.
+
+        Raises
+        ------
+        ValueError
+            If an input is missing, unknown, not finite, or of another dtype or shape, or an output is not finite.
+        """
+        axes: dict[str, int] = {}
+        self._same_names(inputs)
+        feed = {key: self._checked_input(tensor, inputs[key], axes) for key, tensor in self.inputs.items()}
+        try:
+            results = self._infer(feed)
+        except Exception as error:
+            raise ValueError(
+                f"{self.name}: inference failed ({_first_line(error)}): check the inputs' sizes"
+            ) from error
+        outputs = dict(zip(self._output_names, results, strict=True))
+        for key, value in outputs.items():
+            _check_shape(self.name, self.outputs[key], value, axes)
+            if value.dtype.kind == "f" and not np.isfinite(value).all():
+                raise ValueError(
+                    f"{self.name}: output {key} is not finite: the inputs are outside what it was trained for"
+                )
+        return outputs
+
+    def probe(self, axes: Mapping[str, int]) -> dict[str, np.ndarray]:
+        """Run the network once on made-up inputs that are the same every time: this warms it up and checks it.
+
+        Floating-point inputs are drawn uniformly from their range (standard normal where none is stated); integers
+        take the lowest value of their range.
+
+        Parameters
+        ----------
+        axes : mapping
+            Length of each named axis.
+
+        Raises
+        ------
+        BundleError
+            If it fails, or gives another shape than stated, or numbers that are not finite.
+        """
+        generator = np.random.Generator(np.random.Philox(key=0))
+        feed = {}
+        for key, tensor in self.inputs.items():
+            shape = [axes[axis] if isinstance(axis, str) else axis for axis in tensor.shape]
+            low, high = tensor.range if tensor.range is not None else (0.0, 1.0)
+            if np.dtype(tensor.dtype).kind != "f":
+                value = np.full(shape, low)
+            elif tensor.range is None:
+                value = generator.standard_normal(shape)
+            else:
+                value = generator.uniform(low, high, shape)
+            feed[key] = value.astype(tensor.dtype)
+        try:
+            return self.run(**feed)
+        except ValueError as error:
+            raise BundleError(
+                f"{error} (made-up inputs inside their ranges; export the bundle again)"
+            ) from error
+
+    def _same_names(self, inputs: Mapping[str, Any]) -> None:
+        if inputs.keys() != self.inputs.keys():
+            missing = sorted(self.inputs.keys() - inputs.keys())
+            unknown = sorted(inputs.keys() - self.inputs.keys())
+            problem = f"input {missing[0]} is missing" if missing else f"input {unknown[0]} is unknown"
+            raise ValueError(f"{self.name}: {problem}, expected {', '.join(self.inputs)}")
+
+    def _checked_input(self, tensor: Tensor, value: np.ndarray, axes: dict[str, int]) -> np.ndarray:
+        if not isinstance(value, np.ndarray) or value.dtype != np.dtype(tensor.dtype):
+            given = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
+            raise ValueError(
+                f"{self.name}: input {tensor.name} is {given}, expected an array of {tensor.dtype}: convert it"
+            )
+        _check_shape(self.name, tensor, value, axes)
+        if value.dtype.kind == "f" and not np.isfinite(value).all():
+            raise ValueError(
+                f"{self.name}: input {tensor.name} is not finite: remove NaN and infinity before inference"
+            )
+        return np.ascontiguousarray(value)
+
+
+def onnx_tensors(content: bytes, name: str = "network") -> tuple[list[Tensor], list[Tensor]]:
+    """Inputs and outputs that an ONNX file itself states, without unit, range and description. Raises BundleError."""
+    runtime = _onnxruntime_session(content, name, 1)
+    return [_tensor(node, name) for node in runtime.get_inputs()], [
+        _tensor(node, name) for node in runtime.get_outputs()
+    ]
+
+
+def _tensor(node: Any, name: str) -> Tensor:
+    shape = [
+        axis if isinstance(axis, int) else _axis_name(axis, place) for place, axis in enumerate(node.shape)
+    ]
+    if node.type not in _ONNX_DTYPES:
+        raise BundleError(
+            f"{name}: {node.name} is {node.type}, expected one of {', '.join(_ONNX_DTYPES.values())}"
+        )
+    return Tensor(name=node.name, shape=shape, dtype=_ONNX_DTYPES[node.type])
+
+
+def _axis_name(axis: str | None, place: int) -> str:
+    return (
+        axis
+        if axis and axis.isidentifier() and axis.islower()
+        else ("batch" if place == 0 else f"axis_{place}")
+    )
+
+
+def _onnxruntime_session(content: bytes, name: str, threads: int) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # its errors come as exceptions
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's exceptions share no base class
+        raise BundleError(
+            f"{name}: ONNX Runtime cannot read it ({_first_line(error)}): get the bundle again"
+        ) from error
+
+
+def _openvino_inference(
+    content: bytes, name: str, threads: int, output_names: list[str]
+) -> Callable[[dict[str, np.ndarray]], list[np.ndarray]]:
+    try:
+        import openvino
+    except ImportError as error:
+        raise BundleError(
+            f"{name}: OpenVINO is not installed, expected for provider='openvino': "
+            "pip install openvino, or use provider='onnxruntime'"
+        ) from error
+    try:
+        core = openvino.Core()
+        compiled = core.compile_model(
+            core.read_model(content, b""),
+            "CPU",
+            {
+                "INFERENCE_NUM_THREADS": threads,
+                "PERFORMANCE_HINT": "LATENCY",
+                "INFERENCE_PRECISION_HINT": "f32",
+            },
+        )
+    except Exception as error:
+        raise BundleError(
+            f"{name}: OpenVINO cannot read it ({_first_line(error)}): use provider='onnxruntime'"
+        ) from error
+    lock = threading.Lock()  # one request, hence one inference at a time
+    request = compiled.create_infer_request()
+
+    def infer(feed: dict[str, np.ndarray]) -> list[np.ndarray]:
+        with lock:
+            results = request.infer(feed)
+            return [np.array(results[key]) for key in output_names]
+
+    return infer
+
+
+def _agree(name: str, kind: str, stated: list[Tensor], actual: list[Any]) -> None:
+    """Compare the manifest's tensors with the network's own. Raises BundleError."""
+    nodes = {node.name: node for node in actual}
+    field = f"{name}: {kind}"
+    if [tensor.name for tensor in stated] != [node.name for node in actual]:
+        raise BundleError(
+            f"{field}: the manifest states {', '.join(t.name for t in stated)}, the network has {', '.join(nodes)}: "
+            "export the bundle again"
+        )
+    for tensor in stated:
+        node = nodes[tensor.name]
+        dtype = _ONNX_DTYPES.get(node.type, node.type)
+        if dtype != tensor.dtype:
+            raise BundleError(
+                f"{field}: {tensor.name}: the manifest states dtype {tensor.dtype}, the network has {dtype}: "
+                "export the bundle again"
+            )
+        # An output's length may be unknown to the network and known to us: the probe checks what comes out.
+        fits = len(node.shape) == len(tensor.shape) and all(
+            given == axis if isinstance(given, int) else isinstance(axis, str) or kind == "outputs"
+            for axis, given in zip(tensor.shape, node.shape, strict=True)
+        )
+        if not fits:
+            raise BundleError(
+                f"{field}: {tensor.name}: the manifest states shape {tensor.shape}, the network has {list(node.shape)}: "
+                "export the bundle again"
+            )
+
+
+def _check_shape(name: str, tensor: Tensor, value: np.ndarray, axes: dict[str, int]) -> None:
+    shape = value.shape
+    if len(shape) == len(tensor.shape):
+        for axis, length in zip(tensor.shape, shape, strict=True):
+            if length != (axes.setdefault(axis, length) if isinstance(axis, str) else axis):
+                break
+        else:
+            return
+    known = {axis: axes[axis] for axis in tensor.shape if isinstance(axis, str) and axis in axes}
+    given = f" with {known}" if known and len(shape) == len(tensor.shape) else ""
+    raise ValueError(f"{name}: {tensor.name} has shape {list(shape)}, expected {tensor.shape}{given}")
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
