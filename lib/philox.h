@@ -1,0 +1,126 @@
+/*
+ * Copyright 2026 gr-semisac contributors
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#ifndef INCLUDED_SEMISAC_PHILOX_H
+#define INCLUDED_SEMISAC_PHILOX_H
+
+#include <array>
+#include <cmath>
+#include <complex>
+#include <cstdint>
+
+namespace gr {
+namespace semisac {
+
+/*!
+ * \brief Philox4x64-10, a random function of a counter and a key.
+ *
+ * J. K. Salmon, M. A. Moraes, R. O. Dror, D. E. Shaw, "Parallel random numbers: as easy
+ * as 1, 2, 3", Proc. SC11, 2011, doi:10.1145/2063384.2063405. Ten rounds of
+ * multiplication and exchange; the multipliers and the Weyl increments of the key are
+ * those of the paper (table 2 and section 4), as in numpy.random.Philox.
+ */
+class philox4x64
+{
+public:
+    using block = std::array<uint64_t, 4>;
+    using key_type = std::array<uint64_t, 2>;
+
+    static block generate(block counter, key_type key)
+    {
+        for (int round = 0; round < 10; ++round) {
+            uint64_t high0, high1;
+            const uint64_t low0 = multiply(0xD2E7470EE14C6C93u, counter[0], high0);
+            const uint64_t low1 = multiply(0xCA5A826395121157u, counter[2], high1);
+            counter = {
+                high1 ^ counter[1] ^ key[0], low1, high0 ^ counter[3] ^ key[1], low0
+            };
+            key[0] += 0x9E3779B97F4A7C15u; // golden ratio
+            key[1] += 0xBB67AE8584CAA73Bu; // sqrt(3) - 1
+        }
+        return counter;
+    }
+
+private:
+    //! Low half of the 128 bit product; the high half goes to `high`.
+    static uint64_t multiply(uint64_t a, uint64_t b, uint64_t& high)
+    {
+#ifdef __SIZEOF_INT128__
+        __extension__ using uint128 = unsigned __int128;
+        const uint128 product = static_cast<uint128>(a) * b;
+        high = static_cast<uint64_t>(product >> 64);
+        return static_cast<uint64_t>(product);
+#else // 32 bit machines
+        const uint64_t a0 = a & 0xFFFFFFFFu, a1 = a >> 32;
+        const uint64_t b0 = b & 0xFFFFFFFFu, b1 = b >> 32;
+        const uint64_t middle = a1 * b0 + ((a0 * b0) >> 32);
+        const uint64_t carry = (middle & 0xFFFFFFFFu) + a0 * b1;
+        high = a1 * b1 + (middle >> 32) + (carry >> 32);
+        return a * b;
+#endif
+    }
+};
+
+/*!
+ * \brief Independent streams of one seed, one for each cause of randomness.
+ *
+ * The numbers are part of the definition that C++ and Python share
+ * (semisac_ml.signal.random_stream): changing one changes every recorded result.
+ */
+enum class stream_t : uint64_t {
+    FADING = 1,
+    NOISE = 2,
+    TARGET = 3,
+    ECHO_FADING = 4,
+    ECHO_NOISE = 5
+};
+
+/*!
+ * \brief Random draws of one stream for one frame, the same in C++ and in Python.
+ *
+ * Key (seed, stream), counter (b, frame, 0, 0) with b = 1, 2, ... (numpy steps the
+ * counter before each block of four words).
+ */
+class random_stream
+{
+public:
+    random_stream(uint64_t seed, stream_t stream, uint64_t frame_index)
+        : d_key{ seed, static_cast<uint64_t>(stream) }, d_counter{ 0, frame_index, 0, 0 }
+    {
+    }
+
+    uint64_t word()
+    {
+        if (d_next == d_words.size()) {
+            ++d_counter[0];
+            d_words = philox4x64::generate(d_counter, d_key);
+            d_next = 0;
+        }
+        return d_words[d_next++];
+    }
+
+    //! Uniform in (0, 1]: the upper 53 bits of a word, zero left out for the logarithm.
+    double uniform() { return static_cast<double>((word() >> 11) + 1) * 0x1p-53; }
+
+    //! CN(0, 1) by Box and Muller: |z|^2 is exponential with mean 1, the phase uniform.
+    std::complex<double> complex_normal()
+    {
+        const double magnitude = std::sqrt(-std::log(uniform()));
+        const double angle = 2.0 * M_PI * uniform();
+        return { magnitude * std::cos(angle), magnitude * std::sin(angle) };
+    }
+
+private:
+    const philox4x64::key_type d_key;
+    philox4x64::block d_counter;
+    philox4x64::block d_words{};
+    std::size_t d_next = 4;
+};
+
+} // namespace semisac
+} // namespace gr
+
+#endif /* INCLUDED_SEMISAC_PHILOX_H */

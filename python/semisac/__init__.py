@@ -1,0 +1,16 @@
+# Copyright 2026 gr-semisac contributors
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Joint sensing and semantic communications with learned encoders and decoders.
+
+Blocks in C++: `fading_channel`, `echo_channel`. Blocks in Python, one item a frame or an
+image: `image_source`, `jscc_encoder`, `jscc_decoder`, `task_decoder`, `sensing_decoder`,
+`metrics_sink`, and `image_sink`, which needs PyQt5 when it is made.
+"""
+
+from .image_source import image_source
+from .jscc_decoder import jscc_decoder
+from .jscc_encoder import jscc_encoder
+from .semisac_python import channel_model_t, echo_channel, echo_fading_t, fading_channel
+from .sensing_decoder import sensing_decoder
+from .task_decoder import task_decoder

@@ -1,0 +1,20 @@
+/*
+ * Copyright 2026 gr-semisac contributors
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#include <pybind11/pybind11.h>
+
+namespace py = pybind11;
+
+void bind_fading_channel(py::module& m);
+void bind_echo_channel(py::module& m);
+
+PYBIND11_MODULE(semisac_python, m)
+{
+    py::module::import("gnuradio.gr"); // the base classes
+
+    bind_fading_channel(m);
+    bind_echo_channel(m);
+}
