@@ -62,7 +62,7 @@ class NetworkBuilder:
 
 
 def projection() -> np.ndarray:
-    """Orthonormal columns [3072, 20]: local averages of the image, so that a sent picture can be recognised."""
+    """Orthonormal columns [3072, 20]: slow cosines of each colour, so that a sent picture is recognisable."""
     generator = np.random.default_rng(2)
     rows = np.arange(32)
     cosines = np.stack([np.cos(np.pi * (rows + 0.5) * order / 32) for order in range(3)])
@@ -143,7 +143,8 @@ def sensing(fading: str) -> bytes:
     """Network symbols, echo, range_snr_db, range_delay, prior -> probability of each hypothesis.
 
     Without fading LLR_r = 2 sqrt(snr_r) Re(x^H y_r) - snr_r |x|^2; with unknown g ~ CN(0, 1)
-    LLR_r = snr_r |x^H y_r|^2 / (1 + snr_r |x|^2) - ln(1 + snr_r |x|^2), y_r the echo from the delay of range r on.
+    LLR_r = snr_r |x^H y_r|^2 / (1 + snr_r |x|^2) - ln(1 + snr_r |x|^2).
+    y_r is the echo from the delay of range r on.
     """
     net = NetworkBuilder()
     uses = net("Gather", net("Shape", "symbols"), net.constant(1, "int64"), axis=0)

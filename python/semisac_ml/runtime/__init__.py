@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Bundles of trained networks and their inference; needs numpy, pydantic and ONNX Runtime, no PyTorch, no onnx."""
+"""Bundles of trained networks and their inference; needs numpy, pydantic and ONNX Runtime only."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Bundles: a folder with a manifest and one ONNX file a network, wholly checked before the first inference."""
+"""Bundles: a folder with a manifest and one ONNX file a network, checked before the first inference."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*/[a-z0-9][a-z0-9_-]*")
 def model_folders() -> list[Path]:
     """Folders that are searched for "<system>/<name>", first match wins.
 
-    The folders of the environment variable SEMISAC_MODELS (separated as in PATH), share/semisac/models of the Python
-    environment, and models/ of the source tree that this package is imported from.
+    The folders of the environment variable SEMISAC_MODELS (separated as in PATH), share/semisac/models of the
+    Python environment, and models/ of the source tree that this package is imported from.
     """
     folders = [
         Path(entry).expanduser() for entry in os.environ.get("SEMISAC_MODELS", "").split(os.pathsep) if entry
@@ -49,7 +49,7 @@ def model_folders() -> list[Path]:
 
 
 def list_bundles() -> list[str]:
-    """Names "<system>/<name>" of the bundles found, sorted. Nothing is checked but that a manifest is there."""
+    """Names "<system>/<name>" of the bundles found, sorted; only checked to have a manifest."""
     found = set()
     for folder in model_folders():
         for manifest in folder.glob(f"*/*/{MANIFEST_FILE}"):
@@ -90,7 +90,8 @@ class Bundle:
     name : str
         "<system>/<name>".
     fingerprint : str
-        First 12 hexadecimal digits of the sha256 of manifest.json, which itself holds the sha256 of every network.
+        First 12 hexadecimal digits of the sha256 of manifest.json, which itself holds the sha256 of every
+        network.
     """
 
     def __init__(self, path: Path, manifest: Manifest, fingerprint: str, contents: dict[str, bytes]) -> None:
@@ -103,12 +104,13 @@ class Bundle:
 
     @classmethod
     def load(cls, path_or_name: str | os.PathLike[str] | Bundle) -> Bundle:
-        """Read a bundle and check all of it: manifest, files, hashes, weights, interfaces, and one inference a network.
+        """Read a bundle and check manifest, files, hashes, weights, interfaces, and one inference a network.
 
         Parameters
         ----------
         path_or_name : path, str or Bundle
-            Folder of the bundle, or "<system>/<name>" (see :func:`model_folders`). A Bundle is returned as it is.
+            Folder of the bundle, or "<system>/<name>" (see :func:`model_folders`). A Bundle is returned as it
+            is.
 
         Raises
         ------
@@ -127,7 +129,7 @@ class Bundle:
 
     @classmethod
     def verify(cls, path_or_name: str | os.PathLike[str]) -> Bundle:
-        """All checks of :meth:`load`, and that each network also runs with a batch of one, and serves its name's folder.
+        """All checks of :meth:`load`, a batch of one, and that folder and name agree.
 
         Raises
         ------
@@ -139,7 +141,8 @@ class Bundle:
             bundle.session(key).probe({**bundle._probe_axes(), "batch": 1})
         if _NAME.fullmatch(os.fspath(path_or_name)) and bundle.name != os.fspath(path_or_name):
             raise BundleError(
-                f"{bundle.path / MANIFEST_FILE}: system and name: are {bundle.name}, expected {path_or_name}: rename the folder"
+                f"{bundle.path / MANIFEST_FILE}: system and name: are {bundle.name}, "
+                f"expected {path_or_name}: rename the folder"
             )
         return bundle
 
@@ -176,7 +179,7 @@ class Bundle:
         return self._sessions[key]
 
     def _probe_axes(self) -> dict[str, int]:
-        """Length of each named axis in the made-up inputs: two of everything, and what the echo of them needs."""
+        """Length of each named axis in the made-up inputs: two of everything, and one echo of the symbols."""
         names = {
             axis
             for network in self.manifest.networks.values()
@@ -193,9 +196,7 @@ def _network_content(folder: Path, key: str, network: Network) -> bytes:
     path = folder / network.file
     field = f"{path}: networks.{key}"
     if path.is_symlink():
-        raise BundleError(
-            f"{field}.file: is a link, expected a file inside the folder: copy the bundle, do not link its files"
-        )
+        raise BundleError(f"{field}.file: is a link, expected a file inside the folder: copy it instead")
     if not path.is_file():
         raise BundleError(f"{field}.file: is missing: get the bundle again or export it again")
     try:
@@ -239,8 +240,9 @@ def write_bundle(
     networks : mapping
         ONNX file content of each network, by network name; the file is <name>.onnx.
     interfaces : mapping, optional
-        By network name: {"inputs": [...], "outputs": [...]}, each entry a :class:`Tensor` or its fields. An entry may
-        leave out shape and dtype, and a network may be left out: both are then read from the ONNX file.
+        By network name: {"inputs": [...], "outputs": [...]}, each entry a :class:`Tensor` or its fields. An
+        entry may leave out shape and dtype, and a network may be left out: both are then read from the ONNX
+        file.
     **fields
         All other fields of the manifest: system, name, description, licence, symbols, channel, sensing, data,
         training, metrics. (format_version, file and sha256 are filled in.)

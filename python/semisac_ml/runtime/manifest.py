@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The manifest of a bundle: what its networks take and give, what they were trained for, and how well they do.
+"""The manifest of a bundle: what its networks take and give, what they were trained for, how well they do.
 
 Format version 1. Reading is strict: unknown, missing or repeated fields are errors that name the field.
 """
@@ -89,7 +89,8 @@ class Symbols(_Strict):
     def _two_reals_a_use(self) -> Symbols:
         if self.real_dimensions != 2 * self.channel_uses:
             raise ValueError(
-                f"real_dimensions is {self.real_dimensions}, expected 2 x channel_uses = {2 * self.channel_uses}"
+                f"real_dimensions is {self.real_dimensions}, expected 2 x channel_uses = "
+                f"{2 * self.channel_uses}"
             )
         return self
 
@@ -192,14 +193,12 @@ def read_manifest(folder: Path) -> tuple[Manifest, bytes]:
     Raises
     ------
     BundleError
-        If the file is missing, a link, not JSON, repeats a key, has another format version, or a field is missing,
-        unknown or wrong.
+        If the file is missing, a link, not JSON, repeats a key, has another format version, or a field is
+        missing, unknown or wrong.
     """
     path = folder / MANIFEST_FILE
     if path.is_symlink():
-        raise BundleError(
-            f"{path}: is a link, expected a file inside the folder: copy the bundle, do not link its files"
-        )
+        raise BundleError(f"{path}: is a link, expected a file inside the folder: copy it instead")
     try:
         with path.open("rb") as stream:
             content = stream.read(_LARGEST_MANIFEST_BYTES + 1)

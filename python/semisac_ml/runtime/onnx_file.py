@@ -3,9 +3,9 @@
 
 """Look inside an ONNX file without the onnx package: opset, external data, and weights that are not finite.
 
-An ONNX file is one protobuf message (onnx.proto3, ModelProto). Only the few fields read here are followed; protobuf's
-wire format is a sequence of (field number, wire type, value). Running a network does not reveal every NaN weight, because
-an activation such as max(0, x) may drop a NaN, so the weights are read themselves.
+An ONNX file is one protobuf message (onnx.proto3, ModelProto). Only the few fields read here are followed;
+protobuf's wire format is a sequence of (field number, wire type, value). Running a network does not reveal
+every NaN weight, because an activation such as max(0, x) may drop a NaN, so the weights are read themselves.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def _node_tensors(node: memoryview) -> Iterator[memoryview]:
 
 
 def _check_tensor(tensor: memoryview) -> int:
-    """Number of floating-point values of a TensorProto. Raises OnnxFormatError for NaN, infinity or external data."""
+    """Number of floating-point values of a TensorProto, all finite and in this file, else OnnxFormatError."""
     name, data_type, chunks, halves = "a constant", 0, [], []
     for number, value in _fields(tensor):
         if number == 2 and isinstance(value, int):

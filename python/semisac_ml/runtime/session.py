@@ -91,7 +91,8 @@ class Session:
         Raises
         ------
         ValueError
-            If an input is missing, unknown, not finite, or of another dtype or shape, or an output is not finite.
+            If an input is missing, unknown, not finite, or of another dtype or shape, or an output is not
+            finite.
         """
         axes: dict[str, int] = {}
         self._same_names(inputs)
@@ -112,10 +113,10 @@ class Session:
         return outputs
 
     def probe(self, axes: Mapping[str, int]) -> dict[str, np.ndarray]:
-        """Run the network once on made-up inputs that are the same every time: this warms it up and checks it.
+        """Run the network once on made-up inputs, always the same: this warms it up and checks it.
 
-        Floating-point inputs are drawn uniformly from their range (standard normal where none is stated); integers
-        take the lowest value of their range.
+        Floating-point inputs are drawn uniformly from their range (standard normal where none is stated);
+        integers take the lowest value of their range.
 
         Parameters
         ----------
@@ -157,7 +158,7 @@ class Session:
         if not isinstance(value, np.ndarray) or value.dtype != np.dtype(tensor.dtype):
             given = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
             raise ValueError(
-                f"{self.name}: input {tensor.name} is {given}, expected an array of {tensor.dtype}: convert it"
+                f"{self.name}: input {tensor.name} is {given}, expected a {tensor.dtype} array: convert it"
             )
         _check_shape(self.name, tensor, value, axes)
         if value.dtype.kind == "f" and not np.isfinite(value).all():
@@ -168,7 +169,7 @@ class Session:
 
 
 def onnx_tensors(content: bytes, name: str = "network") -> tuple[list[Tensor], list[Tensor]]:
-    """Inputs and outputs that an ONNX file itself states, without unit, range and description. Raises BundleError."""
+    """Inputs and outputs that an ONNX file itself states, without unit, range and description."""
     runtime = _onnxruntime_session(content, name, 1)
     return [_tensor(node, name) for node in runtime.get_inputs()], [
         _tensor(node, name) for node in runtime.get_outputs()
@@ -252,7 +253,8 @@ def _agree(name: str, kind: str, stated: list[Tensor], actual: list[Any]) -> Non
     field = f"{name}: {kind}"
     if [tensor.name for tensor in stated] != [node.name for node in actual]:
         raise BundleError(
-            f"{field}: the manifest states {', '.join(t.name for t in stated)}, the network has {', '.join(nodes)}: "
+            f"{field}: the manifest states {', '.join(t.name for t in stated)}, "
+            f"the network has {', '.join(nodes)}: "
             "export the bundle again"
         )
     for tensor in stated:
@@ -270,7 +272,8 @@ def _agree(name: str, kind: str, stated: list[Tensor], actual: list[Any]) -> Non
         )
         if not fits:
             raise BundleError(
-                f"{field}: {tensor.name}: the manifest states shape {tensor.shape}, the network has {list(node.shape)}: "
+                f"{field}: {tensor.name}: the manifest states shape {tensor.shape}, "
+                f"the network has {list(node.shape)}: "
                 "export the bundle again"
             )
 

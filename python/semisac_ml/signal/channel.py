@@ -3,8 +3,9 @@
 
 """Reference of the communication channel and of the target's echo, one item a frame.
 
-Every channel use carries unit mean power, E|x|^2 = 1, and SNR is Es/N0 for each complex channel use at the receiver.
-The C++ blocks ``fading_channel`` and ``echo_channel`` draw from the same streams and must give the same frames.
+Every channel use carries unit mean power, E|x|^2 = 1, and SNR is Es/N0 for each complex channel use at the
+receiver. The C++ blocks ``fading_channel`` and ``echo_channel`` draw from the same streams and must give the
+same frames.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ FADING_MODELS = ("none", "rayleigh", "two_hop_rayleigh")
 
 
 def noise_variance(snr_db: float | np.ndarray) -> float | np.ndarray:
-    """Noise power N0 of each complex channel use (both parts together) for unit signal power: 10^(-snr_db/10)."""
+    """Noise power N0 of each complex channel use (I and Q together), unit signal power: 10^(-snr_db/10)."""
     return 10.0 ** (-np.asarray(snr_db, dtype=np.float64) / 10.0)[()]
 
 
 def range_snr_db(sensing_snr_db: float, ranges: int, range_step_db: float = 3.0) -> np.ndarray:
-    """Echo SNR in dB of each range, float64 [ranges]: the nearest has sensing_snr_db, each next one a step less."""
+    """Echo SNR in dB of each range, float64 [ranges]: sensing_snr_db, then a step less each."""
     return sensing_snr_db - range_step_db * np.arange(ranges, dtype=np.float64)
 
 
@@ -36,7 +37,9 @@ def echo_samples(channel_uses: int, ranges: int = 1, delay_symbols_per_range: in
 def _frames(symbols: np.ndarray) -> np.ndarray:
     symbols = np.asarray(symbols)
     if symbols.ndim != 2:
-        raise ValueError(f"symbols have shape {symbols.shape}, expected [frames, channel uses]: add the missing axis")
+        raise ValueError(
+            f"symbols have shape {symbols.shape}, expected [frames, channel uses]: add the missing axis"
+        )
     return symbols.astype(np.complex128)
 
 
@@ -88,7 +91,7 @@ def fading_channel(
 def draw_hypothesis(
     frames: int, ranges: int = 1, target_probability: float = 0.5, seed: int = 0, first_frame: int = 0
 ) -> np.ndarray:
-    """Draw the truth of each frame from stream TARGET, int64 [frames]: 0 no target, 1 + r target in range r."""
+    """Truth of each frame from stream TARGET, int64 [frames]: 0 no target, 1 + r target in range r."""
     if not 0.0 <= target_probability <= 1.0:
         raise ValueError(f"target_probability is {target_probability}, expected a number from 0 to 1")
     draws = random_stream.uniform_frames(seed, Stream.TARGET, first_frame, frames, 2)
@@ -113,8 +116,9 @@ def echo_channel(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Echo of each frame off a target, seen by the transmitter's sensing receiver of noise variance 1.
 
-    y[k] = g sqrt(snr_r) x[k - r d] exp(j 2 pi f (k - r d)) + w[k],  w ~ CN(0, 1), snr_r = 10^((snr - r step)/10), with
-    d symbols of delay a range. With no target y = w.
+    y[k] = g sqrt(snr_r) x[k - r d] exp(j 2 pi f (k - r d)) + w[k],  w ~ CN(0, 1),
+
+    snr_r = 10^((snr - r step)/10), with d symbols of delay a range. With no target y = w.
 
     Parameters
     ----------
@@ -127,7 +131,8 @@ def echo_channel(
     range_step_db : float
         Fall of the SNR from one range to the next, dB.
     delay_symbols_per_range : int
-        Extra round-trip delay of each range in symbols; 0 is the source's model, where ranges differ in SNR only.
+        Extra round-trip delay of each range in symbols; 0 is the source's model, where ranges differ in SNR
+        only.
     fading : "none", "rayleigh" or "two_hop_rayleigh"
         g = 1, h1, or h1 h2 (transmitter to target, target to transmitter), each CN(0, 1).
     random_phase : bool
@@ -155,18 +160,24 @@ def echo_channel(
     symbols = _frames(symbols)
     _choice("fading", fading, FADING_MODELS)
     if ranges < 1 or delay_symbols_per_range < 0:
-        raise ValueError(f"ranges is {ranges} and delay {delay_symbols_per_range}, expected ranges >= 1 and delay >= 0")
+        raise ValueError(
+            f"ranges is {ranges} and delay {delay_symbols_per_range}, expected ranges >= 1 and delay >= 0"
+        )
     frames, channel_uses = symbols.shape
     if hypothesis is None:
         truth = draw_hypothesis(frames, ranges, target_probability, seed, first_frame)
     else:
         truth = np.array(np.broadcast_to(np.asarray(hypothesis, dtype=np.int64), (frames,)))
         if truth.size and (truth.min() < 0 or truth.max() > ranges):
-            raise ValueError(f"hypothesis {truth.min()}..{truth.max()} is outside 0..{ranges}: 0 none, 1 + range index")
+            raise ValueError(
+                f"hypothesis {truth.min()}..{truth.max()} is outside 0..{ranges}: 0 none, 1 + range index"
+            )
 
     draws = random_stream.uniform_frames(seed, Stream.ECHO_FADING, first_frame, frames, 6)
     hops = random_stream.normal_from_uniform(draws[:, :4])
-    gain = {"none": np.ones(frames), "rayleigh": hops[:, 0], "two_hop_rayleigh": hops[:, 0] * hops[:, 1]}[fading]
+    gain = np.ones(frames, dtype=np.complex128)
+    if fading != "none":
+        gain = hops[:, 0] if fading == "rayleigh" else hops[:, 0] * hops[:, 1]
     if random_phase:
         gain = gain * np.exp(2j * np.pi * draws[:, 4])
     frequency = (2.0 * draws[:, 5] - 1.0) * max_frequency_offset

@@ -3,10 +3,11 @@
 
 """Random draws that are the same in numpy and in the C++ blocks, whatever the batching.
 
-Philox4x64-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) with key = (seed, stream) and
-counter = (0, frame index, 0, 0). As numpy does, the counter's lowest word is incremented before each block of four
-words. A word w becomes u = ((w >> 11) + 1) 2^-53, which lies in (0, 1], so that its logarithm is finite.
-Each frame has its own counter: its draws do not depend on how many frames are handled in a call.
+Philox4x64-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011) with key = (seed,
+stream) and counter = (0, frame index, 0, 0). As numpy does, the counter's lowest word is incremented before
+each block of four words. A word w becomes u = ((w >> 11) + 1) 2^-53, which lies in (0, 1], so that its
+logarithm is finite. Each frame has its own counter: its draws do not depend on how many frames are handled in
+a call.
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ class Stream(IntEnum):
 def _key(seed: int, stream: int) -> np.ndarray:
     for name, value in (("seed", seed), ("stream", stream)):
         if not 0 <= int(value) < _WORD_RANGE:
-            raise ValueError(f"{name} is {value}, expected an integer from 0 to 2^64 - 1: choose another {name}")
+            raise ValueError(
+                f"{name} is {value}, expected an integer from 0 to 2^64 - 1: choose another {name}"
+            )
     return np.array([int(seed), int(stream)], dtype=np.uint64)
 
 
