@@ -8,9 +8,11 @@ image: `image_source`, `jscc_encoder`, `jscc_decoder`, `task_decoder`, `sensing_
 `metrics_sink`, and `image_sink`, which needs PyQt5 when it is made.
 """
 
+from .image_sink import image_sink
 from .image_source import image_source
 from .jscc_decoder import jscc_decoder
 from .jscc_encoder import jscc_encoder
+from .metrics_sink import metrics_sink
 from .semisac_python import channel_model_t, echo_channel, echo_fading_t, fading_channel
 from .sensing_decoder import sensing_decoder
 from .task_decoder import task_decoder

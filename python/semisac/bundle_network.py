@@ -1,0 +1,86 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the learned blocks share: open one network of a bundle, and move complex symbols in and out of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from weakref import WeakValueDictionary
+
+import numpy as np
+
+from semisac_ml.runtime import Bundle, BundleError, Session
+
+_opened: WeakValueDictionary[str, Bundle] = WeakValueDictionary()
+
+
+def open_bundle(bundle: Bundle | str | Path) -> Bundle:
+    """Bundle of a folder, of "<system>/<name>" of one that ships, or the one given; raises BundleError.
+
+    Blocks that name the same bundle share it while one of them lives: it is read and checked once.
+    """
+    if isinstance(bundle, Bundle):
+        return bundle
+    opened = _opened.get(str(bundle))
+    if opened is None:
+        opened = _opened[str(bundle)] = Bundle.load(bundle)
+    return opened
+
+
+def open_network(bundle: Bundle, network: str, inputs: tuple[str, ...], output: str) -> Session:
+    """Session of one network, checked to be usable by a block that offers `inputs` and needs `output`.
+
+    Raises
+    ------
+    BundleError
+        The bundle holds no such network, or the network asks for an input that the block cannot give, or it
+        lacks the output.
+    """
+    if not bundle.has(network):
+        raise BundleError(
+            f"bundle {bundle.name} holds no network {network!r}, it has "
+            f"{', '.join(bundle.manifest.networks)}: choose another bundle, or a block that needs only those"
+        )
+    session = bundle.session(network)
+    strange = sorted(session.inputs.keys() - set(inputs))
+    if strange:
+        raise BundleError(
+            f"bundle {bundle.name}: network {network!r} asks for {', '.join(strange)}, the block gives "
+            f"{', '.join(inputs)}: export the network with these inputs"
+        )
+    if output not in session.outputs:
+        raise BundleError(
+            f"bundle {bundle.name}: network {network!r} has no output {output!r}: export it again"
+        )
+    return session
+
+
+def channel_uses(bundle: Bundle) -> int:
+    """Complex channel uses of a frame."""
+    return int(bundle.manifest.symbols.channel_uses)
+
+
+def check_batch(batch: int) -> int:
+    """`batch` as an int; raises ValueError below 1."""
+    if int(batch) < 1:
+        raise ValueError(f"batch is {batch}, expected 1 or more items for one inference")
+    return int(batch)
+
+
+def check_snr(name: str, snr_db: float) -> float:
+    """`snr_db` as a float; raises ValueError when it is not a finite number."""
+    if not np.isfinite(snr_db):
+        raise ValueError(f"{name} is {snr_db}, expected a finite number of dB")
+    return float(snr_db)
+
+
+def to_real_pairs(symbols: np.ndarray) -> np.ndarray:
+    """complex64 [...] -> float32 [..., 2], last axis I and Q; a view where the memory allows."""
+    symbols = np.ascontiguousarray(symbols, dtype=np.complex64)
+    return symbols.view(np.float32).reshape(*symbols.shape, 2)
+
+
+def to_complex(pairs: np.ndarray) -> np.ndarray:
+    """float32 [..., 2] -> complex64 [...]."""
+    return np.ascontiguousarray(pairs, dtype=np.float32).view(np.complex64)[..., 0]

@@ -1,0 +1,168 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Qt widget of image_sink: two pictures, class probabilities and target presence, painted directly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from PyQt5 import QtCore, QtGui, QtWidgets
+
+BACKGROUND = QtGui.QColor("#ffffff")
+INK = QtGui.QColor("#1f2933")
+FAINT_INK = QtGui.QColor("#7b8794")
+BAR_BED = QtGui.QColor("#edf1f5")
+BAR = QtGui.QColor("#9fb3c8")
+BAR_RIGHT = QtGui.QColor("#2f855a")
+BAR_WRONG = QtGui.QColor("#c05621")
+MARGIN = 14
+CAPTION_HEIGHT = 24
+HEADING_HEIGHT = 26
+
+
+class ImageView(QtWidgets.QWidget):
+    """Paint the newest frame.
+
+    take_newest: function that gives the newest frame as image_sink.take_newest does, or None.
+    class_names: names of the classes, top to bottom.
+    refresh_per_s: how often to ask.
+    """
+
+    def __init__(
+        self, take_newest: Callable[[], dict | None], class_names: Sequence[str], refresh_per_s: float
+    ):
+        super().__init__()
+        if not refresh_per_s > 0:
+            raise ValueError(f"refresh_per_s is {refresh_per_s}, expected a positive rate")
+        self._take_newest = take_newest
+        self._class_names = list(class_names)
+        self._frame: dict | None = None
+        self.setMinimumSize(620, 300)
+        self.setSizePolicy(QtWidgets.QSizePolicy.Expanding, QtWidgets.QSizePolicy.Expanding)
+        self._timer = QtCore.QTimer(self)
+        self._timer.timeout.connect(self._refresh)
+        self._timer.start(max(int(1000 / refresh_per_s), 1))
+
+    def _refresh(self) -> None:
+        frame = self._take_newest()
+        if frame is not None:
+            self._frame = frame
+            self.update()
+
+    def sizeHint(self) -> QtCore.QSize:
+        return QtCore.QSize(980, 380)
+
+    def paintEvent(self, event) -> None:
+        painter = QtGui.QPainter(self)
+        painter.setRenderHint(QtGui.QPainter.Antialiasing)
+        painter.fillRect(self.rect(), BACKGROUND)
+        if self._frame is None:
+            painter.setPen(FAINT_INK)
+            painter.drawText(self.rect(), QtCore.Qt.AlignCenter, "waiting for the first frame")
+            return
+        bars = "probabilities" in self._frame or "sensing" in self._frame
+        side = min(
+            self.height() - 2 * MARGIN - HEADING_HEIGHT - CAPTION_HEIGHT,
+            (self.width() - (4 if bars else 3) * MARGIN - (240 if bars else 0)) // 2,
+        )
+        self._paint_pictures(painter, side)
+        if bars:
+            left = 2 * side + 4 * MARGIN
+            self._paint_bars(
+                painter, QtCore.QRect(left, MARGIN, self.width() - left - MARGIN, self.height() - 2 * MARGIN)
+            )
+
+    def _paint_pictures(self, painter: QtGui.QPainter, side: int) -> None:
+        frame = self._frame
+        mse = np.mean((frame["sent"].astype(np.float64) - frame["received"]) ** 2) / 255.0**2
+        quality = f"PSNR {-10 * np.log10(mse):.1f} dB" if mse > 0 else "exact"
+        label = int(frame["label"])
+        named = (
+            self._class_names[label] if 0 <= label < len(self._class_names) else f"frame {frame['frame_id']}"
+        )
+        for place, (picture, heading, caption) in enumerate(
+            (("sent", "Sent", named), ("received", "Received", quality))
+        ):
+            left = MARGIN + place * (side + MARGIN)
+            _text(painter, QtCore.QRect(left, MARGIN, side, HEADING_HEIGHT), heading, INK, bold=True)
+            area = QtCore.QRect(left, MARGIN + HEADING_HEIGHT, side, side)
+            painter.drawImage(area, _enlarged(frame[picture], side))
+            _text(painter, QtCore.QRect(left, area.bottom() + 1, side, CAPTION_HEIGHT), caption, FAINT_INK)
+        lost = f", {frame['frames_lost']} lost" if frame["frames_lost"] else ""
+        corner = QtCore.QRect(MARGIN, self.height() - CAPTION_HEIGHT, 2 * side, CAPTION_HEIGHT)
+        if self.height() - CAPTION_HEIGHT > 2 * MARGIN + HEADING_HEIGHT + side + CAPTION_HEIGHT:
+            _text(painter, corner, f"frame {frame['frame_id']}{lost}", FAINT_INK)
+
+    def _paint_bars(self, painter: QtGui.QPainter, area: QtCore.QRect) -> None:
+        groups = []
+        if "probabilities" in self._frame:
+            groups.append(
+                ("Class", self._class_names, self._frame["probabilities"], int(self._frame["label"]))
+            )
+        if "sensing" in self._frame:
+            sensing = self._frame["sensing"]
+            names = ["no target", "target"]
+            if len(sensing) > 2:
+                names = ["no target"] + [f"range {r}" for r in range(len(sensing) - 1)]
+            groups.append(("Target", names, sensing, int(self._frame["hypothesis"])))
+        rows = sum(len(names) for _, names, _, _ in groups)
+        height = min(
+            (area.height() - len(groups) * HEADING_HEIGHT - (len(groups) - 1) * 8) / max(rows, 1), 26.0
+        )
+        top = float(area.top())
+        for heading, names, probabilities, truth in groups:
+            _text(
+                painter,
+                QtCore.QRect(area.left(), int(top), area.width(), HEADING_HEIGHT),
+                heading,
+                INK,
+                bold=True,
+            )
+            top += HEADING_HEIGHT
+            decided = int(np.argmax(probabilities))
+            for i, (name, probability) in enumerate(zip(names, probabilities, strict=True)):
+                row = QtCore.QRectF(area.left(), top, area.width(), height)
+                self._paint_bar(painter, row, name, float(probability), i == decided, i == truth, truth >= 0)
+                top += height
+            top += 8
+
+    @staticmethod
+    def _paint_bar(
+        painter, row, name: str, probability: float, decided: bool, true: bool, truth_known: bool
+    ) -> None:
+        names_width, figure_width = 92.0, 46.0
+        text = QtCore.QRectF(row.left(), row.top(), names_width - 8, row.height())
+        _text(painter, text, name, INK if true else FAINT_INK, bold=true, flags=QtCore.Qt.AlignRight)
+        bed = QtCore.QRectF(
+            row.left() + names_width,
+            row.top() + row.height() * 0.18,
+            max(row.width() - names_width - figure_width, 10.0),
+            row.height() * 0.64,
+        )
+        painter.setPen(QtCore.Qt.NoPen)
+        painter.setBrush(BAR_BED)
+        painter.drawRoundedRect(bed, 3, 3)
+        colour = BAR if not decided else (BAR_RIGHT if true or not truth_known else BAR_WRONG)
+        painter.setBrush(colour)
+        painter.drawRoundedRect(
+            QtCore.QRectF(bed.left(), bed.top(), bed.width() * probability, bed.height()), 3, 3
+        )
+        figure = QtCore.QRectF(bed.right() + 6, row.top(), figure_width - 6, row.height())
+        _text(painter, figure, f"{100 * probability:.0f} %", INK if decided else FAINT_INK, bold=decided)
+
+
+def _enlarged(picture: np.ndarray, side: int) -> QtGui.QImage:
+    """Picture uint8 [height, width, 3] as a smooth image of about side x side."""
+    height, width, _ = picture.shape
+    image = QtGui.QImage(picture.data, width, height, 3 * width, QtGui.QImage.Format_RGB888)
+    return image.scaled(max(side, 1), max(side, 1), QtCore.Qt.IgnoreAspectRatio, QtCore.Qt.FastTransformation)
+
+
+def _text(painter, area, text: str, colour, bold: bool = False, flags=QtCore.Qt.AlignLeft) -> None:
+    font = painter.font()
+    font.setBold(bold)
+    painter.setFont(font)
+    painter.setPen(colour)
+    painter.drawText(QtCore.QRectF(area), int(flags | QtCore.Qt.AlignVCenter), text)

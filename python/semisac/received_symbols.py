@@ -1,0 +1,37 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import bundle_network, frame_tags
+
+
+class ReceivedSymbols:
+    """Inputs that a receiver's network takes, gathered from the items and tags of a work call.
+
+    A frame without an snr_db or channel_gain tag keeps the value of the frame before it; until the first tag
+    comes these are the bundle's reference SNR and a gain of 1.
+    """
+
+    INPUTS = ("received", "channel_gain", "snr_db")
+
+    def __init__(self, bundle, session):
+        self._wants_gain = "channel_gain" in session.inputs
+        self._wants_snr = "snr_db" in session.inputs
+        self._gain = 1.0 + 0.0j
+        self._snr_db = float(bundle.manifest.channel.reference_snr_db)
+
+    def gather(self, block, received: np.ndarray) -> dict[str, np.ndarray]:
+        """Named inputs for received, complex64 [frames, channel uses], the items of input 0 of this call."""
+        count = len(received)
+        inputs = {"received": bundle_network.to_real_pairs(received)}
+        if self._wants_gain:
+            gain = frame_tags.read_complex(block, 0, count, frame_tags.CHANNEL_GAIN, self._gain)
+            self._gain = complex(gain[-1])
+            inputs["channel_gain"] = bundle_network.to_real_pairs(gain)
+        if self._wants_snr:
+            inputs["snr_db"] = frame_tags.read_doubles(block, 0, count, frame_tags.SNR_DB, self._snr_db)
+            self._snr_db = float(inputs["snr_db"][-1])
+        return inputs

@@ -1,0 +1,31 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What happens to a flowgraph when a Python block cannot go on."""
+
+from __future__ import annotations
+
+from functools import wraps
+
+from gnuradio import gr
+
+WORK_DONE = -1
+
+
+def ends_flow_on_error(work):
+    """Log an exception of work() and end the stream.
+
+    The scheduler would only end the block's own thread, and the flowgraph would wait for it for ever. The
+    exception is kept as the block's ``error``.
+    """
+
+    @wraps(work)
+    def guarded(self, input_items, output_items):
+        try:
+            return work(self, input_items, output_items)
+        except Exception as error:  # noqa: BLE001 - whatever went wrong, the flowgraph must end and say so
+            self.error = error
+            gr.logger(self.name()).error(f"stops the flowgraph: {error}")
+            return WORK_DONE
+
+    return guarded
