@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 import itertools
+import time
 
 import numpy as np
 import pmt
 from gnuradio import blocks, gr, gr_unittest, semisac
 from qa_fading_channel import run_channel, tag_values, unit_power_symbols
+
 from semisac_ml.signal import channel
 
 CHANNEL_USES = 10
@@ -194,6 +196,7 @@ class qa_echo_channel(gr_unittest.TestCase):
             for _ in range(10000):  # ends as soon as the scheduler called work() again
                 if {pmt.to_python(tag.value) for tag in probe.current_tags()} == {value}:
                     return True
+                time.sleep(0.001)
             return False
 
         def send(message) -> None:

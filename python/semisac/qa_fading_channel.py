@@ -6,9 +6,12 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pmt
 from gnuradio import blocks, gr, gr_unittest, semisac
+
 from semisac_ml.signal import channel
 
 CHANNEL_USES = 10
@@ -150,6 +153,7 @@ class qa_fading_channel(gr_unittest.TestCase):
                 seen = {pmt.to_python(tag.value) for tag in probe.current_tags()}
                 if seen == {12.5}:
                     break
+                time.sleep(0.001)
         finally:
             top.stop()
             top.wait()
