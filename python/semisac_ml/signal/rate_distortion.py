@@ -81,10 +81,14 @@ def gaussian_distortion(eigenvalues: np.ndarray, bits: float) -> float:
     positive = positive[positive > 0.0]
     if positive.size == 0:
         return 0.0
-    logarithm = np.log2(positive) # with the k largest active, log2 theta = (sum of their log2 - 2 R)/k; k is
-    right when lambda_(k+1) <= theta level = (np.cumsum(logarithm) - 2.0 * bits) / np.arange(1, positive.size
-    + 1) below = np.append(logarithm[1:], -np.inf) <= level active = int(np.argmax(below)) + 1 theta = 2.0 **
-    level[active - 1] return float(active * theta + positive[active:].sum())
+    logarithm = np.log2(positive)
+    # With the k largest active, log2(theta) = (sum of their log2 - 2 R)/k; k is the first that leaves the next
+    # eigenvalue at or below theta.
+    level = (np.cumsum(logarithm) - 2.0 * bits) / np.arange(1, positive.size + 1)
+    below = np.append(logarithm[1:], -np.inf) <= level
+    active = int(np.argmax(below)) + 1
+    theta = 2.0 ** level[active - 1]
+    return float(active * theta + positive[active:].sum())
 
 
 def gaussian_psnr_awgn(eigenvalues: np.ndarray, n: int, snr_db: float) -> float:
@@ -94,7 +98,7 @@ def gaussian_psnr_awgn(eigenvalues: np.ndarray, n: int, snr_db: float) -> float:
 
 
 def gaussian_psnr_rayleigh(eigenvalues: np.ndarray, n: int, snr_db: float) -> float:
-    """PSNR in dB of the Gaussian reference over Rayleigh block fading: mean distortion of the rate of each gain.
+    """PSNR in dB of the Gaussian reference over Rayleigh block fading: mean distortion over the gains.
 
     As if the code suited every gain: optimistic, since the transmitter does not know it.
     """
@@ -119,7 +123,7 @@ def linear_power_awgn(eigenvalues: np.ndarray, n: int, snr_db: float) -> np.ndar
 
 
 def linear_distortion_awgn(eigenvalues: np.ndarray, n: int, snr_db: float) -> float:
-    """Summed MSE of the optimal linear code over AWGN: sum lambda/(1 + p snr), plus the components not sent."""
+    """Summed MSE of the optimal linear code over AWGN: sum lambda/(1 + p snr) and what is not sent."""
     ordered = np.sort(np.asarray(eigenvalues, dtype=np.float64))[::-1]
     power = linear_power_awgn(ordered, n, snr_db)
     sent = ordered[: len(power)]
@@ -162,7 +166,7 @@ def linear_power_rayleigh(eigenvalues: np.ndarray, n: int, snr_db: float) -> np.
 
 
 def linear_psnr_rayleigh(eigenvalues: np.ndarray, n: int, snr_db: float) -> float:
-    """PSNR in dB of the optimal linear analog code with LMMSE decoder over Rayleigh, gain known to the receiver."""
+    """PSNR in dB of the optimal linear analog code with LMMSE decoder over Rayleigh."""
     ordered = np.sort(np.asarray(eigenvalues, dtype=np.float64))[::-1]
     power = linear_power_rayleigh(ordered, n, snr_db)
     sent = ordered[: len(power)]
