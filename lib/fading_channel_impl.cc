@@ -55,8 +55,10 @@ channel_model_t channel_model_from_name(const std::string& name)
                                 "these names.");
 }
 
-fading_channel::sptr
-fading_channel::make(int channel_uses, channel_model_t model, double snr_db, uint64_t seed)
+fading_channel::sptr fading_channel::make(int channel_uses,
+                                          channel_model_t model,
+                                          double snr_db,
+                                          uint64_t seed)
 {
     return gnuradio::make_block_sptr<fading_channel_impl>(
         checked_channel_uses(channel_uses), model, checked_snr_db(snr_db), seed);

@@ -50,20 +50,41 @@ BOOST_AUTO_TEST_CASE(known_answers_of_the_authors)
 // numpy.random.Philox(key=[seed, stream], counter=[0, frame, 0, 0]).random_raw(8)
 BOOST_AUTO_TEST_CASE(same_words_as_numpy)
 {
-    const words_t expected0 = { 0xd037f8c3f9a1d176, 0xc057419b4c210765, 0xabf13115117b0065, 0x7bae035dea6ea5c0, 0xb487ac82e7ddd46f, 0x45e81edba7c59426, 0xd0a3831ebe9a338c, 0x90194c97f11d0dc3 };
-    BOOST_TEST(first_words(0x0u, stream_t::FADING, 0x0u) == expected0, boost::test_tools::per_element());
+    const words_t expected0 = { 0xd037f8c3f9a1d176, 0xc057419b4c210765,
+                                0xabf13115117b0065, 0x7bae035dea6ea5c0,
+                                0xb487ac82e7ddd46f, 0x45e81edba7c59426,
+                                0xd0a3831ebe9a338c, 0x90194c97f11d0dc3 };
+    BOOST_TEST(first_words(0x0u, stream_t::FADING, 0x0u) == expected0,
+               boost::test_tools::per_element());
 
-    const words_t expected1 = { 0x0882851e407d31a9, 0x22c8c62229aaf08d, 0xaf9d31c5b9a01400, 0x3121ff5ae166066f, 0x36c9ba734aeddddb, 0x58fa00f2342d9c2b, 0x779ba0d9f8302271, 0xecbd2ac953af1fda };
-    BOOST_TEST(first_words(0x4d2u, stream_t::NOISE, 0x7u) == expected1, boost::test_tools::per_element());
+    const words_t expected1 = { 0x0882851e407d31a9, 0x22c8c62229aaf08d,
+                                0xaf9d31c5b9a01400, 0x3121ff5ae166066f,
+                                0x36c9ba734aeddddb, 0x58fa00f2342d9c2b,
+                                0x779ba0d9f8302271, 0xecbd2ac953af1fda };
+    BOOST_TEST(first_words(0x4d2u, stream_t::NOISE, 0x7u) == expected1,
+               boost::test_tools::per_element());
 
-    const words_t expected2 = { 0xfbb23d7a278f63de, 0xf28a371983d33f6a, 0x55fe5ca13008393a, 0x52950b5172b6c237, 0x27410bc1f8b6c4f1, 0xdb27554e435fe766, 0x229d60a6e7f87bae, 0xd1bc904dfc0ced00 };
-    BOOST_TEST(first_words(0xffffffffffffffffu, stream_t::TARGET, 0xe8d4a51000u) == expected2, boost::test_tools::per_element());
+    const words_t expected2 = { 0xfbb23d7a278f63de, 0xf28a371983d33f6a,
+                                0x55fe5ca13008393a, 0x52950b5172b6c237,
+                                0x27410bc1f8b6c4f1, 0xdb27554e435fe766,
+                                0x229d60a6e7f87bae, 0xd1bc904dfc0ced00 };
+    BOOST_TEST(first_words(0xffffffffffffffffu, stream_t::TARGET, 0xe8d4a51000u) ==
+                   expected2,
+               boost::test_tools::per_element());
 
-    const words_t expected3 = { 0x41c09289f6bda6e4, 0xc94fc4395614bc8d, 0x69d27736715d9518, 0xbdc7c909feb53b3a, 0x62470944394fa66e, 0x907e21bec53768cf, 0x0502146a91fa6a72, 0xd50f4f3219366545 };
-    BOOST_TEST(first_words(0x5u, stream_t::ECHO_FADING, 0x8000000000000000u) == expected3, boost::test_tools::per_element());
+    const words_t expected3 = { 0x41c09289f6bda6e4, 0xc94fc4395614bc8d,
+                                0x69d27736715d9518, 0xbdc7c909feb53b3a,
+                                0x62470944394fa66e, 0x907e21bec53768cf,
+                                0x0502146a91fa6a72, 0xd50f4f3219366545 };
+    BOOST_TEST(first_words(0x5u, stream_t::ECHO_FADING, 0x8000000000000000u) == expected3,
+               boost::test_tools::per_element());
 
-    const words_t expected4 = { 0xa24c75fc27ed3638, 0x6d7f0e4bd6e42d11, 0xcae4558a9b172860, 0x8009bf338098292a, 0x89bacbe7a897bb0a, 0x0e4b4ec5409c456d, 0xcd5d569bb3f3f9ce, 0xd80c823e5104ff32 };
-    BOOST_TEST(first_words(0x123456789abcdefu, stream_t::ECHO_NOISE, 0x1u) == expected4, boost::test_tools::per_element());
+    const words_t expected4 = { 0xa24c75fc27ed3638, 0x6d7f0e4bd6e42d11,
+                                0xcae4558a9b172860, 0x8009bf338098292a,
+                                0x89bacbe7a897bb0a, 0x0e4b4ec5409c456d,
+                                0xcd5d569bb3f3f9ce, 0xd80c823e5104ff32 };
+    BOOST_TEST(first_words(0x123456789abcdefu, stream_t::ECHO_NOISE, 0x1u) == expected4,
+               boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(uniform_excludes_zero_and_includes_one)

@@ -50,7 +50,8 @@ void bind_echo_channel(py::module& m)
     using gr::semisac::echo_fading_from_name;
     using gr::semisac::echo_fading_t;
 
-    py::enum_<echo_fading_t>(m, "echo_fading_t", "Gain of the path to the target and back.")
+    py::enum_<echo_fading_t>(
+        m, "echo_fading_t", "Gain of the path to the target and back.")
         .value("NONE", echo_fading_t::NONE, "1")
         .value("RAYLEIGH", echo_fading_t::RAYLEIGH, "h1 ~ CN(0, 1)")
         .value("TWO_HOP_RAYLEIGH", echo_fading_t::TWO_HOP_RAYLEIGH, "h1 h2");

@@ -82,7 +82,6 @@ void bind_fading_channel(py::module& m)
             py::arg("model"),
             "Gain of the channel by name, \"awgn\" or \"rayleigh\".")
         .def("model", &fading_channel::model, "Gain of the channel.")
-        .def("channel_uses",
-             &fading_channel::channel_uses,
-             "Complex symbols in a frame.");
+        .def(
+            "channel_uses", &fading_channel::channel_uses, "Complex symbols in a frame.");
 }

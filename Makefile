@@ -1,0 +1,68 @@
+# Copyright 2026 gr-semisac contributors
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+SHELL := /bin/bash
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+SETUP := bash scripts/setup.sh
+
+# A stamp says that a step of the set-up is done. Those of the environment live and go with it, that
+# of the module with its build folder.
+STAMPS := $(VENV)/stamps
+MODULE := build/installed
+MODULE_SOURCES := CMakeLists.txt $(shell find include lib grc python/semisac models -type f \
+	-not -name '*.pyc' 2>/dev/null)
+
+.PHONY: help setup loopback test bench clean check-place
+.DELETE_ON_ERROR:
+
+help:
+	@echo 'make loopback [ARGS="..."]  set up what is missing, then send images through the learned link'
+	@echo 'make test                   set up what is missing, then run all checks and tests'
+	@echo 'make bench [ARGS="..."]     set up what is missing, then measure against the peers'
+	@echo 'make setup                  set up what is missing: packages, $(VENV), the GNU Radio module'
+	@echo 'make clean                  remove the build folder and caches; $(VENV) stays'
+
+setup: check-place $(STAMPS)/runtime $(MODULE)
+
+loopback: setup
+	@$(PYTHON) apps/run_loopback.py $(ARGS)
+
+test: setup $(STAMPS)/development
+	@bash scripts/test.sh
+
+bench: setup $(STAMPS)/development
+	@$(PYTHON) benchmarks/run.py $(ARGS)
+
+clean:
+	rm -rf build .pytest_cache .ruff_cache python/semisac.egg-info
+	find apps benchmarks python tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+# An environment holds absolute paths: it does not survive a move of the folder.
+check-place:
+	@place=$$(cat $(STAMPS)/venv 2>/dev/null); \
+	if [ -n "$$place" ] && [ "$$place" != "$(CURDIR)" ]; then \
+		echo "set-up: $(VENV) was made for $$place, this is $(CURDIR); remove it (rm -rf $(VENV) build)" \
+			"and run again" >&2; exit 1; \
+	fi
+
+$(STAMPS)/system: scripts/apt-packages.txt
+	@$(SETUP) system
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/venv: $(STAMPS)/system scripts/setup.sh
+	@$(SETUP) venv
+	@echo '$(CURDIR)' > $@
+
+$(STAMPS)/runtime: $(STAMPS)/venv pyproject.toml
+	@$(SETUP) python
+	@touch $@
+
+$(STAMPS)/development: $(STAMPS)/runtime
+	@$(SETUP) python train,test
+	@touch $@
+
+$(MODULE): $(STAMPS)/venv $(MODULE_SOURCES)
+	@$(SETUP) module
+	@touch $@

@@ -1,0 +1,145 @@
+#!/usr/bin/env bash
+# Copyright 2026 gr-semisac contributors
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Set the project up in .venv, one step a call; the Makefile calls the steps that are due.
+# Every step can be repeated and takes up where a broken one stopped.
+#
+#   setup.sh system          packages of the distribution, through apt-get, only the missing ones
+#   setup.sh venv            .venv with the system's Python, which alone sees GNU Radio
+#   setup.sh python [EXTRA]  this project and the Python packages it needs, into .venv
+#   setup.sh module          the GNU Radio module: built in build/, installed into .venv
+#
+# SEMISAC_SKIP_APT=1 leaves the packages of the distribution to you.
+
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+readonly venv=$PWD/.venv
+readonly system_python=/usr/bin/python3 # never the python3 of PATH: pyenv and conda see no GNU Radio
+
+fail() {
+    echo "set-up: $*" >&2
+    exit 1
+}
+
+say() {
+    echo "==> $*"
+}
+
+install_system_packages() {
+    [ "${SEMISAC_SKIP_APT:-0}" = 1 ] && return
+    local id='' version='' name missing=() as_root=()
+    if [ -r /etc/os-release ]; then
+        id=$(. /etc/os-release && echo "${ID:-}")
+        version=$(. /etc/os-release && echo "${VERSION_ID:-}")
+    fi
+    case "$id $version" in
+    "debian 12" | "ubuntu 24.04") ;;
+    *) fail "this is ${id:-an unknown system} $version, expected Debian 12 or Ubuntu 24.04; install what" \
+        "scripts/apt-packages.txt names and run again with SEMISAC_SKIP_APT=1" ;;
+    esac
+
+    while read -r name; do
+        [ "$(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || missing+=("$name")
+    done < <(sed -e 's/#.*//' -e '/^[[:space:]]*$/d' scripts/apt-packages.txt)
+    [ ${#missing[@]} -eq 0 ] && return
+
+    if [ "$(id -u)" -ne 0 ]; then
+        command -v sudo >/dev/null || fail "missing packages (${missing[*]}) and neither root nor sudo to" \
+            "install them; ask your administrator to install them and run again"
+        as_root=(sudo)
+    fi
+    say "installing packages: ${missing[*]}"
+    as_root+=(env DEBIAN_FRONTEND=noninteractive)
+    "${as_root[@]}" dpkg --configure -a # after an installation that broke off
+    "${as_root[@]}" apt-get update -q
+    "${as_root[@]}" apt-get install -q -y --no-install-recommends "${missing[@]}"
+}
+
+make_venv() {
+    [ -x "$system_python" ] || fail "$system_python is missing; install python3"
+    if [ -e "$venv/pyvenv.cfg" ]; then
+        if ! grep -Eqx 'home = /usr/bin' "$venv/pyvenv.cfg" ||
+            ! grep -Eqx 'include-system-site-packages = true' "$venv/pyvenv.cfg" ||
+            [ ! -d "$venv/lib/$("$system_python" -c 'import sys; print("python%d.%d" % sys.version_info[:2])')" ]; then
+            fail ".venv is not of $system_python with its site packages, so it cannot see GNU Radio;" \
+                "remove it (rm -rf .venv) and run again"
+        fi
+    fi
+    if ! "$venv/bin/python" -c 'import sys, pip; assert pip.__file__.startswith(sys.prefix)' 2>/dev/null; then
+        say "creating .venv"
+        "$system_python" -m venv --system-site-packages "$venv"
+    fi
+    install_launchers
+    patch_activate
+}
+
+# gnuradio-companion and grcc run flowgraphs with the Python that runs them: let it be that of .venv.
+install_launchers() {
+    local program
+    for program in gnuradio-companion grcc; do
+        cat >"$venv/bin/$program" <<'LAUNCHER'
+#!/bin/sh
+# GNU Radio's program of this name, with the Python and the blocks of this environment.
+venv=$(dirname "$(dirname "$(readlink -f "$0")")")
+blocks=$venv/share/gnuradio/grc/blocks
+case ":${GRC_BLOCKS_PATH:-}:" in
+*":$blocks:"*) ;;
+*) export GRC_BLOCKS_PATH="$blocks${GRC_BLOCKS_PATH:+:$GRC_BLOCKS_PATH}" ;;
+esac
+exec "$venv/bin/python" "/usr/bin/$(basename "$0")" "$@"
+LAUNCHER
+        chmod +x "$venv/bin/$program"
+    done
+}
+
+# Activating names the folder of the blocks to GNU Radio Companion, deactivating takes it back.
+patch_activate() {
+    local activate=$venv/bin/activate
+    grep -q _OLD_GRC_BLOCKS_PATH "$activate" && return
+    sed '/^deactivate () {$/a\
+    if [ -n "${_OLD_GRC_BLOCKS_PATH+set}" ] ; then\
+        GRC_BLOCKS_PATH="$_OLD_GRC_BLOCKS_PATH"\
+        export GRC_BLOCKS_PATH\
+        [ -n "$GRC_BLOCKS_PATH" ] || unset GRC_BLOCKS_PATH\
+        unset _OLD_GRC_BLOCKS_PATH\
+    fi' "$activate" >"$activate.new"
+    cat >>"$activate.new" <<'ACTIVATE'
+
+_OLD_GRC_BLOCKS_PATH="${GRC_BLOCKS_PATH:-}"
+GRC_BLOCKS_PATH="$VIRTUAL_ENV/share/gnuradio/grc/blocks${GRC_BLOCKS_PATH:+:$GRC_BLOCKS_PATH}"
+export GRC_BLOCKS_PATH
+ACTIVATE
+    mv "$activate.new" "$activate"
+}
+
+# numpy 2 breaks the distribution's GNU Radio at import.
+install_python_packages() {
+    say "installing Python packages${1:+ (with $1)}"
+    "$venv/bin/python" -m pip install --disable-pip-version-check --no-input \
+        -c <(echo 'numpy<2') -e ".${1:+[$1]}" | sed '/^Requirement already satisfied/d'
+}
+
+install_module() {
+    # A build folder remembers its absolute path: one that was moved or copied is of no use.
+    if [ -e build/CMakeCache.txt ] && ! grep -Fqx "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" build/CMakeCache.txt; then
+        rm -rf build
+    fi
+    say "building the GNU Radio module"
+    mkdir -p build
+    if ! { cmake -S . -B build -G Ninja -DCMAKE_INSTALL_PREFIX="$venv" -DPYTHON_EXECUTABLE="$venv/bin/python" &&
+        cmake --build build --parallel "$(nproc)" &&
+        cmake --install build; } >build/setup.log 2>&1; then
+        tail -n 40 build/setup.log >&2
+        fail "the module did not build; the end of build/setup.log is above"
+    fi
+}
+
+case "${1:-}" in
+system) install_system_packages ;;
+venv) make_venv ;;
+python) install_python_packages "${2:-}" ;;
+module) install_module ;;
+*) fail "step is \"${1:-}\", expected system, venv, python or module; see the head of scripts/setup.sh" ;;
+esac

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Copyright 2026 gr-semisac contributors
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# Run every check and every test, whatever fails before; succeed when all do. `make test` calls it.
+
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+export PATH="$PWD/.venv/bin:$PATH"
+[ -n "${DISPLAY:-}" ] || export QT_QPA_PLATFORM=offscreen
+
+results=()
+failures=0
+
+check() {
+    local name=$1
+    shift
+    echo
+    echo "==> $name: $*"
+    if "$@"; then
+        results+=("passed  $name")
+    else
+        results+=("FAILED  $name")
+        failures=$((failures + 1))
+    fi
+}
+
+mapfile -t cpp_files < <(find include lib python/semisac/bindings -name '*.h' -o -name '*.cc' | sort)
+
+check "lint" python -m ruff check .
+check "Python format" python -m ruff format --check .
+check "C++ format" clang-format --dry-run -Werror "${cpp_files[@]}"
+check "block tests" ctest --test-dir build --output-on-failure
+check "Python tests" python -m pytest
+
+echo
+printf '%s\n' "${results[@]}"
+[ "$failures" -eq 0 ]
