@@ -55,7 +55,7 @@ $(STAMPS)/venv: $(STAMPS)/system scripts/setup.sh
 	@$(SETUP) venv
 	@echo '$(CURDIR)' > $@
 
-$(STAMPS)/runtime: $(STAMPS)/venv pyproject.toml
+$(STAMPS)/runtime: $(STAMPS)/venv pyproject.toml scripts/constraints.txt
 	@$(SETUP) python
 	@touch $@
 

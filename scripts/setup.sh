@@ -114,11 +114,10 @@ ACTIVATE
     mv "$activate.new" "$activate"
 }
 
-# numpy 2 breaks the distribution's GNU Radio at import.
 install_python_packages() {
     say "installing Python packages${1:+ (with $1)}"
     "$venv/bin/python" -m pip install --disable-pip-version-check --no-input \
-        -c <(echo 'numpy<2') -e ".${1:+[$1]}" | sed '/^Requirement already satisfied/d'
+        -c scripts/constraints.txt -e ".${1:+[$1]}" | sed '/^Requirement already satisfied/d'
 }
 
 install_module() {
