@@ -1,0 +1,19 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The console program ``semisac``. Nothing heavy is imported before the command that needs it runs."""
+
+from __future__ import annotations
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the program and exit: 0 done, 2 a mistake (one line on stderr), 130 interrupted."""
+    import sys
+
+    try:
+        from .program import run
+
+        code = run(arguments)
+    except KeyboardInterrupt:
+        code = 130
+    sys.exit(code)

@@ -1,0 +1,154 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""``semisac bundle verify|show``."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from semisac_ml.runtime import Bundle, Metric
+
+commands = typer.Typer(
+    name="bundle", no_args_is_help=True, help="Check and describe bundles of trained networks."
+)
+
+BundleArgument = Annotated[
+    str, typer.Argument(metavar="PATH|NAME", help="Folder of a bundle, or <system>/<name>.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+@commands.command()
+def verify(bundle: BundleArgument, as_json: JsonOption = False) -> None:
+    """Run every check: manifest, hashes, weights, interfaces, and an inference with each network."""
+    from semisac_ml.runtime import Bundle, BundleError
+
+    try:
+        checked = Bundle.verify(bundle)
+    except BundleError as error:
+        if as_json:
+            print(json.dumps({"bundle": bundle, "valid": False, "error": str(error)}, indent=2))
+        raise
+    if as_json:
+        print(json.dumps({**_identity(checked), "valid": True, "networks": _networks(checked)}, indent=2))
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    for name, network in _networks(checked).items():
+        digest = network["sha256"][:12]
+        console.print(
+            f"[green]ok[/]  {name}: {network['file']}, {network['bytes']:,} bytes, sha256 {digest}…"
+        )
+    where = f"{checked.name}, fingerprint {checked.fingerprint}, in {checked.path}"
+    console.print(f"[green]ok[/]  {where}", soft_wrap=True)
+
+
+@commands.command()
+def show(bundle: BundleArgument, as_json: JsonOption = False) -> None:
+    """Describe a bundle: networks, what they were trained for, and how well they do."""
+    from semisac_ml.runtime import Bundle
+
+    loaded = Bundle.load(bundle)
+    if as_json:
+        print(
+            json.dumps({**_identity(loaded), "manifest": loaded.manifest.model_dump(mode="json")}, indent=2)
+        )
+        return
+    _print_tables(loaded)
+
+
+def _identity(bundle: Bundle) -> dict[str, Any]:
+    return {"bundle": bundle.name, "path": str(bundle.path), "fingerprint": bundle.fingerprint}
+
+
+def _networks(bundle: Bundle) -> dict[str, dict[str, Any]]:
+    return {
+        name: {
+            "file": network.file,
+            "bytes": (bundle.path / network.file).stat().st_size,
+            "sha256": network.sha256,
+        }
+        for name, network in bundle.manifest.networks.items()
+    }
+
+
+def _print_tables(bundle: Bundle) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    manifest = bundle.manifest
+    console = Console(highlight=False)
+    console.print(f"[bold]{bundle.name}[/]  fingerprint {bundle.fingerprint}  {manifest.licence}")
+    console.print(manifest.description)
+
+    conditions = Table(box=box.SIMPLE, show_header=False)
+    symbols, channel, sensing, training = (
+        manifest.symbols,
+        manifest.channel,
+        manifest.sensing,
+        manifest.training,
+    )
+    known = "gain known" if channel.gain_known_at_receiver else "gain unknown"
+    for name, text in (
+        (
+            "symbols",
+            f"{symbols.channel_uses} channel uses ({symbols.real_dimensions} reals), {symbols.power}; "
+            f"{symbols.layout}",
+        ),
+        (
+            "channel",
+            f"{channel.model}, {_span(channel.snr_db)} (reference {channel.reference_snr_db:g} dB), {known}",
+        ),
+        (
+            "sensing",
+            f"{symbols.channel_uses} channel uses ({symbols.real_dimensions} reals), {symbols.power}; "
+            f"{symbols.layout}",
+            f"{sensing.max_ranges} ranges of {sensing.range_step_db:g} dB",
+        ),
+        ("data", f"{manifest.data.name}, {manifest.data.split}"),
+        (
+            "training",
+            f"{training.command} (seed {training.seed}, commit {training.commit[:12]}, {training.date})",
+        ),
+        ("folder", str(bundle.path)),
+    ):
+        conditions.add_row(name, text)
+    console.print(conditions)
+
+    networks = Table(box=box.SIMPLE, padding=(0, 1, 0, 0))
+    for column in ("network", "", "tensor"):
+        networks.add_column(column, no_wrap=True)
+    networks.add_column("shape")
+    networks.add_column("dtype, unit, range")
+    for name, network in manifest.networks.items():
+        rows = [("in", t) for t in network.inputs] + [("out", t) for t in network.outputs]
+        for row, (direction, tensor) in enumerate(rows):
+            span = f"{tensor.range[0]:g}…{tensor.range[1]:g}" if tensor.range else ""
+            kind = ", ".join(part for part in (tensor.dtype, tensor.unit, span) if part)
+            shape = " × ".join(map(str, tensor.shape))
+            networks.add_row(name if row == 0 else "", direction, tensor.name, shape, kind)
+    console.print(networks)
+
+    if manifest.metrics:
+        metrics = Table("metric", "value", "95 % interval", "n", "conditions", box=box.SIMPLE)
+        for name, metric in manifest.metrics.items():
+            metrics.add_row(name, *_metric_cells(metric))
+        console.print(metrics)
+
+
+def _span(limits: list[float]) -> str:
+    return f"{limits[0]:g} to {limits[1]:g} dB"
+
+
+def _metric_cells(metric: Metric) -> tuple[str, str, str, str]:
+    conditions = metric.conditions
+    if isinstance(conditions, dict):
+        conditions = ", ".join(f"{key} {value}" for key, value in conditions.items())
+    return f"{metric.value:.4g}", f"{metric.low:.4g} … {metric.high:.4g}", f"{metric.n:,}", conditions
