@@ -108,9 +108,8 @@ def _print_tables(bundle: Bundle) -> None:
         ),
         (
             "sensing",
-            f"{symbols.channel_uses} channel uses ({symbols.real_dimensions} reals), {symbols.power}; "
-            f"{symbols.layout}",
-            f"{sensing.max_ranges} ranges of {sensing.range_step_db:g} dB",
+            f"fading {sensing.fading}, {_span(sensing.snr_db)} (reference {sensing.reference_snr_db:g} dB), "
+            f"up to {sensing.max_ranges} ranges of {sensing.range_step_db:g} dB",
         ),
         ("data", f"{manifest.data.name}, {manifest.data.split}"),
         (
