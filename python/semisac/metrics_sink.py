@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pmt
-from gnuradio import gr
 
 from .frame_join import joined_branches
 from .link_metrics import LinkMetrics
@@ -59,7 +58,9 @@ class metrics_sink(joined_branches):
         self._metrics = LinkMetrics(image_shape, animal_classes if classes else (), int(examples))
         self._file = file
         self._next_message = 0.0
-        self._publisher = _publisher()
+        # A block without streams would never end: the port belongs to the branch of the sent images.
+        self._publisher = self._collectors[0]
+        self._publisher.message_port_register_out(METRICS)
         self.message_port_register_hier_out("metrics")
         self.msg_connect(self._publisher, "metrics", self, "metrics")
 
@@ -68,7 +69,8 @@ class metrics_sink(joined_branches):
         self._metrics.add(ids, frames, now)
         if now >= self._next_message and not pmt.is_null(self._publisher.message_subscribers(METRICS)):
             self._next_message = now + self.MESSAGE_INTERVAL_S
-            self._publisher.publish(self._summary(finished=False, ssim_s=0))
+            figures = pmt.to_pmt(_as_dicts(self._summary(finished=False, ssim_s=0)))
+            self._publisher.message_port_pub(METRICS, figures)
 
     def _flow_finished(self):
         if self._file:
@@ -109,17 +111,6 @@ class metrics_sink(joined_branches):
         """First frames, whole: see LinkMetrics.examples."""
         with self._lock:
             return self._metrics.examples()
-
-
-class _publisher(gr.basic_block):
-    """Message port of the sink; a hierarchical block has none of its own."""
-
-    def __init__(self):
-        gr.basic_block.__init__(self, "metrics_publisher", None, None)
-        self.message_port_register_out(METRICS)
-
-    def publish(self, figures: dict) -> None:
-        self.message_port_pub(METRICS, pmt.to_pmt(_as_dicts(figures)))
 
 
 def _as_dicts(figures: dict) -> dict:
