@@ -59,7 +59,8 @@ install_system_packages() {
 
 make_venv() {
     [ -x "$system_python" ] || fail "$system_python is missing; install python3"
-    if [ -e "$venv/pyvenv.cfg" ]; then
+    local unfinished=$venv/unfinished # while venv works, pyvenv.cfg does not say yet what it will
+    if [ -e "$venv/pyvenv.cfg" ] && [ ! -e "$unfinished" ]; then
         if ! grep -Eqx 'home = /usr/bin' "$venv/pyvenv.cfg" ||
             ! grep -Eqx 'include-system-site-packages = true' "$venv/pyvenv.cfg" ||
             [ ! -d "$venv/lib/$("$system_python" -c 'import sys; print("python%d.%d" % sys.version_info[:2])')" ]; then
@@ -67,9 +68,13 @@ make_venv() {
                 "remove it (rm -rf .venv) and run again"
         fi
     fi
-    if ! "$venv/bin/python" -c 'import sys, pip; assert pip.__file__.startswith(sys.prefix)' 2>/dev/null; then
+    if [ -e "$unfinished" ] ||
+        ! "$venv/bin/python" -c 'import sys, pip; assert pip.__file__.startswith(sys.prefix)' 2>/dev/null; then
         say "creating .venv"
+        mkdir -p "$venv"
+        touch "$unfinished"
         "$system_python" -m venv --system-site-packages "$venv"
+        rm "$unfinished"
     fi
     install_launchers
     patch_activate
