@@ -20,7 +20,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import integrate, optimize, special, stats
 
-from .posterior import presence_accuracy_frequency_offset, range_accuracy, range_posterior
+from .posterior import exponential_nodes, presence_accuracy_frequency_offset, range_accuracy, range_posterior
 
 __all__ = [
     "energy_accuracy_awgn",
@@ -181,10 +181,11 @@ def presence_accuracy_two_hop_rayleigh(n: int, snr_db: Snr, prior: float = 0.5) 
     def accuracy(snr: float) -> float:
         rho = matched_filter_snr(n, snr)
 
+        hops, weights = np.array(exponential_nodes(400)).T
+        spread = 1.0 + rho * hops
+
         def log_ratio(value: float) -> float:
-            # e^(-value) is taken out of the integral, which keeps it between 0 and 1
-            mean = _mean_over_exponential(lambda v: math.exp(-value / (1.0 + rho * v)) / (1.0 + rho * v))
-            return value + math.log(mean)
+            return float(special.logsumexp(value * rho * hops / spread - np.log(spread), b=weights))
 
         threshold = _threshold(log_ratio, against, 1.0 + math.log1p(rho))
         return _weighted(prior, math.exp(-threshold), _two_hop_detection(rho, threshold))

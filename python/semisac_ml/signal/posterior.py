@@ -232,13 +232,13 @@ def _log_likelihood_ratio(
     if fading == "rayleigh":
         return snr * power / (1.0 + rho) - np.log1p(rho)
     ratios = []
-    for second_hop, weight in _exponential_nodes():
+    for second_hop, weight in exponential_nodes():
         spread = 1.0 + rho * second_hop
         ratios.append(np.log(weight) + snr * second_hop * power / spread - np.log(spread))
     return special.logsumexp(ratios, axis=0)
 
 
-def _exponential_nodes(count: int = 48) -> list[tuple[float, float]]:
+def exponential_nodes(count: int = 48) -> list[tuple[float, float]]:
     """Nodes v and weights of the mean over v ~ Exp(1): Gauss-Legendre over ln v, smooth there."""
     nodes, weights = np.polynomial.legendre.leggauss(count)
     low, high = -16.0, 3.7
