@@ -20,6 +20,7 @@ BAR_WRONG = QtGui.QColor("#c05621")
 MARGIN = 14
 CAPTION_HEIGHT = 24
 HEADING_HEIGHT = 26
+BARS_LEAST_WIDTH = 240
 
 
 class ImageView(QtWidgets.QWidget):
@@ -63,9 +64,10 @@ class ImageView(QtWidgets.QWidget):
             painter.drawText(self.rect(), QtCore.Qt.AlignCenter, "waiting for the first frame")
             return
         bars = "probabilities" in self._frame or "sensing" in self._frame
+        bars_width = max(BARS_LEAST_WIDTH, int(0.32 * self.width())) + MARGIN if bars else 0
         side = min(
             self.height() - 2 * MARGIN - HEADING_HEIGHT - CAPTION_HEIGHT,
-            (self.width() - (4 if bars else 3) * MARGIN - (240 if bars else 0)) // 2,
+            (self.width() - 3 * MARGIN - bars_width) // 2,
         )
         self._paint_pictures(painter, side)
         if bars:
@@ -132,7 +134,7 @@ class ImageView(QtWidgets.QWidget):
     def _paint_bar(
         painter, row, name: str, probability: float, decided: bool, true: bool, truth_known: bool
     ) -> None:
-        names_width, figure_width = 92.0, 46.0
+        names_width, figure_width = 92.0, 54.0
         text = QtCore.QRectF(row.left(), row.top(), names_width - 8, row.height())
         _text(painter, text, name, INK if true else FAINT_INK, bold=true, flags=QtCore.Qt.AlignRight)
         bed = QtCore.QRectF(
