@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -66,8 +67,9 @@ class Session:
         self.provider = provider
         self._output_names = [tensor.name for tensor in outputs]
         runtime = _onnxruntime_session(content, name, threads)
-        _agree(name, "inputs", list(inputs), runtime.get_inputs())
-        _agree(name, "outputs", list(outputs), runtime.get_outputs())
+        own_inputs, own_outputs = _nodes(runtime, name)
+        _agree(name, "inputs", list(inputs), own_inputs)
+        _agree(name, "outputs", list(outputs), own_outputs)
         if provider == "onnxruntime":
             self._infer: Callable[[dict[str, np.ndarray]], list[np.ndarray]] = lambda feed: runtime.run(
                 self._output_names, feed
@@ -170,13 +172,29 @@ class Session:
 
 def onnx_tensors(content: bytes, name: str = "network") -> tuple[list[Tensor], list[Tensor]]:
     """Inputs and outputs that an ONNX file itself states, without unit, range and description."""
-    runtime = _onnxruntime_session(content, name, 1)
-    return [_tensor(node, name) for node in runtime.get_inputs()], [
-        _tensor(node, name) for node in runtime.get_outputs()
-    ]
+    own_inputs, own_outputs = _nodes(_onnxruntime_session(content, name, 1), name)
+    return [_tensor(node, name) for node in own_inputs], [_tensor(node, name) for node in own_outputs]
 
 
-def _tensor(node: Any, name: str) -> Tensor:
+@dataclass(frozen=True)
+class _Node:
+    """Name, ONNX type and shape of an input or output as ONNX Runtime reports it."""
+
+    name: str
+    type: str
+    shape: list[int | str | None]
+
+
+def _nodes(runtime: Any, name: str) -> tuple[list[_Node], list[_Node]]:
+    try:
+        kinds = (runtime.get_inputs(), runtime.get_outputs())
+        inputs, outputs = ([_Node(node.name, node.type, list(node.shape)) for node in kind] for kind in kinds)
+    except UnicodeDecodeError as error:
+        raise BundleError(f"{name}: a tensor or axis has no readable name: get the bundle again") from error
+    return inputs, outputs
+
+
+def _tensor(node: _Node, name: str) -> Tensor:
     shape = [
         axis if isinstance(axis, int) else _axis_name(axis, place) for place, axis in enumerate(node.shape)
     ]
@@ -247,7 +265,7 @@ def _openvino_inference(
     return infer
 
 
-def _agree(name: str, kind: str, stated: list[Tensor], actual: list[Any]) -> None:
+def _agree(name: str, kind: str, stated: list[Tensor], actual: list[_Node]) -> None:
     """Compare the manifest's tensors with the network's own. Raises BundleError."""
     nodes = {node.name: node for node in actual}
     field = f"{name}: {kind}"

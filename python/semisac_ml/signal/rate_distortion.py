@@ -82,7 +82,7 @@ def gaussian_distortion(eigenvalues: np.ndarray, bits: float) -> float:
     if positive.size == 0:
         return 0.0
     logarithm = np.log2(positive)
-    # With the k largest active, log2(theta) = (sum of their log2 - 2 R)/k; k is the first that leaves the next
+    # With the k largest active log2(theta) = (sum of their log2 - 2 R)/k; k is the first that leaves the next
     # eigenvalue at or below theta.
     level = (np.cumsum(logarithm) - 2.0 * bits) / np.arange(1, positive.size + 1)
     below = np.append(logarithm[1:], -np.inf) <= level

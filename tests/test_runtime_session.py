@@ -1,0 +1,156 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Sessions: inputs are checked, results do not depend on batching or threads."""
+
+from __future__ import annotations
+
+import importlib.util
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from semisac_ml.runtime import Bundle, BundleError
+from semisac_ml.signal import channel, detection
+
+
+@pytest.fixture
+def bundle(tiny_bundle):
+    return Bundle.load(tiny_bundle)
+
+
+def images(count: int, seed: int = 0) -> dict[str, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    return {
+        "image": generator.random((count, 3, 32, 32), dtype=np.float32),
+        "snr_db": np.full(count, 3.0, dtype=np.float32),
+    }
+
+
+def test_batch_gives_what_singles_give(bundle):
+    session, inputs = bundle.session("encoder"), images(7)
+    together = session.run(**inputs)["symbols"]
+    for k in range(7):
+        alone = session.run(image=inputs["image"][k : k + 1], snr_db=inputs["snr_db"][k : k + 1])["symbols"]
+        assert alone[0] == pytest.approx(together[k], abs=1e-6)
+
+
+def test_inputs_may_be_strided(bundle):
+    inputs = images(4)
+    strided = np.asfortranarray(inputs["image"])
+    assert np.array_equal(
+        bundle.session("encoder").run(**inputs)["symbols"],
+        bundle.session("encoder").run(image=strided, snr_db=inputs["snr_db"])["symbols"],
+    )
+
+
+def test_several_threads_share_a_session(bundle):
+    session = bundle.session("encoder")
+    batches = [images(5, seed) for seed in range(16)]
+    expected = [session.run(**b)["symbols"] for b in batches]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda b: session.run(**b)["symbols"], batches * 4))
+    assert all(np.array_equal(a, b) for a, b in zip(found, expected * 4, strict=True))
+
+
+def test_threads_of_an_inference_do_not_change_it(bundle):
+    inputs = images(8)
+    one, two = (bundle.session("encoder", threads=n).run(**inputs)["symbols"] for n in (1, 2))
+    assert one == pytest.approx(two, abs=1e-6)
+
+
+def changed(**changes):
+    return {**images(2), **changes}
+
+
+@pytest.mark.parametrize(
+    ("inputs", "said"),
+    [
+        ({"image": images(2)["image"]}, "input snr_db is missing"),
+        (changed(snr=np.zeros(2)), "input snr is unknown"),
+        (changed(snr_db=np.zeros(2)), "snr_db is float64, expected a float32 array"),
+        (changed(snr_db=[0.0, 0.0]), "snr_db is list"),
+        (changed(snr_db=np.zeros(3, np.float32)), "snr_db has shape"),
+        (changed(snr_db=np.zeros((2, 1), np.float32)), "snr_db has shape"),
+        (changed(image=np.zeros((2, 32, 32, 3), np.float32)), "image has shape"),
+        (changed(image=np.full((2, 3, 32, 32), np.nan, np.float32)), "image is not finite"),
+        (changed(snr_db=np.array([0, np.inf], np.float32)), "snr_db is not finite"),
+    ],
+)
+def test_wrong_inputs_are_refused(bundle, inputs, said):
+    with pytest.raises(ValueError, match=said) as caught:
+        bundle.session("encoder").run(**inputs)
+    assert "networks.encoder" in str(caught.value)
+
+
+def test_named_axes_must_agree_between_inputs(bundle):
+    inputs = {
+        "symbols": np.zeros((2, 10, 2), np.float32),
+        "echo": np.zeros((2, 10, 2), np.float32),
+        "range_snr_db": np.zeros((2, 3), np.float32),
+        "range_delay": np.zeros(2, np.int64),
+        "prior": np.full(4, 0.25, np.float32),
+    }
+    with pytest.raises(ValueError, match="range_delay has shape"):
+        bundle.session("sensing").run(**inputs)
+
+
+def test_delay_outside_the_echo_is_refused_not_fatal(bundle):
+    inputs = {
+        "symbols": np.zeros((2, 10, 2), np.float32),
+        "echo": np.zeros((2, 10, 2), np.float32),
+        "range_snr_db": np.zeros((2, 1), np.float32),
+        "range_delay": np.full(1, 5, np.int64),
+        "prior": np.full(2, 0.5, np.float32),
+    }
+    with pytest.raises(ValueError, match="inference failed"):
+        bundle.session("sensing").run(**inputs)
+
+
+def test_unknown_provider_and_threads_are_refused(bundle):
+    with pytest.raises(ValueError, match="provider is 'abacus'"):
+        bundle.session("task", provider="abacus")
+    with pytest.raises(ValueError, match="threads is 0"):
+        bundle.session("task", threads=0)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("openvino") is not None, reason="OpenVINO is installed")
+def test_missing_openvino_says_how_to_get_it(bundle):
+    with pytest.raises(BundleError, match="pip install openvino"):
+        bundle.session("encoder", provider="openvino")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="OpenVINO is not installed")
+def test_openvino_gives_what_onnx_runtime_gives(bundle):
+    inputs = images(5)
+    reference = bundle.session("encoder").run(**inputs)["symbols"]
+    assert bundle.session("encoder", provider="openvino").run(**inputs)["symbols"] == pytest.approx(
+        reference, abs=1e-4
+    )
+
+
+@pytest.mark.parametrize(("name", "fading"), [("jssc/tiny", "none"), ("jssc/tiny_rayleigh", "rayleigh")])
+@pytest.mark.parametrize("delay", [0, 4])
+def test_made_up_sensing_network_is_the_optimal_detector(tiny_bundle, name, fading, delay):
+    frames, ranges = 200, 3
+    sent = np.exp(2j * np.pi * np.random.default_rng(3).random((frames, 10)))
+    options = {"sensing_snr_db": 3.0, "ranges": ranges, "delay_symbols_per_range": delay, "fading": fading}
+    echo, _ = channel.echo_channel(sent, target_probability=0.75, **options)
+
+    def pairs(values: np.ndarray) -> np.ndarray:
+        return np.stack([values.real, values.imag], axis=-1).astype(np.float32)
+
+    found = (
+        Bundle.load(name)
+        .session("sensing")
+        .run(
+            symbols=pairs(sent),
+            echo=pairs(echo),
+            range_snr_db=np.tile(channel.range_snr_db(3.0, ranges), (frames, 1)).astype(np.float32),
+            range_delay=delay * np.arange(ranges),
+            prior=np.full(1 + ranges, 0.25, np.float32),
+        )["probability"]
+    )
+    expected = detection.range_posterior(echo, sent, target_probability=0.75, **options)
+    assert found == pytest.approx(expected, abs=1e-4)
