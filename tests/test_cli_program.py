@@ -1,0 +1,277 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The console program: output, exit codes, one line an error, and no PyTorch where none is needed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import types
+from pathlib import Path
+
+import pytest
+from test_runtime_imports import run_blocked
+
+import semisac_ml
+from semisac_ml.cli import program, systems
+
+
+@pytest.fixture
+def semisac(tiny_bundle, capsys):
+    """Run a command line in this process: (exit code, stdout, stderr)."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        code = program.run(list(arguments))
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def one_line(text: str) -> bool:
+    return text.startswith("semisac: ") and text.count("\n") == 1 and text.endswith("\n")
+
+
+def test_help_and_version(semisac):
+    code, out, _ = semisac("--help")
+    assert code == 0
+    for command in ("train", "evaluate", "export", "bundle", "data", "info"):
+        assert command in out
+    assert semisac("--version") == (0, f"semisac {semisac_ml.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("nonsense",),
+        ("bundle", "verify"),
+        ("bundle", "verify", "jssc/absent"),
+        ("bundle", "show", "/nowhere"),
+        ("data", "fetch", "imagenet"),
+        ("data", "verify", "cifar10", "--root", "/nowhere"),
+        ("train", "nonsense"),
+        ("info", "--nonsense"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_2(semisac, arguments):
+    code, out, err = semisac(*arguments)
+    assert code == 2
+    assert one_line(err), err
+    assert out == ""
+
+
+def test_installed_program_exits_with_the_code(tiny_models):
+    def run(*arguments: str) -> subprocess.CompletedProcess:
+        environment = {**os.environ, "SEMISAC_MODELS": str(tiny_models)}
+        environment["PYTHONPATH"] = str(Path(semisac_ml.__file__).parents[1])
+        command = [sys.executable, "-m", "semisac_ml.cli", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+    done = run("bundle", "verify", "jssc/tiny")
+    assert (done.returncode, done.stderr) == (0, "")
+    done = run("bundle", "verify", "jssc/absent")
+    assert done.returncode == 2
+    assert one_line(done.stderr)
+
+
+def test_bundle_verify(semisac):
+    code, out, err = semisac("bundle", "verify", "jssc/tiny")
+    assert (code, err) == (0, "")
+    assert "sensing_echo.onnx" in out
+    code, out, _ = semisac("bundle", "verify", "jssc/tiny", "--json")
+    report = json.loads(out)
+    assert code == 0
+    assert report["valid"] is True
+    assert set(report["networks"]) == {"encoder", "reconstruction", "task", "sensing", "sensing_echo"}
+
+
+def test_bundle_verify_of_a_damaged_bundle(semisac, tiny_bundle, tmp_path):
+    damaged = shutil.copytree(tiny_bundle, tmp_path / "damaged")
+    (damaged / "task.onnx").write_bytes(b"damaged")
+    code, out, err = semisac("bundle", "verify", str(damaged), "--json")
+    assert code == 2
+    assert json.loads(out)["valid"] is False
+    assert "networks.task.sha256" in json.loads(out)["error"]
+    assert one_line(err)
+
+
+def test_bundle_show(semisac, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    code, out, _ = semisac("bundle", "show", "jssc/tiny")
+    assert code == 0
+    for text in ("range_snr_db", "channel_uses", "awgn", "10 channel uses (20 reals)", "GPL-3.0-or-later"):
+        assert text in out
+    code, out, _ = semisac("bundle", "show", "jssc/tiny", "--json")
+    assert json.loads(out)["manifest"]["symbols"]["channel_uses"] == 10
+
+
+def test_info(semisac, tiny_models):
+    code, out, _ = semisac("info", "--json")
+    report = json.loads(out)
+    assert code == 0
+    names = [part["name"] for part in report["components"]]
+    assert {
+        "Python",
+        "numpy",
+        "onnxruntime",
+        "torch",
+        "GNU Radio",
+        "gnuradio.semisac",
+        "UHD",
+        "libiio",
+    } <= set(names)
+    assert all(part["version"] or part["get"] for part in report["components"])
+    found = {bundle["name"]: bundle for bundle in report["bundles"]}
+    assert found["jssc/tiny"]["valid"] is True
+    assert [entry["name"] for entry in report["data"]] == ["cifar10"]
+
+
+def test_data_verify(semisac, monkeypatch, tmp_path):
+    from semisac_ml.data import cifar10
+
+    (tmp_path / cifar10.FOLDER).mkdir()
+    monkeypatch.setattr(cifar10, "BATCH_MD5", {})  # nothing to compare: an empty folder passes
+    code, out, _ = semisac("data", "verify", "cifar10", "--root", str(tmp_path))
+    assert code == 0
+    assert "ok" in out
+
+
+@pytest.fixture
+def made_up_system(tmp_path, monkeypatch):
+    """A system folder "echo_test" whose train module is made up here; returns the module."""
+    folder = tmp_path / "systems"
+    (folder / "echo_test").mkdir(parents=True)
+    (folder / "echo_test" / "__init__.py").write_text('"""Repeats what it is told.\n\nMore."""\n')
+    (folder / "echo_test" / "train.py").write_text("")
+    (folder / "__pycache__").mkdir()
+    monkeypatch.setattr(systems.resources, "files", lambda package: folder)
+    module = types.ModuleType("semisac_ml.systems.echo_test.train")
+    monkeypatch.setitem(
+        sys.modules, "semisac_ml.systems.echo_test", types.ModuleType("semisac_ml.systems.echo_test")
+    )
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    return module
+
+
+def test_systems_are_found_by_their_folder(semisac, made_up_system):
+    assert systems.systems_with("train") == ["echo_test"]
+    assert systems.systems_with("evaluate") == []
+    code, out, _ = semisac("train", "--help")
+    assert code == 0
+    assert "echo_test" in out
+    assert "Repeats what it is told." in out
+
+
+def test_command_of_a_system_gets_its_options(semisac, made_up_system):
+    def command(word: str, times: int = 2) -> None:
+        """Repeat."""
+        print(word * times)
+
+    made_up_system.command = command
+    assert semisac("train", "echo_test", "ab", "--times", "3") == (0, "ababab\n", "")
+    code, out, _ = semisac("train", "echo_test", "--help")
+    assert code == 0
+    assert "--times" in out
+    code, _, err = semisac("train", "echo_test")
+    assert code == 2
+    assert one_line(err)
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "said"),
+    [
+        (ValueError("n is 3,\nexpected an even number"), 2, "n is 3, expected an even number"),
+        (FileNotFoundError(2, "No such file", "run"), 2, "No such file"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_what_a_command_raises(semisac, made_up_system, raised, code, said):
+    def command() -> None:
+        raise raised
+
+    made_up_system.command = command
+    found, _, err = semisac("train", "echo_test")
+    assert found == code
+    assert said in err
+    assert err == "" or one_line(err)
+
+
+def test_a_bug_is_not_hidden(semisac, made_up_system):
+    def command() -> None:
+        raise AssertionError("a bug")
+
+    made_up_system.command = command
+    with pytest.raises(AssertionError):
+        semisac("train", "echo_test")
+
+
+def test_train_without_torch_is_one_line_with_the_command(tiny_models):
+    if not systems.systems_with("train"):
+        pytest.skip("no system can be trained yet")
+    name = systems.systems_with("train")[0]
+    code = "import sys\nfrom semisac_ml.cli import main\nmain(['train', {!r}])"
+    done = run_blocked(code.format(name).replace("import sys\n", MISSING, 1))
+    assert done.returncode == 2
+    assert one_line(done.stderr), done.stderr
+    assert "pip install" in done.stderr
+    assert "[train]" in done.stderr
+
+
+# Absent rather than blocked: the error that Python raises when a package is not installed.
+MISSING = """import sys
+class Absent(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {"torch", "onnx"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Absent())
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["train", "--help"], ["bundle", "verify", "jssc/tiny"], ["info"], ["--version"]]
+)
+def test_light_commands_run_without_torch(tiny_models, arguments):
+    done = run_blocked(
+        f"from semisac_ml.cli import main\nmain({arguments!r})", SEMISAC_MODELS=str(tiny_models)
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_interrupt_of_the_running_program(tmp_path):
+    """Ctrl-C while a command waits: exit code 130, nothing on stderr."""
+    import signal
+    import textwrap
+
+    code = textwrap.dedent(
+        """
+        import sys, types, pathlib
+        from semisac_ml.cli import main, systems
+        module = types.ModuleType("semisac_ml.systems.slow.train")
+        def command():
+            print("running", flush=True)
+            import time
+            time.sleep(60)
+        module.command = command
+        systems.systems_with = lambda action: ["slow"]
+        sys.modules["semisac_ml.systems.slow"] = types.ModuleType("slow")
+        sys.modules[module.__name__] = module
+        main(["train", "slow"])
+        """
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(semisac_ml.__file__).parents[1])}
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as process:
+        assert process.stdout.readline() == "running\n"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert err.strip() == ""
