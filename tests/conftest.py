@@ -5,14 +5,19 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
+import http.server
+import io
 import sys
+import tarfile
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # for tiny_bundle
-
-SOURCE = Path(__file__).resolve().parents[1] / "python"
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +44,41 @@ def tiny_rayleigh_bundle(tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> 
     """Folder of the made-up bundle jssc/tiny_rayleigh, which can also be loaded by that name."""
     monkeypatch.setenv("SEMISAC_MODELS", str(tiny_models))
     return tiny_models / "jssc" / "tiny_rayleigh"
+
+
+def _archive(path: Path, members: dict[str, bytes]) -> Path:
+    with tarfile.open(path, "w:gz") as tar:
+        for name, content in members.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
+    return path
+
+
+@pytest.fixture
+def official_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """A small archive declared official, served from a local HTTP server: (url, its batches)."""
+    from semisac_ml.data import cifar10
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+    served = tmp_path / "served"
+    served.mkdir()
+    batches = {name: f"batch {name}".encode() for name in cifar10.BATCH_MD5}
+    for name, content in batches.items():
+        monkeypatch.setitem(cifar10.BATCH_MD5, name, hashlib.md5(content, usedforsecurity=False).hexdigest())
+    members = {f"{cifar10.FOLDER}/{name}": content for name, content in batches.items()}
+    members |= {f"{cifar10.FOLDER}/readme.html": b"text", "../../outside": b"text"}
+    archive = _archive(served / "cifar.tar.gz", members)
+    monkeypatch.setattr(
+        cifar10, "ARCHIVE_MD5", hashlib.md5(archive.read_bytes(), usedforsecurity=False).hexdigest()
+    )
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=served))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/cifar.tar.gz", batches
+    server.shutdown()
+    server.server_close()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -138,6 +139,16 @@ def test_data_verify(semisac, monkeypatch, tmp_path):
     code, out, _ = semisac("data", "verify", "cifar10", "--root", str(tmp_path))
     assert code == 0
     assert "ok" in out
+
+
+def test_data_fetch(semisac, official_archive, monkeypatch, tmp_path):
+    from semisac_ml.data import cifar10
+
+    monkeypatch.setattr(cifar10, "fetch", functools.partial(cifar10.fetch, url=official_archive[0]))
+    code, out, err = semisac("data", "fetch", "cifar10", "--root", str(tmp_path / "root"))
+    assert (code, err) == (0, "")
+    assert "downloading cifar10" in out
+    assert (tmp_path / "root" / cifar10.FOLDER / "test_batch").exists()
 
 
 @pytest.fixture

@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import pickle
-import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -136,46 +134,8 @@ def test_search_order(tmp_path, monkeypatch):
     assert cifar10.find_root(tmp_path / cifar10.FOLDER) == tmp_path  # the folder itself will do
 
 
-def archive_of(path: Path, members: dict[str, bytes]) -> Path:
-    with tarfile.open(path, "w:gz") as tar:
-        for name, content in members.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
-    return path
-
-
-@pytest.fixture
-def official(tmp_path, monkeypatch):
-    """A small archive declared official, served from a local HTTP server: (url, its batches)."""
-    import functools
-    import http.server
-    import threading
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *arguments):
-            pass
-
-    served = tmp_path / "served"
-    served.mkdir()
-    batches = {name: f"batch {name}".encode() for name in cifar10.BATCH_MD5}
-    for name, content in batches.items():
-        monkeypatch.setitem(cifar10.BATCH_MD5, name, hashlib.md5(content, usedforsecurity=False).hexdigest())
-    members = {f"{cifar10.FOLDER}/{name}": content for name, content in batches.items()}
-    members |= {f"{cifar10.FOLDER}/readme.html": b"text", "../../outside": b"text"}
-    archive = archive_of(served / "cifar.tar.gz", members)
-    monkeypatch.setattr(
-        cifar10, "ARCHIVE_MD5", hashlib.md5(archive.read_bytes(), usedforsecurity=False).hexdigest()
-    )
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=served))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/cifar.tar.gz", batches
-    server.shutdown()
-    server.server_close()
-
-
-def test_fetch_unpacks_only_the_batches(official, tmp_path):
-    url, batches = official
+def test_fetch_unpacks_only_the_batches(official_archive, tmp_path):
+    url, batches = official_archive
     root = tmp_path / "a" / "root"
     folder = cifar10.fetch(root, url=url)
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == batches
@@ -183,8 +143,8 @@ def test_fetch_unpacks_only_the_batches(official, tmp_path):
     assert not (tmp_path / "outside").exists()
 
 
-def test_fetch_repairs_a_damaged_set(official, tmp_path):
-    url, batches = official
+def test_fetch_repairs_a_damaged_set(official_archive, tmp_path):
+    url, batches = official_archive
     folder = cifar10.fetch(tmp_path / "root", url=url)
     (folder / "data_batch_3").write_bytes(b"damaged")
     assert (cifar10.fetch(tmp_path / "root", url=url) / "data_batch_3").read_bytes() == batches[
@@ -192,10 +152,10 @@ def test_fetch_repairs_a_damaged_set(official, tmp_path):
     ]
 
 
-def test_fetch_refuses_another_archive(official, tmp_path, monkeypatch):
+def test_fetch_refuses_another_archive(official_archive, tmp_path, monkeypatch):
     monkeypatch.setattr(cifar10, "ARCHIVE_MD5", "0" * 32)
     with pytest.raises(DataError, match="cannot be downloaded"):
-        cifar10.fetch(tmp_path / "root", url=official[0])
+        cifar10.fetch(tmp_path / "root", url=official_archive[0])
     assert not (tmp_path / "root" / cifar10.FOLDER).exists()
 
 

@@ -122,12 +122,13 @@ def test_missing_openvino_says_how_to_get_it(bundle):
 
 
 @pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="OpenVINO is not installed")
-def test_openvino_gives_what_onnx_runtime_gives(bundle):
-    inputs = images(5)
-    reference = bundle.session("encoder").run(**inputs)["symbols"]
-    assert bundle.session("encoder", provider="openvino").run(**inputs)["symbols"] == pytest.approx(
-        reference, abs=1e-4
-    )
+@pytest.mark.parametrize("network", ["encoder", "reconstruction", "task", "sensing", "sensing_echo"])
+def test_openvino_gives_what_onnx_runtime_gives(bundle, network):
+    axes = {"batch": 5, "ranges": 2, "hypotheses": 3, "channel_uses": 10, "echo_samples": 10}
+    reference = bundle.session(network).probe(axes)
+    found = bundle.session(network, provider="openvino").probe(axes)
+    for name, value in reference.items():
+        assert found[name] == pytest.approx(value, abs=1e-4)
 
 
 @pytest.mark.parametrize(("name", "fading"), [("jssc/tiny", "none"), ("jssc/tiny_rayleigh", "rayleigh")])

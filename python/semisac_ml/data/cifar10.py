@@ -240,13 +240,8 @@ class _ArrayUnpickler(pickle.Unpickler):
     """Rebuilds numpy arrays; everything else that would run code is refused."""
 
     def find_class(self, module: str, name: str) -> object:
-        if (module, name) in {
-            ("numpy.core.multiarray", "_reconstruct"),
-            ("numpy._core.multiarray", "_reconstruct"),
-        }:
-            from numpy.core import multiarray
-
-            return multiarray._reconstruct
+        if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
+            return np.empty(0).__reduce__()[0]  # the same function, wherever this numpy keeps it
         if module == "numpy" and name in ("ndarray", "dtype"):
             return getattr(np, name)
         if (module, name) == ("_codecs", "encode"):

@@ -195,22 +195,22 @@ def _nodes(runtime: Any, name: str) -> tuple[list[_Node], list[_Node]]:
 
 
 def _tensor(node: _Node, name: str) -> Tensor:
-    shape = [
-        axis if isinstance(axis, int) else _axis_name(axis, place) for place, axis in enumerate(node.shape)
-    ]
     if node.type not in _ONNX_DTYPES:
         raise BundleError(
             f"{name}: {node.name} is {node.type}, expected one of {', '.join(_ONNX_DTYPES.values())}"
         )
+    shape = [
+        axis if isinstance(axis, int) else _axis_name(axis, node.name, place)
+        for place, axis in enumerate(node.shape)
+    ]
     return Tensor(name=node.name, shape=shape, dtype=_ONNX_DTYPES[node.type])
 
 
-def _axis_name(axis: str | None, place: int) -> str:
-    return (
-        axis
-        if axis and axis.isidentifier() and axis.islower()
-        else ("batch" if place == 0 else f"axis_{place}")
-    )
+def _axis_name(axis: str | None, tensor: str, place: int) -> str:
+    """The network's own name of a dynamic axis; "batch", or a name of its own, where it has none to show."""
+    if axis and axis.isidentifier() and axis.islower():
+        return axis
+    return "batch" if place == 0 else f"{tensor.lower()}_axis_{place}"
 
 
 def _onnxruntime_session(content: bytes, name: str, threads: int) -> Any:
@@ -256,10 +256,11 @@ def _openvino_inference(
         ) from error
     lock = threading.Lock()  # one request, hence one inference at a time
     request = compiled.create_infer_request()
+    used = set().union(*(port.names for port in compiled.inputs))  # an input that changes nothing is dropped
 
     def infer(feed: dict[str, np.ndarray]) -> list[np.ndarray]:
         with lock:
-            results = request.infer(feed)
+            results = request.infer({key: value for key, value in feed.items() if key in used})
             return [np.array(results[key]) for key in output_names]
 
     return infer
