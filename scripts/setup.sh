@@ -71,6 +71,7 @@ make_venv() {
     if [ -e "$unfinished" ] ||
         ! "$venv/bin/python" -c 'import sys, pip; assert pip.__file__.startswith(sys.prefix)' 2>/dev/null; then
         say "creating .venv"
+        [ ! -e "$unfinished" ] || rm -rf "$venv"/{bin,include,lib,lib64,pyvenv.cfg}
         mkdir -p "$venv"
         touch "$unfinished"
         "$system_python" -m venv --system-site-packages "$venv"
