@@ -1,0 +1,118 @@
+# Copyright 2026 gr-semisac contributors
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The environment that the set-up makes: activation, launchers, GNU Radio Companion's view of the blocks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+ENVIRONMENT = Path(sys.prefix)
+BLOCKS = ENVIRONMENT / "share" / "gnuradio" / "grc" / "blocks"
+
+pytestmark = pytest.mark.skipif(
+    not (ENVIRONMENT / "bin" / "grcc").exists(), reason="not in an environment made by scripts/setup.sh"
+)
+
+FLOWGRAPH = """
+options:
+  parameters: {{id: channels, generate_options: no_gui, run_options: run, output_language: python}}
+  states: {{state: enabled}}
+blocks:
+- {{name: snr, id: variable, parameters: {{value: '{snr_db}'}}, states: {{state: enabled}}}}
+- name: executable
+  id: snippet
+  parameters: {{section: main_after_stop, priority: '0', code: 'import sys; print("run by", sys.executable)'}}
+  states: {{state: enabled}}
+- name: source
+  id: blocks_vector_source_x
+  parameters: {{type: complex, vector: '[1.0] * 1000', repeat: 'False', vlen: '10', tags: '[]'}}
+  states: {{state: enabled}}
+- name: fading
+  id: semisac_fading_channel
+  parameters: {{channel_uses: '10', model: rayleigh, snr_db: snr, seed: '3'}}
+  states: {{state: enabled}}
+- name: echo
+  id: semisac_echo_channel
+  parameters: {{channel_uses: '10', ranges: '2', delay_symbols_per_range: '5', fading: two_hop_rayleigh,
+    random_phase: 'True', sensing_snr_db: snr, target: '2'}}
+  states: {{state: enabled}}
+- name: received
+  id: blocks_null_sink
+  parameters: {{type: complex, vlen: '10'}}
+  states: {{state: enabled}}
+- name: heard
+  id: blocks_null_sink
+  parameters: {{type: complex, vlen: '15'}}
+  states: {{state: enabled}}
+connections:
+- [source, '0', fading, '0']
+- [source, '0', echo, '0']
+- [fading, '0', received, '0']
+- [echo, '0', heard, '0']
+metadata: {{file_format: 1}}
+"""
+
+
+def shell(script: str, **variables: str) -> list[str]:
+    """Lines that bash prints for `script`, run with `variables` in the environment and no blocks path."""
+    environment = {name: value for name, value in os.environ.items() if name != "GRC_BLOCKS_PATH"}
+    done = subprocess.run(
+        ["bash", "-euc", script], env=environment | variables, capture_output=True, text=True, check=True
+    )
+    return done.stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("before", "inside"), [({}, f"{BLOCKS}"), ({"GRC_BLOCKS_PATH": "/own/blocks"}, f"{BLOCKS}:/own/blocks")]
+)
+def test_activation_names_the_blocks_and_deactivation_restores(before: dict, inside: str) -> None:
+    script = f"""
+        source '{ENVIRONMENT}/bin/activate'
+        echo "$GRC_BLOCKS_PATH"
+        command -v gnuradio-companion
+        deactivate
+        echo "${{GRC_BLOCKS_PATH-none}}"
+    """
+    after = before.get("GRC_BLOCKS_PATH", "none")
+    assert shell(script, **before) == [inside, f"{ENVIRONMENT}/bin/gnuradio-companion", after]
+
+
+def compile_and_run(folder: Path, snr_db: float) -> subprocess.CompletedProcess:
+    """Compile the flowgraph of both channels with the environment's grcc and run it."""
+    (folder / "channels.grc").write_text(FLOWGRAPH.format(snr_db=snr_db))
+    environment = {name: value for name, value in os.environ.items() if name != "GRC_BLOCKS_PATH"}
+    grcc = [ENVIRONMENT / "bin" / "grcc", "-r", "-o", folder, folder / "channels.grc"]
+    return subprocess.run(grcc, env=environment, capture_output=True, text=True)
+
+
+def test_flowgraph_compiles_and_runs_with_the_environments_python(tmp_path: Path) -> None:
+    done = compile_and_run(tmp_path, snr_db=3.0)
+    assert done.returncode == 0, done.stdout + done.stderr
+    generated = (tmp_path / "channels.py").read_text()
+    assert 'semisac.fading_channel(10, "rayleigh", snr, 3)' in generated
+    assert "self.echo.set_target(2)" in generated
+    for setter in ("fading.set_snr_db(self.snr)", "echo.set_sensing_snr_db(self.snr)"):
+        assert setter in generated  # a slider changes the running block
+    assert f"run by {ENVIRONMENT}/bin/python" in done.stdout
+
+
+def test_flowgraph_with_an_impossible_snr_does_not_compile(tmp_path: Path) -> None:
+    done = compile_and_run(tmp_path, snr_db=1000.0)
+    assert done.returncode != 0
+    assert not (tmp_path / "channels.py").exists()
+
+
+def test_unknown_step_of_the_setup_is_one_clear_line() -> None:
+    done = subprocess.run(["bash", ROOT / "scripts/setup.sh", "all"], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [
+        'set-up: step is "all", expected system, venv, python or module; see the head of scripts/setup.sh'
+    ]
