@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the joint link is compared with: linear code, bounds, and systems trained for one task alone.
+
+Individual sensing and individual communications are trainings with weight 1 on their own loss
+(``individual``); the others need no training.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import lru_cache
+
+import numpy as np
+
+from semisac_ml.data import cifar10
+from semisac_ml.signal import detection, posterior, rate_distortion
+from semisac_ml.systems.jssc.settings import TrainingSettings
+
+
+def individual(settings: TrainingSettings, task: str) -> TrainingSettings:
+    """The same system trained for "sensing" or "communications" alone (section II, "Baselines").
+
+    Raises ValueError for another task.
+    """
+    weights = {"communications": (1.0, 0.0, 0.0), "sensing": (0.0, 0.0, 1.0)}
+    if task not in weights:
+        raise ValueError(f"unknown task {task!r}: expected 'communications' or 'sensing'")
+    return dataclasses.replace(settings, weights=weights[task])
+
+
+@lru_cache(maxsize=1)
+def image_spectrum() -> np.ndarray:
+    """Eigenvalues of the covariance of CIFAR-10's training images, float64 (3072,), largest first."""
+    images, _ = cifar10.load("train")
+    return rate_distortion.covariance_spectrum(images)[0]
+
+
+def linear_code_psnr_db(channel: str, n: int, snr_db: float) -> float:
+    """PSNR of the mean error of the linear code: Karhunen–Loève transform, optimal power, LMMSE receiver."""
+    psnr = {"awgn": rate_distortion.linear_psnr_awgn, "rayleigh": rate_distortion.linear_psnr_rayleigh}
+    return float(psnr[channel](image_spectrum(), n, snr_db))
+
+
+def gaussian_psnr_db(channel: str, n: int, snr_db: float) -> float:
+    """PSNR at the Gaussian rate–distortion function of the channel's capacity (reverse water-filling).
+
+    A bound for a Gaussian source of the images' covariance; images are not Gaussian, so a learned code may
+    come closer to it than a linear code, and is not strictly bound by it.
+    """
+    psnr = {"awgn": rate_distortion.gaussian_psnr_awgn, "rayleigh": rate_distortion.gaussian_psnr_rayleigh}
+    return float(psnr[channel](image_spectrum(), n, snr_db))
+
+
+def presence_ceiling(channel: str, n: int, sensing_snr_db: float) -> float:
+    """Accuracy of the optimal detector that knows the waveform: gain known (AWGN), unknown (Rayleigh)."""
+    accuracy = {"awgn": detection.presence_accuracy_awgn, "rayleigh": detection.presence_accuracy_rayleigh}
+    return float(accuracy[channel](n, sensing_snr_db))
+
+
+def energy_detector(channel: str, n: int, sensing_snr_db: float) -> float:
+    """Accuracy of the energy detector on waveforms without structure."""
+    accuracy = {"awgn": detection.energy_accuracy_awgn, "rayleigh": detection.energy_accuracy_rayleigh}
+    return float(accuracy[channel](n, sensing_snr_db))
+
+
+def range_ceiling(channel: str, n: int, sensing_snr_db: float, ranges: int, delay: int = 0) -> float:
+    """Accuracy of the optimal decision among 1 + ranges hypotheses, all alike, waveform known."""
+    fading = "none" if channel == "awgn" else "rayleigh"
+    return posterior.range_accuracy(
+        n, sensing_snr_db, ranges, delay_symbols_per_range=delay, fading=fading
+    ).value

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""CSV files and pictures of measured curves."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+
+from semisac_ml.systems.jssc.sweeps import Row
+
+CHANNELS = ("awgn", "rayleigh")
+
+
+def write_csv(rows: list[Row], path: Path) -> Path:
+    """Write the rows of a figure, one value a line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".partial")
+    with temporary.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=[field.name for field in dataclasses.fields(Row)])
+        writer.writeheader()
+        for row in rows:
+            plain = dataclasses.asdict(row)
+            for name in ("value", "low", "high"):
+                plain[name] = f"{plain[name]:.6g}"
+            writer.writerow(plain)
+    temporary.replace(path)
+    return path
+
+
+LABELS = {
+    "mse": "reconstruction loss (MSE)",
+    "sensing_accuracy": "sensing accuracy",
+    "task_accuracy": "accuracy: animal or not",
+    "psnr_of_mean_mse_db": "PSNR of the mean error in dB",
+    "class_accuracy": "accuracy: ten classes",
+    "animal_accuracy": "accuracy: animal or not",
+}
+
+
+def draw_rows(rows: list[Row], path: Path) -> Path:
+    """Draw a figure from the rows of its CSV: a column of axes for each panel, a row for each metric."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    if rows[0].figure == "tradeoff":
+        return _draw_tradeoff(rows, path)
+    panels = list(dict.fromkeys(row.panel for row in rows))
+    measures = list(dict.fromkeys(row.metric for row in rows))
+    figure, axes = pyplot.subplots(
+        len(measures), len(panels), figsize=(4.2 * len(panels), 3.4 * len(measures)), squeeze=False
+    )
+    for column, panel in enumerate(panels):
+        for line, metric in enumerate(measures):
+            axis = axes[line, column]
+            _draw_curves(axis, [row for row in rows if row.panel == panel and row.metric == metric])
+            axis.set_xlabel("sensing SNR in dB" if panel.startswith("n = ") else _axis_label(panel))
+            axis.set_ylabel(LABELS[metric])
+            if panel.startswith("n = ") or not panel[0].isupper() and "in dB" not in panel:
+                axis.set_title(panel, fontsize=10)
+            axis.grid(alpha=0.3)
+    # one legend for all: the axis with the most curves has every label
+    handles: dict[str, object] = {}
+    for axis in axes.flat:
+        handles.update(dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True)))
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, fontsize=8)
+    figure.set_layout_engine("constrained")
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)
+    return path
+
+
+def _axis_label(panel: str) -> str:
+    return "number of ranges" if panel in ("amplitude only", "delay of one symbol a range") else panel
+
+
+def _draw_curves(axis: object, rows: list[Row]) -> None:
+    colours = {"awgn": "tab:blue", "rayleigh": "tab:red"}
+    styles = {
+        "paper": "o-",
+        "bundle": "s-",
+        "bundle, symbols known": "^-",
+        "bundle, echo only": "s-",
+        "optimal detector": ":",
+        "optimal decision": ":",
+        "linear code": "--",
+        "Gaussian rate-distortion": ":",
+        "energy detector": "-.",
+    }
+    for channel in CHANNELS:
+        for system in styles:
+            chosen = sorted(
+                (r for r in rows if r.channel == channel and r.system == system), key=lambda r: r.x
+            )
+            if not chosen:
+                continue
+            spread = np.array([[r.value - r.low for r in chosen], [r.high - r.value for r in chosen]])
+            axis.errorbar(
+                [r.x for r in chosen],
+                [r.value for r in chosen],
+                yerr=spread if spread.any() else None,
+                fmt=styles[system],
+                color=colours[channel],
+                alpha=0.55 if system == "paper" else 1.0,
+                markersize=4,
+                linewidth=1.2,
+                label=f"{system} ({channel})",
+            )
+
+
+def _draw_tradeoff(rows: list[Row], path: Path) -> Path:
+    from matplotlib import pyplot
+
+    figure, axis = pyplot.subplots(figsize=(6.4, 4.6))
+    for channel, colour in (("awgn", "tab:blue"), ("rayleigh", "tab:red")):
+        for system, style in (("joint", "o-"), ("individual communications", "*")):
+            values = {
+                metric: {
+                    r.x: r.value for r in rows if (r.channel, r.system, r.metric) == (channel, system, metric)
+                }
+                for metric in ("psnr_of_mean_mse_db", "task_accuracy")
+            }
+            weights = sorted(values["task_accuracy"])
+            accuracy = [values["task_accuracy"][w] for w in weights]
+            psnr = [values["psnr_of_mean_mse_db"][w] for w in weights]
+            axis.plot(accuracy, psnr, style, color=colour, markersize=7, label=f"{system} ({channel})")
+            if system == "joint":
+                for weight, x, y in zip(weights, accuracy, psnr, strict=True):
+                    axis.annotate(
+                        f"{weight:.2g}", (x, y), textcoords="offset points", xytext=(5, 4), fontsize=8
+                    )
+    axis.set_xlabel("accuracy of ten classes")
+    axis.set_ylabel("PSNR of the mean error in dB")
+    axis.set_title("both SNRs 3 dB, n = 20; numbers: weight of the task", fontsize=10)
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize=8)
+    figure.tight_layout()
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)
+    return path

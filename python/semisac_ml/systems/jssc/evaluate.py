@@ -1,0 +1,308 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Measuring the joint sensing and semantic link: a bundle's figures, and the paper's figures."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from semisac_ml.data import cifar10
+from semisac_ml.runtime import Bundle
+from semisac_ml.signal import channel, metrics
+from semisac_ml.signal.metrics import Metric
+
+BATCH = 500
+FIGURES = ("4", "5", "6", "snr", "presence", "ranges", "tradeoff")
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Where a link is measured; the defaults are the paper's.
+
+    snr_db, sensing_snr_db: Es/N0 of link and echo in dB. model: of the link, None for the bundle's own.
+    ranges, range_step_db, delay_symbols_per_range: of the target; target_probability: of there being one.
+    """
+
+    snr_db: float = 3.0
+    sensing_snr_db: float = 3.0
+    model: str | None = None
+    ranges: int = 1
+    range_step_db: float = 3.0
+    delay_symbols_per_range: int = 0
+    target_probability: float = 0.5
+    seed: int = 0
+
+    def range_snr_db(self) -> np.ndarray:
+        """SNR of an echo from each range, float32 (ranges,)."""
+        return channel.range_snr_db(self.sensing_snr_db, self.ranges, self.range_step_db).astype(np.float32)
+
+
+@dataclass
+class LinkOutput:
+    """What came out of a link, one entry an image.
+
+    squared_error, structural_similarity: float64 (images,). probability: float32 (images, classes).
+    sensing: float32 (images, 1 + ranges), with the symbols known; sensing_echo: float32 (images, 2), from the
+    echo alone (only where there is one range). hypothesis: int64 (images,).
+    """
+
+    squared_error: np.ndarray
+    structural_similarity: np.ndarray
+    probability: np.ndarray
+    labels: np.ndarray
+    sensing: np.ndarray
+    sensing_echo: np.ndarray | None
+    hypothesis: np.ndarray
+
+
+def as_complex(pairs: np.ndarray) -> np.ndarray:
+    """float32 (..., 2), I and Q → complex64 (...)."""
+    return np.ascontiguousarray(pairs).view(np.complex64)[..., 0]
+
+
+def as_pairs(values: np.ndarray) -> np.ndarray:
+    """complex64 (...) → float32 (..., 2), I and Q."""
+    return np.ascontiguousarray(values, dtype=np.complex64)[..., None].view(np.float32)
+
+
+def encode(bundle: Bundle, images: np.ndarray, snr_db: float) -> np.ndarray:
+    """Symbols of images uint8 (count, 32, 32, 3), complex64 (count, channel_uses)."""
+    unit = np.ascontiguousarray(images.transpose(0, 3, 1, 2), dtype=np.float32) / np.float32(255)
+    snr = np.full(len(images), snr_db, np.float32)
+    return as_complex(bundle.session("encoder").run(image=unit, snr_db=snr)["symbols"])
+
+
+def sense(bundle: Bundle, symbols: np.ndarray, echo: np.ndarray, conditions: Conditions) -> np.ndarray:
+    """Posterior of no target and each range with the symbols known, float32 (frames, 1 + ranges)."""
+    at = conditions
+    prior = np.r_[1.0 - at.target_probability, np.full(at.ranges, at.target_probability / at.ranges)]
+    inputs = {
+        "symbols": as_pairs(symbols),
+        "echo": as_pairs(echo),
+        "range_snr_db": np.tile(at.range_snr_db(), (len(symbols), 1)),
+        "range_delay": np.arange(at.ranges, dtype=np.int64) * at.delay_symbols_per_range,
+        "prior": prior.astype(np.float32),
+    }
+    return bundle.session("sensing").run(**inputs)["probability"]
+
+
+def reflect(
+    bundle: Bundle, symbols: np.ndarray, conditions: Conditions, first_frame: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Echo of symbols in the bundle's sensing channel, and the true hypotheses."""
+    at, sensing = conditions, bundle.manifest.sensing
+    return channel.echo_channel(
+        symbols,
+        sensing_snr_db=at.sensing_snr_db,
+        ranges=at.ranges,
+        range_step_db=at.range_step_db,
+        delay_symbols_per_range=at.delay_symbols_per_range,
+        fading=sensing.fading,
+        random_phase=sensing.random_phase,
+        max_frequency_offset=sensing.max_frequency_offset,
+        target_probability=at.target_probability,
+        seed=at.seed,
+        first_frame=first_frame,
+    )
+
+
+def run_link(bundle: Bundle, images: np.ndarray, labels: np.ndarray, conditions: Conditions) -> LinkOutput:
+    """Send images through encoder, channel and decoders, without GNU Radio but with the same random draws.
+
+    Parameters
+    ----------
+    images : uint8 (count, 32, 32, 3). labels : int64 (count,).
+    """
+    model = conditions.model or bundle.manifest.channel.model
+    parts: list[tuple[np.ndarray, ...]] = []
+    for start in range(0, len(images), BATCH):
+        chunk = images[start : start + BATCH]
+        symbols = encode(bundle, chunk, conditions.snr_db)
+        received, gain = channel.fading_channel(symbols, model, conditions.snr_db, conditions.seed, start)
+        inputs = {
+            "received": as_pairs(received),
+            "channel_gain": as_pairs(gain),
+            "snr_db": np.full(len(chunk), conditions.snr_db, np.float32),
+        }
+        if not bundle.manifest.channel.gain_known_at_receiver:
+            del inputs["channel_gain"]
+        picture = bundle.session("reconstruction").run(**inputs)["image"].transpose(0, 2, 3, 1)
+        picture = np.rint(picture * 255).astype(np.uint8)
+        echo, hypothesis = reflect(bundle, symbols, conditions, start)
+        sensing = (
+            sense(bundle, symbols, echo, conditions)
+            if bundle.has("sensing")
+            else np.full((len(chunk), 1 + conditions.ranges), 1.0 / (1 + conditions.ranges), np.float32)
+        )
+        alone = np.zeros((len(chunk), 0), np.float32)
+        if conditions.ranges == 1:
+            snr = np.full(len(chunk), conditions.sensing_snr_db, np.float32)
+            alone = bundle.session("sensing_echo").run(echo=as_pairs(echo), sensing_snr_db=snr)["probability"]
+        parts.append(
+            (
+                metrics.mse(chunk, picture),
+                metrics.ssim(chunk, picture),
+                bundle.session("task").run(**inputs)["probability"],
+                sensing,
+                alone,
+                hypothesis,
+            )
+        )
+    error, similarity, probability, sensing, alone, hypothesis = (
+        np.concatenate(column) for column in zip(*parts, strict=True)
+    )
+    return LinkOutput(
+        error, similarity, probability, labels, sensing, alone if conditions.ranges == 1 else None, hypothesis
+    )
+
+
+def summarise(output: LinkOutput, animal_classes: list[int]) -> dict[str, Metric]:
+    """Figures of a link with 95 % intervals; PSNR is the mean over images of the PSNR of each image."""
+    count = len(output.labels)
+    animal = np.isin(output.labels, animal_classes)
+    found = output.probability[:, animal_classes].sum(axis=1) >= 0.5
+    present = output.hypothesis > 0
+    alarm = 1.0 - output.sensing[:, 0] >= 0.5
+    summary = {
+        "psnr_db": metrics.mean(-10.0 * np.log10(np.maximum(output.squared_error, 1e-12))),
+        "psnr_of_mean_mse_db": metrics.psnr_of_mean_mse(output.squared_error),
+        "mse": metrics.mean(output.squared_error),
+        "ssim": metrics.mean(output.structural_similarity),
+        "class_accuracy": _share(output.probability.argmax(axis=1) == output.labels),
+        "animal_accuracy": _share(found == animal),
+        "sensing_accuracy": _share(output.sensing.argmax(axis=1) == output.hypothesis),
+    }
+    if 0 < present.sum() < count:
+        summary["false_alarm_rate"] = _share(alarm[~present])
+        summary["miss_rate"] = _share(~alarm[present])
+    if output.sensing_echo is not None:
+        correct = output.sensing_echo.argmax(axis=1) == (output.hypothesis > 0)
+        summary["echo_only_sensing_accuracy"] = _share(correct)
+    return summary
+
+
+def _share(correct: np.ndarray) -> Metric:
+    return metrics.proportion(int(correct.sum()), len(correct))
+
+
+def evaluate_bundle(
+    bundle: Bundle, images: np.ndarray, labels: np.ndarray, conditions: Conditions | None = None
+) -> dict[str, Metric]:
+    """Figures of a bundle on images uint8 (count, 32, 32, 3); conditions are the paper's if not given."""
+    output = run_link(bundle, images, labels, conditions or Conditions())
+    return summarise(output, bundle.manifest.data.animal_classes)
+
+
+def bundle_metrics(bundle: Bundle, images: np.ndarray, labels: np.ndarray) -> dict[str, dict[str, object]]:
+    """Figures for the manifest, each with its conditions."""
+    at = Conditions()
+    stated = (
+        f"{len(images)} test images, {bundle.manifest.channel.model}, SNR {at.snr_db:g} dB, sensing SNR "
+        f"{at.sensing_snr_db:g} dB, P(target) {at.target_probability:g}, 95 % interval"
+    )
+    summary = evaluate_bundle(bundle, images, labels, at)
+    return {name: {**metric.as_dict(), "conditions": stated} for name, metric in summary.items()}
+
+
+def command(
+    bundle: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Bundle, name or folder; repeat it for several [default: jssc/awgn jssc/rayleigh]."
+        ),
+    ] = None,
+    figure: Annotated[
+        str | None,
+        typer.Option(
+            help="Recompute a figure with its CSV and picture instead: 4, 5 or 6 of the paper (trains its "
+            "networks for each point), tradeoff (trains), snr, presence, ranges (the bundles as they are)."
+        ),
+    ] = None,
+    snr_db: Annotated[float, typer.Option(help="Communication SNR, Es/N0 in dB.")] = 3.0,
+    sensing_snr_db: Annotated[float, typer.Option(help="Sensing SNR of the nearest range in dB.")] = 3.0,
+    ranges: Annotated[int, typer.Option(min=1, help="Ranges the target may be in.")] = 1,
+    delay_symbols_per_range: Annotated[int, typer.Option(min=0, help="Delay of a range in symbols.")] = 0,
+    target_probability: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="P(target) [default: all hypotheses alike, 1/2 with one range]."),
+    ] = None,
+    images: Annotated[int | None, typer.Option(min=1, help="Test images used [default: all 10,000].")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the channels.")] = 0,
+    results: Annotated[Path, typer.Option(help="Folder of figures.")] = Path("results/jssc"),
+    runs: Annotated[Path, typer.Option(help="Folder of the trainings that figures need.")] = Path(
+        "runs/jssc"
+    ),
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Epochs of each training that a figure needs.")
+    ] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Processor threads for training.")] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
+) -> None:
+    """Measure the shipped bundles on CIFAR-10's test set, or recompute a figure.
+
+    PSNR is the mean over images of each image's PSNR (data range 1); psnr_of_mean_mse_db is that of the mean
+    error. Intervals are 95 %.
+    """
+    names = bundle or ["jssc/awgn", "jssc/rayleigh"]
+    console = Console()
+    if figure is not None:
+        if figure not in FIGURES:
+            raise ValueError(f"unknown figure {figure!r}: expected one of {', '.join(FIGURES)}")
+        from semisac_ml.systems.jssc import figures
+
+        for path in figures.draw(figure, names, results, runs, epochs, threads, images, console):
+            console.print(f"written: {path}")
+        return
+    conditions = Conditions(
+        snr_db=snr_db,
+        sensing_snr_db=sensing_snr_db,
+        ranges=ranges,
+        delay_symbols_per_range=delay_symbols_per_range,
+        target_probability=ranges / (1 + ranges) if target_probability is None else target_probability,
+        seed=seed,
+    )
+    pictures, labels = cifar10.load("test")
+    loaded = [Bundle.load(name) for name in names]
+    measured = {}
+    for one in loaded:
+        with console.status(f"measuring {one.name} …"):
+            measured[one.name] = evaluate_bundle(one, pictures[:images], labels[:images], conditions)
+    console.print(_table(measured, conditions))
+    if json_file:
+        document = {
+            "conditions": dataclasses.asdict(conditions),
+            "bundles": {
+                name: {"metrics": {key: metric.as_dict() for key, metric in summary.items()}}
+                for name, summary in measured.items()
+            },
+        }
+        temporary = json_file.with_name(json_file.name + ".partial")
+        temporary.write_text(json.dumps(document, indent=2) + "\n")
+        temporary.replace(json_file)
+
+
+def _table(measured: dict[str, dict[str, Metric]], conditions: Conditions) -> Table:
+    table = Table(
+        title=f"SNR {conditions.snr_db:g} dB, sensing SNR {conditions.sensing_snr_db:g} dB, "
+        f"{conditions.ranges} range(s), P(target) {conditions.target_probability:.3g}; 95 % intervals"
+    )
+    table.add_column("figure")
+    for name in measured:
+        table.add_column(name, justify="right")
+    for key in next(iter(measured.values())):
+        cells = [
+            f"{summary[key].value:.4f} [{summary[key].low:.4f}, {summary[key].high:.4f}]"
+            if key in summary
+            else "–"
+            for summary in measured.values()
+        ]
+        table.add_row(key, *cells)
+    return table

@@ -1,0 +1,362 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Export of a trained joint sensing and semantic link as a bundle of ONNX networks."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import platform
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+import typer
+from onnx import TensorProto, helper, numpy_helper
+from rich.console import Console
+from torch import Tensor, nn
+
+from semisac_ml.data import cifar10
+from semisac_ml.runtime import Bundle, write_bundle
+from semisac_ml.systems.jssc.model import IMAGE_SIZE, JointModel
+from semisac_ml.systems.jssc.settings import (
+    ANIMAL_CLASSES,
+    COMMUNICATION_SNR_DB,
+    SENSING_MAX_RANGES,
+    SENSING_SNR_DB,
+    TrainingSettings,
+    load_settings,
+)
+from semisac_ml.systems.jssc.train import trained_model
+
+OPSET = 18
+# Weight matrices of more elements than this are stored in half precision.
+HALF_PRECISION_FROM = 1024
+
+
+class Probabilities(nn.Module):
+    """A network of scores, with probabilities (softmax of the scores) as its output."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return torch.softmax(self.network(*inputs), dim=-1)
+
+
+class WithoutGain(nn.Module):
+    """A receiver's network for a bundle whose receiver does not know the channel gain."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, received: Tensor, snr_db: Tensor) -> Tensor:
+        return self.network(received, None, snr_db)
+
+
+@torch.no_grad()
+def round_weights(model: nn.Module) -> None:
+    """Round large weights to half precision, so that the network is the same before and after export."""
+    for tensor in model.state_dict().values():
+        if tensor.dtype == torch.float32 and tensor.numel() > HALF_PRECISION_FROM:
+            tensor.copy_(tensor.half().float())
+
+
+def store_in_half_precision(content: onnx.ModelProto) -> None:
+    """Store large weights as float16, cast to float32 on loading: half the file, the same arithmetic."""
+    graph = content.graph
+    casts = []
+    for index, tensor in enumerate(graph.initializer):
+        values = numpy_helper.to_array(tensor)
+        if values.dtype != np.float32 or values.size <= HALF_PRECISION_FROM:
+            continue
+        half = values.astype(np.float16)
+        if not np.array_equal(half.astype(np.float32), values):
+            continue
+        stored = f"{tensor.name}.half"
+        casts.append(helper.make_node("Cast", [stored], [tensor.name], to=TensorProto.FLOAT))
+        graph.initializer[index].CopyFrom(numpy_helper.from_array(half, stored))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def to_onnx(network: nn.Module, inputs: Mapping[str, Tensor], output: str, axes: Mapping[str, Any]) -> bytes:
+    """Export one network; ``axes`` names the dynamic axes of each tensor, {tensor: {axis index: name}}."""
+    buffer = io.BytesIO()
+    torch.onnx.export(
+        network.eval(),
+        tuple(inputs.values()),
+        buffer,
+        input_names=list(inputs),
+        output_names=[output],
+        dynamic_axes={name: dict(value) for name, value in axes.items()},
+        opset_version=OPSET,
+        # evaluation mode is set; PRESERVE only keeps the exporter from fusing convolution and normalisation,
+        # which would undo the rounding of the weights
+        training=torch.onnx.TrainingMode.PRESERVE,
+        dynamo=False,
+    )
+    content = onnx.load_from_string(buffer.getvalue())
+    store_in_half_precision(content)
+    onnx.checker.check_model(content)
+    return content.SerializeToString()
+
+
+def networks(
+    model: JointModel,
+) -> dict[str, tuple[nn.Module, dict[str, Tensor], str, dict[str, dict[int, str]]]]:
+    """Each network of a bundle: module, example inputs, name of the output, dynamic axes."""
+    uses = model.settings.channel_uses
+    batch = {0: "batch"}
+    snr = torch.tensor([3.0, 7.0])
+    received: dict[str, Tensor] = {"received": torch.randn(2, uses, 2)}
+    if model.settings.gain_known_at_receiver:
+        received["channel_gain"] = torch.randn(2, 2)
+    received["snr_db"] = snr
+
+    def receiver(network: nn.Module) -> nn.Module:
+        return network if model.settings.gain_known_at_receiver else WithoutGain(network)
+
+    found = {
+        "encoder": (model.encoder, {"image": torch.rand(2, 3, 32, 32), "snr_db": snr}, "symbols"),
+        "reconstruction": (receiver(model.reconstruction), received, "image"),
+        "task": (Probabilities(receiver(model.task)), received, "probability"),
+        "sensing_echo": (
+            Probabilities(model.sensing_echo),
+            {"echo": torch.randn(2, uses, 2), "sensing_snr_db": snr},
+            "probability",
+        ),
+    }
+    described = {
+        name: (network, inputs, output, dict.fromkeys([*inputs, output], batch))
+        for name, (network, inputs, output) in found.items()
+    }
+    if model.sensing is not None:
+        inputs = {
+            "symbols": torch.randn(2, uses, 2),
+            "echo": torch.randn(2, uses + 3, 2),
+            "range_snr_db": torch.tensor([[3.0, 0.0, -3.0], [7.0, 4.0, 1.0]]),
+            "range_delay": torch.tensor([0, 1, 2]),
+            "prior": torch.full((4,), 0.25),
+        }
+        axes = {
+            "symbols": {0: "batch", 1: "channel_uses"},
+            "echo": {0: "batch", 1: "echo_samples"},
+            "range_snr_db": {0: "batch", 1: "ranges"},
+            "range_delay": {0: "ranges"},
+            "prior": {0: "hypotheses"},
+            "probability": {0: "batch", 1: "hypotheses"},
+        }
+        described["sensing"] = (Probabilities(model.sensing), inputs, "probability", axes)
+    return described
+
+
+def interfaces(names: list[str]) -> dict[str, dict[str, list[dict[str, object]]]]:
+    """Units, ranges and meanings of all tensors; shapes are read from the ONNX files."""
+    snr = {"unit": "dB, mean Es/N0", "range": list(COMMUNICATION_SNR_DB), "description": "SNR of the link"}
+    sensing_snr = {"unit": "dB, Es/N0", "range": list(SENSING_SNR_DB), "description": "SNR of the echo"}
+    symbols = {
+        "unit": "unit mean power a channel use",
+        "range": [-3.0, 3.0],
+        "description": "transmitted symbols, I and Q",
+    }
+    echo = {"unit": "noise variance 1", "range": [-10.0, 10.0], "description": "echo, I and Q"}
+    image = {"unit": "1", "range": [0.0, 1.0], "description": "RGB picture"}
+    probability = {"unit": "1", "range": [0.0, 1.0]}
+    described = {
+        "image": image,
+        "snr_db": snr,
+        "symbols": symbols,
+        "received": {"unit": "as transmitted", "range": [-5.0, 5.0], "description": "y = h·x + w, I and Q"},
+        "channel_gain": {"unit": "1", "range": [-2.0, 2.0], "description": "h, real and imaginary part"},
+        "echo": echo,
+        "sensing_snr_db": sensing_snr,
+        "range_snr_db": {**sensing_snr, "description": "SNR of an echo from each range"},
+        "range_delay": {"unit": "symbols", "range": [0, 0], "description": "delay of each range"},
+        "prior": {**probability, "range": [0.01, 1.0], "description": "probability before the echo is seen"},
+    }
+    inputs = {
+        "encoder": ["image", "snr_db"],
+        "reconstruction": ["received", "channel_gain", "snr_db"],
+        "task": ["received", "channel_gain", "snr_db"],
+        "sensing": ["symbols", "echo", "range_snr_db", "range_delay", "prior"],
+        "sensing_echo": ["echo", "sensing_snr_db"],
+    }
+    outputs = {
+        "encoder": {"name": "symbols", **symbols},
+        "reconstruction": {"name": "image", **image},
+        "task": {"name": "probability", **probability, "description": "of each class"},
+        "sensing": {"name": "probability", **probability, "description": "of no target, and of each range"},
+        "sensing_echo": {"name": "probability", **probability, "description": "of no target, of a target"},
+    }
+    return {
+        name: {
+            "inputs": [{"name": tensor, **described[tensor]} for tensor in inputs[name]],
+            "outputs": [outputs[name]],
+        }
+        for name in names
+    }
+
+
+def export_bundle(
+    model: JointModel,
+    settings: TrainingSettings,
+    folder: Path,
+    *,
+    description: str,
+    command: str,
+    commit: str,
+    metrics: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Bundle:
+    """Write a bundle and return it as loaded back, all its checks passed.
+
+    Parameters
+    ----------
+    model : trained networks; their large weights are rounded to half precision.
+    folder : models/jssc/NAME.
+    command, commit : how the training is repeated, and with which state of the source.
+    metrics : measured figures, {name: {value, low, high, n, conditions}}.
+    """
+    round_weights(model)
+    found = networks(model)
+    described = interfaces(list(found))
+    if not settings.model.gain_known_at_receiver:
+        for name in ("reconstruction", "task"):
+            described[name]["inputs"] = [t for t in described[name]["inputs"] if t["name"] != "channel_gain"]
+    n = settings.model.real_dimensions
+    return write_bundle(
+        folder,
+        networks={name: to_onnx(*parts) for name, parts in found.items()},
+        interfaces=described,
+        system="jssc",
+        name=folder.name,
+        description=description,
+        licence="GPL-3.0-or-later",
+        symbols={
+            "channel_uses": n // 2,
+            "real_dimensions": n,
+            "bandwidth_ratio": n / 2 / IMAGE_SIZE,
+            "power": "unit mean |x|² a complex channel use, for each image",
+            "layout": "one complex symbol a channel use: I = even, Q = odd real",
+        },
+        channel={
+            "model": settings.channel,
+            "snr_db": _served(settings.snr_db, COMMUNICATION_SNR_DB),
+            "reference_snr_db": 3.0,
+            "gain_known_at_receiver": settings.model.gain_known_at_receiver,
+        },
+        sensing={
+            "fading": settings.sensing_fading,
+            "snr_db": _served(settings.sensing_snr_db, SENSING_SNR_DB),
+            "reference_snr_db": 3.0,
+            "range_step_db": 3.0,
+            "max_ranges": SENSING_MAX_RANGES if model.sensing is not None else settings.model.ranges,
+            "random_phase": settings.random_phase,
+            "max_frequency_offset": settings.model.max_frequency_offset,
+        },
+        data={
+            "name": "cifar10",
+            "split": "50000 for training, 10000 for testing",
+            "classes": list(cifar10.CLASSES),
+            "animal_classes": list(ANIMAL_CLASSES),
+        },
+        training={
+            "command": command,
+            "seed": settings.seed,
+            "commit": commit,
+            "date": datetime.date.today().isoformat(),
+            "versions": {
+                "python": platform.python_version(),
+                "torch": torch.__version__,
+                "onnx": onnx.__version__,
+                "onnxruntime": onnxruntime.__version__,
+            },
+        },
+        metrics=dict(metrics or {}),
+    )
+
+
+def _served(fixed: float | None, limits: tuple[float, float]) -> list[float]:
+    return list(limits) if fixed is None else [fixed, fixed]
+
+
+def source_commit() -> str:
+    """Commit of the source tree, "unknown" outside of one."""
+    folder = Path(__file__).parent
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return done.stdout.strip()
+
+
+def training_command(settings: TrainingSettings) -> str:
+    """The command line that trains with these settings; what equals the defaults is left out."""
+    default = TrainingSettings(channel=settings.channel)
+    words = ["semisac train jssc --channel", settings.channel]
+    if settings.weights != default.weights:
+        words.append("--weights " + ",".join(f"{weight:.6g}" for weight in settings.weights))
+    for name in ("epochs", "backbone_epochs", "batch", "learning_rate", "seed", "snr_db", "sensing_snr_db"):
+        if getattr(settings, name) != getattr(default, name):
+            words.append(f"--{name.replace('_', '-')} {getattr(settings, name)}")
+    usual_fading = "none" if settings.channel == "awgn" else "rayleigh"
+    if settings.sensing_fading != usual_fading:
+        words.append(f"--sensing-fading {settings.sensing_fading}")
+    if settings.random_phase:
+        words.append("--random-phase")
+    if settings.model.max_frequency_offset:
+        words.append(f"--max-frequency-offset {settings.model.max_frequency_offset}")
+    if settings.model.real_dimensions != 20:
+        words.append(f"--n {settings.model.real_dimensions}")
+    if settings.model.variant != "residual":
+        words.append(f"--variant {settings.model.variant}")
+    if settings.model.ranges != 1:
+        words.append(f"--ranges {settings.model.ranges}")
+    if settings.model.task != "classes":
+        words.append(f"--task {settings.model.task}")
+    if not settings.model.gain_known_at_receiver:
+        words.append("--no-gain-known")
+    return " ".join(words)
+
+
+def command(
+    run: Annotated[Path, typer.Option(help="Folder of a finished training (semisac train jssc --run).")],
+    output: Annotated[
+        Path | None, typer.Option(help="Folder of the bundle [default: models/jssc/CHANNEL].")
+    ] = None,
+    evaluate: Annotated[
+        bool, typer.Option(help="Measure the bundle on CIFAR-10's test set and state the figures in it.")
+    ] = True,
+) -> None:
+    """Export a trained link as a bundle: ONNX networks and a manifest that states what they are.
+
+    Large weights are stored in half precision; arithmetic is float32.
+    """
+    console = Console()
+    settings = load_settings(run)
+    model = trained_model(settings, run)
+    folder = output or Path("models") / "jssc" / settings.channel
+    stated = {
+        "description": f"Joint sensing and semantic link, {settings.channel} channel, "
+        f"n = {settings.model.real_dimensions}, {settings.model.variant} variant",
+        "command": training_command(settings),
+        "commit": source_commit(),
+    }
+    bundle = export_bundle(model, settings, folder, **stated)
+    if evaluate:
+        from semisac_ml.systems.jssc.evaluate import bundle_metrics
+
+        console.print("measuring the bundle on the test set …")
+        metrics = bundle_metrics(bundle, *cifar10.load("test"))
+        bundle = export_bundle(model, settings, folder, **stated, metrics=metrics)
+    size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
+    console.print(f"{folder}: {bundle.name} {bundle.fingerprint}, {size:.1f} MB")

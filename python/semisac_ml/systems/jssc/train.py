@@ -1,0 +1,328 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Training of the joint sensing and semantic link.
+
+The paper's variant is trained end to end. The residual variant is trained in two stages: first its backbone
+learns what images mean (classification, shared by all channels), then encoder and decoders are trained
+jointly through the channels on the backbone's features, computed once for the whole training set.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+from torch import Tensor, nn
+from torch.nn import functional
+
+from semisac_ml.channels import FadingChannel
+from semisac_ml.systems.jssc.model import COEFFICIENTS, JointModel, ModelSettings, SemanticBackbone
+from semisac_ml.systems.jssc.pretrain import (
+    ImageSet,
+    backbone_features,
+    batches,
+    to_unit,
+    train_backbone,
+)
+from semisac_ml.systems.jssc.settings import (
+    ANIMAL_CLASSES,
+    COMMUNICATION_SNR_DB,
+    LOSS_REFERENCE,
+    SENSING_MAX_RANGES,
+    SENSING_SNR_DB,
+    TrainingSettings,
+    parse_weights,
+    plain_settings,
+    save_settings,
+)
+from semisac_ml.training import Stage, autocast, choose_device, load_checkpoint, train_stage
+
+
+def draw_snr(
+    count: int, fixed: float | None, limits: tuple[float, float], generator: torch.Generator
+) -> Tensor:
+    """SNR of each frame in dB: fixed, or half from the whole range and half from around 3 dB, (count,)."""
+    device = generator.device
+    if fixed is not None:
+        return torch.full((count,), fixed, device=device)
+    low, high = limits
+    anywhere = low + (high - low) * torch.rand(count, generator=generator, device=device)
+    nearby = 3.0 + 2.0 * torch.randn(count, generator=generator, device=device)
+    return torch.where(torch.rand(count, generator=generator, device=device) < 0.5, nearby, anywhere)
+
+
+def task_labels(settings: ModelSettings, labels: Tensor) -> Tensor:
+    """Labels of decoder 3: the ten classes, or 1 for an animal and 0 for none."""
+    if settings.task == "classes":
+        return labels
+    return torch.isin(labels, torch.tensor(ANIMAL_CLASSES, device=labels.device)).long()
+
+
+class JointTraining:
+    """Losses of one batch, for both variants.
+
+    Residual variant: inputs are features of ``ResidualEncoder.analyse``; paper variant: images.
+    """
+
+    def __init__(self, settings: TrainingSettings, model: JointModel) -> None:
+        self.settings = settings
+        self.model = model
+        self.link = FadingChannel(settings.channel)
+        self.echo = settings.echo_channel()
+
+    def losses(self, inputs: Tensor, labels: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        settings, model = self.settings, self.model
+        count = inputs.shape[0]
+        snr_db = draw_snr(count, settings.snr_db, COMMUNICATION_SNR_DB, generator)
+        sensing_snr_db = draw_snr(count, settings.sensing_snr_db, SENSING_SNR_DB, generator)
+        residual = settings.model.variant == "residual"
+        device = inputs.device
+        with autocast(device):
+            symbols = model.encoder.encode(inputs, snr_db) if residual else model.encoder(inputs, snr_db)
+        complex_symbols = torch.view_as_complex(symbols.float().contiguous())
+        received, gain = self.link(complex_symbols, snr_db, generator)
+        received, gain = torch.view_as_real(received), torch.view_as_real(gain)
+        echo, hypothesis = self.echo(complex_symbols, sensing_snr_db, generator)
+        reconstruct = model.reconstruction.coefficients if residual else model.reconstruction
+        with autocast(device):
+            reconstructed = reconstruct(received, gain, snr_db).float()
+            task_scores = model.task(received, gain, snr_db).float()
+            sensing_scores = model.sensing_echo(torch.view_as_real(echo), sensing_snr_db).float()
+        if residual:
+            transform = model.encoder.transform
+            error = reconstructed - inputs[:, :COEFFICIENTS]
+            energy = (error * transform.deviation).square().sum(1).mean() + transform.discarded_energy
+            reconstruction = energy / transform.mean.shape[0]
+        else:
+            reconstruction = functional.mse_loss(reconstructed, inputs)
+        losses = {
+            "reconstruction": reconstruction,
+            "task": functional.cross_entropy(task_scores, task_labels(settings.model, labels)),
+            "sensing": functional.cross_entropy(sensing_scores, hypothesis),
+        }
+        if model.sensing is not None:
+            losses["detector"] = self.detector_loss(complex_symbols.detach(), generator)
+        return losses
+
+    def detector_loss(self, symbols: Tensor, generator: torch.Generator) -> Tensor:
+        """Loss of the detector that knows the symbols, on a random number of ranges with or without delay."""
+        device = symbols.device
+        count, channel_uses = symbols.shape
+        ranges = int(torch.randint(1, SENSING_MAX_RANGES + 1, (), generator=generator, device=device))
+        delay = int(torch.randint(0, 2, (), generator=generator, device=device))
+        # any prefix of the symbols is a waveform too: the detector learns every length
+        length = int(torch.randint(1, channel_uses + 1, (), generator=generator, device=device))
+        snr_db = draw_snr(count, None, SENSING_SNR_DB, generator)
+        channel = dataclasses.replace(
+            self.echo,
+            ranges=ranges,
+            range_step_db=3.0,
+            delay_symbols_per_range=delay,
+            target_probability=ranges / (1 + ranges),
+        )
+        echo, hypothesis = channel(symbols[:, :length], snr_db, generator)
+        step = torch.arange(ranges, device=device)
+        scores = self.model.sensing(
+            torch.view_as_real(symbols[:, :length]),
+            torch.view_as_real(echo),
+            snr_db[:, None] - 3.0 * step,
+            delay * step,
+            torch.full((1 + ranges,), 1.0 / (1 + ranges), device=device),
+        )
+        return functional.cross_entropy(scores, hypothesis)
+
+    def weighted(self, losses: dict[str, Tensor]) -> Tensor:
+        """Weighted sum of the normalised losses (section II, "Joint training with multi-task learning")."""
+        weights = dict(zip(LOSS_REFERENCE, self.settings.weights, strict=True))
+        total = sum(weights[name] * losses[name] / reference for name, reference in LOSS_REFERENCE.items())
+        # the detector shares no weights with the others, and its gradient does not reach the encoder
+        return total + losses.get("detector", torch.zeros(()))
+
+
+def train(
+    settings: TrainingSettings,
+    data: ImageSet,
+    folder: Path,
+    console: Console,
+    device: torch.device | None = None,
+    backbone_folder: Path | None = None,
+) -> JointModel:
+    """Train a system and return it in evaluation mode on the CPU.
+
+    Parameters
+    ----------
+    settings : of the run.
+    data : images.
+    folder : for checkpoints and logs; training goes on from a checkpoint found there.
+    backbone_folder : for those of the backbone; by default the parent of ``folder``: all runs share it.
+    """
+    device = device or choose_device("auto")
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(settings.seed)
+    samples = settings.model.channel_uses + (settings.model.ranges - 1) * settings.delay_symbols_per_range
+    model = JointModel(settings.model, samples)
+    if settings.model.variant == "residual":
+        backbone = train_backbone(settings, data, device, backbone_folder or folder.parent, console)
+        inputs, labels = _prepare_residual(model, backbone, data, device, console)
+    else:
+        inputs, labels = data.images, data.labels.to(device)
+    model.to(device)
+    joint = JointTraining(settings, model)
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(parameters, lr=settings.learning_rate, betas=(0.9, 0.99), weight_decay=1e-2)
+    batch = min(settings.batch, len(inputs))
+
+    def step(generator: torch.Generator) -> Iterator[dict[str, float]]:
+        for index in batches(len(inputs), batch, generator):
+            chosen = inputs[index.to(inputs.device)].to(device)
+            if settings.model.variant == "paper":
+                chosen = to_unit(chosen)
+                flip = torch.rand(len(chosen), generator=generator, device=device) < 0.5
+                chosen = torch.where(flip[:, None, None, None], chosen.flip(3), chosen)
+            losses = joint.losses(chosen, labels[index], generator)
+            optimiser.zero_grad()
+            joint.weighted(losses).backward()
+            nn.utils.clip_grad_norm_(parameters, 1.0)
+            optimiser.step()
+            yield {name: value.item() for name, value in losses.items()}
+
+    train_stage(
+        Stage(
+            name="joint",
+            model=model,
+            optimiser=optimiser,
+            epochs=settings.epochs,
+            steps_per_epoch=len(inputs) // batch,
+            learning_rate=lambda done: min(done / 0.05, 0.01 + 0.495 * (1.0 + math.cos(math.pi * done))),
+            step=step,
+            validate=dict,
+            seed=settings.seed,
+            settings=plain_settings(settings),
+        ),
+        folder,
+        console,
+    )
+    return model.cpu().eval()
+
+
+def _prepare_residual(
+    model: JointModel, backbone: SemanticBackbone, data: ImageSet, device: torch.device, console: Console
+) -> tuple[Tensor, Tensor]:
+    """Put transform and backbone into the model; return features and labels of images and their mirrors."""
+    encoder = model.encoder
+    encoder.backbone.load_state_dict(backbone.state_dict())
+    encoder.backbone.requires_grad_(False)
+    console.print("computing the features of the training images …")
+    encoder.transform.fit(to_unit(data.images).flatten(1))
+    encoder.start_at_linear_code()
+    model.reconstruction.start_at_linear_code(encoder)
+    parts = []
+    for images in (data.images, data.images.flip(3)):
+        features = backbone_features(backbone, images, device).cpu()
+        coefficients = torch.cat([encoder.transform(to_unit(c).flatten(1)) for c in images.split(5000)])
+        parts.append(torch.cat([coefficients, features], dim=1))
+    return torch.cat(parts).to(device), data.labels.repeat(2).to(device)
+
+
+def trained_model(settings: TrainingSettings, folder: Path) -> JointModel:
+    """Load the model that ``train`` left in a folder.
+
+    Raises CheckpointError if there is none, or one of another model.
+    """
+    samples = settings.model.channel_uses + (settings.model.ranges - 1) * settings.delay_symbols_per_range
+    model = JointModel(settings.model, samples)
+    load_checkpoint(folder / "joint.safetensors", model)
+    return model.eval()
+
+
+def command(
+    channel: Annotated[str, typer.Option(help="Communication channel: awgn or rayleigh.")] = "awgn",
+    variant: Annotated[
+        str, typer.Option(help="Networks: residual (the one that ships) or paper (Sagduyu et al., Fig. 3).")
+    ] = "residual",
+    real_dimensions: Annotated[
+        int, typer.Option("--n", help="Encoder output size n: n/2 complex channel uses an image.")
+    ] = 20,
+    weights: Annotated[
+        str,
+        typer.Option(help="Weights of reconstruction, task and sensing, or 'shipped' for the channel's own."),
+    ] = "shipped",
+    snr_db: Annotated[
+        float | None,
+        typer.Option(
+            help="Train at one communication SNR in dB [default: -10 to 20 dB, given to the networks]."
+        ),
+    ] = None,
+    sensing_snr_db: Annotated[
+        float | None, typer.Option(help="Train at one sensing SNR in dB [default: -20 to 20 dB].")
+    ] = None,
+    sensing_fading: Annotated[
+        str | None,
+        typer.Option(
+            help="Echo: none, rayleigh or two_hop_rayleigh [default: none for awgn, else rayleigh]."
+        ),
+    ] = None,
+    random_phase: Annotated[bool, typer.Option(help="The target shifts the phase of the echo.")] = False,
+    max_frequency_offset: Annotated[
+        float, typer.Option(help="Largest Doppler shift of the echo in cycles a symbol.")
+    ] = 0.0,
+    ranges: Annotated[int, typer.Option(help="Ranges that the paper's decoder 2 tells apart.")] = 1,
+    gain_known: Annotated[bool, typer.Option(help="The receiver knows the channel gain.")] = True,
+    task: Annotated[str, typer.Option(help="Decoder 3: classes (ten) or animal (or not).")] = "classes",
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs of joint training.")] = 12,
+    backbone_epochs: Annotated[
+        int,
+        typer.Option(min=1, help="Epochs of the backbone (residual variant); once for all runs of a seed."),
+    ] = 8,
+    batch: Annotated[int, typer.Option(min=1, help="Images a step.")] = 1000,
+    learning_rate: Annotated[float, typer.Option(min=0.0, help="Peak learning rate.")] = 1e-3,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    data: Annotated[
+        str, typer.Option(help="cifar10, or sample (64 shipped images, for a trial).")
+    ] = "cifar10",
+    run: Annotated[
+        Path | None,
+        typer.Option(help="Folder of checkpoints and logs [default: runs/jssc/CHANNEL-seedSEED]."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="Processor threads [default: all].")] = None,
+) -> None:
+    """Train the joint sensing and semantic link.
+
+    Goes on from the last checkpoint in the run's folder, if there is one. Logs: CSV and TensorBoard
+    (`tensorboard --logdir runs`). Afterwards: `semisac export jssc --run FOLDER`.
+    """
+    if threads:
+        torch.set_num_threads(threads)
+    fading = sensing_fading or ("none" if channel == "awgn" else "rayleigh")
+    settings = TrainingSettings(
+        model=ModelSettings(
+            variant=variant,
+            real_dimensions=real_dimensions,
+            gain_known_at_receiver=gain_known,
+            ranges=ranges,
+            task=task,
+            max_frequency_offset=max_frequency_offset,
+        ),
+        channel=channel,
+        sensing_fading=fading,
+        random_phase=random_phase,
+        weights=parse_weights(weights),
+        snr_db=snr_db,
+        sensing_snr_db=sensing_snr_db,
+        epochs=epochs,
+        backbone_epochs=backbone_epochs,
+        batch=batch,
+        learning_rate=learning_rate,
+        seed=seed,
+    )
+    folder = run or Path("runs") / "jssc" / f"{channel}-seed{seed}"
+    console = Console()
+    train(settings, ImageSet.load(data), folder, console, choose_device(device))
+    save_settings(settings, folder)
+    console.print(f"trained: {folder}; next: semisac export jssc --run {folder}")

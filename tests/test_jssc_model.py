@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Networks of the joint link: theory they must agree with, training, resumption, export."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from rich.console import Console  # noqa: E402
+
+from semisac_ml.data import cifar10  # noqa: E402
+from semisac_ml.layers import KarhunenLoeve, MatchedFilterDetector, equalise  # noqa: E402
+from semisac_ml.signal import channel, posterior  # noqa: E402
+from semisac_ml.systems.jssc import baselines, export, figures, train  # noqa: E402
+from semisac_ml.systems.jssc.evaluate import Conditions, as_complex, as_pairs, evaluate_bundle  # noqa: E402
+from semisac_ml.systems.jssc.model import JointModel, ModelSettings  # noqa: E402
+from semisac_ml.systems.jssc.pretrain import ImageSet  # noqa: E402
+from semisac_ml.systems.jssc.settings import TrainingSettings, load_settings, parse_weights, save_settings  # noqa: E402
+from semisac_ml.training import CheckpointError  # noqa: E402
+
+QUIET = Console(quiet=True)
+TINY = TrainingSettings(epochs=2, backbone_epochs=1, batch=32)
+PAPER = dataclasses.replace(TINY, model=ModelSettings(variant="paper"))
+
+
+@pytest.fixture(scope="module")
+def sample() -> ImageSet:
+    return ImageSet.load("sample")
+
+
+def shaken(settings: ModelSettings) -> JointModel:
+    """An untrained model in which no weight is zero, so that every path of it counts."""
+    torch.manual_seed(0)
+    model = JointModel(settings)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.02 * torch.randn_like(parameter))
+    return model.eval()
+
+
+def test_karhunen_loeve_recovers_a_known_spectrum() -> None:
+    generator = torch.Generator().manual_seed(0)
+    deviation = torch.tensor([3.0, 2.0, 1.0, 0.5])
+    rotation = torch.linalg.qr(torch.randn(4, 4, generator=generator)).Q
+    samples = (torch.randn(50_000, 4, generator=generator) * deviation) @ rotation.T + 5.0
+    transform = KarhunenLoeve(4, 3)
+    transform.fit(samples)
+    torch.testing.assert_close(transform.deviation, deviation[:3], rtol=0.02, atol=0)
+    coefficients = transform(samples)
+    torch.testing.assert_close(coefficients.T @ coefficients / len(samples), torch.eye(3), atol=0.02, rtol=0)
+    error = (transform.inverse(coefficients) - samples).square().sum(1).mean()
+    assert float(error) == pytest.approx(float(transform.discarded_energy), rel=1e-3)
+
+
+def test_equaliser_is_the_lmmse_estimate() -> None:
+    received, gain, snr_db = torch.tensor([[[2.0, 1.0]]]), torch.tensor([[0.6, -0.8]]), torch.tensor([3.0])
+    estimate, instantaneous = equalise(received, gain, snr_db)
+    expected = np.conj(0.6 - 0.8j) * (2 + 1j) / (1.0 + 10 ** (-0.3))
+    np.testing.assert_allclose(as_complex(estimate.numpy())[0, 0], expected, rtol=1e-6)
+    assert float(instantaneous) == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize(("fading", "gate"), [("none", 0), ("rayleigh", 2)])
+@pytest.mark.parametrize("delay", [0, 1])
+def test_detector_with_the_right_gate_is_the_optimal_one(fading: str, gate: int, delay: int) -> None:
+    # With the gate on one model of the channel the detector must be the Bayes rule of that channel.
+    detector = MatchedFilterDetector()
+    with torch.no_grad():
+        detector.gate[2].weight.zero_()
+        detector.gate[2].bias.copy_(torch.eye(4)[gate])
+    generator = np.random.default_rng(1)
+    symbols = as_complex(generator.standard_normal((200, 10, 2)).astype(np.float32) / np.sqrt(2))
+    setting = {"sensing_snr_db": 3.0, "ranges": 3, "delay_symbols_per_range": delay, "fading": fading}
+    echo, _ = channel.echo_channel(symbols, target_probability=0.75, seed=2, **setting)
+    expected = posterior.range_posterior(echo, symbols, target_probability=0.75, **setting)
+    scores = detector(
+        torch.from_numpy(as_pairs(symbols)),
+        torch.from_numpy(as_pairs(echo)),
+        torch.tensor([[3.0, 0.0, -3.0]]).expand(200, 3),
+        torch.arange(3) * delay,
+        torch.full((4,), 0.25),
+    )
+    np.testing.assert_allclose(torch.softmax(scores, 1).detach().numpy(), expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("settings", [TINY, PAPER], ids=["residual", "paper"])
+def test_interrupted_training_resumes_bit_exactly(
+    settings: TrainingSettings, sample: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train.train(settings, sample, tmp_path / "a" / "run", QUIET)
+    steps = 0
+    real = train.JointTraining.losses
+
+    def interrupted(self: train.JointTraining, *arguments: object) -> dict:
+        nonlocal steps
+        steps += 1
+        per_epoch = 4 if self.settings.model.variant == "residual" else 2
+        if steps == per_epoch + 2:
+            raise KeyboardInterrupt
+        return real(self, *arguments)
+
+    monkeypatch.setattr(train.JointTraining, "losses", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train.train(settings, sample, tmp_path / "b" / "run", QUIET)
+    monkeypatch.setattr(train.JointTraining, "losses", real)
+    resumed = train.train(settings, sample, tmp_path / "b" / "run", QUIET)
+    for (name, a), b in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
+        assert torch.equal(a, b), name
+    logs = [(tmp_path / folder / "run" / "joint.csv").read_text() for folder in "ab"]
+    assert logs[0] == logs[1] and logs[0].count("\n") == 3
+    assert list((tmp_path / "b" / "run" / "tensorboard").glob("events*"))
+
+
+def test_checkpoint_of_other_settings_is_refused(sample: ImageSet, tmp_path: Path) -> None:
+    train.train(PAPER, sample, tmp_path / "run", QUIET)
+    with pytest.raises(CheckpointError, match="seed: 0 there, 1 here"):
+        train.train(dataclasses.replace(PAPER, seed=1), sample, tmp_path / "run", QUIET)
+    (tmp_path / "run" / "joint.safetensors").write_bytes(b"no checkpoint")
+    with pytest.raises(CheckpointError, match="is not a checkpoint"):
+        train.train(PAPER, sample, tmp_path / "run", QUIET)
+
+
+def test_training_learns(sample: ImageSet, tmp_path: Path) -> None:
+    settings = dataclasses.replace(PAPER, epochs=150, learning_rate=3e-3, snr_db=10.0, sensing_snr_db=10.0)
+    train.train(settings, sample, tmp_path / "run", QUIET)
+    lines = (tmp_path / "run" / "joint.csv").read_text().splitlines()
+    first, last = ([float(cell) for cell in line.split(",")[1:4]] for line in (lines[1], lines[-1]))
+    assert all(after < 0.8 * before for before, after in zip(first, last, strict=True))
+
+
+@pytest.mark.parametrize("gain_known", [True, False])
+def test_onnx_equals_torch(gain_known: bool, tmp_path: Path) -> None:
+    settings = TrainingSettings(model=ModelSettings(gain_known_at_receiver=gain_known))
+    model = shaken(settings.model)
+    bundle = export.export_bundle(
+        model, settings, tmp_path / "trial", description="a trial", command="none", commit="none"
+    )
+    for name, (network, inputs, output, _) in export.networks(model).items():
+        with torch.no_grad():
+            expected = network(*inputs.values()).numpy()
+        found = bundle.session(name).run(**{key: value.numpy() for key, value in inputs.items()})[output]
+        np.testing.assert_allclose(found, expected, atol=1e-4, err_msg=name)
+
+
+def test_exported_detector_takes_any_length_and_any_ranges(tmp_path: Path) -> None:
+    settings = TrainingSettings()
+    model = shaken(settings.model)
+    bundle = export.export_bundle(
+        model, settings, tmp_path / "trial", description="a trial", command="none", commit="none"
+    )
+    generator = np.random.default_rng(0)
+    for uses, ranges, delay in ((1, 1, 0), (32, 8, 0), (10, 5, 2)):
+        inputs = {
+            "symbols": generator.standard_normal((3, uses, 2)).astype(np.float32),
+            "echo": generator.standard_normal((3, uses + (ranges - 1) * delay, 2)).astype(np.float32),
+            "range_snr_db": generator.uniform(-10, 10, (3, ranges)).astype(np.float32),
+            "range_delay": np.arange(ranges, dtype=np.int64) * delay,
+            "prior": np.full(1 + ranges, 1 / (1 + ranges), np.float32),
+        }
+        found = bundle.session("sensing").run(**inputs)["probability"]
+        with torch.no_grad():
+            scores = model.sensing(*(torch.from_numpy(value) for value in inputs.values()))
+        np.testing.assert_allclose(found, torch.softmax(scores, 1).numpy(), atol=1e-4)
+
+
+def test_bundle_is_measured_and_figures_agree_with_its_conditions(sample: ImageSet, tmp_path: Path) -> None:
+    settings = TrainingSettings()
+    bundle = export.export_bundle(
+        shaken(settings.model),
+        settings,
+        tmp_path / "trial",
+        description="a trial",
+        command="none",
+        commit="none",
+    )
+    images, labels = cifar10.sample()[:2]
+    first = evaluate_bundle(bundle, images, labels, Conditions(seed=1))
+    assert first == evaluate_bundle(bundle, images, labels, Conditions(seed=1))
+    assert first["mse"].n == 64 and first["psnr_db"].low < first["psnr_db"].value < first["psnr_db"].high
+    several = evaluate_bundle(bundle, images, labels, Conditions(ranges=4, delay_symbols_per_range=1))
+    assert "echo_only_sensing_accuracy" not in several
+
+
+def test_settings_survive_the_disk(tmp_path: Path) -> None:
+    settings = dataclasses.replace(PAPER, weights=(0.5, 0.0, 0.5), snr_db=3.0)
+    save_settings(settings, tmp_path)
+    assert load_settings(tmp_path) == settings
+    assert "--weights 0.5,0,0.5" in export.training_command(settings)
+    with pytest.raises(ValueError, match="no finished training"):
+        load_settings(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("text", ["1,2", "a,b,c", "0,0,0", "-1,1,1", "1/0,1,1"])
+def test_wrong_weights_are_named(text: str) -> None:
+    with pytest.raises(ValueError, match="three numbers"):
+        parse_weights(text)
+
+
+def test_individual_systems_have_one_weight() -> None:
+    assert baselines.individual(PAPER, "sensing").weights == (0.0, 0.0, 1.0)
+    with pytest.raises(ValueError, match="expected"):
+        baselines.individual(PAPER, "classification")
+
+
+@pytest.mark.parametrize("figure", ["4", "5", "6"])
+@pytest.mark.parametrize("model", ["awgn", "rayleigh"])
+def test_each_point_of_the_papers_figures_changes_one_parameter(figure: str, model: str) -> None:
+    points = figures.paper_points(figure, model, 1)
+    assert len(points) >= 6
+    for point in points:
+        assert point.settings.channel == model and point.settings.model.variant == "paper"
+        defaults = figures.paper_points("4", model, 1)[3].settings
+        changed = [
+            field.name
+            for field in dataclasses.fields(TrainingSettings)
+            if getattr(point.settings, field.name) != getattr(defaults, field.name)
+        ]
+        assert len(changed) <= (3 if figure == "6" else 1), changed
