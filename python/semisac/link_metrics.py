@@ -31,7 +31,7 @@ FRAME = np.dtype(
 UNKNOWN = -1
 SSIM_FRAMES = 10_000
 SSIM_CHUNK = 64
-MOST_WINDOWS = 20
+FEWEST_WINDOWS, MOST_WINDOWS = 5, 20
 LEAST_MSE = 1e-12  # an exact copy counts as 120 dB, as in metrics.psnr_db
 
 
@@ -198,7 +198,7 @@ def timing_figures(record: np.ndarray, first_tx_time: float | None) -> dict[str,
 
     images_per_s: complete frames over the time from the first image's departure to the last frame's
         completion; its interval is that of the mean rate over up to 20 windows (Student's t), and of no width
-        below 2.
+        below 5.
     latency: tx_time to completion; the intervals are those of order statistics (binomial), free of any
         distribution.
     """
@@ -219,7 +219,7 @@ def timing_figures(record: np.ndarray, first_tx_time: float | None) -> dict[str,
 def _rate_interval(done: np.ndarray, start: float, rate: float) -> tuple[float, float]:
     instants, frames = np.unique(done, return_counts=True)
     windows = min(MOST_WINDOWS, len(instants))
-    if windows < 2:
+    if windows < FEWEST_WINDOWS:
         return rate, rate
     edges = np.linspace(0, len(instants), windows + 1).astype(int)[1:] - 1
     spans = np.diff(np.concatenate([[start], instants[edges]]))

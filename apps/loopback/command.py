@@ -1,0 +1,227 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Command line of run_loopback.py."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shlex
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from gnuradio import gr
+from rich.console import Console
+
+from semisac_ml.runtime import Bundle
+
+from .flowgraph import loopback_flowgraph
+from .report import write_report
+from .results import RunResult, print_table
+from .running import wait_for_end
+from .settings import LinkSettings, load_pictures
+
+SSIM_AFTER_INTERRUPT_S = 0.2
+
+# The base class of typer's own usage errors; typer brings its own click from 0.16 on.
+_UsageError = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+
+program = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@program.command()
+def loopback(
+    bundle: Annotated[
+        str, typer.Option(help="Trained networks: folder of a bundle, or system/name of one that ships.")
+    ] = "jssc/awgn",
+    data: Annotated[
+        str,
+        typer.Option(
+            help="**sample** (the 64 that ship), **cifar10** (the test set), or a picture or folder."
+        ),
+    ] = "sample",
+    images: Annotated[
+        int | None,
+        typer.Option(
+            help="Images to send; a smaller set is repeated. Without it: each once.", show_default=False
+        ),
+    ] = None,
+    channel: Annotated[
+        str | None,
+        typer.Option(help="**awgn** or **rayleigh**. Without it: the bundle's.", show_default=False),
+    ] = None,
+    snr_db: Annotated[
+        float | None, typer.Option(help="Mean Es/N0 of the link in dB. [default: the bundle's reference]")
+    ] = None,
+    sensing_snr_db: Annotated[
+        float | None,
+        typer.Option(help="Echo SNR of the nearest range in dB. [default: the bundle's reference]"),
+    ] = None,
+    ranges: Annotated[int, typer.Option(help="Ranges in which a target may be.")] = 1,
+    range_step_db: Annotated[
+        float | None,
+        typer.Option(help="Loss from one range to the next in dB. [default: the bundle's]"),
+    ] = None,
+    delay_symbols_per_range: Annotated[
+        int, typer.Option(help="Delay from one range to the next in symbols; 0: ranges differ in SNR only.")
+    ] = 0,
+    target_probability: Annotated[
+        float, typer.Option(help="Share of frames with a target, each range equally; the detector knows it.")
+    ] = 0.5,
+    sensing_knowledge: Annotated[
+        str, typer.Option(help="**symbols**: the detector knows what was sent; **echo**: it does not.")
+    ] = "symbols",
+    phy: Annotated[
+        str, typer.Option(help="Physical layer: **symbols**, one complex symbol a channel use.")
+    ] = "symbols",
+    images_per_s: Annotated[float, typer.Option(help="Pace; 0 sends as fast as possible.")] = 0.0,
+    seed: Annotated[
+        int, typer.Option(help="Seed of all random draws; the same seed gives the same figures.")
+    ] = 0,
+    batch: Annotated[int, typer.Option(help="Most frames in one inference.")] = 32,
+    report: Annotated[Path, typer.Option(help="Report to write.", dir_okay=False)] = Path("report.html"),
+    no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.")] = False,
+    json: Annotated[
+        Path | None,
+        typer.Option(help="JSON file to write with the figures.", dir_okay=False, show_default=False),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Neither progress bar nor table.")] = False,
+) -> int:
+    """Send images through the learned link, sense a target with the same symbols, and report how it went.
+
+    Without options: the 64 sample images, bundle jssc/awgn, 3 dB. Ctrl-C ends the run and reports what was
+    done.
+    """
+    opened = Bundle.load(bundle)
+    manifest = opened.manifest
+    settings = LinkSettings(
+        channel=channel or manifest.channel.model,
+        snr_db=manifest.channel.reference_snr_db if snr_db is None else snr_db,
+        sensing_snr_db=manifest.sensing.reference_snr_db if sensing_snr_db is None else sensing_snr_db,
+        ranges=ranges,
+        range_step_db=manifest.sensing.range_step_db if range_step_db is None else range_step_db,
+        delay_symbols_per_range=delay_symbols_per_range,
+        target_probability=target_probability,
+        sensing_knowledge=sensing_knowledge,
+        phy=phy,
+        seed=seed,
+        batch=batch,
+        images_per_s=images_per_s,
+    )
+    warnings = settings.check_against(opened)
+    if images is not None and images < 1:
+        raise ValueError(f"--images is {images}, expected 1 or more")
+    files = [] if no_report else [report]
+    for file in files + ([json] if json else []):
+        _check_writable(file)
+    pictures = load_pictures(data)
+    count = images or len(pictures.images)
+
+    messages = Console(stderr=True)
+    for warning in warnings:
+        messages.print(f"run_loopback: warning: {warning}", style="yellow", soft_wrap=True, highlight=False)
+    result = _run(opened, pictures, count, settings, None if quiet else Console())
+    if not quiet:
+        print_table(result, Console())
+    if json:
+        json.write_text(result.as_json())
+    for file in files:
+        write_report(result, file)
+        if not quiet:
+            print(f"report: {file}")
+    if not result.finished:
+        done = len(result.records)
+        print(f"run_loopback: interrupted after {done} of {count} images", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _run(bundle: Bundle, pictures, count: int, settings: LinkSettings, console: Console | None) -> RunResult:
+    """Run the flowgraph and collect what it gave. Raises RuntimeError when a block failed."""
+    gr.logging().set_default_level(gr.log_levels.err)
+    flowgraph = loopback_flowgraph(bundle, pictures, count, settings)
+    flowgraph.start()
+    # Only now: GNU Radio complains when others map memory while it maps its buffers.
+    loading = threading.Thread(target=_load_figures, daemon=True)
+    loading.start()
+    finished = wait_for_end(flowgraph, count, console or Console(quiet=True), console is not None)
+    if flowgraph.error() is not None:
+        raise RuntimeError(f"the flowgraph stopped: {flowgraph.error()}")
+    figures = None
+    if finished:
+        try:
+            figures = _figures_of_whole_run(flowgraph, console)
+        except KeyboardInterrupt:
+            finished = False
+    if figures is None:
+        budget = 0.0 if loading.is_alive() else SSIM_AFTER_INTERRUPT_S
+        figures = flowgraph.sink.summary(finished=False, ssim_s=budget)
+    return RunResult(
+        bundle=bundle,
+        pictures=pictures,
+        settings=settings,
+        command=shlex.join(["python", *sys.argv]),
+        images=count,
+        finished=finished,
+        figures=figures,
+        records=flowgraph.sink.records(),
+        examples=flowgraph.sink.examples(),
+        sent_symbols=flowgraph.sent_symbols.kept(),
+        received_symbols=flowgraph.received_symbols.kept(),
+    )
+
+
+def _figures_of_whole_run(flowgraph: loopback_flowgraph, console: Console | None) -> dict:
+    if console is None:
+        return flowgraph.sink.summary()
+    with console.status("comparing the pictures (SSIM)"):
+        return flowgraph.sink.summary()
+
+
+def _load_figures() -> None:
+    """Import what the report needs while the flowgraph runs, so that Ctrl-C need not wait for it."""
+    for module in ("skimage.metrics", "sklearn.metrics"):
+        importlib.import_module(module)
+
+
+def _check_writable(file: Path) -> None:
+    folder = file.parent
+    if not folder.is_dir():
+        raise ValueError(f"{file}: the folder {folder} does not exist: make it, or choose another file")
+    if not os.access(file if file.exists() else folder, os.W_OK):
+        raise ValueError(f"{file}: cannot be written: choose another file")
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command line and return its exit code; set SEMISAC_DEBUG=1 to see where an error comes from."""
+    command = typer.main.get_command(program)
+    try:
+        result = command.main(arguments, prog_name="run_loopback.py", standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        print("run_loopback: interrupted", file=sys.stderr)
+        return 130
+    except _UsageError as error:
+        return _complain(f"{error.format_message()} (see --help)", 2)
+    except (ValueError, OSError) as error:  # BundleError and DataError are ValueErrors
+        if os.environ.get("SEMISAC_DEBUG"):
+            raise
+        return _complain(str(error), 2)
+    except RuntimeError as error:
+        if os.environ.get("SEMISAC_DEBUG"):
+            raise
+        return _complain(str(error), 1)
+    return result if isinstance(result, int) else 0
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"run_loopback: {' '.join(message.split())}", file=sys.stderr)
+    return code

@@ -1,0 +1,104 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The link as a flowgraph: encoder, channel, decoders, and the echo of the same symbols off a target."""
+
+from __future__ import annotations
+
+import numpy as np
+from gnuradio import gr, semisac
+
+from semisac_ml.runtime import Bundle
+
+from .settings import LinkSettings, Pictures
+
+EXAMPLES = 12
+CONSTELLATION_FRAMES = 400
+
+
+class first_items(gr.sync_block):
+    """Keep the first items of a stream and let the rest go by.
+
+    Input 0: symbols, complex64[channel uses].
+
+    most: items to keep.
+    """
+
+    def __init__(self, channel_uses: int, most: int):
+        gr.sync_block.__init__(self, "first_items", [(np.complex64, channel_uses)], None)
+        self._kept = np.empty((most, channel_uses), np.complex64)
+        self._count = 0
+
+    def kept(self) -> np.ndarray:
+        """Items kept so far, complex64 [items, channel uses]."""
+        return self._kept[: self._count]
+
+    def work(self, input_items, output_items):
+        items = input_items[0]
+        taken = min(len(items), len(self._kept) - self._count)
+        self._kept[self._count : self._count + taken] = items[:taken]
+        self._count += taken
+        return len(items)
+
+
+class loopback_flowgraph(gr.top_block):
+    """Images through the learned link.
+
+    pictures: what to send. count: images in all; the set is repeated when it holds fewer.
+    """
+
+    def __init__(self, bundle: Bundle, pictures: Pictures, count: int, settings: LinkSettings):
+        gr.top_block.__init__(self, "loopback")
+        manifest = bundle.manifest
+        batch = settings.batch
+        channel_uses = manifest.symbols.channel_uses
+        self.source = semisac.image_source(
+            pictures.images, pictures.labels, count=count, batch=batch, images_per_s=settings.images_per_s
+        )
+        self.encoder = semisac.jscc_encoder(bundle, settings.snr_db, batch)
+        self.channel = semisac.fading_channel(channel_uses, settings.channel, settings.snr_db, settings.seed)
+        self.reconstruction = semisac.jscc_decoder(bundle, batch)
+        self.task = semisac.task_decoder(bundle, batch)
+        self.echo = semisac.echo_channel(
+            channel_uses,
+            settings.ranges,
+            settings.sensing_snr_db,
+            settings.range_step_db,
+            settings.delay_symbols_per_range,
+            manifest.sensing.fading,
+            manifest.sensing.random_phase,
+            manifest.sensing.max_frequency_offset,
+            settings.target_probability,
+            settings.seed,
+        )
+        self.sensing = semisac.sensing_decoder(
+            bundle,
+            settings.ranges,
+            settings.range_step_db,
+            settings.delay_symbols_per_range,
+            settings.target_probability,
+            knowledge=settings.sensing_knowledge,
+            batch=batch,
+        )
+        self.sink = semisac.metrics_sink(
+            classes=len(manifest.data.classes),
+            animal_classes=manifest.data.animal_classes,
+            hypotheses=1 + settings.ranges,
+            examples=EXAMPLES,
+        )
+        self.sent_symbols = first_items(channel_uses, CONSTELLATION_FRAMES)
+        self.received_symbols = first_items(channel_uses, CONSTELLATION_FRAMES)
+        self.connect(self.source, (self.sink, 0))
+        self.connect(self.source, self.encoder, self.channel, self.reconstruction, (self.sink, 1))
+        self.connect(self.channel, self.task, (self.sink, 2))
+        self.connect(self.encoder, (self.sensing, 0))
+        self.connect(self.encoder, self.echo, (self.sensing, 1))
+        self.connect(self.sensing, (self.sink, 3))
+        self.connect(self.encoder, self.sent_symbols)
+        self.connect(self.channel, self.received_symbols)
+
+    def error(self) -> Exception | None:
+        """What ended the flow before its time, if anything did."""
+        blocks = (self.encoder, self.reconstruction, self.task, self.sensing)
+        failed = (block.error for block in blocks if getattr(block, "error", None) is not None)
+        return next(failed, None) or self.sink.error()

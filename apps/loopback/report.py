@@ -1,0 +1,180 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Self-contained HTML report of a run."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+from jinja2 import Environment, FileSystemLoader
+from PIL import Image
+
+from semisac_ml.signal import channel, detection, metrics
+
+from . import charts
+from .results import RunResult, versions
+
+TILES = ("psnr_db", "class_accuracy", "animal_accuracy", "sensing_accuracy", "frames_lost", "images_per_s")
+BARS = 3
+SYMBOLS_SHOWN = 1500
+OPTIMAL_FRAMES = 6000
+FALSE_ALARMS = np.concatenate([np.geomspace(1e-5, 0.5, 100), 1 - np.geomspace(0.5, 1e-5, 100)[1:]])
+
+
+def write_report(result: RunResult, file: Path) -> None:
+    """Write the report; an older one is replaced only when the new one is complete."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    text = environment.get_template("report.html.j2").render(**_content(result))
+    unfinished = file.with_name(f".{file.name}.part")
+    unfinished.write_text(text, encoding="utf-8")
+    os.replace(unfinished, file)
+
+
+def _content(result: RunResult) -> dict:
+    rows = result.rows()
+    sent, received = result.sent_symbols.ravel(), result.received_symbols.ravel()
+    return {
+        "result": result,
+        "settings": asdict(result.settings),
+        "manifest": result.bundle.manifest,
+        "rows": rows,
+        "tiles": [row for name in TILES for row in rows if row["name"] == name],
+        "examples": [_example(result, example) for example in result.examples],
+        "confusion": _confusion(result),
+        "roc": _roc(result),
+        "constellation": charts.constellation_chart(sent[:SYMBOLS_SHOWN], received[:SYMBOLS_SHOWN]),
+        "versions": versions(),
+    }
+
+
+def _picture(pixels: np.ndarray) -> str:
+    """Data URL of a picture, uint8 [height, width, 3]."""
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
+
+
+def _example(result: RunResult, example: dict[str, np.ndarray]) -> dict:
+    names = result.bundle.manifest.data.classes
+    label = int(example["label"])
+    probability = example["probabilities"]
+    likeliest = np.argsort(probability)[::-1][:BARS]
+    presence = 1.0 - float(example["sensing"][0])
+    sensed, truth = int(example["sensing"].argmax()), int(example["hypothesis"])
+    psnr_db = metrics.psnr_db(example["sent"][None], example["received"][None])[0]
+    return {
+        "frame_id": int(example["frame_id"]),
+        "sent": _picture(example["sent"]),
+        "received": _picture(example["received"]),
+        "psnr": f"{psnr_db:.1f} dB",
+        "label": names[label] if 0 <= label < len(names) else "",
+        "classes": [
+            {
+                "name": names[i] if i < len(names) else str(i),
+                "percent": round(100 * float(probability[i])),
+                "kind": "" if place else ("right" if int(i) == label or label < 0 else "wrong"),
+            }
+            for place, i in enumerate(likeliest)
+        ],
+        "target_truth": _hypothesis_name(truth, result.settings.ranges),
+        "target_percent": round(100 * presence),
+        "target_said": _hypothesis_name(sensed, result.settings.ranges),
+        "target_kind": "right" if sensed == truth else "wrong",
+    }
+
+
+def _hypothesis_name(hypothesis: int, ranges: int) -> str:
+    if hypothesis == 0:
+        return "no target"
+    return "target" if ranges == 1 else f"target in range {hypothesis - 1}"
+
+
+def _confusion(result: RunResult) -> dict | None:
+    names = result.bundle.manifest.data.classes
+    records = result.records[result.records["label"] >= 0]
+    if len(records) == 0:
+        return None
+    counts = metrics.confusion_matrix(records["label"], records["predicted"], len(names))
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    return {"names": names, "counts": counts.tolist(), "shares": shares.tolist()}
+
+
+def _roc(result: RunResult) -> dict | None:
+    """Measured and optimal ROC of presence; None unless the run had frames with and without a target."""
+    records = result.records
+    present = records["hypothesis"] > 0
+    if len(records) == 0 or present.all() or not present.any():
+        return None
+    false_alarm, detections, _ = metrics.roc(present, records["presence_probability"])
+    miss = result.figures["miss_rate"]
+    alarm = result.figures["false_alarm_rate"]
+    working_point = {
+        "false_alarm": (alarm.value, alarm.low, alarm.high),
+        "detection": (1 - miss.value, 1 - miss.high, 1 - miss.low),
+    }
+    optimal, optimal_name = _optimal_roc(result)
+    others = []
+    if result.settings.sensing_knowledge == "echo":
+        others = _energy_roc(result)
+    chart = charts.roc_chart(optimal, others, (false_alarm, detections), working_point)
+    return {"chart": chart, "optimal": optimal_name, "energy": bool(others)}
+
+
+def _optimal_roc(result: RunResult) -> tuple[tuple[np.ndarray, np.ndarray], str]:
+    """(false alarm, detection) of the optimal detector that knows the waveform, and what it is called."""
+    sensing, settings = result.bundle.manifest.sensing, result.settings
+    n = 2 * result.sent_symbols.shape[1]
+    if settings.ranges > 1 or sensing.max_frequency_offset > 0:
+        return _simulated_roc(result), "optimal detector, waveform known (simulated)"
+    if sensing.fading == "rayleigh":
+        return (
+            FALSE_ALARMS,
+            detection.roc_rayleigh(n, settings.sensing_snr_db, FALSE_ALARMS),
+        ), "optimal detector, waveform known"
+    if sensing.fading == "two_hop_rayleigh":
+        detected = detection.roc_two_hop_rayleigh(n, settings.sensing_snr_db, FALSE_ALARMS)
+        return (FALSE_ALARMS, detected), "optimal detector, waveform known"
+    if sensing.random_phase:
+        detected = detection.roc_unknown_phase(n, settings.sensing_snr_db, FALSE_ALARMS)
+        return (FALSE_ALARMS, detected), "optimal detector, waveform known, phase unknown"
+    return (
+        FALSE_ALARMS,
+        detection.roc_awgn(n, settings.sensing_snr_db, FALSE_ALARMS),
+    ), "optimal detector, waveform known"
+
+
+def _simulated_roc(result: RunResult) -> tuple[np.ndarray, np.ndarray]:
+    sensing, settings = result.bundle.manifest.sensing, result.settings
+    symbols = np.resize(result.sent_symbols, (OPTIMAL_FRAMES, result.sent_symbols.shape[1]))
+    echo_options = {
+        "sensing_snr_db": settings.sensing_snr_db,
+        "ranges": settings.ranges,
+        "range_step_db": settings.range_step_db,
+        "delay_symbols_per_range": settings.delay_symbols_per_range,
+        "fading": sensing.fading,
+        "random_phase": sensing.random_phase,
+        "max_frequency_offset": sensing.max_frequency_offset,
+        "target_probability": settings.target_probability,
+    }
+    echo, hypothesis = channel.echo_channel(symbols, **echo_options, seed=(settings.seed + 1) % 2**64)
+    posterior = detection.range_posterior(echo, symbols, **echo_options)
+    false_alarm, detected, _ = metrics.roc(hypothesis > 0, 1.0 - posterior[:, 0])
+    return false_alarm, detected
+
+
+def _energy_roc(result: RunResult) -> list[tuple[np.ndarray, np.ndarray]]:
+    sensing, settings = result.bundle.manifest.sensing, result.settings
+    n = 2 * result.sent_symbols.shape[1]
+    if sensing.fading == "none":
+        return [(FALSE_ALARMS, detection.roc_energy_awgn(n, settings.sensing_snr_db, FALSE_ALARMS))]
+    if sensing.fading == "rayleigh":
+        return [(FALSE_ALARMS, detection.roc_energy_rayleigh(n, settings.sensing_snr_db, FALSE_ALARMS))]
+    return []

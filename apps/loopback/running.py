@@ -1,0 +1,52 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Wait for the flowgraph's end or for Ctrl-C, with a progress bar."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from .flowgraph import loopback_flowgraph
+
+POLL_S = 0.05
+STOP_S = 5.0
+
+
+def wait_for_end(flowgraph: loopback_flowgraph, count: int, console: Console, show_progress: bool) -> bool:
+    """Wait for a started flowgraph; True when it ended by itself, False when Ctrl-C stopped it."""
+    ended = threading.Event()
+
+    def wait() -> None:
+        flowgraph.wait()
+        ended.set()
+
+    progress = Progress(
+        TextColumn("sending images"),
+        BarColumn(bar_width=40),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not show_progress,
+        transient=True,
+    )
+    with progress:
+        task = progress.add_task("send", total=count, rate="")
+        started = time.monotonic()
+        threading.Thread(target=wait, daemon=True).start()
+        try:
+            while not ended.wait(POLL_S):
+                done = flowgraph.sink.frames_complete()
+                rate = done / (time.monotonic() - started)
+                progress.update(task, completed=done, rate=f"{rate:.0f} images/s")
+            progress.update(task, completed=flowgraph.sink.frames_complete())
+            return True
+        except KeyboardInterrupt:
+            flowgraph.stop()
+            ended.wait(STOP_S)
+            return False

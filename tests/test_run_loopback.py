@@ -1,0 +1,281 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""run_loopback.py as a person uses it: mistakes, Ctrl-C, files, and figures against an offline evaluation."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from semisac_ml.data import cifar10
+from semisac_ml.runtime import Bundle
+from semisac_ml.signal import channel, metrics
+
+pytest.importorskip("gnuradio.semisac", reason="run_loopback.py needs GNU Radio and the module")
+
+SCRIPT = Path(__file__).resolve().parents[1] / "apps" / "run_loopback.py"
+TIMING = {"images_per_s", "latency_p50_ms", "latency_p99_ms"}
+FIGURES = {
+    "psnr_db", "ssim", "mse", "class_accuracy", "animal_accuracy", "sensing_accuracy", "false_alarm_rate",
+    "miss_rate", "frames_sent", "frames_lost", *TIMING,
+}  # fmt: skip
+
+
+def call(*arguments: str, python: tuple[str, ...] = (sys.executable,), cwd: Path | None = None):
+    """Run the program to its end."""
+    command = [*python, str(SCRIPT), *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120)
+
+
+def measure(folder: Path, *arguments: str) -> dict:
+    """JSON that a run writes."""
+    file = folder / "figures.json"
+    done = call("--json", file, "--no-report", "--quiet", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    return json.loads(file.read_text())
+
+
+def assert_one_line(done: subprocess.CompletedProcess, pattern: str) -> None:
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert done.stderr.startswith("run_loopback: ")
+    assert re.search(pattern, done.stderr), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "pattern"),
+    [
+        (("--snr-db", "nan"), "--snr-db is nan, expected -10 to 20 dB"),
+        (("--snr-db", "-inf"), "--snr-db is -inf"),
+        (("--snr-db", "90"), "--snr-db is 90"),
+        (("--sensing-snr-db", "1000"), "--sensing-snr-db is 1000"),
+        (("--snr-db", "loud"), "snr-db"),
+        (("--bundle", "jssc/unheard_of"), "'jssc/unheard_of' not found.*jssc/tiny"),
+        (("--data", "no_such_picture.png"), "no_such_picture.png: no such file"),
+        (("--data", __file__), "cannot be read as a picture"),
+        (("--phy", "ofdm"), "--phy is 'ofdm', expected symbols"),
+        (("--channel", "wire"), "--channel is 'wire', expected one of awgn, rayleigh"),
+        (("--ranges", "0"), "--ranges is 0"),
+        (("--ranges", "2", "--sensing-knowledge", "echo"), "--ranges is 2, expected 1"),
+        (("--images", "-3"), "--images is -3"),
+        (("--batch", "0"), "--batch is 0"),
+        (("--target-probability", "1.1"), "--target-probability is 1.1"),
+        (("--seed", "-1"), "--seed is -1"),
+        (("--report", "no_such_folder/report.html"), "no_such_folder does not exist"),
+        (("--loud",), "No such option"),
+    ],
+)
+def test_a_mistake_is_one_line(tiny_bundle, arguments, pattern):
+    assert_one_line(call("--bundle", "jssc/tiny", *arguments), pattern)
+
+
+def test_a_python_without_gnu_radio_is_told_what_to_do():
+    done = call(python=(sys.executable, "-S"))  # -S: no site packages
+    assert_one_line(done, r"cannot import GNU Radio.*(make loopback|activate)")
+
+
+@pytest.mark.parametrize(
+    ("module", "pattern"),
+    [
+        ("gnuradio.semisac", "gnuradio.semisac is not installed.*make loopback"),
+        ("semisac_ml.runtime", "semisac_ml.runtime is not installed.*make loopback"),
+        ("typer", "lacks a Python package.*typer.*make loopback|activate"),
+    ],
+)
+def test_a_missing_module_is_told(module, pattern):
+    program = (
+        f"import runpy, sys; sys.modules[{module!r}] = None; sys.argv = ['run_loopback.py'];"
+        f"sys.path.insert(0, {str(SCRIPT.parent)!r}); runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"
+    )
+    command = [sys.executable, "-c", program]
+    assert_one_line(subprocess.run(command, capture_output=True, text=True, timeout=60), pattern)
+
+
+def test_an_old_python_is_told():
+    program = (
+        f"import sys; sys.version_info = (3, 9, 2, 'final', 0); sys.path.insert(0, {str(SCRIPT.parent)!r});"
+        "from loopback import environment; print(environment.problem())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert re.search(r"is Python 3\.9, expected 3\.11 or newer: .*(make loopback|activate)", done.stdout)
+
+
+def test_defaults_of_a_run(tiny_bundle, tmp_path):
+    done = call("--bundle", "jssc/tiny", "--json", "figures.json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    for label in ("Images sent", "PSNR", "Target right", "Latency, median"):
+        assert label in done.stdout
+    content = json.loads((tmp_path / "figures.json").read_text())
+    assert set(content["metrics"]) == FIGURES
+    for name, metric in content["metrics"].items():
+        assert set(metric) == {"value", "low", "high", "n"}, name
+        assert metric["low"] <= metric["value"] <= metric["high"], name
+        assert isinstance(metric["n"], int)
+    assert content["metrics"]["frames_sent"]["value"] == 64
+    assert content["metrics"]["frames_lost"]["value"] == 0
+    assert content["settings"]["snr_db"] == 3.0
+    assert content["settings"]["channel"] == "awgn"
+    assert content["bundle"]["name"] == "jssc/tiny"
+    assert content["finished"] is True
+    report = (tmp_path / "report.html").read_text()
+    assert "run_loopback.py --bundle jssc/tiny --json figures.json" in report
+    assert not re.search(r"""(src|href)=(?!"data:)|url\(|@import|<script""", report)
+    assert report.count("data:image/png;base64,") == 24  # 12 examples, sent and received
+    assert report.count("<svg") == 2
+
+
+def test_outside_the_trained_range_is_a_warning(tiny_bundle):
+    done = call("--bundle", "jssc/tiny", "--snr-db", "-12", "--no-report", "--quiet")
+    assert done.returncode == 0
+    assert done.stderr.count("\n") == 1
+    assert "warning: --snr-db is -12 dB, outside the -10 to 20 dB" in done.stderr
+
+
+def test_pictures_without_labels(tiny_bundle, tmp_path):
+    from PIL import Image
+
+    for i in range(3):
+        picture = np.random.default_rng(i).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+        Image.fromarray(picture).save(tmp_path / f"{i}.png")
+    arguments = ("--bundle", "jssc/tiny", "--data", tmp_path, "--images", "7", "--target-probability", "1")
+    content = measure(tmp_path, *arguments)
+    absent = {"class_accuracy", "animal_accuracy", "false_alarm_rate"}
+    assert set(content["metrics"]) == FIGURES - absent
+    assert content["metrics"]["frames_sent"]["value"] == 7
+    assert call(*arguments, "--report", tmp_path / "report.html", "--quiet").returncode == 0
+
+
+def test_the_same_seed_gives_the_same_figures(tiny_bundle, tmp_path):
+    def figures(*arguments: str) -> dict:
+        content = measure(tmp_path, "--bundle", "jssc/tiny", "--images", "200", *arguments)
+        return {name: metric for name, metric in content["metrics"].items() if name not in TIMING}
+
+    first = figures("--seed", "5")
+    assert figures("--seed", "5") == first
+    assert figures("--seed", "6") != first
+
+
+def pairs(values: np.ndarray) -> np.ndarray:
+    return np.stack([values.real, values.imag], axis=-1).astype(np.float32)
+
+
+def offline(bundle: Bundle, count: int, seed: int, model: str, ranges: int, delay: int) -> dict:
+    """Figures of the same images without GNU Radio: networks called directly, numpy channels."""
+    images, labels = cifar10.sample()[:2]
+    chosen = np.arange(count) % len(images)
+    images, labels = images[chosen], labels[chosen]
+    snr_db = np.full(count, 3.0, np.float32)
+    pixels = (images.transpose(0, 3, 1, 2) / np.float32(255)).astype(np.float32)
+    sent = bundle.session("encoder").run(image=pixels, snr_db=snr_db)["symbols"]
+    symbols = (sent[..., 0] + 1j * sent[..., 1]).astype(np.complex64)
+    received, gain = channel.fading_channel(symbols, model, 3.0, seed)
+    observed = {"received": pairs(received), "channel_gain": pairs(gain), "snr_db": snr_db}
+    image = bundle.session("reconstruction").run(**observed)["image"]
+    shown = np.rint(image * np.float32(255)).astype(np.uint8).transpose(0, 2, 3, 1)
+    predicted = bundle.session("task").run(**observed)["probability"]
+    echo, truth = channel.echo_channel(
+        symbols,
+        sensing_snr_db=3.0,
+        ranges=ranges,
+        delay_symbols_per_range=delay,
+        fading=bundle.manifest.sensing.fading,
+        random_phase=bundle.manifest.sensing.random_phase,
+        seed=seed,
+    )
+    hypotheses = bundle.session("sensing").run(
+        symbols=sent,
+        echo=pairs(echo),
+        range_snr_db=(3.0 - 3.0 * np.arange(ranges, dtype=np.float32)) * np.ones((count, 1), np.float32),
+        range_delay=np.arange(ranges) * delay,
+        prior=np.array([0.5] + [0.5 / ranges] * ranges, np.float32),
+    )["probability"]
+    presence = 1 - hypotheses[:, 0] >= 0.5
+    animals = np.array(cifar10.ANIMALS)
+    return {
+        "psnr_db": metrics.psnr_db(images, shown).mean(),
+        "mse": metrics.mse(images, shown).mean(),
+        "ssim": metrics.ssim(images, shown).mean(),
+        "class_accuracy": np.mean(predicted.argmax(axis=1) == labels),
+        "animal_accuracy": np.mean((predicted[:, animals].sum(axis=1) >= 0.5) == np.isin(labels, animals)),
+        "sensing_accuracy": np.mean(hypotheses.argmax(axis=1) == truth),
+        "false_alarm_rate": np.mean(presence[truth == 0]),
+        "miss_rate": np.mean(~presence[truth > 0]),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "ranges", "delay"),
+    [("tiny", "awgn", 1, 0), ("tiny", "awgn", 3, 4), ("tiny_rayleigh", "rayleigh", 1, 0)],
+)
+def test_figures_are_those_of_an_offline_evaluation(tiny_bundle, tmp_path, name, model, ranges, delay):
+    """The channels draw the same numbers; only rounding may differ, by a step of 255 in a rare pixel."""
+    content = measure(
+        tmp_path, "--bundle", f"jssc/{name}", "--images", "300", "--seed", "11", "--batch", "16",
+        "--ranges", str(ranges), "--delay-symbols-per-range", str(delay),
+    )  # fmt: skip
+    expected = offline(Bundle.load(f"jssc/{name}"), 300, 11, model, ranges, delay)
+    for figure, value in expected.items():
+        assert content["metrics"][figure]["value"] == pytest.approx(value, rel=1e-5, abs=1e-9), figure
+
+
+def test_ctrl_c_reports_what_was_done(tiny_bundle, tmp_path):
+    command = [
+        sys.executable,
+        str(SCRIPT),
+        "--bundle",
+        "jssc/tiny",
+        "--images",
+        "10000000",
+        "--json",
+        "figures.json",
+    ]
+    process = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        while process.poll() is None and not is_sending(process.pid):
+            time.sleep(0.05)
+        time.sleep(0.5)  # so that some images come through
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130, errors
+    assert re.fullmatch(r"run_loopback: interrupted after \d+ of 10000000 images\n", errors)
+    content = json.loads((tmp_path / "figures.json").read_text())
+    assert content["finished"] is False
+    assert content["metrics"]["mse"]["n"] > 0
+    assert content["metrics"]["frames_lost"]["value"] == 0
+    assert "Interrupted:" in (tmp_path / "report.html").read_text()
+
+
+def is_sending(process_id: int) -> bool:
+    """Whether GNU Radio's thread of the image source runs (it bears the block's name)."""
+    names = []
+    for thread in Path(f"/proc/{process_id}/task").glob("*/comm"):
+        try:
+            names.append(thread.read_text())
+        except OSError:  # ended meanwhile
+            continue
+    return any(name.startswith("image_source") for name in names)
+
+
+def test_the_radio_side_imports_no_torch(tiny_bundle):
+    program = (
+        f"import sys; sys.path.insert(0, {str(SCRIPT.parent)!r}); from loopback import command;"
+        "command.run(['--bundle', 'jssc/tiny', '--no-report', '-q']); sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], env=os.environ, timeout=60).returncode == 0
