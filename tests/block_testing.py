@@ -100,6 +100,26 @@ class lose_frames(gr.basic_block):
         return kept
 
 
+def record_messages(top, block, port: str, publisher=None) -> list:
+    """List that receives every message `block` publishes, as Python objects.
+
+    A subscriber of its own may end with the flowgraph before it has seen the last ones: the publisher is
+    recorded.
+    publisher: Python block inside a hierarchical `block` that owns the port.
+    """
+    messages: list = []
+    owner = publisher or block
+    publish = owner.message_port_pub
+
+    def record(name, message):
+        messages.append(pmt.to_python(message))
+        publish(name, message)
+
+    owner.message_port_pub = record
+    top.msg_connect(block, port, blocks.message_debug(), "store")  # a block publishes only to subscribers
+    return messages
+
+
 class RecordingSession:
     """Session that also keeps the inputs of every inference."""
 

@@ -12,8 +12,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import pmt
-from gnuradio import blocks, gr, gr_unittest, semisac
+from gnuradio import gr, gr_unittest, semisac
 from gnuradio.semisac.link_metrics import LinkMetrics
 
 from semisac_ml.signal import metrics
@@ -55,10 +54,9 @@ class qa_metrics_sink(gr_unittest.TestCase):
         for branch, (items, tags) in enumerate(streams):
             lossy.append(bt.lose_frames(items.dtype, items.shape[1], lost[branch]))
             top.connect(bt.source(items, bt.frame_tags(frame_id=ids, **tags)), lossy[-1], (sink, branch))
-        debug = blocks.message_debug()
-        top.msg_connect(sink, "metrics", debug, "store")
+        messages = bt.record_messages(top, sink, "metrics", sink._publisher)
         top.run()
-        return sink, debug
+        return sink, messages
 
     def check(self, figures, kept):
         label, truth = self.label[kept], self.hypothesis[kept]
@@ -110,7 +108,7 @@ class qa_metrics_sink(gr_unittest.TestCase):
     def test_examples_and_file(self):
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "metrics.json"
-            sink, debug = self.measure(examples=3, file=str(file))
+            sink, messages = self.measure(examples=3, file=str(file))
             written = json.loads(file.read_text())
         self.assertEqual(written["mse"], sink.summary()["mse"].as_dict())
         self.assertEqual(json.loads(sink.as_json())["frames_sent"]["value"], FRAMES)
@@ -118,7 +116,7 @@ class qa_metrics_sink(gr_unittest.TestCase):
         self.assertEqual([int(e["frame_id"]) for e in examples], [0, 1, 2])
         np.testing.assert_array_equal(examples[2]["received"], self.received[2])
         np.testing.assert_array_equal(examples[1]["sensing"], self.sensing[1])
-        message = pmt.to_python(debug.get_message(0))
+        message = messages[0]
         self.assertLessEqual(message["class_accuracy"]["low"], message["class_accuracy"]["value"])
 
     def test_branches_can_be_left_out(self):

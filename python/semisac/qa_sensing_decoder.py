@@ -10,8 +10,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import pmt
-from gnuradio import blocks, gr, gr_unittest, semisac
+from gnuradio import gr, gr_unittest, semisac
 
 from semisac_ml.runtime import Bundle
 from semisac_ml.signal import channel
@@ -129,17 +128,16 @@ class qa_sensing_decoder(gr_unittest.TestCase):
         echo, _, tags = self.echo_of(ranges=2)
         block = semisac.sensing_decoder(bt.tiny_bundle(), ranges=2, threshold=0.9)
         top = gr.top_block()
-        debug = blocks.message_debug()
         sink = bt.sink(np.float32, 3)
         top.connect(bt.source(self.symbols, self.symbol_tags), (block, 0))
         top.connect(bt.source(echo, tags), (block, 1))
         top.connect(block, sink)
-        top.msg_connect(block, "detections", debug, "store")
+        messages = bt.record_messages(top, block, "detections")
         top.run()
         probability = bt.contents(sink, np.float32, 3)
-        self.assertEqual(debug.num_messages(), 50)
+        self.assertEqual(len(messages), 50)
         for i in range(50):
-            said = pmt.to_python(debug.get_message(i))
+            said = messages[i]
             presence = 1.0 - float(probability[i, 0])
             self.assertEqual(said["frame_id"], i)
             self.assertAlmostEqual(said["probability"], presence, places=6)
