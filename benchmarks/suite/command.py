@@ -1,0 +1,200 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Command line of benchmarks/run.py."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from gnuradio import gr
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from semisac_ml.runtime import Bundle
+
+from . import channels, learned
+from .record import Comparison, Record, machine, record, write
+
+NAMES = (
+    "jscc_encoder",
+    "jscc_decoder",
+    "task_decoder",
+    "sensing_decoder",
+    "fading_channel",
+    "echo_channel",
+    "loopback",
+)
+RESULTS = Path(__file__).resolve().parents[2] / "results" / "benchmarks" / "bench.json"
+BUSY_LOAD = 0.5
+
+# The base class of typer's own usage errors; typer brings its own click from 0.16 on.
+_UsageError = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+
+program = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@program.command()
+def bench(
+    bundle: Annotated[
+        str, typer.Option(help="Trained networks: folder of a bundle, or system/name of one that ships.")
+    ] = "jssc/awgn",
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help=f"Measure this alone; may be repeated: {', '.join(NAMES)}.", show_default=False),
+    ] = None,
+    batch: Annotated[int, typer.Option(help="Most frames in one inference, here and at the peer.")] = 64,
+    repeats: Annotated[int, typer.Option(help="Pairs of measurements of each benchmark.")] = 7,
+    seconds: Annotated[float, typer.Option(help="Length of one measurement.")] = 1.0,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="One pair of 0.1 s each: to see that it runs, not how fast.")
+    ] = False,
+    json: Annotated[
+        Path | None,
+        typer.Option(
+            help="File to write. [default: results/benchmarks/bench.json after a whole run, else none]",
+            dir_okay=False,
+            show_default=False,
+        ),
+    ] = None,
+) -> int:
+    """Measure the blocks beside their peers: learned blocks beside ONNX Runtime, channels beside GNU Radio's.
+
+    Each block and its peer are measured in turn, several times over; the table shows medians.
+    """
+    _check("--batch", batch, 1)
+    _check("--repeats", repeats, 1)
+    _check("--seconds", seconds, 0.01)
+    chosen = _chosen(only)
+    if json is not None and not json.parent.is_dir():
+        raise ValueError(f"--json: the folder {json.parent} does not exist: make it, or choose another file")
+    gr.logging().set_default_level(gr.log_levels.err)
+    wanted = [one for one in _comparisons(Bundle.load(bundle), batch) if one.group in chosen]
+    if quick:
+        repeats, seconds = 1, 0.1
+    if os.getloadavg()[0] > BUSY_LOAD:
+        print("bench: warning: other programs keep this machine busy: rates will be too low", file=sys.stderr)
+
+    console = Console(highlight=False)
+    records: list[Record] = []
+    title = f"bundle {bundle}, batch {batch}, 1 thread an inference; {machine()}"
+    try:
+        _measure(wanted, repeats, seconds, console, records)
+    except KeyboardInterrupt:
+        if records:
+            console.print(_table(records, title))
+        print("bench: interrupted, nothing written", file=sys.stderr)
+        return 130
+    console.print(_table(records, title))
+    file = json or (None if quick or only else RESULTS)
+    if file is not None:
+        write(records, file)
+        console.print(f"written: {file}", soft_wrap=True)
+    return 0
+
+
+def _comparisons(bundle: Bundle, batch: int) -> list[Comparison]:
+    networks = learned.Networks(bundle, batch)
+    return [
+        *learned.comparisons(networks),
+        *channels.comparisons(bundle.manifest.symbols.channel_uses),
+        learned.loopback_comparison(networks),
+    ]
+
+
+def _measure(
+    wanted: Sequence[Comparison], repeats: int, seconds: float, console: Console, records: list[Record]
+) -> None:
+    """Measure each comparison and its peer in turn; append to `records` as they are done."""
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )
+    with progress:
+        task = progress.add_task("", total=len(wanted) * repeats)
+        for comparison in wanted:
+            progress.update(task, description=comparison.name)
+            pairs = []
+            for repeat in range(repeats):
+                order = (comparison.measure, comparison.measure_peer)
+                rates = [measure(seconds) for measure in (order if repeat % 2 == 0 else order[::-1])]
+                pairs.append(tuple(rates if repeat % 2 == 0 else rates[::-1]))
+                progress.advance(task)
+            records.append(record(comparison, pairs))
+
+
+def _table(records: Sequence[Record], title: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="", box=box.SIMPLE, pad_edge=False)
+    table.add_column("measured")
+    for column in ("rate", "unit", "peer", "its rate", "ratio", "goal"):
+        table.add_column(column, justify="left" if column in ("unit", "peer") else "right", no_wrap=True)
+    for one in records:
+        colour = "default" if one.goal is None else "green" if one.ratio >= one.goal else "red"
+        table.add_row(
+            one.name,
+            _rate(one.value),
+            one.unit,
+            one.peer.partition(" (")[0],
+            _rate(one.peer_value),
+            f"[{colour}]{one.ratio:.2f}[/]",
+            "" if one.goal is None else f"{one.goal:.2f}",
+        )
+    return table
+
+
+def _rate(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _chosen(only: Sequence[str] | None) -> Sequence[str]:
+    unknown = [name for name in only or () if name not in NAMES]
+    if unknown:
+        raise ValueError(f"--only is {unknown[0]!r}, expected one of {', '.join(NAMES)}")
+    return only or NAMES
+
+
+def _check(option: str, value: float, least: float) -> None:
+    if not value >= least:
+        raise ValueError(f"{option} is {value}, expected {least} or more")
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command line and return its exit code; set SEMISAC_DEBUG=1 to see where an error comes from."""
+    command = typer.main.get_command(program)
+    try:
+        result = command.main(arguments, prog_name="benchmarks/run.py", standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        print("bench: interrupted", file=sys.stderr)
+        return 130
+    except _UsageError as error:
+        return _complain(f"{error.format_message()} (see --help)", 2)
+    except (ValueError, OSError) as error:  # BundleError and DataError are ValueErrors
+        if os.environ.get("SEMISAC_DEBUG"):
+            raise
+        return _complain(str(error), 2)
+    except RuntimeError as error:
+        if os.environ.get("SEMISAC_DEBUG"):
+            raise
+        return _complain(str(error), 1)
+    return result if isinstance(result, int) else 0
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"bench: {' '.join(message.split())}", file=sys.stderr)
+    return code

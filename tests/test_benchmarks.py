@@ -1,0 +1,68 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""benchmarks/run.py runs and writes what it says; how fast anything is, is no test's business."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("gnuradio", reason="benchmarks run flowgraphs")
+
+PROGRAM = Path(__file__).resolve().parent.parent / "benchmarks" / "run.py"
+FIELDS = {"name", "value", "unit", "peer", "peer_value", "ratio", "goal", "machine", "date"}
+LEARNED = {"jscc_encoder", "jscc_decoder", "task_decoder", "sensing_decoder"}
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, str(PROGRAM), *arguments], capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def test_quick_run_writes_every_benchmark(tiny_bundle: Path, tmp_path: Path):
+    file = tmp_path / "bench.json"
+    done = run("--bundle", "jssc/tiny", "--quick", "--json", str(file))
+    assert done.returncode == 0, done.stderr
+    records = json.loads(file.read_text())
+    assert {record["name"].partition(",")[0] for record in records} == LEARNED | {
+        "fading_channel",
+        "echo_channel",
+        "loopback",
+    }
+    for record in records:
+        assert record.keys() == FIELDS
+        assert record["value"] > 0 and record["peer_value"] > 0
+        assert record["ratio"] == pytest.approx(record["value"] / record["peer_value"], rel=1e-3)
+        assert record["goal"] == (0.85 if record["name"] in LEARNED else None)
+        assert record["unit"] in ("images/s", "MS/s") and record["peer"] and "core" in record["machine"]
+        datetime.date.fromisoformat(record["date"])
+
+
+def test_only_measures_what_is_named(tiny_bundle: Path, tmp_path: Path):
+    file = tmp_path / "bench.json"
+    done = run("--bundle", "jssc/tiny", "--quick", "--only", "task_decoder", "--json", str(file))
+    assert done.returncode == 0, done.stderr
+    assert [record["name"] for record in json.loads(file.read_text())] == ["task_decoder"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--bundle", "jssc/absent"], "jssc/absent"),
+        (["--bundle", "jssc/tiny", "--only", "modem"], "--only is 'modem', expected one of jscc_encoder"),
+        (["--bundle", "jssc/tiny", "--batch", "0"], "--batch is 0, expected 1 or more"),
+        (["--bundle", "jssc/tiny", "--json", "/nowhere/bench.json"], "/nowhere does not exist"),
+        (["--speed"], "--speed"),
+    ],
+)
+def test_mistakes_are_one_line(tiny_bundle: Path, arguments: list[str], expected: str):
+    done = run(*arguments)
+    assert done.returncode == 2
+    assert expected in done.stderr and len(done.stderr.splitlines()) == 1
