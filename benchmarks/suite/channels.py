@@ -27,8 +27,8 @@ def comparisons(channel_uses: int) -> list[Comparison]:
                     group=name,
                     name=f"{name}, {length} symbols a frame",
                     unit="MS/s",
-                    peer="channels.channel_model",
-                    peer_conditions="GNU Radio's, noise only, no frames, no tags",
+                    peer="channel_model",
+                    peer_conditions="gr-channels, noise only, no frames, no tags",
                     measure=lambda seconds, make=make, length=length: _rate(make(length), length, seconds),
                     measure_peer=lambda seconds: _rate(
                         channels.channel_model(NOISE_VOLTAGE, 0.0, 1.0, [1.0], 1), 1, seconds
