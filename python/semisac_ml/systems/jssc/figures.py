@@ -77,7 +77,6 @@ def _paper_settings(channel: str, **changes: object) -> TrainingSettings:
         weights=(0.5, 0.0, 0.5),
         snr_db=3.0,
         sensing_snr_db=3.0,
-        batch=250,
     )
     of_model = {key: value for key, value in changes.items() if hasattr(model, key)}
     others = {key: value for key, value in changes.items() if key not in of_model}

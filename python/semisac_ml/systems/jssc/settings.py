@@ -43,9 +43,9 @@ class TrainingSettings:
     sensing_snr_db: float | None = None
     range_step_db: float = 3.0
     delay_symbols_per_range: int = 0
-    epochs: int = 12
+    epochs: int = 18
     backbone_epochs: int = 8
-    batch: int = 1000
+    batch: int = 250
     learning_rate: float = 1e-3
     seed: int = 0
 
