@@ -12,7 +12,7 @@ import numpy as np
 from markupsafe import Markup, escape
 
 SIZE = 420
-LEFT, RIGHT, TOP, BOTTOM = 62, 14, 12, 52
+LEFT, RIGHT, TOP, BOTTOM = 62, 26, 12, 52
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def loopback(
     seed: Annotated[
         int, typer.Option(help="Seed of all random draws; the same seed gives the same figures.")
     ] = 0,
-    batch: Annotated[int, typer.Option(help="Most frames in one inference.")] = 32,
+    batch: Annotated[int, typer.Option(help="Most frames in one inference.")] = 64,
     report: Annotated[Path, typer.Option(help="Report to write.", dir_okay=False)] = Path("report.html"),
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.")] = False,
     json: Annotated[

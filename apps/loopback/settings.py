@@ -45,7 +45,7 @@ class LinkSettings:
     sensing_knowledge: str = "symbols"
     phy: str = "symbols"
     seed: int = 0
-    batch: int = 32
+    batch: int = 64
     images_per_s: float = 0.0
 
     def __post_init__(self) -> None:
