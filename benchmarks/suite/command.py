@@ -140,7 +140,7 @@ def _measure(
 
 
 def _table(records: Sequence[Record], title: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="", box=box.SIMPLE, pad_edge=False)
+    table = Table(title=title, title_justify="left", title_style="", box=box.SIMPLE, padding=(0, 1, 0, 0))
     table.add_column("measured", min_width=18)
     for column in ("rate", "unit", "peer", "its rate", "ratio", "goal"):
         table.add_column(column, justify="left" if column in ("unit", "peer") else "right", no_wrap=True)
