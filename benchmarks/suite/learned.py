@@ -211,4 +211,5 @@ def loopback_comparison(networks: Networks) -> Comparison:
         peer_conditions=f"the four networks alone, one after the other, batch {networks.batch}, 1 thread",
         measure=measure,
         measure_peer=networks.rate_of_all,
+        goal=GOAL,
     )
