@@ -20,10 +20,11 @@ output can be tied to its image.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pmt
+
+from . import semisac_python
+from .semisac_python import read_complex_tags, read_double_tags, read_integer_tags
 
 FRAME_ID = pmt.intern("frame_id")
 LABEL = pmt.intern("label")
@@ -39,14 +40,6 @@ class FrameTagError(RuntimeError):
     """An item came without a tag that its block cannot do without."""
 
 
-def _read(block, port: int, count: int, key, convert: Callable, dtype) -> tuple[np.ndarray, np.ndarray]:
-    """Values of one key in the first `count` items of this call, and the items they sit at."""
-    tags = block.get_tags_in_window(port, 0, count, key)
-    items = np.fromiter((tag.offset for tag in tags), np.int64, len(tags)) - block.nitems_read(port)
-    values = np.fromiter((convert(tag.value) for tag in tags), dtype, len(tags))
-    return items, values
-
-
 def _held(items: np.ndarray, values: np.ndarray, count: int, last) -> np.ndarray:
     """One value an item: one without the tag keeps that of the item before it, the first keeps `last`."""
     if len(items) == count and np.array_equal(items, np.arange(count)):
@@ -57,23 +50,23 @@ def _held(items: np.ndarray, values: np.ndarray, count: int, last) -> np.ndarray
 
 def read_doubles(block, port: int, count: int, key, last: float) -> np.ndarray:
     """Real tag of each of the first `count` items, float32 [count]; a missing one keeps the last."""
-    items, values = _read(block, port, count, key, pmt.to_double, np.float64)
+    items, values = read_double_tags(block.gateway, port, count, key)
     return _held(items, values, count, last).astype(np.float32)
 
 
 def read_times(block, port: int, count: int) -> np.ndarray:
     """tx_time of each of the first `count` items, float64 [count], seconds; NaN where it is missing."""
-    return _exact(*_read(block, port, count, TX_TIME, pmt.to_double, np.float64), count, np.nan)
+    return _exact(*read_double_tags(block.gateway, port, count, TX_TIME), count, np.nan)
 
 
 def read_longs(block, port: int, count: int, key, missing: int = -1) -> np.ndarray:
     """Integer tag of each of the first `count` items, int64 [count]; `missing` where there is none."""
-    return _exact(*_read(block, port, count, key, pmt.to_long, np.int64), count, missing)
+    return _exact(*read_integer_tags(block.gateway, port, count, key), count, missing)
 
 
 def read_complex(block, port: int, count: int, key, last: complex) -> np.ndarray:
     """Complex tag of each of the first `count` items, complex64 [count]; a missing one keeps the last."""
-    items, values = _read(block, port, count, key, pmt.to_complex, np.complex128)
+    items, values = read_complex_tags(block.gateway, port, count, key)
     return _held(items, values, count, last).astype(np.complex64)
 
 
@@ -102,7 +95,7 @@ def read_frame_ids(block, port: int, count: int) -> np.ndarray:
     last = _frame_id_at(block, port, count - 1)
     if last - first == count - 1:
         return np.arange(first, last + 1)
-    items, values = _read(block, port, count, FRAME_ID, pmt.to_uint64, np.int64)
+    items, values = read_integer_tags(block.gateway, port, count, FRAME_ID)
     ids = _exact(items, values, count, -1)
     if ids.min() < 0:
         _raise_missing(block, port, int(np.argmin(ids)))
@@ -125,13 +118,4 @@ def _raise_missing(block, port: int, item: int) -> None:
 
 def copy_tags(block, from_port: int, items: np.ndarray, to_port: int = 0) -> None:
     """Put every tag of the chosen input items (increasing, relative to this call) on outputs 0, 1, 2, ..."""
-    if len(items) == 0:
-        return
-    read, written = block.nitems_read(from_port), block.nitems_written(to_port)
-    contiguous = items[-1] - items[0] == len(items) - 1
-    shift = written - read - int(items[0])
-    target = None if contiguous else {int(item) + read: written + i for i, item in enumerate(items)}
-    for tag in block.get_tags_in_window(from_port, int(items[0]), int(items[-1]) + 1):
-        offset = tag.offset + shift if contiguous else target.get(tag.offset)
-        if offset is not None:
-            block.add_item_tag(to_port, offset, tag.key, tag.value, tag.srcid)
+    semisac_python.copy_tags(block.gateway, from_port, items, to_port)

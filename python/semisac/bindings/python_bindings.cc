@@ -10,6 +10,7 @@ namespace py = pybind11;
 
 void bind_fading_channel(py::module& m);
 void bind_echo_channel(py::module& m);
+void bind_frame_tags(py::module& m);
 
 PYBIND11_MODULE(semisac_python, m)
 {
@@ -17,4 +18,5 @@ PYBIND11_MODULE(semisac_python, m)
 
     bind_fading_channel(m);
     bind_echo_channel(m);
+    bind_frame_tags(m);
 }
