@@ -80,7 +80,7 @@ class RunResult:
             if metric is None:
                 continue
             count = name in COUNTS
-            interval = "" if count else f"{text(metric.low)} … {text(metric.high)}"
+            interval = "" if metric.low == metric.high else f"{text(metric.low)} … {text(metric.high)}"
             samples = "" if count else str(metric.n)
             rows.append(
                 {
