@@ -54,7 +54,8 @@ def proportion(successes: int, n: int) -> Metric:
     successes, n = int(successes), int(n)
     if n < 1 or not 0 <= successes <= n:
         raise ValueError(f"{successes} successes of {n}, expected 0 <= successes <= n and n >= 1")
-    interval = stats.binomtest(successes, n).proportion_ci(CONFIDENCE, method="wilson")
+    with np.errstate(divide="ignore"):  # the test's p-value, of no use here, may underflow
+        interval = stats.binomtest(successes, n).proportion_ci(CONFIDENCE, method="wilson")
     value = successes / n  # rounding may put an end of the interval a hair inside 0 or 1
     return Metric(value, min(float(interval.low), value), max(float(interval.high), value), n)
 
