@@ -305,7 +305,16 @@ def training_command(settings: TrainingSettings) -> str:
     words = ["semisac train jssc --channel", settings.channel]
     if settings.weights != default.weights:
         words.append("--weights " + ",".join(f"{weight:.6g}" for weight in settings.weights))
-    for name in ("epochs", "backbone_epochs", "batch", "learning_rate", "seed", "snr_db", "sensing_snr_db"):
+    for name in (
+        "epochs",
+        "backbone_epochs",
+        "batch",
+        "learning_rate",
+        "seed",
+        "backbone_seed",
+        "snr_db",
+        "sensing_snr_db",
+    ):
         if getattr(settings, name) != getattr(default, name):
             words.append(f"--{name.replace('_', '-')} {getattr(settings, name)}")
     usual_fading = "none" if settings.channel == "awgn" else "rayleigh"

@@ -72,8 +72,8 @@ def augment(images: Tensor, generator: torch.Generator) -> Tensor:
 def train_backbone(
     settings: TrainingSettings, data: ImageSet, device: torch.device, folder: Path, console: Console
 ) -> SemanticBackbone:
-    """Train the semantic backbone as a classifier; it is shared by all channels of one seed."""
-    torch.manual_seed(settings.seed)
+    """Train the semantic backbone as a classifier; one backbone serves all channels and seeds."""
+    torch.manual_seed(settings.backbone_seed)
     backbone = SemanticBackbone()
     backbone.fit_whitening(to_unit(data.images[:5000]))
     backbone.to(device, memory_format=torch.channels_last)
@@ -111,7 +111,7 @@ def train_backbone(
 
     train_stage(
         Stage(
-            name=f"backbone-seed{settings.seed}",
+            name=f"backbone-seed{settings.backbone_seed}",
             model=backbone,
             optimiser=optimiser,
             epochs=settings.backbone_epochs,
@@ -119,8 +119,12 @@ def train_backbone(
             learning_rate=lambda done: 0.2 + 3.5 * done if done < 0.23 else 1.0 - 0.93 * (done - 0.23) / 0.77,
             step=step,
             validate=validate,
-            seed=settings.seed,
-            settings={"epochs": settings.backbone_epochs, "seed": settings.seed, "images": len(data.images)},
+            seed=settings.backbone_seed,
+            settings={
+                "epochs": settings.backbone_epochs,
+                "seed": settings.backbone_seed,
+                "images": len(data.images),
+            },
         ),
         folder,
         console,

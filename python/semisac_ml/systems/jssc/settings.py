@@ -32,6 +32,7 @@ class TrainingSettings:
     snr_db, sensing_snr_db: fixed SNR in dB, or None to draw it from the whole range that the system serves.
     sensing_fading: of the echo, "none", "rayleigh" or "two_hop_rayleigh".
     ranges, range_step_db, delay_symbols_per_range: of the echo given to decoder 2 of the paper.
+    seed, backbone_seed: of the joint training, and of the backbone that runs may share.
     """
 
     model: ModelSettings = field(default_factory=ModelSettings)
@@ -48,6 +49,7 @@ class TrainingSettings:
     batch: int = 250
     learning_rate: float = 1e-3
     seed: int = 0
+    backbone_seed: int = 0
 
     def echo_channel(self) -> EchoChannel:
         """Echo that decoder 2 of the paper is trained on; all hypotheses are equally likely."""

@@ -305,11 +305,12 @@ def command(
     epochs: Annotated[int, typer.Option(min=1, help="Epochs of joint training.")] = 18,
     backbone_epochs: Annotated[
         int,
-        typer.Option(min=1, help="Epochs of the backbone (residual variant); once for all runs of a seed."),
+        typer.Option(min=1, help="Epochs of the backbone (residual variant); once for all runs."),
     ] = 8,
     batch: Annotated[int, typer.Option(min=1, help="Images a step.")] = 250,
     learning_rate: Annotated[float, typer.Option(min=0.0, help="Peak learning rate.")] = 1e-3,
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the joint training.")] = 0,
+    backbone_seed: Annotated[int, typer.Option(help="Seed of the backbone; runs share it.")] = 0,
     data: Annotated[
         str, typer.Option(help="cifar10, or sample (64 shipped images, for a trial).")
     ] = "cifar10",
@@ -348,6 +349,7 @@ def command(
         batch=batch,
         learning_rate=learning_rate,
         seed=seed,
+        backbone_seed=backbone_seed,
     )
     folder = run or Path("runs") / "jssc" / f"{channel}-seed{seed}"
     console = Console()
