@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,13 @@ def test_lookup_by_name(tiny_models, monkeypatch, tmp_path):
     assert model_folders()[:2] == [tmp_path, tiny_models]
     assert {"jssc/tiny", "jssc/tiny_rayleigh"} <= set(list_bundles())
     assert Bundle.load("jssc/tiny").path == tiny_models / "jssc" / "tiny"
+
+
+def test_bundles_of_the_source_tree_are_found_before_installed_ones(tiny_models, monkeypatch):
+    # a bundle exported anew into models/ must take effect without another installation
+    monkeypatch.setenv("SEMISAC_MODELS", str(tiny_models))
+    tree = Path(__file__).resolve().parents[1] / "models"
+    assert model_folders() == [tiny_models, tree, Path(sys.prefix) / "share" / "semisac" / "models"]
 
 
 @pytest.mark.parametrize("name", ["jssc/absent", "nothing", "../jssc/tiny", ""])

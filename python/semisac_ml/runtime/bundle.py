@@ -35,16 +35,17 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*/[a-z0-9][a-z0-9_-]*")
 def model_folders() -> list[Path]:
     """Folders that are searched for "<system>/<name>", first match wins.
 
-    The folders of the environment variable SEMISAC_MODELS (separated as in PATH), share/semisac/models of the
-    Python environment, and models/ of the source tree that this package is imported from.
+    The folders of the environment variable SEMISAC_MODELS (separated as in PATH), models/ of the source tree
+    that this package is imported from (so that a bundle exported there takes effect at once), and
+    share/semisac/models of the Python environment.
     """
     folders = [
         Path(entry).expanduser() for entry in os.environ.get("SEMISAC_MODELS", "").split(os.pathsep) if entry
     ]
-    folders.append(Path(sys.prefix) / "share" / "semisac" / "models")
     package = Path(__file__).resolve().parents[1]
     if package.parent.name == "python":
         folders.append(package.parents[1] / "models")
+    folders.append(Path(sys.prefix) / "share" / "semisac" / "models")
     return folders
 
 
