@@ -23,13 +23,13 @@ from semisac_ml.systems.jssc.pretrain import ImageSet
 from semisac_ml.systems.jssc.settings import TrainingSettings
 from semisac_ml.systems.jssc.sweeps import Point, Row, measure, trained_points
 
-SENSING_WEIGHTS = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)
-SNR_DB = (-6.0, -3.0, 0.0, 3.0, 6.0, 9.0)
-REAL_DIMENSIONS = (4, 8, 12, 20, 32, 64)
+SENSING_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+SNR_DB = (-6.0, 0.0, 3.0, 9.0)
+REAL_DIMENSIONS = (4, 8, 20, 64)
 RANGES = (1, 2, 4, 8)
 TASK_WEIGHTS = (0.0, 0.05, 1 / 3, 0.8)
 DETECTION_FRAMES = 40_000
-PAPER_EPOCHS = 4
+PAPER_EPOCHS = 3
 TRADEOFF_EPOCHS = 4
 
 

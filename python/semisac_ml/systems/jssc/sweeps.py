@@ -23,7 +23,7 @@ from semisac_ml.systems.jssc.pretrain import ImageSet, to_unit
 from semisac_ml.systems.jssc.settings import TrainingSettings
 from semisac_ml.systems.jssc.train import task_labels, train
 
-TEST_REPEATS = 3
+TEST_REPEATS = 2
 
 
 @dataclass(frozen=True)

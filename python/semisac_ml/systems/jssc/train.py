@@ -196,7 +196,7 @@ def train(
     else:
         inputs, labels, test_inputs = data.images, data.labels.to(device), data.test_images
     test_labels = data.test_labels.to(device)
-    model.to(device)
+    model.to(device, memory_format=torch.channels_last)
     joint = JointTraining(settings, model)
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(parameters, lr=settings.learning_rate, betas=(0.9, 0.99), weight_decay=1e-2)
@@ -209,6 +209,7 @@ def train(
                 chosen = to_unit(chosen)
                 flip = torch.rand(len(chosen), generator=generator, device=device) < 0.5
                 chosen = torch.where(flip[:, None, None, None], chosen.flip(3), chosen)
+                chosen = chosen.contiguous(memory_format=torch.channels_last)
             losses = joint.losses(chosen, labels[index], generator)
             optimiser.zero_grad()
             joint.weighted(losses).backward()
