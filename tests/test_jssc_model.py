@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,13 @@ torch = pytest.importorskip("torch")
 
 from rich.console import Console  # noqa: E402
 
+from semisac_ml.cli import program  # noqa: E402
 from semisac_ml.data import cifar10  # noqa: E402
 from semisac_ml.layers import KarhunenLoeve, MatchedFilterDetector, equalise  # noqa: E402
+from semisac_ml.runtime import Bundle  # noqa: E402
 from semisac_ml.signal import channel, posterior  # noqa: E402
-from semisac_ml.systems.jssc import baselines, export, figures, train  # noqa: E402
+from semisac_ml.systems.jssc import baselines, export, figures, sweeps, train  # noqa: E402
+from semisac_ml.systems.jssc import settings as settings_module  # noqa: E402
 from semisac_ml.systems.jssc.evaluate import Conditions, as_complex, as_pairs, evaluate_bundle  # noqa: E402
 from semisac_ml.systems.jssc.model import JointModel, ModelSettings  # noqa: E402
 from semisac_ml.systems.jssc.pretrain import ImageSet  # noqa: E402
@@ -24,7 +28,7 @@ from semisac_ml.systems.jssc.settings import TrainingSettings, load_settings, pa
 from semisac_ml.training import CheckpointError  # noqa: E402
 
 QUIET = Console(quiet=True)
-TINY = TrainingSettings(epochs=2, backbone_epochs=1, batch=32)
+TINY = TrainingSettings(epochs=2, backbone_epochs=1, batch=32, data="sample")
 PAPER = dataclasses.replace(TINY, model=ModelSettings(variant="paper"))
 
 
@@ -193,6 +197,79 @@ def test_settings_survive_the_disk(tmp_path: Path) -> None:
     assert "--weights 0.5,0,0.5" in export.training_command(settings)
     with pytest.raises(ValueError, match="no finished training"):
         load_settings(tmp_path / "nowhere")
+
+
+def test_settings_of_older_runs_are_read_and_their_checkpoints_go_on(tmp_path: Path) -> None:
+    settings = TrainingSettings()
+    older = settings_module.plain_settings(settings)
+    assert settings_module.compared_settings(settings) == {k: v for k, v in older.items() if k != "data"}
+    for name in ("data", "backbone_seed"):
+        del older[name]
+    (tmp_path / "settings.json").write_text(json.dumps(older))
+    assert load_settings(tmp_path) == settings
+    # the folder of a point that was trained before the field came: it must not be trained again
+    assert sweeps.run_folder(tmp_path, settings).name == "residual-awgn-c326d17039"
+    assert "data" in settings_module.compared_settings(TINY)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"channel": "rician"}, "channel is 'rician'"),
+        ({"sensing_fading": "rician"}, "sensing_fading is 'rician'"),
+        ({"data": "imagenet"}, "data is 'imagenet'"),
+        ({"snr_db": float("nan")}, "snr_db is nan"),
+        ({"sensing_snr_db": 101.0}, "sensing_snr_db is 101.0"),
+        ({"epochs": 0}, "epochs is 0"),
+        ({"batch": 0}, "batch is 0"),
+        ({"weights": (0.0, 0.0, 0.0)}, "weights are"),
+        ({"weights": (1.0, float("inf"), 0.0)}, "weights are"),
+        ({"learning_rate": 0.0}, "learning_rate is 0.0"),
+    ],
+)
+def test_impossible_settings_are_named(change: dict, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        dataclasses.replace(PAPER, **change)
+
+
+@pytest.mark.parametrize(
+    "change", [{"ranges": 0}, {"task": "plants"}, {"max_frequency_offset": -1.0}, {"real_dimensions": 3}]
+)
+def test_impossible_networks_are_named(change: dict) -> None:
+    with pytest.raises(ValueError, match=str(*change)):
+        ModelSettings(**change)
+
+
+@pytest.mark.parametrize(
+    "options", [("--channel", "rician"), ("--snr-db", "nan"), ("--ranges", "0"), ("--data", "imagenet")]
+)
+def test_mistakes_in_a_training_leave_nothing_behind(
+    options: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert program.run(["train", "jssc", *options]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("semisac: ") and error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_trial_on_the_sample_is_kept_apart_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    trial = ["--data", "sample", "--epochs", "1", "--backbone-epochs", "1"]
+    assert program.run(["train", "jssc", *trial]) == 0
+    runs = Path("runs") / "jssc"
+    assert (runs / "backbone-sample-seed0.safetensors").exists()
+    assert not (runs / "backbone-seed0.safetensors").exists()
+    assert program.run(["export", "jssc", "--run", str(runs / "awgn-sample-seed0")]) == 0
+    manifest = Bundle.load(Path("models") / "jssc" / "awgn-sample").manifest
+    assert manifest.data.name == "sample"
+    assert manifest.data.split == "64 images, for training and testing"
+    assert "--data sample" in manifest.training.command
+    assert "64 images that it was trained on" in manifest.metrics["mse"].conditions
+    assert manifest.metrics["mse"].n == 64
+    assert "Warning" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["1,2", "a,b,c", "0,0,0", "-1,1,1", "1/0,1,1"])

@@ -204,8 +204,9 @@ def evaluate_bundle(
 def bundle_metrics(bundle: Bundle, images: np.ndarray, labels: np.ndarray) -> dict[str, dict[str, object]]:
     """Figures for the manifest, each with its conditions."""
     at = Conditions()
+    kind = "images that it was trained on" if bundle.manifest.data.name == "sample" else "test images"
     stated = (
-        f"{len(images)} test images, {bundle.manifest.channel.model}, SNR {at.snr_db:g} dB, sensing SNR "
+        f"{len(images)} {kind}, {bundle.manifest.channel.model}, SNR {at.snr_db:g} dB, sensing SNR "
         f"{at.sensing_snr_db:g} dB, P(target) {at.target_probability:g}, 95 % interval"
     )
     summary = evaluate_bundle(bundle, images, labels, at)

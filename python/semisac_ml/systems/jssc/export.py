@@ -262,8 +262,8 @@ def export_bundle(
             "max_frequency_offset": settings.model.max_frequency_offset,
         },
         data={
-            "name": "cifar10",
-            "split": "50000 for training, 10000 for testing",
+            "name": settings.data,
+            "split": _SPLITS[settings.data],
             "classes": list(cifar10.CLASSES),
             "animal_classes": list(ANIMAL_CLASSES),
         },
@@ -281,6 +281,12 @@ def export_bundle(
         },
         metrics=dict(metrics or {}),
     )
+
+
+_SPLITS = {
+    "cifar10": "50000 for training, 10000 for testing",
+    "sample": "64 images, for training and testing",
+}
 
 
 def _served(fixed: float | None, limits: tuple[float, float]) -> list[float]:
@@ -312,6 +318,7 @@ def training_command(settings: TrainingSettings) -> str:
         "learning_rate",
         "seed",
         "backbone_seed",
+        "data",
         "snr_db",
         "sensing_snr_db",
     ):
@@ -340,10 +347,11 @@ def training_command(settings: TrainingSettings) -> str:
 def command(
     run: Annotated[Path, typer.Option(help="Folder of a finished training (semisac train jssc --run).")],
     output: Annotated[
-        Path | None, typer.Option(help="Folder of the bundle [default: models/jssc/CHANNEL].")
+        Path | None,
+        typer.Option(help="Folder of the bundle [default: models/jssc/CHANNEL, or CHANNEL-sample]."),
     ] = None,
     evaluate: Annotated[
-        bool, typer.Option(help="Measure the bundle on CIFAR-10's test set and state the figures in it.")
+        bool, typer.Option(help="Measure the bundle on its test images and state the figures in it.")
     ] = True,
 ) -> None:
     """Export a trained link as a bundle: ONNX networks and a manifest that states what they are.
@@ -353,7 +361,8 @@ def command(
     console = Console()
     settings = load_settings(run)
     model = trained_model(settings, run)
-    folder = output or Path("models") / "jssc" / settings.channel
+    label = settings.channel if settings.data == "cifar10" else f"{settings.channel}-{settings.data}"
+    folder = output or Path("models") / "jssc" / label
     stated = {
         "description": f"Joint sensing and semantic link, {settings.channel} channel, "
         f"n = {settings.model.real_dimensions}, {settings.model.variant} variant",
@@ -364,8 +373,9 @@ def command(
     if evaluate:
         from semisac_ml.systems.jssc.evaluate import bundle_metrics
 
-        console.print("measuring the bundle on the test set …")
-        metrics = bundle_metrics(bundle, *cifar10.load("test"))
+        console.print("measuring the bundle on its test images …")
+        images, labels = cifar10.load("test") if settings.data == "cifar10" else cifar10.sample()[:2]
+        metrics = bundle_metrics(bundle, images, labels)
         bundle = export_bundle(model, settings, folder, **stated, metrics=metrics)
     size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
     console.print(f"{folder}: {bundle.name} {bundle.fingerprint}, {size:.1f} MB")

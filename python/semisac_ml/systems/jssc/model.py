@@ -59,6 +59,14 @@ class ModelSettings:
                 f"real_dimensions is {self.real_dimensions}: expected an even number of 2 or more, "
                 "two reals make one complex channel use"
             )
+        if self.ranges < 1:
+            raise ValueError(f"ranges is {self.ranges}: expected 1 or more")
+        if self.task not in ("classes", "animal"):
+            raise ValueError(f"unknown task {self.task!r}: expected 'classes' or 'animal'")
+        if not 0.0 <= self.max_frequency_offset <= 0.5:
+            raise ValueError(
+                f"max_frequency_offset is {self.max_frequency_offset}: expected 0 to 0.5 cycles a symbol"
+            )
 
     @property
     def channel_uses(self) -> int:

@@ -109,9 +109,10 @@ def train_backbone(
         scores = backbone.scores(backbone_features(backbone, data.test_images, device))
         return {"test_class_accuracy": (scores.argmax(1).cpu() == data.test_labels).float().mean().item()}
 
+    data_name = "" if settings.data == "cifar10" else f"{settings.data}-"
     train_stage(
         Stage(
-            name=f"backbone-seed{settings.backbone_seed}",
+            name=f"backbone-{data_name}seed{settings.backbone_seed}",
             model=backbone,
             optimiser=optimiser,
             epochs=settings.backbone_epochs,

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from semisac_ml.channels import EchoChannel
 from semisac_ml.systems.jssc.model import ModelSettings
@@ -22,6 +23,10 @@ COMMUNICATION_SNR_DB = (-10.0, 20.0)
 SENSING_SNR_DB = (-20.0, 20.0)
 ANIMAL_CLASSES = (2, 3, 4, 5, 6, 7)
 
+Channel = Literal["awgn", "rayleigh"]
+SensingFading = Literal["none", "rayleigh", "two_hop_rayleigh"]
+DataSet = Literal["cifar10", "sample"]
+
 
 @dataclass(frozen=True)
 class TrainingSettings:
@@ -33,11 +38,14 @@ class TrainingSettings:
     sensing_fading: of the echo, "none", "rayleigh" or "two_hop_rayleigh".
     ranges, range_step_db, delay_symbols_per_range: of the echo given to decoder 2 of the paper.
     seed, backbone_seed: of the joint training, and of the backbone that runs may share.
+    data: set of images, "cifar10" or "sample" (the 64 shipped images, for trials).
+
+    Raises ValueError for a setting that no training can have.
     """
 
     model: ModelSettings = field(default_factory=ModelSettings)
-    channel: Literal["awgn", "rayleigh"] = "awgn"
-    sensing_fading: Literal["none", "rayleigh", "two_hop_rayleigh"] = "none"
+    channel: Channel = "awgn"
+    sensing_fading: SensingFading = "none"
     random_phase: bool = False
     weights: tuple[float, float, float] = (1 / 3, 1 / 3, 1 / 3)
     snr_db: float | None = None
@@ -50,6 +58,29 @@ class TrainingSettings:
     learning_rate: float = 1e-3
     seed: int = 0
     backbone_seed: int = 0
+    data: DataSet = "cifar10"
+
+    def __post_init__(self) -> None:
+        for name, kind in (("channel", Channel), ("sensing_fading", SensingFading), ("data", DataSet)):
+            if getattr(self, name) not in get_args(kind):
+                expected = ", ".join(get_args(kind))
+                raise ValueError(f"{name} is {getattr(self, name)!r}: expected one of {expected}")
+        for name in ("snr_db", "sensing_snr_db", "range_step_db"):
+            value = getattr(self, name)
+            if value is not None and not abs(value) <= 100.0:  # not a number fails this too
+                raise ValueError(f"{name} is {value}: expected -100 to 100 dB")
+        for name, least in (
+            ("epochs", 1),
+            ("backbone_epochs", 1),
+            ("batch", 1),
+            ("delay_symbols_per_range", 0),
+        ):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} is {getattr(self, name)}: expected {least} or more")
+        if not 0.0 < self.learning_rate < math.inf:
+            raise ValueError(f"learning_rate is {self.learning_rate}: expected a number above 0")
+        if not _are_weights(self.weights):
+            raise ValueError(f"weights are {self.weights}: expected {_WEIGHTS}")
 
     def echo_channel(self) -> EchoChannel:
         """Echo that decoder 2 of the paper is trained on; all hypotheses are equally likely."""
@@ -65,6 +96,13 @@ class TrainingSettings:
         )
 
 
+_WEIGHTS = "three numbers of 0 or more for reconstruction, task and sensing, not all 0, such as 1/3,1/3,1/3"
+
+
+def _are_weights(values: tuple[float, ...]) -> bool:
+    return len(values) == 3 and all(0.0 <= value < math.inf for value in values) and any(values)
+
+
 def parse_weights(text: str) -> tuple[float, float, float]:
     """Weights of reconstruction, task and sensing from text such as "1/3,1/3,1/3".
 
@@ -72,13 +110,10 @@ def parse_weights(text: str) -> tuple[float, float, float]:
     """
     try:
         values = tuple(float(Fraction(part.strip())) for part in text.split(","))
-    except (ValueError, ZeroDivisionError):
+    except (ValueError, ZeroDivisionError, OverflowError):
         values = ()
-    if len(values) != 3 or min(values) < 0 or sum(values) == 0:
-        raise ValueError(
-            f"weights are {text!r}: expected three numbers of 0 or more for reconstruction, task and "
-            "sensing, such as 1/3,1/3,1/3"
-        )
+    if not _are_weights(values):
+        raise ValueError(f"weights are {text!r}: expected {_WEIGHTS}")
     return values
 
 
@@ -108,4 +143,15 @@ def plain_settings(settings: TrainingSettings) -> dict[str, object]:
     """The settings as JSON values."""
     plain = dataclasses.asdict(settings)
     plain["weights"] = list(settings.weights)
+    return plain
+
+
+def compared_settings(settings: TrainingSettings) -> dict[str, object]:
+    """What two runs must share for one to go on from the other's checkpoint.
+
+    The data set counts only where it is not CIFAR-10: older checkpoints, all of CIFAR-10, do not name it.
+    """
+    plain = plain_settings(settings)
+    if settings.data == "cifar10":
+        del plain["data"]
     return plain

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import time
@@ -20,7 +19,7 @@ from semisac_ml.signal import metrics
 from semisac_ml.signal.metrics import Metric
 from semisac_ml.systems.jssc.model import JointModel
 from semisac_ml.systems.jssc.pretrain import ImageSet, to_unit
-from semisac_ml.systems.jssc.settings import TrainingSettings
+from semisac_ml.systems.jssc.settings import TrainingSettings, compared_settings
 from semisac_ml.systems.jssc.train import task_labels, train
 
 TEST_REPEATS = 2
@@ -64,7 +63,7 @@ class Row:
 
 def run_folder(runs: Path, settings: TrainingSettings) -> Path:
     """Folder of a training, named after its settings: the same point is never trained twice."""
-    text = json.dumps(dataclasses.asdict(settings), sort_keys=True)
+    text = json.dumps(compared_settings(settings), sort_keys=True)
     label = f"{settings.model.variant}-{settings.channel}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
     return runs / label
 

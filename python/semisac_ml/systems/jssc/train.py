@@ -36,8 +36,8 @@ from semisac_ml.systems.jssc.settings import (
     SENSING_MAX_RANGES,
     SENSING_SNR_DB,
     TrainingSettings,
+    compared_settings,
     parse_weights,
-    plain_settings,
     save_settings,
 )
 from semisac_ml.training import Stage, autocast, choose_device, load_checkpoint, train_stage
@@ -228,7 +228,7 @@ def train(
             step=step,
             validate=lambda: validation(settings, model, test_inputs, test_labels),
             seed=settings.seed,
-            settings=plain_settings(settings),
+            settings=compared_settings(settings),
         ),
         folder,
         console,
@@ -317,7 +317,10 @@ def command(
     ] = "cifar10",
     run: Annotated[
         Path | None,
-        typer.Option(help="Folder of checkpoints and logs [default: runs/jssc/CHANNEL-seedSEED]."),
+        typer.Option(
+            help="Folder of checkpoints and logs [default: runs/jssc/CHANNEL-seedSEED, or "
+            "CHANNEL-sample-seedSEED]."
+        ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Processor threads [default: all].")] = None,
@@ -351,8 +354,10 @@ def command(
         learning_rate=learning_rate,
         seed=seed,
         backbone_seed=backbone_seed,
+        data=data,
     )
-    folder = run or Path("runs") / "jssc" / f"{channel}-seed{seed}"
+    label = channel if data == "cifar10" else f"{channel}-{data}"
+    folder = run or Path("runs") / "jssc" / f"{label}-seed{seed}"
     console = Console()
     train(settings, ImageSet.load(data), folder, console, choose_device(device))
     save_settings(settings, folder)
