@@ -21,7 +21,7 @@ from semisac_ml.runtime import Bundle  # noqa: E402
 from semisac_ml.signal import channel, posterior  # noqa: E402
 from semisac_ml.systems.jssc import baselines, export, figures, sweeps, train  # noqa: E402
 from semisac_ml.systems.jssc import settings as settings_module  # noqa: E402
-from semisac_ml.systems.jssc.evaluate import Conditions, as_complex, as_pairs, evaluate_bundle  # noqa: E402
+from semisac_ml.systems.jssc.evaluate import Conditions, as_complex, as_pairs, evaluate_bundle, run_link  # noqa: E402
 from semisac_ml.systems.jssc.model import JointModel, ModelSettings  # noqa: E402
 from semisac_ml.systems.jssc.pretrain import ImageSet  # noqa: E402
 from semisac_ml.systems.jssc.settings import TrainingSettings, load_settings, parse_weights, save_settings  # noqa: E402
@@ -97,13 +97,16 @@ def test_interrupted_training_resumes_bit_exactly(
     settings: TrainingSettings, sample: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = train.train(settings, sample, tmp_path / "a" / "run", QUIET)
+    residual = settings.model.variant == "residual"
+    backbones = ["backbone-sample-seed0.safetensors"] if residual else []
+    assert [file.name for file in (tmp_path / "a").glob("backbone*.safetensors")] == backbones
     steps = 0
     real = train.JointTraining.losses
 
     def interrupted(self: train.JointTraining, *arguments: object) -> dict:
         nonlocal steps
         steps += 1
-        per_epoch = 4 if self.settings.model.variant == "residual" else 2
+        per_epoch = 4 if residual else 2
         if steps == per_epoch + 2:
             raise KeyboardInterrupt
         return real(self, *arguments)
@@ -137,9 +140,18 @@ def test_training_learns(sample: ImageSet, tmp_path: Path) -> None:
     assert all(after < 0.8 * before for before, after in zip(first, last, strict=True))
 
 
-@pytest.mark.parametrize("gain_known", [True, False])
-def test_onnx_equals_torch(gain_known: bool, tmp_path: Path) -> None:
-    settings = TrainingSettings(model=ModelSettings(gain_known_at_receiver=gain_known))
+@pytest.mark.parametrize(
+    "networks",
+    [
+        ModelSettings(),
+        ModelSettings(gain_known_at_receiver=False),
+        ModelSettings(variant="paper"),
+        ModelSettings(variant="paper", gain_known_at_receiver=False, ranges=3, task="animal"),
+    ],
+)
+@pytest.mark.filterwarnings("error::UserWarning")
+def test_onnx_equals_torch(networks: ModelSettings, tmp_path: Path) -> None:
+    settings = TrainingSettings(model=networks)
     model = shaken(settings.model)
     bundle = export.export_bundle(
         model, settings, tmp_path / "trial", description="a trial", command="none", commit="none"
@@ -147,7 +159,9 @@ def test_onnx_equals_torch(gain_known: bool, tmp_path: Path) -> None:
     for name, (network, inputs, output, _) in export.networks(model).items():
         with torch.no_grad():
             expected = network(*inputs.values()).numpy()
-        found = bundle.session(name).run(**{key: value.numpy() for key, value in inputs.items()})[output]
+        declared = bundle.session(name).inputs
+        assert declared.keys() <= inputs.keys()
+        found = bundle.session(name).run(**{key: inputs[key].numpy() for key in declared})[output]
         np.testing.assert_allclose(found, expected, atol=1e-4, err_msg=name)
 
 
@@ -188,6 +202,27 @@ def test_bundle_is_measured_and_figures_agree_with_its_conditions(sample: ImageS
     assert first["mse"].n == 64 and first["psnr_db"].low < first["psnr_db"].value < first["psnr_db"].high
     several = evaluate_bundle(bundle, images, labels, Conditions(ranges=4, delay_symbols_per_range=1))
     assert "echo_only_sensing_accuracy" not in several
+
+
+def test_bundle_of_the_papers_networks_senses_by_the_echo_alone(tmp_path: Path) -> None:
+    settings = TrainingSettings(model=ModelSettings(variant="paper", ranges=3, task="animal"))
+    bundle = export.export_bundle(
+        shaken(settings.model),
+        settings,
+        tmp_path / "trial",
+        description="a trial",
+        command="none",
+        commit="none",
+    )
+    assert "snr_db" not in bundle.session("encoder").inputs and not bundle.has("sensing")
+    images, labels = cifar10.sample()[:2]
+    at = Conditions(ranges=3, target_probability=0.75)
+    output = run_link(bundle, images, labels, at)
+    assert output.sensing.shape == (64, 4) and len(np.unique(output.sensing[:, 1])) > 1
+    measured = evaluate_bundle(bundle, images, labels, at)
+    assert measured["class_accuracy"].value == measured["animal_accuracy"].value
+    with pytest.raises(ValueError, match="tells 3 range"):
+        evaluate_bundle(bundle, images, labels, Conditions())
 
 
 def test_settings_survive_the_disk(tmp_path: Path) -> None:
@@ -257,12 +292,10 @@ def test_trial_on_the_sample_is_kept_apart_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    trial = ["--data", "sample", "--epochs", "1", "--backbone-epochs", "1"]
+    trial = ["--data", "sample", "--variant", "paper", "--epochs", "1"]
     assert program.run(["train", "jssc", *trial]) == 0
-    runs = Path("runs") / "jssc"
-    assert (runs / "backbone-sample-seed0.safetensors").exists()
-    assert not (runs / "backbone-seed0.safetensors").exists()
-    assert program.run(["export", "jssc", "--run", str(runs / "awgn-sample-seed0")]) == 0
+    run = Path("runs") / "jssc" / "awgn-sample-seed0"
+    assert program.run(["export", "jssc", "--run", str(run)]) == 0
     manifest = Bundle.load(Path("models") / "jssc" / "awgn-sample").manifest
     assert manifest.data.name == "sample"
     assert manifest.data.split == "64 images, for training and testing"

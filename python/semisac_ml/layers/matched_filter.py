@@ -34,6 +34,7 @@ class MatchedFilterDetector(nn.Module):
         if max_frequency_offset > 0:
             bank = torch.linspace(-max_frequency_offset, max_frequency_offset, doppler_bins)
         self.register_buffer("doppler_bank", bank)
+        self.bins = len(bank)
         self.gate = nn.Sequential(nn.Linear(3, width), nn.GELU(), nn.Linear(width, 4))
         self.remainder = nn.Sequential(
             nn.Linear(5, width), nn.GELU(), nn.Linear(width, width), nn.GELU(), nn.Linear(width, 1)
@@ -74,8 +75,7 @@ class MatchedFilterDetector(nn.Module):
         log_energy = torch.log(energy)[:, None, None] + range_snr_db[..., None] * (math.log(10.0) / 10.0)
         log_energy = log_energy.expand_as(real)
         ratio = self.log_likelihood_ratio(real, imaginary, log_energy)
-        bins = self.doppler_bank.shape[0]
-        ratio = torch.logsumexp(ratio, dim=-1) - math.log(bins)
+        ratio = torch.logsumexp(ratio, dim=-1) - math.log(self.bins)
         null = torch.zeros_like(ratio[:, :1])
         return torch.cat([null, ratio], dim=1) + torch.log(prior.clamp(min=1e-12))
 

@@ -50,8 +50,9 @@ class LinkOutput:
     """What came out of a link, one entry an image.
 
     squared_error, structural_similarity: float64 (images,). probability: float32 (images, classes).
-    sensing: float32 (images, 1 + ranges), with the symbols known; sensing_echo: float32 (images, 2), from the
-    echo alone (only where there is one range). hypothesis: int64 (images,).
+    sensing: float32 (images, 1 + ranges), with the symbols known (from the echo alone if the bundle has no
+    network for more); sensing_echo: float32 (images, 2), from the echo alone (only where there is one range).
+    hypothesis: int64 (images,).
     """
 
     squared_error: np.ndarray
@@ -73,11 +74,18 @@ def as_pairs(values: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(values, dtype=np.complex64)[..., None].view(np.float32)
 
 
+def run_network(bundle: Bundle, name: str, **offered: np.ndarray) -> np.ndarray:
+    """Run a network on what it takes of the inputs offered: a network declares only what it uses."""
+    session = bundle.session(name)
+    (result,) = session.run(**{key: offered[key] for key in session.inputs}).values()
+    return result
+
+
 def encode(bundle: Bundle, images: np.ndarray, snr_db: float) -> np.ndarray:
     """Symbols of images uint8 (count, 32, 32, 3), complex64 (count, channel_uses)."""
     unit = np.ascontiguousarray(images.transpose(0, 3, 1, 2), dtype=np.float32) / np.float32(255)
     snr = np.full(len(images), snr_db, np.float32)
-    return as_complex(bundle.session("encoder").run(image=unit, snr_db=snr)["symbols"])
+    return as_complex(run_network(bundle, "encoder", image=unit, snr_db=snr))
 
 
 def sense(bundle: Bundle, symbols: np.ndarray, echo: np.ndarray, conditions: Conditions) -> np.ndarray:
@@ -91,7 +99,22 @@ def sense(bundle: Bundle, symbols: np.ndarray, echo: np.ndarray, conditions: Con
         "range_delay": np.arange(at.ranges, dtype=np.int64) * at.delay_symbols_per_range,
         "prior": prior.astype(np.float32),
     }
-    return bundle.session("sensing").run(**inputs)["probability"]
+    return run_network(bundle, "sensing", **inputs)
+
+
+def sense_echo_alone(bundle: Bundle, echo: np.ndarray, conditions: Conditions) -> np.ndarray:
+    """Posterior from the echo alone, all hypotheses alike beforehand, float32 (frames, 1 + ranges).
+
+    Raises ValueError if the bundle's network tells another number of ranges apart.
+    """
+    told_apart = bundle.session("sensing_echo").outputs["probability"].shape[1] - 1
+    if told_apart != conditions.ranges:
+        raise ValueError(
+            f"{bundle.name} tells {told_apart} range(s) apart from the echo alone, not {conditions.ranges}: "
+            f"choose {told_apart}, or a bundle with a network 'sensing'"
+        )
+    snr = np.full(len(echo), conditions.sensing_snr_db, np.float32)
+    return run_network(bundle, "sensing_echo", echo=as_pairs(echo), sensing_snr_db=snr)
 
 
 def reflect(
@@ -132,25 +155,19 @@ def run_link(bundle: Bundle, images: np.ndarray, labels: np.ndarray, conditions:
             "channel_gain": as_pairs(gain),
             "snr_db": np.full(len(chunk), conditions.snr_db, np.float32),
         }
-        if not bundle.manifest.channel.gain_known_at_receiver:
-            del inputs["channel_gain"]
-        picture = bundle.session("reconstruction").run(**inputs)["image"].transpose(0, 2, 3, 1)
+        picture = run_network(bundle, "reconstruction", **inputs).transpose(0, 2, 3, 1)
         picture = np.rint(picture * 255).astype(np.uint8)
         echo, hypothesis = reflect(bundle, symbols, conditions, start)
-        sensing = (
-            sense(bundle, symbols, echo, conditions)
-            if bundle.has("sensing")
-            else np.full((len(chunk), 1 + conditions.ranges), 1.0 / (1 + conditions.ranges), np.float32)
-        )
+        knows_symbols = bundle.has("sensing")
         alone = np.zeros((len(chunk), 0), np.float32)
-        if conditions.ranges == 1:
-            snr = np.full(len(chunk), conditions.sensing_snr_db, np.float32)
-            alone = bundle.session("sensing_echo").run(echo=as_pairs(echo), sensing_snr_db=snr)["probability"]
+        if conditions.ranges == 1 or not knows_symbols:
+            alone = sense_echo_alone(bundle, echo, conditions)
+        sensing = sense(bundle, symbols, echo, conditions) if knows_symbols else alone
         parts.append(
             (
                 metrics.mse(chunk, picture),
                 metrics.ssim(chunk, picture),
-                bundle.session("task").run(**inputs)["probability"],
+                run_network(bundle, "task", **inputs),
                 sensing,
                 alone,
                 hypothesis,
@@ -197,17 +214,21 @@ def evaluate_bundle(
     bundle: Bundle, images: np.ndarray, labels: np.ndarray, conditions: Conditions | None = None
 ) -> dict[str, Metric]:
     """Figures of a bundle on images uint8 (count, 32, 32, 3); conditions are the paper's if not given."""
+    if len(bundle.manifest.data.classes) == 2:  # its task is to tell animals from the rest
+        labels = np.isin(labels, cifar10.ANIMALS).astype(np.int64)
     output = run_link(bundle, images, labels, conditions or Conditions())
     return summarise(output, bundle.manifest.data.animal_classes)
 
 
 def bundle_metrics(bundle: Bundle, images: np.ndarray, labels: np.ndarray) -> dict[str, dict[str, object]]:
     """Figures for the manifest, each with its conditions."""
-    at = Conditions()
+    ranges = 1 if bundle.has("sensing") else bundle.manifest.sensing.max_ranges
+    at = Conditions(ranges=ranges, target_probability=ranges / (1 + ranges))
     kind = "images that it was trained on" if bundle.manifest.data.name == "sample" else "test images"
+    several = f", {ranges} ranges" if ranges > 1 else ""
     stated = (
         f"{len(images)} {kind}, {bundle.manifest.channel.model}, SNR {at.snr_db:g} dB, sensing SNR "
-        f"{at.sensing_snr_db:g} dB, P(target) {at.target_probability:g}, 95 % interval"
+        f"{at.sensing_snr_db:g} dB{several}, P(target) {at.target_probability:g}, 95 % interval"
     )
     summary = evaluate_bundle(bundle, images, labels, at)
     return {name: {**metric.as_dict(), "conditions": stated} for name, metric in summary.items()}

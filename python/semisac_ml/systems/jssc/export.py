@@ -7,6 +7,7 @@ import datetime
 import io
 import platform
 import subprocess
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -90,19 +91,22 @@ def store_in_half_precision(content: onnx.ModelProto) -> None:
 def to_onnx(network: nn.Module, inputs: Mapping[str, Tensor], output: str, axes: Mapping[str, Any]) -> bytes:
     """Export one network; ``axes`` names the dynamic axes of each tensor, {tensor: {axis index: name}}."""
     buffer = io.BytesIO()
-    torch.onnx.export(
-        network.eval(),
-        tuple(inputs.values()),
-        buffer,
-        input_names=list(inputs),
-        output_names=[output],
-        dynamic_axes={name: dict(value) for name, value in axes.items()},
-        opset_version=OPSET,
-        # evaluation mode is set; PRESERVE only keeps the exporter from fusing convolution and normalisation,
-        # which would undo the rounding of the weights
-        training=torch.onnx.TrainingMode.PRESERVE,
-        dynamo=False,
-    )
+    with warnings.catch_warnings():
+        # folding constants would harm a network in training mode; this one is in evaluation mode
+        warnings.filterwarnings("ignore", message="It is recommended that constant folding be turned off")
+        torch.onnx.export(
+            network.eval(),
+            tuple(inputs.values()),
+            buffer,
+            input_names=list(inputs),
+            output_names=[output],
+            dynamic_axes={name: dict(value) for name, value in axes.items()},
+            opset_version=OPSET,
+            # evaluation mode is set; PRESERVE only keeps the exporter from fusing convolution and
+            # normalisation, which would undo the rounding of the weights
+            training=torch.onnx.TrainingMode.PRESERVE,
+            dynamo=False,
+        )
     content = onnx.load_from_string(buffer.getvalue())
     store_in_half_precision(content)
     onnx.checker.check_model(content)
@@ -158,8 +162,11 @@ def networks(
     return described
 
 
-def interfaces(names: list[str]) -> dict[str, dict[str, list[dict[str, object]]]]:
-    """Units, ranges and meanings of all tensors; shapes are read from the ONNX files."""
+def interfaces(contents: Mapping[str, bytes]) -> dict[str, dict[str, list[dict[str, object]]]]:
+    """Units, ranges and meanings of all tensors; names and shapes are read from the ONNX files.
+
+    A network has no input that it does not use: the paper's are not given the SNR.
+    """
     snr = {"unit": "dB, mean Es/N0", "range": list(COMMUNICATION_SNR_DB), "description": "SNR of the link"}
     sensing_snr = {"unit": "dB, Es/N0", "range": list(SENSING_SNR_DB), "description": "SNR of the echo"}
     symbols = {
@@ -183,11 +190,8 @@ def interfaces(names: list[str]) -> dict[str, dict[str, list[dict[str, object]]]
         "prior": {**probability, "range": [0.01, 1.0], "description": "probability before the echo is seen"},
     }
     inputs = {
-        "encoder": ["image", "snr_db"],
-        "reconstruction": ["received", "channel_gain", "snr_db"],
-        "task": ["received", "channel_gain", "snr_db"],
-        "sensing": ["symbols", "echo", "range_snr_db", "range_delay", "prior"],
-        "sensing_echo": ["echo", "sensing_snr_db"],
+        name: [tensor.name for tensor in onnx.load_from_string(content).graph.input]
+        for name, content in contents.items()
     }
     outputs = {
         "encoder": {"name": "symbols", **symbols},
@@ -201,7 +205,7 @@ def interfaces(names: list[str]) -> dict[str, dict[str, list[dict[str, object]]]
             "inputs": [{"name": tensor, **described[tensor]} for tensor in inputs[name]],
             "outputs": [outputs[name]],
         }
-        for name in names
+        for name in contents
     }
 
 
@@ -225,16 +229,13 @@ def export_bundle(
     metrics : measured figures, {name: {value, low, high, n, conditions}}.
     """
     round_weights(model)
-    found = networks(model)
-    described = interfaces(list(found))
-    if not settings.model.gain_known_at_receiver:
-        for name in ("reconstruction", "task"):
-            described[name]["inputs"] = [t for t in described[name]["inputs"] if t["name"] != "channel_gain"]
+    contents = {name: to_onnx(*parts) for name, parts in networks(model).items()}
     n = settings.model.real_dimensions
+    every_class = settings.model.task == "classes"
     return write_bundle(
         folder,
-        networks={name: to_onnx(*parts) for name, parts in found.items()},
-        interfaces=described,
+        networks=contents,
+        interfaces=interfaces(contents),
         system="jssc",
         name=folder.name,
         description=description,
@@ -264,8 +265,8 @@ def export_bundle(
         data={
             "name": settings.data,
             "split": _SPLITS[settings.data],
-            "classes": list(cifar10.CLASSES),
-            "animal_classes": list(ANIMAL_CLASSES),
+            "classes": list(cifar10.CLASSES) if every_class else ["no animal", "animal"],
+            "animal_classes": list(ANIMAL_CLASSES) if every_class else [1],
         },
         training={
             "command": command,
