@@ -252,6 +252,41 @@ def test_light_commands_run_without_torch(tiny_models, arguments):
     assert done.returncode == 0, done.stderr
 
 
+WITHOUT_CIFAR10 = """
+import numpy as np
+from semisac_ml.data import cifar10
+def load(split, root=None):
+    images, labels = cifar10.sample()[:2]
+    if split == "train":  # enough of them for a covariance of full rank
+        images = np.random.default_rng(0).integers(0, 256, (4000, 32, 32, 3), np.uint8)
+    return images, labels
+cifar10.load = load
+"""
+
+
+@pytest.mark.parametrize(
+    "figure", [(), ("--figure", "presence"), ("--figure", "ranges"), ("--figure", "snr")]
+)
+def test_measuring_a_bundle_needs_no_torch(tiny_models, tmp_path, figure):
+    arguments = ["evaluate", "jssc", "--bundle", "jssc/tiny", "--images", "20"]
+    arguments += [*figure, "--results", str(tmp_path)]
+    code = f"{WITHOUT_CIFAR10}\nfrom semisac_ml.cli import main\nmain({arguments!r})"
+    done = run_blocked(code, SEMISAC_MODELS=str(tiny_models))
+    assert done.returncode == 0, done.stderr
+    if figure:
+        rows = (tmp_path / f"{figure[1]}.csv").read_text().splitlines()
+        assert len(rows) > 10
+        assert (tmp_path / f"{figure[1]}.png").stat().st_size > 10_000
+
+
+def test_figure_that_trains_says_what_it_needs(tiny_models):
+    code = "import sys\nfrom semisac_ml.cli import main\nmain(['evaluate', 'jssc', '--figure', '4'])"
+    done = run_blocked(code.replace("import sys\n", MISSING, 1))
+    assert done.returncode == 2
+    assert one_line(done.stderr), done.stderr
+    assert "PyTorch is not installed" in done.stderr and "[train]" in done.stderr
+
+
 def test_interrupt_of_the_running_program(tmp_path):
     """Ctrl-C while a command waits: exit code 130, nothing on stderr."""
     import signal

@@ -19,7 +19,7 @@ from semisac_ml.data import cifar10  # noqa: E402
 from semisac_ml.layers import KarhunenLoeve, MatchedFilterDetector, equalise  # noqa: E402
 from semisac_ml.runtime import Bundle  # noqa: E402
 from semisac_ml.signal import channel, posterior  # noqa: E402
-from semisac_ml.systems.jssc import baselines, export, figures, sweeps, train  # noqa: E402
+from semisac_ml.systems.jssc import baselines, export, sweeps, train, trained_figures  # noqa: E402
 from semisac_ml.systems.jssc import settings as settings_module  # noqa: E402
 from semisac_ml.systems.jssc.evaluate import Conditions, as_complex, as_pairs, evaluate_bundle, run_link  # noqa: E402
 from semisac_ml.systems.jssc.model import JointModel, ModelSettings  # noqa: E402
@@ -320,11 +320,11 @@ def test_individual_systems_have_one_weight() -> None:
 @pytest.mark.parametrize("figure", ["4", "5", "6"])
 @pytest.mark.parametrize("model", ["awgn", "rayleigh"])
 def test_each_point_of_the_papers_figures_changes_one_parameter(figure: str, model: str) -> None:
-    points = figures.paper_points(figure, model, 1)
+    points = trained_figures.paper_points(figure, model, 1)
     assert len(points) >= 4
     for point in points:
         assert point.settings.channel == model and point.settings.model.variant == "paper"
-        defaults = figures.paper_points("4", model, 1)[2].settings
+        defaults = trained_figures.paper_points("4", model, 1)[2].settings
         changed = [
             field.name
             for field in dataclasses.fields(TrainingSettings)

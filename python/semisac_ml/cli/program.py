@@ -14,7 +14,7 @@ import typer
 from semisac_ml import __version__
 
 from . import bundle, data, information
-from .systems import system_commands
+from .systems import missing_package, system_commands
 
 # The base class of typer's own usage errors; typer brings its own click from 0.16 on.
 _UsageError = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
@@ -67,6 +67,11 @@ def run(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except ModuleNotFoundError as error:
+        message = missing_package(error, "this command")
+        if message is None or os.environ.get("SEMISAC_DEBUG"):
+            raise
+        return _complain(message)
     except (ValueError, OSError) as error:  # BundleError and DataError are ValueErrors
         if os.environ.get("SEMISAC_DEBUG"):
             raise

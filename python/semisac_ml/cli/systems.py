@@ -35,6 +35,15 @@ def install_command(extra: str) -> str:
     return f"pip install 'semisac[{extra}]'"
 
 
+def missing_package(error: ModuleNotFoundError, purpose: str) -> str | None:
+    """What to tell the user about an optional package that is absent; None if a part of ours is."""
+    missing = (error.name or "").partition(".")[0]
+    if missing in ("", "semisac_ml"):
+        return None
+    named = "PyTorch" if missing == "torch" else missing
+    return f"{named} is not installed, expected for {purpose}: {install_command('train')}"
+
+
 class _Systems(TyperGroup):
     """A group whose commands are the systems."""
 
@@ -78,13 +87,10 @@ def _command(action: str, system: str) -> TyperCommand:
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing == "semisac_ml" or not missing:
+        message = missing_package(error, f"'semisac {action} {system}'")
+        if message is None:
             raise
-        named = "PyTorch" if missing == "torch" else missing
-        raise ValueError(
-            f"{named} is not installed, expected for 'semisac {action} {system}': {install_command('train')}"
-        ) from error
+        raise ValueError(message) from error
     single = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
     single.command(name=system, context_settings={"help_option_names": ["-h", "--help"]})(module.command)
     return typer.main.get_command(single)

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import dataclasses
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from semisac_ml.data import cifar10
 from semisac_ml.signal import detection, posterior, rate_distortion
-from semisac_ml.systems.jssc.settings import TrainingSettings
+
+if TYPE_CHECKING:  # settings of trainings need PyTorch
+    from semisac_ml.systems.jssc.settings import TrainingSettings
 
 
 def individual(settings: TrainingSettings, task: str) -> TrainingSettings:

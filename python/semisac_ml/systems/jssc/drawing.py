@@ -9,9 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from semisac_ml.systems.jssc.sweeps import Row
-
-CHANNELS = ("awgn", "rayleigh")
+from semisac_ml.systems.jssc.rows import CHANNELS, Row
 
 
 def write_csv(rows: list[Row], path: Path) -> Path:

@@ -34,33 +34,6 @@ class Point:
     settings: TrainingSettings
 
 
-@dataclass(frozen=True)
-class Row:
-    """One measured or computed value; a figure's CSV holds nothing else."""
-
-    figure: str
-    panel: str
-    channel: str
-    system: str
-    x: float
-    metric: str
-    value: float
-    low: float
-    high: float
-    n: int
-
-    @classmethod
-    def of(cls, figure: str, panel: str, channel: str, system: str, x: float, metric: str, m: Metric) -> Row:
-        return cls(figure, panel, channel, system, float(x), metric, m.value, m.low, m.high, m.n)
-
-    @classmethod
-    def bound(
-        cls, figure: str, panel: str, channel: str, system: str, x: float, metric: str, value: float
-    ) -> Row:
-        """An exact value: its interval is a point, and n is 0."""
-        return cls(figure, panel, channel, system, float(x), metric, value, value, value, 0)
-
-
 def run_folder(runs: Path, settings: TrainingSettings) -> Path:
     """Folder of a training, named after its settings: the same point is never trained twice."""
     text = json.dumps(compared_settings(settings), sort_keys=True)
