@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+import io
 import json
 import os
 import shutil
@@ -108,6 +109,27 @@ def test_bundle_show(semisac, monkeypatch):
         assert text in out
     code, out, _ = semisac("bundle", "show", "jssc/tiny", "--json")
     assert json.loads(out)["manifest"]["symbols"]["channel_uses"] == 10
+
+
+def test_conditions_that_all_figures_share_are_shown_once():
+    from rich.console import Console
+
+    from semisac_ml.cli.bundle import _metrics_table
+    from semisac_ml.runtime.manifest import Metric
+
+    def shown(*conditions: str) -> str:
+        console = Console(file=io.StringIO(), width=80)
+        figures = {
+            f"echo_only_sensing_accuracy_{i}": Metric(value=0.5, low=0.4, high=0.6, n=10000, conditions=text)
+            for i, text in enumerate(conditions)
+        }
+        console.print(_metrics_table(figures, console))
+        return console.file.getvalue()
+
+    shared = shown("SNR 3 dB", "SNR 3 dB")
+    assert shared.count("SNR 3 dB") == 1
+    assert all(text in shared for text in ("echo_only_sensing_accuracy_1", "0.4 … 0.6", "10,000"))
+    assert shown("SNR 3 dB", "SNR 4 dB").count("SNR") == 2
 
 
 def test_info(semisac, tiny_models):

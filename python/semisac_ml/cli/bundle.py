@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
     from semisac_ml.runtime import Bundle, Metric
 
 commands = typer.Typer(
@@ -136,18 +139,31 @@ def _print_tables(bundle: Bundle) -> None:
     console.print(networks)
 
     if manifest.metrics:
-        metrics = Table("metric", "value", "95 % interval", "n", "conditions", box=box.SIMPLE)
-        for name, metric in manifest.metrics.items():
-            metrics.add_row(name, *_metric_cells(metric))
-        console.print(metrics)
+        console.print(_metrics_table(manifest.metrics, console))
+
+
+def _metrics_table(metrics: dict[str, Metric], console: Console) -> Table:
+    """Figures with their conditions, which are printed once, above, where all share them."""
+    from rich import box
+    from rich.table import Table
+
+    conditions = [_conditions(metric) for metric in metrics.values()]
+    shared = len(set(conditions)) == 1
+    if shared and conditions[0]:
+        console.print(f"Measured: {conditions[0]}")
+    columns = ("metric", "value", "95 % interval", "n")
+    table = Table(*columns, *(() if shared else ("conditions",)), box=box.SIMPLE)
+    for (name, metric), text in zip(metrics.items(), conditions, strict=True):
+        cells = (f"{metric.value:.4g}", f"{metric.low:.4g} … {metric.high:.4g}", f"{metric.n:,}")
+        table.add_row(name, *cells, *(() if shared else (text,)))
+    return table
 
 
 def _span(limits: list[float]) -> str:
     return f"{limits[0]:g} to {limits[1]:g} dB"
 
 
-def _metric_cells(metric: Metric) -> tuple[str, str, str, str]:
-    conditions = metric.conditions
-    if isinstance(conditions, dict):
-        conditions = ", ".join(f"{key} {value}" for key, value in conditions.items())
-    return f"{metric.value:.4g}", f"{metric.low:.4g} … {metric.high:.4g}", f"{metric.n:,}", conditions
+def _conditions(metric: Metric) -> str:
+    if isinstance(metric.conditions, dict):
+        return ", ".join(f"{key} {value}" for key, value in metric.conditions.items())
+    return metric.conditions
