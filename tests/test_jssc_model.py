@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 from pathlib import Path
 
@@ -112,8 +113,10 @@ def test_interrupted_training_resumes_bit_exactly(
         return real(self, *arguments)
 
     monkeypatch.setattr(train.JointTraining, "losses", interrupted)
+    said = Console(file=io.StringIO(), width=200)
     with pytest.raises(KeyboardInterrupt):
-        train.train(settings, sample, tmp_path / "b" / "run", QUIET)
+        train.train(settings, sample, tmp_path / "b" / "run", said)
+    assert "joint: interrupted; the same command goes on with epoch 2 of 2" in said.file.getvalue()
     monkeypatch.setattr(train.JointTraining, "losses", real)
     resumed = train.train(settings, sample, tmp_path / "b" / "run", QUIET)
     for (name, a), b in zip(whole.state_dict().items(), resumed.state_dict().values(), strict=True):
@@ -286,6 +289,20 @@ def test_mistakes_in_a_training_leave_nothing_behind(
     error = capsys.readouterr().err
     assert error.startswith("semisac: ") and error.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_interrupted_training_says_where_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    def interrupted(*_: object) -> dict:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train.JointTraining, "losses", interrupted)
+    trial = ["--data", "sample", "--variant", "paper", "--epochs", "5", "--run", str(tmp_path / "run")]
+    assert program.run(["train", "jssc", *trial]) == 130
+    captured = capsys.readouterr()
+    assert "the same command goes on with epoch 1 of 5" in " ".join(captured.out.split())
+    assert "Traceback" not in captured.err
 
 
 def test_trial_on_the_sample_is_kept_apart_and_says_so(

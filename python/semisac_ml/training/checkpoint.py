@@ -41,6 +41,12 @@ def save_checkpoint(
     temporary.replace(path)
 
 
+def read_counters(path: Path) -> dict[str, object]:
+    """The counters of a checkpoint, without its tensors."""
+    with safe_open(path, framework="pt") as file:
+        return json.loads((file.metadata() or {})["counters"])
+
+
 def load_checkpoint(
     path: Path, model: nn.Module, optimiser: torch.optim.Optimizer | None = None
 ) -> dict[str, object]:

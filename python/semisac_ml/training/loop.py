@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
-from semisac_ml.training.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+from semisac_ml.training.checkpoint import CheckpointError, load_checkpoint, read_counters, save_checkpoint
 
 Losses = dict[str, float]
 
@@ -76,7 +76,8 @@ def train_stage(stage: Stage, folder: Path, console: Console) -> None:
     """Train a stage to its end, going on from its last checkpoint in ``folder`` if there is one.
 
     Every epoch draws from generators seeded with (seed, stage, epoch), so a run that was interrupted
-    and resumed ends in the same bytes as one that was not. Ctrl-C keeps the last finished epoch.
+    and resumed ends in the same bytes as one that was not. Ctrl-C keeps the last finished epoch and
+    says where the same command will go on.
 
     Raises
     ------
@@ -86,10 +87,25 @@ def train_stage(stage: Stage, folder: Path, console: Console) -> None:
     done = _resume(stage, checkpoint, console)
     if done >= stage.epochs:
         return
+    try:
+        _train_epochs(stage, checkpoint, done, console)
+    except KeyboardInterrupt:
+        kept = _epochs_kept(checkpoint)
+        then = f"with epoch {kept + 1} of {stage.epochs}" if kept < stage.epochs else "after this stage"
+        console.print(f"{stage.name}: interrupted; the same command goes on {then}")
+        raise
+
+
+def _epochs_kept(checkpoint: Path) -> int:
+    """Epochs in the checkpoint, 0 without one: what an interrupted training will go on from."""
+    return int(str(read_counters(checkpoint)["epochs_done"])) if checkpoint.exists() else 0
+
+
+def _train_epochs(stage: Stage, checkpoint: Path, done: int, console: Console) -> None:
     device = next(stage.model.parameters()).device
     total_steps = stage.epochs * stage.steps_per_epoch
     rates = [group.setdefault("base_rate", group["lr"]) for group in stage.optimiser.param_groups]
-    with _progress_bar(console) as progress, _RunLog(folder, stage.name, done) as log:
+    with _progress_bar(console) as progress, _RunLog(checkpoint.parent, stage.name, done) as log:
         task = progress.add_task(
             stage.name, total=total_steps, completed=done * stage.steps_per_epoch, losses=""
         )
