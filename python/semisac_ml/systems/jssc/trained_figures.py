@@ -17,10 +17,11 @@ from semisac_ml.systems.jssc.settings import TrainingSettings
 from semisac_ml.systems.jssc.sweeps import Point, measure, trained_points
 
 SENSING_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
-REAL_DIMENSIONS = (4, 8, 20, 64)
+REAL_DIMENSIONS = (4, 20, 64)
+SINGLE_SNR_DB = (-6.0, 3.0, 9.0)
 TASK_WEIGHTS = (0.05, 1 / 3, 0.8)
 PAPER_EPOCHS = 3
-TRADEOFF_EPOCHS = 3
+TRADEOFF_EPOCHS = 2
 
 
 def _paper_settings(channel: str, **changes: object) -> TrainingSettings:
@@ -52,8 +53,8 @@ def paper_points(figure: str, channel: str, epochs: int) -> list[Point]:
         equal = (1 / 3, 1 / 3, 1 / 3)
         return [point("SNR in dB", s, snr_db=s, sensing_snr_db=s, weights=equal) for s in SNR_DB]
     return [
-        *(point("communication SNR in dB", s, snr_db=s) for s in SNR_DB),
-        *(point("sensing SNR in dB", s, sensing_snr_db=s) for s in SNR_DB),
+        *(point("communication SNR in dB", s, snr_db=s) for s in SINGLE_SNR_DB),
+        *(point("sensing SNR in dB", s, sensing_snr_db=s) for s in SINGLE_SNR_DB),
         *(point("encoder output size n", n, real_dimensions=n) for n in REAL_DIMENSIONS),
         *(point("number of ranges", r, ranges=r) for r in RANGES),
     ]
