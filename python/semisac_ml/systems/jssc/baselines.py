@@ -35,7 +35,8 @@ def individual(settings: TrainingSettings, task: str) -> TrainingSettings:
 def image_spectrum() -> np.ndarray:
     """Eigenvalues of the covariance of CIFAR-10's training images, float64 (3072,), largest first."""
     images, _ = cifar10.load("train")
-    return rate_distortion.covariance_spectrum(images)[0]
+    _, eigenvalues = rate_distortion.covariance_spectrum(images)
+    return eigenvalues
 
 
 def linear_code_psnr_db(channel: str, n: int, snr_db: float) -> float:

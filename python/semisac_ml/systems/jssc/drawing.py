@@ -37,6 +37,8 @@ LABELS = {
     "animal_accuracy": "accuracy: animal or not",
 }
 
+X_LABELS = {"amplitude only": "number of ranges", "delay of one symbol a range": "number of ranges"}
+
 
 def draw_rows(rows: list[Row], path: Path) -> Path:
     """Draw a figure from the rows of its CSV: a column of axes for each panel, a row for each metric."""
@@ -49,31 +51,28 @@ def draw_rows(rows: list[Row], path: Path) -> Path:
         return _draw_tradeoff(rows, path)
     panels = list(dict.fromkeys(row.panel for row in rows))
     measures = list(dict.fromkeys(row.metric for row in rows))
-    figure, axes = pyplot.subplots(
-        len(measures), len(panels), figsize=(4.2 * len(panels), 3.4 * len(measures)), squeeze=False
-    )
+    # one panel: its metrics side by side; several: a column for each, metrics below each other
+    shape = (len(measures), len(panels)) if len(panels) > 1 else (1, len(measures))
+    size = (4.2 * shape[1], 3.2 * shape[0] + 0.9)
+    figure, axes = pyplot.subplots(*shape, figsize=size, squeeze=False, layout="constrained")
     for column, panel in enumerate(panels):
         for line, metric in enumerate(measures):
-            axis = axes[line, column]
+            axis = axes[line, column] if len(panels) > 1 else axes[0, line]
             _draw_curves(axis, [row for row in rows if row.panel == panel and row.metric == metric])
-            axis.set_xlabel("sensing SNR in dB" if panel.startswith("n = ") else _axis_label(panel))
+            axis.set_xlabel(X_LABELS.get(panel, "sensing SNR in dB" if panel.startswith("n = ") else panel))
             axis.set_ylabel(LABELS[metric])
-            if panel.startswith("n = ") or not panel[0].isupper() and "in dB" not in panel:
+            if axis.get_xlabel() != panel:
                 axis.set_title(panel, fontsize=10)
             axis.grid(alpha=0.3)
     # one legend for all: the axis with the most curves has every label
     handles: dict[str, object] = {}
     for axis in axes.flat:
         handles.update(dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True)))
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, fontsize=8)
-    figure.set_layout_engine("constrained")
+    columns = max(2, round(size[0] / 2.8))
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=columns, fontsize=8)
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
     return path
-
-
-def _axis_label(panel: str) -> str:
-    return "number of ranges" if panel in ("amplitude only", "delay of one symbol a range") else panel
 
 
 def _draw_curves(axis: object, rows: list[Row]) -> None:

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Baselines and bounds of the joint link on the real images, and the pictures drawn of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from semisac_ml.data import DataError, cifar10
+from semisac_ml.signal.metrics import proportion
+from semisac_ml.systems.jssc import baselines, drawing
+from semisac_ml.systems.jssc.rows import Row
+
+
+@pytest.fixture(scope="module")
+def needs_cifar10() -> None:
+    try:
+        cifar10.find_root()
+    except DataError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.usefixtures("needs_cifar10")
+@pytest.mark.parametrize(
+    ("channel", "linear", "gaussian"), [("awgn", 15.77, 16.25), ("rayleigh", 14.97, 15.52)]
+)
+def test_reconstruction_references_at_three_decibels(channel: str, linear: float, gaussian: float) -> None:
+    # figures of an independent computation on the same training set, rounded to 0.01 dB
+    assert baselines.linear_code_psnr_db(channel, 20, 3.0) == pytest.approx(linear, abs=0.03)
+    assert baselines.gaussian_psnr_db(channel, 20, 3.0) == pytest.approx(gaussian, abs=0.03)
+
+
+def test_presence_ceilings_at_three_decibels() -> None:
+    assert baselines.presence_ceiling("awgn", 20, 3.0) == pytest.approx(0.9992, abs=1e-4)
+    assert baselines.presence_ceiling("rayleigh", 20, 3.0) == pytest.approx(0.9088, abs=1e-4)
+    assert baselines.range_ceiling("rayleigh", 20, 3.0, 2) == pytest.approx(0.649, abs=0.01)
+
+
+@pytest.mark.parametrize("panels", [["SNR in dB"], ["amplitude only", "n = 4"]])
+def test_rows_are_drawn_and_written(panels: list[str], tmp_path: Path) -> None:
+    rows = [
+        Row.of("snr", panel, channel, "bundle", x, "class_accuracy", proportion(80 + x, 100))
+        for panel in panels
+        for channel in drawing.CHANNELS
+        for x in (0, 3)
+    ]
+    text = drawing.write_csv(rows, tmp_path / "trial.csv").read_text()
+    assert text.count("\n") == 1 + len(rows) and "0.83," in text
+    assert drawing.draw_rows(rows, tmp_path / "trial.png").read_bytes().startswith(b"\x89PNG")
