@@ -37,6 +37,7 @@ LABELS = {
     "animal_accuracy": "accuracy: animal or not",
 }
 
+COLOURS = {"awgn": "tab:blue", "rayleigh": "tab:red"}
 X_LABELS = {"amplitude only": "number of ranges", "delay of one symbol a range": "number of ranges"}
 
 
@@ -76,7 +77,6 @@ def draw_rows(rows: list[Row], path: Path) -> Path:
 
 
 def _draw_curves(axis: object, rows: list[Row]) -> None:
-    colours = {"awgn": "tab:blue", "rayleigh": "tab:red"}
     styles = {
         "paper": "o-",
         "bundle": "s-",
@@ -101,7 +101,7 @@ def _draw_curves(axis: object, rows: list[Row]) -> None:
                 [r.value for r in chosen],
                 yerr=spread if spread.any() else None,
                 fmt=styles[system],
-                color=colours[channel],
+                color=COLOURS[channel],
                 alpha=0.55 if system == "paper" else 1.0,
                 markersize=4,
                 linewidth=1.2,
@@ -113,23 +113,17 @@ def _draw_tradeoff(rows: list[Row], path: Path) -> Path:
     from matplotlib import pyplot
 
     figure, axis = pyplot.subplots(figsize=(6.4, 4.6))
-    for channel, colour in (("awgn", "tab:blue"), ("rayleigh", "tab:red")):
-        for system, style in (("joint", "o-"), ("individual communications", "*")):
-            values = {
-                metric: {
-                    r.x: r.value for r in rows if (r.channel, r.system, r.metric) == (channel, system, metric)
-                }
-                for metric in ("psnr_of_mean_mse_db", "task_accuracy")
-            }
-            weights = sorted(values["task_accuracy"])
-            accuracy = [values["task_accuracy"][w] for w in weights]
-            psnr = [values["psnr_of_mean_mse_db"][w] for w in weights]
-            axis.plot(accuracy, psnr, style, color=colour, markersize=7, label=f"{system} ({channel})")
-            if system == "joint":
-                for weight, x, y in zip(weights, accuracy, psnr, strict=True):
-                    axis.annotate(
-                        f"{weight:.2g}", (x, y), textcoords="offset points", xytext=(5, 4), fontsize=8
-                    )
+    for channel, colour in COLOURS.items():
+        values = {
+            metric: {row.x: row.value for row in rows if (row.channel, row.metric) == (channel, metric)}
+            for metric in ("psnr_of_mean_mse_db", "task_accuracy")
+        }
+        weights = sorted(values["task_accuracy"])
+        accuracy = [values["task_accuracy"][weight] for weight in weights]
+        psnr = [values["psnr_of_mean_mse_db"][weight] for weight in weights]
+        axis.plot(accuracy, psnr, "o-", color=colour, markersize=6, label=channel)
+        for weight, x, y in zip(weights, accuracy, psnr, strict=True):
+            axis.annotate(f"{weight:.2g}", (x, y), textcoords="offset points", xytext=(5, 4), fontsize=8)
     axis.set_xlabel("accuracy of ten classes")
     axis.set_ylabel("PSNR of the mean error in dB")
     axis.set_title("both SNRs 3 dB, n = 20; numbers: weight of the task", fontsize=10)

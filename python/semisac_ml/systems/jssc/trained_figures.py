@@ -19,7 +19,7 @@ from semisac_ml.systems.jssc.sweeps import Point, measure, trained_points
 SENSING_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 REAL_DIMENSIONS = (4, 20, 64)
 SINGLE_SNR_DB = (-6.0, 3.0, 9.0)
-TASK_WEIGHTS = (0.05, 1 / 3, 0.8)
+TASK_WEIGHTS = (0.0, 0.1, 1 / 3, 0.8)
 PAPER_EPOCHS = 3
 TRADEOFF_EPOCHS = 2
 
@@ -102,11 +102,7 @@ def tradeoff_rows(runs: Path, epochs: int | None, console: Console) -> Iterator[
             )
             for weight in TASK_WEIGHTS
         ]
-        alone = baselines.individual(points[0].settings, "communications")
-        points.append(Point("weight of the task", -1.0, dataclasses.replace(alone, snr_db=3.0)))
         for point, model in trained_points(points, data, runs, console):
             measured = measure(model, point.settings, data, 3.0, 3.0)
-            system = "individual communications" if point.x < 0 else "joint"
             for metric in ("psnr_of_mean_mse_db", "task_accuracy", "sensing_accuracy"):
-                x = max(point.x, 0.0)
-                yield Row.of("tradeoff", point.panel, channel, system, x, metric, measured[metric])
+                yield Row.of("tradeoff", point.panel, channel, "joint", point.x, metric, measured[metric])
