@@ -132,7 +132,7 @@ class LinkMetrics:
         scale squared.
         """
         record = self.records()
-        figures = {"frames_sent": _count(sent), "frames_lost": _count(lost)}
+        figures = {"frames_sent": _count(sent, sent), "frames_lost": _count(lost, sent)}
         if len(record) == 0:
             return figures
         figures["mse"] = metrics.mean(record["mse"])
@@ -235,5 +235,6 @@ def _share(outcomes: np.ndarray) -> Metric:
     return metrics.proportion(int(np.count_nonzero(outcomes)), len(outcomes))
 
 
-def _count(frames: int) -> Metric:
-    return Metric(float(frames), float(frames), float(frames), int(frames))
+def _count(frames: int, sent: int) -> Metric:
+    """A number of frames among those sent; it is exact, so its interval is a point."""
+    return Metric(float(frames), float(frames), float(frames), int(sent))
