@@ -348,3 +348,15 @@ def test_each_point_of_the_papers_figures_changes_one_parameter(figure: str, mod
             if getattr(point.settings, field.name) != getattr(defaults, field.name)
         ]
         assert len(changed) <= (3 if figure == "6" else 1), changed
+
+
+@pytest.mark.parametrize("weights", [(1.0, 0.0, 0.0), (0.0, 0.0, 1.0)])
+def test_tasks_without_weight_are_left_alone(
+    weights: tuple[float, float, float], sample: ImageSet, tmp_path: Path
+) -> None:
+    settings = dataclasses.replace(PAPER, weights=weights, epochs=1)
+    torch.manual_seed(settings.seed)
+    untrained = JointModel(settings.model).state_dict()
+    trained = train.train(settings, sample, tmp_path / "run", QUIET).state_dict()
+    changed = {name.split(".")[0] for name in trained if not torch.equal(trained[name], untrained[name])}
+    assert changed == {"encoder", "reconstruction" if weights[0] else "sensing_echo"}

@@ -72,6 +72,7 @@ class JointTraining:
     def __init__(self, settings: TrainingSettings, model: JointModel) -> None:
         self.settings = settings
         self.model = model
+        self.weights = dict(zip(LOSS_REFERENCE, settings.weights, strict=True))
         self.link = FadingChannel(settings.channel)
         self.echo = settings.echo_channel()
 
@@ -88,26 +89,35 @@ class JointTraining:
         received, gain = self.link(complex_symbols, snr_db, generator)
         received, gain = torch.view_as_real(received), torch.view_as_real(gain)
         echo, hypothesis = self.echo(complex_symbols, sensing_snr_db, generator)
-        reconstruct = model.reconstruction.coefficients if residual else model.reconstruction
-        with autocast(device):
-            reconstructed = reconstruct(received, gain, snr_db).float()
-            task_scores = model.task(received, gain, snr_db).float()
-            sensing_scores = model.sensing_echo(torch.view_as_real(echo), sensing_snr_db).float()
-        if residual:
-            transform = model.encoder.transform
-            error = reconstructed - inputs[:, :COEFFICIENTS]
-            energy = (error * transform.deviation).square().sum(1).mean() + transform.discarded_energy
-            reconstruction = energy / transform.mean.shape[0]
-        else:
-            reconstruction = functional.mse_loss(reconstructed, inputs)
-        losses = {
-            "reconstruction": reconstruction,
-            "task": functional.cross_entropy(task_scores, task_labels(settings.model, labels)),
-            "sensing": functional.cross_entropy(sensing_scores, hypothesis),
-        }
-        if model.sensing is not None:
-            losses["detector"] = self.detector_loss(complex_symbols.detach(), generator)
+        # what has no weight costs no time
+        losses = {}
+        if self.weights["reconstruction"]:
+            losses["reconstruction"] = self.reconstruction_loss(inputs, received, gain, snr_db)
+        if self.weights["task"]:
+            with autocast(device):
+                scores = model.task(received, gain, snr_db).float()
+            losses["task"] = functional.cross_entropy(scores, task_labels(settings.model, labels))
+        if self.weights["sensing"]:
+            with autocast(device):
+                scores = model.sensing_echo(torch.view_as_real(echo), sensing_snr_db).float()
+            losses["sensing"] = functional.cross_entropy(scores, hypothesis)
+            if model.sensing is not None:
+                losses["detector"] = self.detector_loss(complex_symbols.detach(), generator)
         return losses
+
+    def reconstruction_loss(self, inputs: Tensor, received: Tensor, gain: Tensor, snr_db: Tensor) -> Tensor:
+        """Mean squared error of the pixels; for the residual variant, computed from the coefficients."""
+        model = self.model
+        residual = self.settings.model.variant == "residual"
+        reconstruct = model.reconstruction.coefficients if residual else model.reconstruction
+        with autocast(inputs.device):
+            reconstructed = reconstruct(received, gain, snr_db).float()
+        if not residual:
+            return functional.mse_loss(reconstructed, inputs)
+        transform = model.encoder.transform
+        error = reconstructed - inputs[:, :COEFFICIENTS]
+        energy = (error * transform.deviation).square().sum(1).mean() + transform.discarded_energy
+        return energy / transform.mean.shape[0]
 
     def detector_loss(self, symbols: Tensor, generator: torch.Generator) -> Tensor:
         """Loss of the detector that knows the symbols, on a random number of ranges with or without delay."""
@@ -138,10 +148,12 @@ class JointTraining:
 
     def weighted(self, losses: dict[str, Tensor]) -> Tensor:
         """Weighted sum of the normalised losses (section II, "Joint training with multi-task learning")."""
-        weights = dict(zip(LOSS_REFERENCE, self.settings.weights, strict=True))
-        total = sum(weights[name] * losses[name] / reference for name, reference in LOSS_REFERENCE.items())
+        total = losses.get("detector", torch.zeros((), device=next(iter(losses.values())).device))
         # the detector shares no weights with the others, and its gradient does not reach the encoder
-        return total + losses.get("detector", torch.zeros(()))
+        for name, reference in LOSS_REFERENCE.items():
+            if name in losses:
+                total = total + self.weights[name] * losses[name] / reference
+        return total
 
 
 def validation(
@@ -165,7 +177,9 @@ def validation(
             for name, loss in joint.losses(chunk, truth, generator).items():
                 totals[name] = totals.get(name, 0.0) + loss.item() * len(truth) / len(labels)
     figures = {f"test_{name}": value for name, value in totals.items()}
-    return figures | {"test_psnr_db": -10.0 * math.log10(totals["reconstruction"])}
+    if "reconstruction" in totals:
+        figures["test_psnr_db"] = -10.0 * math.log10(totals["reconstruction"])
+    return figures
 
 
 def train(
