@@ -8,6 +8,7 @@ Individual sensing and individual communications are trainings with weight 1 on 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from semisac_ml.data import cifar10
 from semisac_ml.signal import detection, posterior, rate_distortion
+from semisac_ml.systems.jssc.rows import Row
 
 if TYPE_CHECKING:  # settings of trainings need PyTorch
     from semisac_ml.systems.jssc.settings import TrainingSettings
@@ -73,3 +75,23 @@ def range_ceiling(channel: str, n: int, sensing_snr_db: float, ranges: int, dela
     return posterior.range_accuracy(
         n, sensing_snr_db, ranges, delay_symbols_per_range=delay, fading=fading
     ).value
+
+
+def bound_rows(
+    place: tuple[str, str, str], x: float, n: int, snr_db: float, sensing_snr_db: float, ranges: int = 1
+) -> Iterator[Row]:
+    """Bounds of reconstruction loss and sensing accuracy at one point of a figure.
+
+    place: figure, panel and channel of the rows; x: the value on the axis.
+    """
+    channel = place[2]
+    linear = linear_code_psnr_db(channel, n, snr_db)
+    gaussian = gaussian_psnr_db(channel, n, snr_db)
+    yield Row.bound(*place, "linear code", x, "mse", 10.0 ** (-linear / 10.0))
+    yield Row.bound(*place, "Gaussian rate-distortion", x, "mse", 10.0 ** (-gaussian / 10.0))
+    ceiling = (
+        presence_ceiling(channel, n, sensing_snr_db)
+        if ranges == 1
+        else range_ceiling(channel, n, sensing_snr_db, ranges)
+    )
+    yield Row.bound(*place, "optimal detector", x, "sensing_accuracy", ceiling)

@@ -50,6 +50,8 @@ def draw(
         else:
             rows = list(trained_figures.paper_rows(figure, runs, epochs, console))
             rows += list(_bundle_rows(figure, bundles, images, console))
+            # a bound that both have drawn is the same twice
+            rows = list(dict.fromkeys(rows))
     else:
         makers: dict[str, Callable[..., Iterator[Row]]] = {
             "snr": _snr_rows,
@@ -92,6 +94,9 @@ def _bundle_rows(figure: str, bundles: list[str], images: int | None, console: C
                 if figure == "6":
                     animal = measured["animal_accuracy"]
                     yield Row.of(figure, panel, model, "bundle", x, "task_accuracy", animal)
+                n = bundle.manifest.symbols.real_dimensions
+                place = (figure, panel, model)
+                yield from baselines.bound_rows(place, x, n, at.snr_db, at.sensing_snr_db, at.ranges)
 
 
 def _snr_rows(bundles: list[str], images: int | None, console: Console) -> Iterator[Row]:

@@ -71,17 +71,14 @@ def paper_rows(figure: str, runs: Path, epochs: int | None, console: Console) ->
             for metric in ("mse", "sensing_accuracy", *(("task_accuracy",) if figure == "6" else ())):
                 yield Row.of(figure, point.panel, channel, "paper", point.x, metric, measured[metric])
             n, ranges = settings.model.real_dimensions, settings.model.ranges
-            place = (figure, point.panel, channel)
-            linear = baselines.linear_code_psnr_db(channel, n, settings.snr_db)
-            gaussian = baselines.gaussian_psnr_db(channel, n, settings.snr_db)
-            yield Row.bound(*place, "linear code", point.x, "mse", 10.0 ** (-linear / 10.0))
-            yield Row.bound(*place, "Gaussian rate-distortion", point.x, "mse", 10.0 ** (-gaussian / 10.0))
-            ceiling = (
-                baselines.presence_ceiling(channel, n, settings.sensing_snr_db)
-                if ranges == 1
-                else baselines.range_ceiling(channel, n, settings.sensing_snr_db, ranges)
+            yield from baselines.bound_rows(
+                (figure, point.panel, channel),
+                point.x,
+                n,
+                settings.snr_db,
+                settings.sensing_snr_db,
+                ranges,
             )
-            yield Row.bound(*place, "optimal detector", point.x, "sensing_accuracy", ceiling)
 
 
 def tradeoff_rows(runs: Path, epochs: int | None, console: Console) -> Iterator[Row]:
