@@ -9,6 +9,7 @@ import functools
 import hashlib
 import http.server
 import io
+import os
 import sys
 import tarfile
 import threading
@@ -16,6 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+# Tiny networks: a second thread would wait more than it computes. It must be set before torch is loaded.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # for tiny_bundle
 

@@ -136,11 +136,13 @@ def test_checkpoint_of_other_settings_is_refused(sample: ImageSet, tmp_path: Pat
 
 
 def test_training_learns(sample: ImageSet, tmp_path: Path) -> None:
-    settings = dataclasses.replace(PAPER, epochs=150, learning_rate=3e-3, snr_db=10.0, sensing_snr_db=10.0)
+    settings = dataclasses.replace(PAPER, epochs=30, batch=4, snr_db=10.0, sensing_snr_db=10.0)
     train.train(settings, sample, tmp_path / "run", QUIET)
     lines = (tmp_path / "run" / "joint.csv").read_text().splitlines()
     first, last = ([float(cell) for cell in line.split(",")[1:4]] for line in (lines[1], lines[-1]))
-    assert all(after < 0.8 * before for before, after in zip(first, last, strict=True))
+    # reconstruction, task, sensing: far from where 480 steps on 64 images should leave each of them
+    for before, after, limit in zip(first, last, (0.6, 0.9, 0.2), strict=True):
+        assert after < limit * before
 
 
 @pytest.mark.parametrize(
