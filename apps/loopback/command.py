@@ -17,6 +17,7 @@ import typer
 from gnuradio import gr
 from rich.console import Console
 
+from semisac_ml.cli.mistakes import run_program
 from semisac_ml.runtime import Bundle
 
 from .flowgraph import loopback_flowgraph
@@ -26,9 +27,6 @@ from .running import wait_for_end
 from .settings import LinkSettings, load_pictures
 
 SSIM_AFTER_INTERRUPT_S = 0.2
-
-# The base class of typer's own usage errors; typer brings its own click from 0.16 on.
-_UsageError = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 
 program = typer.Typer(
     add_completion=False,
@@ -202,26 +200,5 @@ def _check_writable(file: Path) -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run a command line and return its exit code; set SEMISAC_DEBUG=1 to see where an error comes from."""
-    command = typer.main.get_command(program)
-    try:
-        result = command.main(arguments, prog_name="run_loopback.py", standalone_mode=False)
-    except (KeyboardInterrupt, typer.Abort):
-        print("run_loopback: interrupted", file=sys.stderr)
-        return 130
-    except _UsageError as error:
-        return _complain(f"{error.format_message()} (see --help)", 2)
-    except (ValueError, OSError) as error:  # BundleError and DataError are ValueErrors
-        if os.environ.get("SEMISAC_DEBUG"):
-            raise
-        return _complain(str(error), 2)
-    except RuntimeError as error:
-        if os.environ.get("SEMISAC_DEBUG"):
-            raise
-        return _complain(str(error), 1)
-    return result if isinstance(result, int) else 0
-
-
-def _complain(message: str, code: int) -> int:
-    print(f"run_loopback: {' '.join(message.split())}", file=sys.stderr)
-    return code
+    """Run a command line of this program and return its exit code."""
+    return run_program(program, "run_loopback", arguments, typed="run_loopback.py")

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from semisac_ml.cli.mistakes import run_program
 from semisac_ml.runtime import Bundle
 
 from . import channels, learned
@@ -34,9 +35,6 @@ NAMES = (
 )
 RESULTS = Path(__file__).resolve().parents[2] / "results" / "benchmarks" / "bench.json"
 BUSY_LOAD = 0.5
-
-# The base class of typer's own usage errors; typer brings its own click from 0.16 on.
-_UsageError = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
 
 program = typer.Typer(
     add_completion=False,
@@ -175,26 +173,5 @@ def _check(option: str, value: float, least: float) -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run a command line and return its exit code; set SEMISAC_DEBUG=1 to see where an error comes from."""
-    command = typer.main.get_command(program)
-    try:
-        result = command.main(arguments, prog_name="benchmarks/run.py", standalone_mode=False)
-    except (KeyboardInterrupt, typer.Abort):
-        print("bench: interrupted", file=sys.stderr)
-        return 130
-    except _UsageError as error:
-        return _complain(f"{error.format_message()} (see --help)", 2)
-    except (ValueError, OSError) as error:  # BundleError and DataError are ValueErrors
-        if os.environ.get("SEMISAC_DEBUG"):
-            raise
-        return _complain(str(error), 2)
-    except RuntimeError as error:
-        if os.environ.get("SEMISAC_DEBUG"):
-            raise
-        return _complain(str(error), 1)
-    return result if isinstance(result, int) else 0
-
-
-def _complain(message: str, code: int) -> int:
-    print(f"bench: {' '.join(message.split())}", file=sys.stderr)
-    return code
+    """Run a command line of this program and return its exit code."""
+    return run_program(program, "bench", arguments, typed="benchmarks/run.py")
