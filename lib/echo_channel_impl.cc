@@ -309,7 +309,8 @@ int echo_channel_impl::work(int noutput_items,
             add_target(symbols, echo, hypothesis - 1, now, frame);
 
         add_item_tag(0, frame, d_key_hypothesis, pmt::from_long(hypothesis));
-        add_item_tag(0, frame, d_key_sensing_snr_db, sensing_snr_db);
+        if (item == 0) // holds until the next one comes
+            add_item_tag(0, frame, d_key_sensing_snr_db, sensing_snr_db);
         symbols += d_geometry.channel_uses;
         echo += samples;
     }

@@ -155,9 +155,14 @@ int fading_channel_impl::work(int noutput_items,
             }
         }
 
-        add_item_tag(0, frame, d_key_snr_db, snr_db);
-        add_item_tag(0, frame, d_key_noise_var, noise_var);
-        add_item_tag(0, frame, d_key_channel_gain, pmt::from_complex(gain));
+        // A value holds until the next one comes: what is the same for the whole call is
+        // said once, for a tag on every frame costs more than the frame.
+        if (item == 0) {
+            add_item_tag(0, frame, d_key_snr_db, snr_db);
+            add_item_tag(0, frame, d_key_noise_var, noise_var);
+        }
+        if (item == 0 || now.model == channel_model_t::RAYLEIGH)
+            add_item_tag(0, frame, d_key_channel_gain, pmt::from_complex(gain));
     }
 
     if (now.model == channel_model_t::AWGN) {

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import numpy as np
 import onnxruntime
-import pmt
 from gnuradio import blocks, gr, semisac
+from gnuradio.semisac import frame_tags
 
 from semisac_ml.data import cifar10
 from semisac_ml.runtime import Bundle
@@ -31,7 +31,6 @@ class frame_source(gr.sync_block):
     def __init__(self, symbols: np.ndarray, batch: int):
         gr.sync_block.__init__(self, "frame_source", None, [(np.complex64, symbols.shape[1])])
         self._symbols = symbols
-        self._key = pmt.intern("frame_id")
         self.set_max_noutput_items(batch)
         self.set_min_output_buffer(0, 2 * batch)
 
@@ -39,8 +38,8 @@ class frame_source(gr.sync_block):
         count = len(output_items[0])
         first = self.nitems_written(0)
         output_items[0][:] = np.take(self._symbols, np.arange(first, first + count), axis=0, mode="wrap")
-        for frame in range(first, first + count):
-            self.add_item_tag(0, frame, self._key, pmt.from_uint64(frame))
+        ids = np.arange(first, first + count, dtype=np.uint64)
+        frame_tags.tag_items(self, 0, frame_tags.FRAME_ID, ids)
         return count
 
 

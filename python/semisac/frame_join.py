@@ -108,7 +108,7 @@ class frame_collector(gr.sync_block):
     name: column under which the items are delivered.
     dtype, length: kind of the vector.
     deliver: called as deliver(ids, columns) from the scheduler's thread.
-    read_tags: further columns: {name: function of (block, port, count)}.
+    read_tags: further columns: {name: function of CallTags}.
     finish: called when the flowgraph stops.
     """
 
@@ -133,8 +133,9 @@ class frame_collector(gr.sync_block):
         count = len(items)
         ids = frame_tags.read_frame_ids(self, 0, count)
         columns = {self._column: items.copy()}
-        for name, read in self._read_tags.items():
-            columns[name] = read(self, 0, count)
+        if self._read_tags:
+            tags = frame_tags.CallTags(self, 0, count)
+            columns |= {name: read(tags) for name, read in self._read_tags.items()}
         self._deliver(ids, columns)
         return count
 
@@ -175,17 +176,11 @@ class joined_branches(gr.hier_block2):
     def _tags_of(column: str) -> dict[str, Callable]:
         if column == "sent":
             return {
-                "label": lambda block, port, count: frame_tags.read_longs(
-                    block, port, count, frame_tags.LABEL
-                ),
-                "tx_time": frame_tags.read_times,
+                "label": lambda tags: tags.longs(frame_tags.LABEL),
+                "tx_time": lambda tags: tags.times(),
             }
         if column == "sensing":
-            return {
-                "hypothesis": lambda block, port, count: frame_tags.read_longs(
-                    block, port, count, frame_tags.TARGET_HYPOTHESIS
-                )
-            }
+            return {"hypothesis": lambda tags: tags.longs(frame_tags.TARGET_HYPOTHESIS)}
         return {}
 
     def _deliver_to(self, branch: int) -> Callable[[np.ndarray, Columns], None]:

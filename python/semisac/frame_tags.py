@@ -3,7 +3,8 @@
 
 """Stream tags that travel with every frame, read for many items at once.
 
-One item is one frame, and its tags sit at the item's own offset. ``frame_id`` grows by one for every image
+One item is one frame, and its tags sit at the item's own offset. What is the same for many frames (snr_db,
+noise_var, sensing_snr_db, and channel_gain without fading) is said once a work call and holds until the next. ``frame_id`` grows by one for every image
 that leaves ``image_source``; a block that loses a frame leaves a gap and never renumbers, so that every
 output can be tied to its image.
 
@@ -23,8 +24,7 @@ from __future__ import annotations
 import numpy as np
 import pmt
 
-from . import semisac_python
-from .semisac_python import read_complex_tags, read_double_tags, read_integer_tags
+from .semisac_python import add_tags, call_tags
 
 FRAME_ID = pmt.intern("frame_id")
 LABEL = pmt.intern("label")
@@ -40,42 +40,54 @@ class FrameTagError(RuntimeError):
     """An item came without a tag that its block cannot do without."""
 
 
-def _held(items: np.ndarray, values: np.ndarray, count: int, last) -> np.ndarray:
-    """One value an item: one without the tag keeps that of the item before it, the first keeps `last`."""
-    if len(items) == count and np.array_equal(items, np.arange(count)):
-        return values
-    position = np.searchsorted(items, np.arange(count), side="right")
-    return np.concatenate([np.asarray([last], dtype=values.dtype), values])[position]
+class CallTags:
+    """Tags on the first `count` items of an input in the work call that runs, read at once."""
+
+    def __init__(self, block, port: int, count: int):
+        self._tags = call_tags(block.gateway, port, count)
+        self._count = count
+
+    def longs(self, key, missing: int = -1) -> np.ndarray:
+        """Integer of each item, int64 [count]; `missing` where there is none."""
+        return self._exact(*self._tags.integers(key), missing)
+
+    def times(self) -> np.ndarray:
+        """tx_time of each item, float64 [count], seconds; NaN where it is missing."""
+        return self._exact(*self._tags.doubles(TX_TIME), np.nan)
+
+    def held_doubles(self, key, last: float) -> np.ndarray:
+        """Real value of each item, float32 [count]; a missing one keeps that of the item before, at first
+        `last`.
+        """
+        return self._held(*self._tags.doubles(key), last).astype(np.float32)
+
+    def held_complexes(self, key, last: complex) -> np.ndarray:
+        """Complex value of each item, complex64 [count]; a missing one keeps that of the item before, at
+        first `last`.
+        """
+        return self._held(*self._tags.complexes(key), last).astype(np.complex64)
+
+    def copy_to(self, block, items: np.ndarray, port: int = 0) -> None:
+        """Put every tag of the chosen items (increasing) on outputs 0, 1, 2, ... of this call."""
+        self._tags.copy_to(block.gateway, items, port)
+
+    def _exact(self, items: np.ndarray, values: np.ndarray, missing) -> np.ndarray:
+        if len(items) == self._count:
+            return values
+        filled = np.full(self._count, missing, dtype=values.dtype)
+        filled[items] = values
+        return filled
+
+    def _held(self, items: np.ndarray, values: np.ndarray, last) -> np.ndarray:
+        if len(items) == self._count:
+            return values
+        position = np.searchsorted(items, np.arange(self._count), side="right")
+        return np.concatenate([np.asarray([last], dtype=values.dtype), values])[position]
 
 
-def read_doubles(block, port: int, count: int, key, last: float) -> np.ndarray:
-    """Real tag of each of the first `count` items, float32 [count]; a missing one keeps the last."""
-    items, values = read_double_tags(block.gateway, port, count, key)
-    return _held(items, values, count, last).astype(np.float32)
-
-
-def read_times(block, port: int, count: int) -> np.ndarray:
-    """tx_time of each of the first `count` items, float64 [count], seconds; NaN where it is missing."""
-    return _exact(*read_double_tags(block.gateway, port, count, TX_TIME), count, np.nan)
-
-
-def read_longs(block, port: int, count: int, key, missing: int = -1) -> np.ndarray:
-    """Integer tag of each of the first `count` items, int64 [count]; `missing` where there is none."""
-    return _exact(*read_integer_tags(block.gateway, port, count, key), count, missing)
-
-
-def read_complex(block, port: int, count: int, key, last: complex) -> np.ndarray:
-    """Complex tag of each of the first `count` items, complex64 [count]; a missing one keeps the last."""
-    items, values = read_complex_tags(block.gateway, port, count, key)
-    return _held(items, values, count, last).astype(np.complex64)
-
-
-def _exact(items: np.ndarray, values: np.ndarray, count: int, missing) -> np.ndarray:
-    if len(items) == count and np.array_equal(items, np.arange(count)):
-        return values
-    filled = np.full(count, missing, dtype=values.dtype)
-    filled[items] = values
-    return filled
+def tag_items(block, port: int, key, values: np.ndarray) -> None:
+    """Put one tag on each item that this call writes; values uint64, int64 or float64 [items]."""
+    add_tags(block.gateway, port, key, values)
 
 
 def read_frame_ids(block, port: int, count: int) -> np.ndarray:
@@ -95,8 +107,7 @@ def read_frame_ids(block, port: int, count: int) -> np.ndarray:
     last = _frame_id_at(block, port, count - 1)
     if last - first == count - 1:
         return np.arange(first, last + 1)
-    items, values = read_integer_tags(block.gateway, port, count, FRAME_ID)
-    ids = _exact(items, values, count, -1)
+    ids = CallTags(block, port, count).longs(FRAME_ID)
     if ids.min() < 0:
         _raise_missing(block, port, int(np.argmin(ids)))
     return ids
@@ -114,8 +125,3 @@ def _raise_missing(block, port: int, item: int) -> None:
         f"{block.name()}: item {block.nitems_read(port) + item} of input {port} has no frame_id tag, "
         "expected one on every item: start the flowgraph at an image_source and keep its tags"
     )
-
-
-def copy_tags(block, from_port: int, items: np.ndarray, to_port: int = 0) -> None:
-    """Put every tag of the chosen input items (increasing, relative to this call) on outputs 0, 1, 2, ..."""
-    semisac_python.copy_tags(block.gateway, from_port, items, to_port)

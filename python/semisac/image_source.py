@@ -6,7 +6,6 @@ from __future__ import annotations
 import time
 
 import numpy as np
-import pmt
 from gnuradio import gr
 
 from . import frame_tags
@@ -91,12 +90,11 @@ class image_source(gr.sync_block):
         return count
 
     def _tag(self, count: int, labels: np.ndarray) -> None:
-        offset = self.nitems_written(0)
-        tx_time = pmt.from_double(time.time())
-        for i, label in enumerate(labels.tolist()):
-            self.add_item_tag(0, offset + i, frame_tags.FRAME_ID, pmt.from_uint64(self._sent + i))
-            self.add_item_tag(0, offset + i, frame_tags.LABEL, pmt.from_long(label))
-            self.add_item_tag(0, offset + i, frame_tags.TX_TIME, tx_time)
+        frame_tags.tag_items(
+            self, 0, frame_tags.FRAME_ID, np.arange(self._sent, self._sent + count, dtype=np.uint64)
+        )
+        frame_tags.tag_items(self, 0, frame_tags.LABEL, labels)
+        frame_tags.tag_items(self, 0, frame_tags.TX_TIME, np.full(count, time.time()))
 
 
 def _images_and_labels(images, labels) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ from gnuradio import gr
 
 from . import bundle_network
 from .received_symbols import ReceivedSymbols
+from .semisac_python import write_pixels
 from .work_errors import ends_flow_on_error
 
 
@@ -34,13 +35,13 @@ class jscc_decoder(gr.sync_block):
         self._bundle = bundle = bundle_network.open_bundle(bundle)
         self._session = bundle_network.open_network(bundle, "reconstruction", ReceivedSymbols.INPUTS, "image")
         self._received = ReceivedSymbols(bundle, self._session)
-        self._shape = tuple(self._session.outputs["image"].shape[1:])
+        shape = self._session.outputs["image"].shape[1:]
         batch = bundle_network.check_batch(batch)
         gr.sync_block.__init__(
             self,
             "jscc_decoder",
             [(np.complex64, bundle_network.channel_uses(bundle))],
-            [(np.uint8, int(np.prod(self._shape)))],
+            [(np.uint8, int(np.prod(shape)))],
         )
         self.set_max_noutput_items(batch)
         self.set_min_output_buffer(0, 2 * batch)
@@ -48,12 +49,6 @@ class jscc_decoder(gr.sync_block):
     @ends_flow_on_error
     def work(self, input_items, output_items):
         count = len(output_items[0])
-        channels, height, width = self._shape
         image = self._session.run(**self._received.gather(self, input_items[0][:count]))["image"]
-        pixels = image * np.float32(255.0)
-        np.clip(np.rint(pixels, out=pixels), 0.0, 255.0, out=pixels)
-        planes = pixels.astype(np.uint8).reshape(count, channels, height * width)
-        images = output_items[0].reshape(count, height * width, channels)
-        for channel in range(channels):  # plane by plane: five times faster than one transposed copy
-            images[..., channel] = planes[:, channel]
+        write_pixels(image, output_items[0])
         return count

@@ -148,7 +148,7 @@ class qa_echo_channel(gr_unittest.TestCase):
         block = semisac.echo_channel(CHANNEL_USES, sensing_snr_db=-2.0)
         _, tags = run_channel(block, symbols, [*sent, stale])
         self.assertEqual(tag_values(tags, "frame_id"), list(range(100, 120)))
-        self.assertEqual(tag_values(tags, "sensing_snr_db"), [-2.0] * 20)
+        self.assertEqual(set(tag_values(tags, "sensing_snr_db")), {-2.0})
         self.assertEqual(len(tag_values(tags, "target_hypothesis")), 20)
         self.assertNotIn(7, tag_values(tags, "target_hypothesis"))
 

@@ -26,12 +26,13 @@ class ReceivedSymbols:
     def gather(self, block, received: np.ndarray) -> dict[str, np.ndarray]:
         """Named inputs for received, complex64 [frames, channel uses], the items of input 0 of this call."""
         count = len(received)
+        tags = frame_tags.CallTags(block, 0, count)
         inputs = {"received": bundle_network.to_real_pairs(received)}
         if self._wants_gain:
-            gain = frame_tags.read_complex(block, 0, count, frame_tags.CHANNEL_GAIN, self._gain)
+            gain = tags.held_complexes(frame_tags.CHANNEL_GAIN, self._gain)
             self._gain = complex(gain[-1])
             inputs["channel_gain"] = bundle_network.to_real_pairs(gain)
         if self._wants_snr:
-            inputs["snr_db"] = frame_tags.read_doubles(block, 0, count, frame_tags.SNR_DB, self._snr_db)
+            inputs["snr_db"] = tags.held_doubles(frame_tags.SNR_DB, self._snr_db)
             self._snr_db = float(inputs["snr_db"][-1])
         return inputs

@@ -132,9 +132,11 @@ class sensing_decoder(gr.basic_block):
         chosen_symbols, chosen_echoes = pairs
         if len(chosen_echoes):
             symbols, echo = input_items[0][chosen_symbols], input_items[1][chosen_echoes]
-            probability = self._infer(symbols, echo, chosen_echoes)
+            tags = frame_tags.CallTags(self, 1, int(chosen_echoes[-1]) + 1)
+            snr_db = tags.held_doubles(frame_tags.SENSING_SNR_DB, self._sensing_snr_db)[chosen_echoes]
+            probability = self._infer(symbols, echo, snr_db)
             output_items[0][: len(probability)] = probability
-            frame_tags.copy_tags(self, 1, chosen_echoes)
+            tags.copy_to(self, chosen_echoes)
             self._publish(chosen_echoes, probability)
         self.consume(0, self._read[0])
         self.consume(1, self._read[1])
@@ -156,10 +158,7 @@ class sensing_decoder(gr.basic_block):
             self._dropped[port] += self._read[port] - len(symbols)
         return symbols, echoes
 
-    def _infer(self, symbols: np.ndarray, echo: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-        snr_db = frame_tags.read_doubles(
-            self, 1, int(chosen[-1]) + 1, frame_tags.SENSING_SNR_DB, self._sensing_snr_db
-        )[chosen]
+    def _infer(self, symbols: np.ndarray, echo: np.ndarray, snr_db: np.ndarray) -> np.ndarray:
         self._sensing_snr_db = float(snr_db[-1])
         offered = {"echo": bundle_network.to_real_pairs(echo)}
         if self._knowledge == "echo":

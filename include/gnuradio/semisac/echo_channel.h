@@ -61,9 +61,10 @@ SEMISAC_API echo_fading_t echo_fading_from_name(const std::string& name);
  * semisac_ml.signal.channel.echo_channel.
  *
  * Input 0: symbols, gr_complex[channel_uses], one item a frame.
- * Output 0: echo, gr_complex[echo_samples], with these tags on each item:
- *  - target_hypothesis (long): 0 no target, 1 + r target in range r;
- *  - sensing_snr_db (double): SNR in dB of a target in the first range.
+ * Output 0: echo, gr_complex[echo_samples], with these tags:
+ *  - target_hypothesis (long), on each item: 0 no target, 1 + r target in range r;
+ *  - sensing_snr_db (double), holds until the next one: SNR in dB of a target in the
+ *    first range.
  *
  * All other tags of the input pass through; older tags of these two names do not.
  * Message in "target": dictionary {"hypothesis": integer} or pair (hypothesis . integer)

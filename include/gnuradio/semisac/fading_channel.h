@@ -53,10 +53,11 @@ SEMISAC_API channel_model_t channel_model_from_name(const std::string& name);
  * semisac_ml.signal.channel.fading_channel.
  *
  * Input 0: symbols, gr_complex[channel_uses], one item a frame.
- * Output 0: received symbols, gr_complex[channel_uses], with these tags on each item:
+ * Output 0: received symbols, gr_complex[channel_uses], with these tags, each of
+ * which holds until the next of its name:
  *  - snr_db (double): mean SNR in dB;
  *  - noise_var (double): N0;
- *  - channel_gain (complex): h.
+ *  - channel_gain (complex): h, on each item under fading.
  *
  * All other tags of the input pass through; older tags of these three names do not.
  *

@@ -21,8 +21,8 @@ snr_r = 10^((sensing_snr_db - r range_step_db) / 10), D = delay_symbols_per_rang
 
 Input 0: symbols, complex64[channel_uses], one item a frame.
 Output 0: echo, complex64[channel_uses + (ranges - 1) * delay_symbols_per_range], noise
-variance 1, with the tags target_hypothesis (long; 0 no target, 1 + r target in range r)
-and sensing_snr_db (double, dB) on each item; other tags pass.
+variance 1, with the tags target_hypothesis (long, on each item; 0 no target, 1 + r target
+in range r) and sensing_snr_db (double, dB; holds until the next one); other tags pass.
 Message in "target": {"hypothesis": int} or pair (hypothesis . int), as set_target.
 
 channel_uses: complex symbols in a frame, at least 1.

@@ -20,7 +20,8 @@ snr_db is Es/N0 for each complex channel use, where E|x|^2 = 1.
 
 Input 0: symbols, complex64[channel_uses], one item a frame.
 Output 0: received symbols, complex64[channel_uses], with the tags snr_db (double, dB),
-noise_var (double, N0) and channel_gain (complex, h) on each item; other tags pass.
+noise_var (double, N0) and channel_gain (complex, h; on each item under fading), each of
+which holds until the next of its name; other tags pass.
 
 channel_uses: complex symbols in a frame, at least 1.
 model: "awgn" or "rayleigh", or a channel_model_t.

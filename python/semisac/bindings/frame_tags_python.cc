@@ -9,10 +9,8 @@
 #include <gnuradio/tags.h>
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
-#include <unordered_map>
 #include <complex>
 #include <cstdint>
-#include <string>
 #include <vector>
 
 namespace py = pybind11;
@@ -20,37 +18,8 @@ namespace py = pybind11;
 namespace {
 
 /* A Python block has a tag or more on every item. Reading them one by one from Python
- * takes longer than a small network takes to decide: these functions move the tags of a
- * whole call at once. */
-
-std::vector<gr::tag_t>
-tags_of_call(gr::block& block, int port, int64_t begin, int64_t end)
-{
-    std::vector<gr::tag_t> tags;
-    const uint64_t read = block.nitems_read(port);
-    block.detail()->get_tags_in_range(
-        tags, port, read + begin, read + end, block.unique_id());
-    return tags;
-}
-
-template <typename value_t, typename convert_t>
-py::tuple read_tags(
-    gr::block& block, int port, int64_t count, const pmt::pmt_t& key, convert_t convert)
-{
-    std::vector<int64_t> items;
-    std::vector<value_t> values;
-    items.reserve(count);
-    values.reserve(count);
-    const uint64_t read = block.nitems_read(port);
-    for (const gr::tag_t& tag : tags_of_call(block, port, 0, count)) {
-        if (pmt::eq(tag.key, key)) {
-            items.push_back(static_cast<int64_t>(tag.offset - read));
-            values.push_back(convert(tag.value));
-        }
-    }
-    return py::make_tuple(py::array_t<int64_t>(items.size(), items.data()),
-                          py::array_t<value_t>(values.size(), values.data()));
-}
+ * takes longer than a small network takes to decide: these move the tags of a whole call
+ * at once. */
 
 int64_t to_integer(const pmt::pmt_t& value)
 {
@@ -58,77 +27,142 @@ int64_t to_integer(const pmt::pmt_t& value)
                                  : static_cast<int64_t>(pmt::to_long(value));
 }
 
-void copy_tags(
-    gr::block& block,
-    int from_port,
-    const py::array_t<int64_t, py::array::c_style | py::array::forcecast>& items,
-    int to_port)
+/* Tags on the first items of one input in the work call that runs. */
+class call_tags
 {
-    const auto chosen = items.unchecked<1>();
-    if (chosen.shape(0) == 0) {
-        return;
+public:
+    call_tags(gr::block& block, int port, int64_t count)
+        : d_read(block.nitems_read(port)), d_count(count)
+    {
+        block.detail()->get_tags_in_range(
+            d_tags, port, d_read, d_read + count, block.unique_id());
     }
-    const uint64_t read = block.nitems_read(from_port);
-    const uint64_t written = block.nitems_written(to_port);
-    std::unordered_map<uint64_t, uint64_t> place;
-    place.reserve(chosen.shape(0));
-    for (py::ssize_t i = 0; i < chosen.shape(0); ++i) {
-        place[read + chosen(i)] = written + i;
+
+    template <typename value_t, typename convert_t>
+    py::tuple values(const pmt::pmt_t& key, convert_t convert) const
+    {
+        py::array_t<int64_t> items(d_count);
+        py::array_t<value_t> values(d_count);
+        int64_t* item = items.mutable_data();
+        value_t* value = values.mutable_data();
+        int64_t found = 0;
+        int64_t last = -1;
+        for (const gr::tag_t& tag : d_tags) {
+            if (tag.key != key) // interned symbols: equal keys are one object
+                continue;
+            const auto place = static_cast<int64_t>(tag.offset - d_read);
+            found += place != last; // of two tags of one key on an item the last counts
+            item[found - 1] = last = place;
+            value[found - 1] = convert(tag.value);
+        }
+        if (found == d_count)
+            return py::make_tuple(items, values);
+        const py::slice first(0, found, 1);
+        return py::make_tuple(items[first], values[first]);
     }
-    for (gr::tag_t& tag :
-         tags_of_call(block, from_port, chosen(0), chosen(chosen.shape(0) - 1) + 1)) {
-        const auto found = place.find(tag.offset);
-        if (found != place.end()) {
-            tag.offset = found->second;
-            block.detail()->add_item_tag(to_port, tag);
+
+    void copy_to(gr::block& block, const py::array_t<int64_t>& items, int port) const
+    {
+        const auto chosen = items.unchecked<1>();
+        const uint64_t written = block.nitems_written(port);
+        py::ssize_t place = 0;
+        for (gr::tag_t tag : d_tags) { // in the order of their items
+            const auto item = static_cast<int64_t>(tag.offset - d_read);
+            while (place < chosen.shape(0) && chosen(place) < item)
+                ++place;
+            if (place == chosen.shape(0))
+                return;
+            if (chosen(place) == item) {
+                tag.offset = written + place;
+                block.detail()->add_item_tag(port, tag);
+            }
         }
     }
+
+private:
+    uint64_t d_read;
+    int64_t d_count;
+    std::vector<gr::tag_t> d_tags;
+};
+
+template <typename value_t, typename convert_t>
+void bind_add_tags(py::module& m, const char* doc, convert_t convert)
+{
+    m.def(
+        "add_tags",
+        [convert](gr::block& block,
+                  int port,
+                  const pmt::pmt_t& key,
+                  const py::array_t<value_t>& values) {
+            gr::tag_t tag;
+            tag.key = key;
+            tag.offset = block.nitems_written(port);
+            const auto value = values.template unchecked<1>();
+            for (py::ssize_t i = 0; i < value.shape(0); ++i, ++tag.offset) {
+                tag.value = convert(value(i));
+                block.detail()->add_item_tag(port, tag);
+            }
+        },
+        py::arg("block"),
+        py::arg("port"),
+        py::arg("key"),
+        py::arg("values").noconvert(),
+        doc);
 }
 
 } // namespace
 
 void bind_frame_tags(py::module& m)
 {
-    m.def(
-        "read_double_tags",
-        [](gr::block& block, int port, int64_t count, const pmt::pmt_t& key) {
-            return read_tags<double>(block, port, count, key, pmt::to_double);
-        },
-        py::arg("block"),
-        py::arg("port"),
-        py::arg("count"),
-        py::arg("key"),
-        "Tags of one key in the first `count` items of this work call: (items int64, "
-        "values float64).");
-    m.def(
-        "read_complex_tags",
-        [](gr::block& block, int port, int64_t count, const pmt::pmt_t& key) {
-            return read_tags<std::complex<double>>(
-                block, port, count, key, pmt::to_complex);
-        },
-        py::arg("block"),
-        py::arg("port"),
-        py::arg("count"),
-        py::arg("key"),
-        "Tags of one key in the first `count` items of this work call: (items int64, "
-        "values complex128).");
-    m.def(
-        "read_integer_tags",
-        [](gr::block& block, int port, int64_t count, const pmt::pmt_t& key) {
-            return read_tags<int64_t>(block, port, count, key, to_integer);
-        },
-        py::arg("block"),
-        py::arg("port"),
-        py::arg("count"),
-        py::arg("key"),
-        "Tags of one key in the first `count` items of this work call: (items int64, "
-        "values int64).");
-    m.def("copy_tags",
-          &copy_tags,
-          py::arg("block"),
-          py::arg("from_port"),
-          py::arg("items"),
-          py::arg("to_port") = 0,
-          "Put every tag of the chosen input items (increasing, relative to this call) "
-          "on outputs 0, 1, 2, ...");
+    py::class_<call_tags>(
+        m,
+        "call_tags",
+        "Tags on the first `count` items of an input in this work call. "
+        "Each reader gives (items int64, values) of one key.")
+        .def(py::init<gr::block&, int, int64_t>(),
+             py::arg("block"),
+             py::arg("port"),
+             py::arg("count"))
+        .def(
+            "integers",
+            [](const call_tags& self, const pmt::pmt_t& key) {
+                return self.values<int64_t>(key, to_integer);
+            },
+            py::arg("key"),
+            "Values int64.")
+        .def(
+            "doubles",
+            [](const call_tags& self, const pmt::pmt_t& key) {
+                return self.values<double>(key, pmt::to_double);
+            },
+            py::arg("key"),
+            "Values float64.")
+        .def(
+            "complexes",
+            [](const call_tags& self, const pmt::pmt_t& key) {
+                return self.values<std::complex<double>>(key, pmt::to_complex);
+            },
+            py::arg("key"),
+            "Values complex128.")
+        .def(
+            "copy_to",
+            &call_tags::copy_to,
+            py::arg("block"),
+            py::arg("items"),
+            py::arg("port") = 0,
+            "Put every tag of the chosen items (increasing) on the block's outputs 0, 1, "
+            "2, ... of this call.");
+
+    bind_add_tags<uint64_t>(
+        m,
+        "Put one tag on each item that this call writes, values uint64.",
+        [](uint64_t v) { return pmt::from_uint64(v); });
+    bind_add_tags<int64_t>(
+        m,
+        "Put one tag on each item that this call writes, values int64.",
+        [](int64_t v) { return pmt::from_long(v); });
+    bind_add_tags<double>(
+        m,
+        "Put one tag on each item that this call writes, values float64.",
+        [](double v) { return pmt::from_double(v); });
 }

@@ -11,6 +11,7 @@ namespace py = pybind11;
 void bind_fading_channel(py::module& m);
 void bind_echo_channel(py::module& m);
 void bind_frame_tags(py::module& m);
+void bind_pixels(py::module& m);
 
 PYBIND11_MODULE(semisac_python, m)
 {
@@ -19,4 +20,5 @@ PYBIND11_MODULE(semisac_python, m)
     bind_fading_channel(m);
     bind_echo_channel(m);
     bind_frame_tags(m);
+    bind_pixels(m);
 }
