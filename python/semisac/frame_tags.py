@@ -4,9 +4,9 @@
 """Stream tags that travel with every frame, read for many items at once.
 
 One item is one frame, and its tags sit at the item's own offset. What is the same for many frames (snr_db,
-noise_var, sensing_snr_db, and channel_gain without fading) is said once a work call and holds until the next. ``frame_id`` grows by one for every image
-that leaves ``image_source``; a block that loses a frame leaves a gap and never renumbers, so that every
-output can be tied to its image.
+noise_var, sensing_snr_db, and channel_gain without fading) is said once a work call and holds until the next.
+``frame_id`` grows by one for every image that leaves ``image_source``; a block that loses a frame leaves a
+gap and never renumbers, so that every output can be tied to its image.
 
 | key | value | written by |
 |---|---|---|
