@@ -12,22 +12,7 @@ from __future__ import annotations
 
 import sys
 
-
-def main() -> int:
-    """Check the environment before anything heavy is imported, then run the command line."""
-    try:
-        from loopback import environment
-
-        problem = environment.problem()
-        if problem:
-            print(f"run_loopback: {problem}", file=sys.stderr)
-            return 2
-        from loopback import command
-
-        return command.run(sys.argv[1:])
-    except KeyboardInterrupt:
-        return 130
-
+from loopback import environment
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(environment.run_program("run_loopback", "loopback.command"))

@@ -15,22 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "apps"))  # the loopback flowgraph, and the check of the environment
 
-
-def main() -> int:
-    """Check the environment before anything heavy is imported, then run the command line."""
-    try:
-        from loopback import environment
-
-        problem = environment.problem()
-        if problem:
-            print(f"bench: {problem}", file=sys.stderr)
-            return 2
-        from suite import command
-
-        return command.run(sys.argv[1:])
-    except KeyboardInterrupt:
-        return 130
-
+from loopback import environment  # noqa: E402
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(environment.run_program("bench", "suite.command"))

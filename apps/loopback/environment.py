@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether this Python can run the link; any Python from 3.7 on can tell, with its standard library alone."""
+"""Start a program if this Python can run it; any from 3.7 on can tell, with its standard library alone."""
 
 from __future__ import annotations
 
@@ -47,6 +47,22 @@ def problem() -> str:
             reason = " ".join(str(error).split())
             return f"the module {module} is not installed ({reason}): run `make loopback` in {ROOT}"
     return ""
+
+
+def run_program(name: str, command: str) -> int:
+    """Check this Python before anything heavy is imported, then run a program's command line.
+
+    name: of the program, before its messages. command: module whose ``run(arguments)`` is the program.
+    Returns the exit code: 2 when this Python cannot run it, 130 when interrupted.
+    """
+    try:
+        missing = problem()
+        if missing:
+            print(f"{name}: {missing}", file=sys.stderr)
+            return 2
+        return importlib.import_module(command).run(sys.argv[1:])
+    except KeyboardInterrupt:
+        return 130
 
 
 def _remedy() -> str:

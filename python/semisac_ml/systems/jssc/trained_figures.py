@@ -19,9 +19,9 @@ from semisac_ml.systems.jssc.sweeps import Point, measure, trained_points
 SENSING_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 REAL_DIMENSIONS = (4, 20, 64)
 SINGLE_SNR_DB = (-6.0, 3.0, 9.0)
-TASK_WEIGHTS = (0.0, 1 / 3, 0.8)
+TASK_WEIGHTS = (0.0, 1 / 6, 1 / 3, 0.8)
 PAPER_EPOCHS = 3
-TRADEOFF_EPOCHS = 2
+TRADEOFF_EPOCHS = 6
 
 
 def _paper_settings(channel: str, **changes: object) -> TrainingSettings:
