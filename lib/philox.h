@@ -75,7 +75,16 @@ enum class stream_t : uint64_t {
     NOISE = 2,
     TARGET = 3,
     ECHO_FADING = 4,
-    ECHO_NOISE = 5
+    ECHO_NOISE = 5,
+    SAMPLE_NOISE = 6,
+    SAMPLE_FADING = 7,
+    PHASE_NOISE = 8,
+    GAPS = 9,
+    TARGETS = 10,
+    SWERLING = 11,
+    CLUTTER = 12,
+    RECEIVER_NOISE = 13,
+    PN_SIGNS = 14
 };
 
 /*!

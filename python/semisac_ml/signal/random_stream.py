@@ -27,6 +27,15 @@ class Stream(IntEnum):
     TARGET = 3
     ECHO_FADING = 4
     ECHO_NOISE = 5
+    SAMPLE_NOISE = 6
+    SAMPLE_FADING = 7
+    PHASE_NOISE = 8
+    GAPS = 9
+    TARGETS = 10
+    SWERLING = 11
+    CLUTTER = 12
+    RECEIVER_NOISE = 13
+    PN_SIGNS = 14
 
 
 def _key(seed: int, stream: int) -> np.ndarray:
