@@ -13,6 +13,12 @@ from .image_source import image_source
 from .jscc_decoder import jscc_decoder
 from .jscc_encoder import jscc_encoder
 from .metrics_sink import metrics_sink
-from .semisac_python import channel_model_t, echo_channel, echo_fading_t, fading_channel
+from .semisac_python import (
+    channel_model_t,
+    echo_channel,
+    echo_fading_t,
+    fading_channel,
+    frame_parameters,
+)
 from .sensing_decoder import sensing_decoder
 from .task_decoder import task_decoder
