@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import math
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,10 @@ X_LABELS = {"amplitude only": "number of ranges", "delay of one symbol a range":
 
 
 def draw_rows(rows: list[Row], path: Path) -> Path:
-    """Draw a figure from the rows of its CSV: a column of axes for each panel, a row for each metric."""
+    """Draw a figure from the rows of its CSV: a column of axes for each panel, a row for each metric.
+
+    Where there is one of either, the axes fill rows of three, or two of two.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
@@ -52,25 +56,32 @@ def draw_rows(rows: list[Row], path: Path) -> Path:
         return _draw_tradeoff(rows, path)
     panels = list(dict.fromkeys(row.panel for row in rows))
     measures = list(dict.fromkeys(row.metric for row in rows))
-    # one panel: its metrics side by side; several: a column for each, metrics below each other
-    shape = (len(measures), len(panels)) if len(panels) > 1 else (1, len(measures))
+    cells = [(panel, metric) for metric in measures for panel in panels]
+    grid = min(len(panels), len(measures)) > 1
+    columns = len(panels) if grid else 2 if len(cells) == 4 else min(len(cells), 3)
+    shape = (math.ceil(len(cells) / columns), columns)
     size = (4.2 * shape[1], 3.2 * shape[0] + 0.9)
     figure, axes = pyplot.subplots(*shape, figsize=size, squeeze=False, layout="constrained")
-    for column, panel in enumerate(panels):
-        for line, metric in enumerate(measures):
-            axis = axes[line, column] if len(panels) > 1 else axes[0, line]
-            _draw_curves(axis, [row for row in rows if row.panel == panel and row.metric == metric])
-            axis.set_xlabel(X_LABELS.get(panel, "sensing SNR in dB" if panel.startswith("n = ") else panel))
-            axis.set_ylabel(LABELS[metric])
-            if axis.get_xlabel() != panel:
-                axis.set_title(panel, fontsize=10)
-            axis.grid(alpha=0.3)
+    for axis, (panel, metric) in zip(axes.flat, cells, strict=False):
+        _draw_curves(axis, [row for row in rows if row.panel == panel and row.metric == metric])
+        axis.set_xlabel(X_LABELS.get(panel, "sensing SNR in dB" if panel.startswith("n = ") else panel))
+        axis.set_ylabel(LABELS[metric])
+        if axis.get_xlabel() != panel:
+            axis.set_title(panel, fontsize=10)
+        axis.grid(alpha=0.3)
+    for axis in axes.flat[len(cells) :]:
+        axis.remove()
     # one legend for all: the axis with the most curves has every label
     handles: dict[str, object] = {}
     for axis in axes.flat:
         handles.update(dict(zip(*reversed(axis.get_legend_handles_labels()), strict=True)))
-    columns = max(2, round(size[0] / 2.8))
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=columns, fontsize=8)
+    figure.legend(
+        handles.values(),
+        handles.keys(),
+        loc="outside lower center",
+        ncols=max(2, round(size[0] / 2.8)),
+        fontsize=8,
+    )
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
     return path
