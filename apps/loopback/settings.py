@@ -25,14 +25,16 @@ FARTHEST_OUTSIDE_DB = 10.0
 class LinkSettings:
     """Link, target and pace of a run.
 
-    channel: "awgn" or "rayleigh". snr_db: mean Es/N0 of each channel use, dB. sensing_snr_db: echo SNR of the
-        nearest
-    range, dB. ranges, range_step_db, delay_symbols_per_range: where a target may be, loss (dB) and delay
-    (symbols) from one range to the next. target_probability: share of frames with a target, which the
-    detector knows.
-    sensing_knowledge: "symbols" (it knows what was sent) or "echo". seed: of all random draws. batch: most
-        frames in one
-    inference. images_per_s: pace, 0 = as fast as possible.
+    channel: "awgn" or "rayleigh".
+    snr_db: mean Es/N0 of each channel use, dB.
+    sensing_snr_db: echo SNR of the nearest range, dB.
+    ranges, range_step_db, delay_symbols_per_range: where a target may be, loss (dB) and delay (symbols) from
+        one range to the next.
+    target_probability: share of frames with a target, which the detector knows.
+    sensing_knowledge: "symbols" (it knows what was sent) or "echo".
+    seed: of all random draws.
+    batch: most frames in one inference.
+    images_per_s: pace, 0 = as fast as possible.
     """
 
     channel: str

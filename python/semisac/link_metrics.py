@@ -65,10 +65,10 @@ class LinkMetrics:
     def add(self, ids: np.ndarray, frames: dict[str, np.ndarray], done_time: float) -> None:
         """Take complete frames.
 
-        frames: sent, received uint8 [frames, pixels]; label int [frames]; tx_time float64 [frames], s;
-            probabilities
-        float32 [frames, classes] and sensing float32 [frames, hypotheses] with hypothesis int [frames], where
-        there are such branches. done_time: when the last branch delivered them, seconds since the epoch.
+        frames: sent, received uint8 [frames, pixels]; label int [frames]; tx_time float64 [frames], s; where
+            there are such branches, probabilities float32 [frames, classes], and sensing float32 [frames,
+            hypotheses] with hypothesis int [frames].
+        done_time: when the last branch delivered them, seconds since the epoch.
         """
         record = np.zeros(len(ids), FRAME)
         record["frame_id"] = ids
@@ -126,10 +126,11 @@ class LinkMetrics:
     def summary(self, sent: int, lost: int, ssim_s: float | None = None) -> dict[str, Metric]:
         """All figures that apply, by name.
 
-        sent, lost: frames. ssim_s: seconds that SSIM may take, then it rests on the frames done so far; 0
-            leaves it out,
-        None sets no limit. PSNR is the mean of each image's PSNR (data range 1), MSE in units of the full
-        scale squared.
+        sent, lost: frames.
+        ssim_s: seconds that SSIM may take, then it rests on the frames done so far; 0 leaves it out, None
+            sets no limit.
+
+        PSNR is the mean of each image's PSNR (data range 1), MSE in units of the full scale squared.
         """
         record = self.records()
         figures = {"frames_sent": _count(sent, sent), "frames_lost": _count(lost, sent)}

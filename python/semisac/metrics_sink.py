@@ -84,8 +84,8 @@ class metrics_sink(joined_branches):
         """Figures so far, {name: Metric}; a figure that does not apply is absent.
 
         finished: the stream has ended by itself, so that frames still waiting for a branch are lost;
-            otherwise they are
-        on their way. ssim_s: seconds that SSIM may take; None sets no limit.
+            otherwise they are on their way.
+        ssim_s: seconds that SSIM may take; None sets no limit.
         """
         with self._lock:
             return self._summary(finished, ssim_s)
