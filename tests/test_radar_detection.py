@@ -37,14 +37,15 @@ def test_units():
     assert radar_bounds.velocity_from_doppler(2 * 30.0 * 2.45e9 / 299792458.0, 2.45e9) == pytest.approx(30.0)
 
 
-@pytest.mark.parametrize("snr_db", [15.0, 30.0, 45.0])
-def test_errors_are_within_a_decibel_of_the_bound(snr_db):
+@pytest.mark.parametrize("kind", ["range", "doppler", "angle", "joint"])
+def test_errors_are_within_a_decibel_of_the_bound(kind):
     # The RMSE of 400 trials has a standard error of 3.5 %, 0.3 dB: an efficient estimator stays within 1 dB
-    # at 3.3 standard errors. Doppler holds from 18 dB on, where no peak of the noise is taken for the target's.
-    geometry = radar_trials.ofdm_geometry(slow_times=32, oversampling=2, antennas=4)
-    errors = radar_trials.estimation_errors(geometry, max(snr_db, 18.0), 400, np.random.default_rng(1))
-    loss_db = radar_trials.loss_to_bound_db(errors, radar_trials.bound(geometry, max(snr_db, 18.0)))
-    assert np.abs(loss_db).max() < 1.0
+    # at 3.3 standard errors.
+    geometry = radar_trials.ESTIMATED[kind]()
+    for snr_db in (18.0 if kind in ("doppler", "joint") else 15.0, 30.0, 45.0):
+        errors = radar_trials.estimation_errors(geometry, snr_db, 400, np.random.default_rng(1))
+        loss_db = radar_trials.loss_to_bound_db(errors, radar_trials.bound(geometry, snr_db))
+        assert np.nanmax(np.abs(loss_db)) < 1.0
 
 
 @pytest.mark.parametrize("axis", [0, 1])

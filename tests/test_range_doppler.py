@@ -125,7 +125,7 @@ def test_leakage_removal_uncovers_a_target():
 
 
 def test_lfm_pulses_measure_range_and_velocity_apart():
-    # An up-chirp of 512 samples over 4 MHz: one pulse mistakes Doppler f for a delay of T/B f, a train does not.
+    # An up-chirp of 512 samples over 4 MHz: one pulse mistakes Doppler f for a delay of -T/B f.
     length, interval, pulses, range_bins, bandwidth_hz = 512, 700, 32, 1024, 4e6
     duration_s = length / SAMPLE_RATE_HZ
     t = np.arange(length) / SAMPLE_RATE_HZ - duration_s / 2

@@ -5,7 +5,8 @@
 
 A cell is the power summed over L looks (antennas), Gamma(L) under noise. It is compared with a multiple of
 the noise level that n reference cells around it show: their mean (CA) or the k-th smallest (OS). Sources:
-Richards, Fundamentals of Radar Signal Processing, sections 7.3 to 7.6; Rohling, IEEE Trans. AES-19, 1983 (OS).
+Richards, Fundamentals of Radar Signal Processing, sections 7.3 to 7.6; for OS Rohling, IEEE Trans. AES-19,
+1983.
 """
 
 from __future__ import annotations

@@ -42,6 +42,23 @@ def ofdm_geometry(
     )
 
 
+def one_frequency(slow_times: int, antennas: int) -> MapGeometry:
+    """Geometry of a single subcarrier, in which delay does not matter."""
+    geometry = ofdm_geometry(slow_times=slow_times, antennas=antennas)
+    doppler_bins = SEARCH_OVERSAMPLING * slow_times if slow_times > 1 else 2
+    return replace(geometry, doppler_bins=doppler_bins, spectrum=np.array([1.0, 0.0]))
+
+
+SEARCH_OVERSAMPLING = 4
+ESTIMATED = {
+    "range": lambda: replace(ofdm_geometry(slow_times=1, oversampling=SEARCH_OVERSAMPLING), doppler_bins=2),
+    "doppler": lambda: one_frequency(slow_times=64, antennas=1),
+    "angle": lambda: one_frequency(slow_times=1, antennas=10),
+    "joint": lambda: ofdm_geometry(slow_times=32, oversampling=2, antennas=4),
+}
+"""Observations whose errors are held against the bounds: one parameter alone, or all three together."""
+
+
 def noise_cells(geometry: MapGeometry, rng: np.random.Generator) -> np.ndarray:
     """White noise of unit variance in the samples: variance ``spectrum`` in the cells."""
     shape = (geometry.antennas, geometry.slow_times, geometry.range_bins)
@@ -87,11 +104,12 @@ def estimation_errors(
 ) -> np.ndarray:
     """Errors of the three frequencies of one target at the map's largest peak, float [trials, 3].
 
-    Where an axis has one cell, there is nothing to estimate and the error is zero.
+    Where an axis has one cell there is nothing to estimate, and the error means nothing.
     """
     errors = np.empty((trials, 3))
+    movable = peak_refinement.extents(geometry) > 1
     for trial in range(trials):
-        truth = random_frequency(geometry, rng)
+        truth = random_frequency(geometry, rng) * movable
         cells = observed_cells(geometry, truth[None], [snr_db], rng)
         rd_map = range_doppler_map(cells, geometry)
         power = (np.abs(rd_map) ** 2).sum(axis=0)

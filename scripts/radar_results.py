@@ -1,0 +1,207 @@
+#!/usr/bin/env python3
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Measure the radar reference against theory: results/radar/*.csv and *.png, docs/images/radar_fmcw.png.
+
+    python scripts/radar_results.py [bounds | pairs | cfar | fmcw] ...
+
+Without a name all of them, about ten minutes on one core. Each has a seed of its own.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from semisac_ml.signal import cfar, radar_trials
+from semisac_ml.signal.cfar import CfarWindow
+from semisac_ml.signal.metrics import proportion
+from semisac_ml.signal.radar_detection import DetectionSettings
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "results" / "radar"
+TRIALS = 4000
+SNR_DB = (15.0, 18.0, 21.0, 25.0, 30.0, 35.0, 40.0, 45.0)
+PARAMETERS = ("range", "doppler", "angle")
+CELLS = 10_000_000
+
+
+def write_csv(name: str, rows: list[dict]) -> None:
+    """Write results/radar/<name>.csv; numbers with six digits."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    with (RESULTS / f"{name}.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            writer.writerow({key: f"{v:.6g}" if isinstance(v, float) else v for key, v in row.items()})
+
+
+def bounds() -> None:
+    """RMSE over the Cramér-Rao bound, one parameter alone and all three together."""
+    rng = np.random.default_rng(1)
+    rows = []
+    for kind, make in radar_trials.ESTIMATED.items():
+        geometry = make()
+        for snr_db in SNR_DB:
+            if snr_db < 18.0 and kind in ("doppler", "joint"):
+                continue
+            errors = radar_trials.estimation_errors(geometry, snr_db, TRIALS, rng)
+            bound = radar_trials.bound(geometry, snr_db)
+            loss_db = radar_trials.loss_to_bound_db(errors, bound)
+            for axis in np.flatnonzero(np.isfinite(bound)):
+                rows.append(
+                    {
+                        "estimated": kind,
+                        "parameter": PARAMETERS[axis],
+                        "snr_db": snr_db,
+                        "trials": TRIALS,
+                        "rmse_cycles": float(np.sqrt((errors[:, axis] ** 2).mean())),
+                        "bound_cycles": float(bound[axis]),
+                        "loss_db": float(loss_db[axis]),
+                    }
+                )
+    write_csv("bounds", rows)
+    _draw_bounds(rows)
+
+
+def _draw_bounds(rows: list[dict]) -> None:
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
+    for axis, parameter in zip(axes, PARAMETERS, strict=True):
+        for kind, marker in ((parameter, "o"), ("joint", "x")):
+            chosen = [row for row in rows if row["parameter"] == parameter and row["estimated"] == kind]
+            snr_db = [row["snr_db"] for row in chosen]
+            label = "alone" if kind == parameter else "all three together"
+            axis.semilogy(snr_db, [row["bound_cycles"] for row in chosen], "k-", linewidth=0.8)
+            axis.semilogy(snr_db, [row["rmse_cycles"] for row in chosen], marker, label=label)
+        axis.set(
+            xlabel="SNR behind the matched filter in dB", ylabel="RMSE in cycles a cell", title=parameter
+        )
+        axis.grid(True, which="both", alpha=0.3)
+        axis.legend()
+    figure.suptitle(f"{TRIALS} trials a point; lines: Cramér-Rao bounds")
+    figure.savefig(RESULTS / "bounds.png", dpi=110)
+
+
+def pairs() -> None:
+    """Share of pairs of equal targets that are both found, over their distance."""
+    rng = np.random.default_rng(2)
+    rows = []
+    for oversampling in (1, 2):
+        geometry = radar_trials.ofdm_geometry(oversampling=oversampling)
+        settings = DetectionSettings(window=CfarWindow(stride=(oversampling, oversampling)))
+        for axis in (0, 1):
+            for separation in (1.0, 1.25, 1.5, 2.0):
+                share = radar_trials.share_of_pairs_found(
+                    geometry, axis, separation, 20.0, 1000, rng, settings
+                )
+                interval = proportion(round(share * 1000), 1000)
+                rows.append(
+                    {
+                        "apart_in": PARAMETERS[axis],
+                        "separation_cells": separation,
+                        "snr_db": 20.0,
+                        "fft_oversampling": oversampling,
+                        "trials": 1000,
+                        "both_found": share,
+                        "low": interval.low,
+                        "high": interval.high,
+                    }
+                )
+    write_csv("pairs", rows)
+
+
+def false_alarms() -> None:
+    """Measured false-alarm rates at 1e-4 and the loss of estimating the noise."""
+    rng = np.random.default_rng(3)
+    window = CfarWindow(guard=(1, 1))
+    rows = []
+
+    def add(maps: str, method: str, looks: int, cells: int, count: int) -> None:
+        metric = proportion(count, cells)
+        rows.append(
+            {
+                "maps": maps,
+                "method": method,
+                "antennas": looks,
+                "asked": 1e-4,
+                "cells": cells,
+                "measured": metric.value,
+                "low": metric.low,
+                "high": metric.high,
+            }
+        )
+
+    for method, looks in (("ca", 1), ("ca", 4), ("os", 1), ("os", 4)):
+        factor = cfar.ca_factor(1e-4, 32, looks) if method == "ca" else cfar.os_factor(1e-4, 32, 24, looks)
+        maps = CELLS // (128 * 128) + 1
+        shape = (128, 128, looks)
+        count = radar_trials.false_alarms_of_white_maps(shape, window, method, factor, 24, maps, rng)
+        add("independent cells", method, looks, maps * 128 * 128, count)
+    for weights in ("rectangular", "hamming"):
+        geometry = radar_trials.ofdm_geometry(range_window=weights, doppler_window=weights)
+        maps = CELLS // (64 * 64) + 1
+        settings = DetectionSettings(false_alarm_rate=1e-4)
+        count = radar_trials.false_alarms(geometry, settings, maps, rng)
+        add(f"OFDM, 52 of 64 subcarriers, {weights} window", "ca", 1, maps * 64 * 64, count)
+    write_csv("false_alarms", rows)
+    losses = [
+        {"reference_cells": count, "false_alarm_rate": 1e-4, "loss_db": cfar.ca_loss_db(1e-4, count)}
+        for count in (8, 16, 24, 32, 64, 128)
+    ]
+    write_csv("cfar_loss", losses)
+
+
+def fmcw() -> None:
+    """Maps of the recorded FMCW cubes with what is detected in them."""
+    from matplotlib import pyplot
+
+    from semisac_ml.data import openradar_fmcw
+    from semisac_ml.signal.radar_detection import detect
+    from semisac_ml.signal.range_doppler import range_doppler_map
+
+    settings = DetectionSettings(
+        method="os", window=CfarWindow(guard=(3, 3), reference=(12, 12), stride=(2, 2)), most_targets=12
+    )
+    figure, axes = pyplot.subplots(1, 3, figsize=(13, 4.2), layout="constrained")
+    for axis, (name, chirp) in zip(axes, openradar_fmcw.CUBES.items(), strict=True):
+        cells, geometry = openradar_fmcw.cells_and_geometry(openradar_fmcw.load(name), chirp)
+        rd_map = range_doppler_map(cells, geometry)
+        power_db = 10 * np.log10((np.abs(rd_map) ** 2).mean(axis=0))
+        top = power_db.max()
+        extent = (0, geometry.range_bins * geometry.range_bin_m, *geometry.velocities_mps[[0, -1]])
+        axis.imshow(power_db, origin="lower", aspect="auto", extent=extent, vmin=top - 60, vmax=top)
+        found = detect(rd_map, geometry, settings)
+        axis.plot([one.range_m for one in found], [one.velocity_mps for one in found], "r+", markersize=8)
+        unit = ("m", "m/s") if chirp else ("resolution cells",) * 2
+        axis.set(xlabel=f"range in {unit[0]}", ylabel=f"closing speed in {unit[1]}", title=name)
+        zoom = 2.0 if chirp else 24
+        axis.set(ylim=(-zoom, zoom), xlim=(0, extent[1] * (0.95 if chirp else 0.5)))
+    figure.savefig(ROOT / "docs" / "images" / "radar_fmcw.png", dpi=90)
+
+
+PARTS = {"bounds": bounds, "pairs": pairs, "cfar": false_alarms, "fmcw": fmcw}
+
+
+def main(names: list[str]) -> int:
+    """Run the parts named, all without names."""
+    unknown = [name for name in names if name not in PARTS]
+    if unknown:
+        print(f"radar_results: {unknown[0]!r} is none of {', '.join(PARTS)}", file=sys.stderr)
+        return 2
+    import matplotlib
+
+    matplotlib.use("Agg")
+    for name in names or PARTS:
+        PARTS[name]()
+        print(f"{name}: done")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
