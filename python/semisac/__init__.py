@@ -18,6 +18,7 @@ from .semisac_python import (
     echo_channel,
     echo_fading_t,
     fading_channel,
+    frame_modulator,
     frame_parameters,
 )
 from .sensing_decoder import sensing_decoder

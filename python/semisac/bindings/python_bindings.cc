@@ -10,6 +10,7 @@ namespace py = pybind11;
 
 void bind_fading_channel(py::module& m);
 void bind_echo_channel(py::module& m);
+void bind_frame_modulator(py::module& m);
 void bind_frame_parameters(py::module& m);
 void bind_frame_tags(py::module& m);
 void bind_pixels(py::module& m);
@@ -21,6 +22,7 @@ PYBIND11_MODULE(semisac_python, m)
     bind_fading_channel(m);
     bind_echo_channel(m);
     bind_frame_parameters(m);
+    bind_frame_modulator(m);
     bind_frame_tags(m);
     bind_pixels(m);
 }
