@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The link as a flowgraph: encoder, channel, decoders, and the echo of the same symbols off a target."""
+"""The link as a flowgraph: encoder, physical layer, decoders, and what is made of its echoes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from gnuradio import gr, semisac
 
 from semisac_ml.runtime import Bundle
 
+from .physical_layer import symbols_layer
 from .settings import LinkSettings, Pictures
 
 EXAMPLES = 12
@@ -56,21 +57,9 @@ class loopback_flowgraph(gr.top_block):
             pictures.images, pictures.labels, count=count, batch=batch, images_per_s=settings.images_per_s
         )
         self.encoder = semisac.jscc_encoder(bundle, settings.snr_db, batch)
-        self.channel = semisac.fading_channel(channel_uses, settings.channel, settings.snr_db, settings.seed)
+        self.layer = symbols_layer(bundle, settings)
         self.reconstruction = semisac.jscc_decoder(bundle, batch)
         self.task = semisac.task_decoder(bundle, batch)
-        self.echo = semisac.echo_channel(
-            channel_uses,
-            settings.ranges,
-            settings.sensing_snr_db,
-            settings.range_step_db,
-            settings.delay_symbols_per_range,
-            manifest.sensing.fading,
-            manifest.sensing.random_phase,
-            manifest.sensing.max_frequency_offset,
-            settings.target_probability,
-            settings.seed,
-        )
         self.sensing = semisac.sensing_decoder(
             bundle,
             settings.ranges,
@@ -89,13 +78,13 @@ class loopback_flowgraph(gr.top_block):
         self.sent_symbols = first_items(channel_uses, CONSTELLATION_FRAMES)
         self.received_symbols = first_items(channel_uses, CONSTELLATION_FRAMES)
         self.connect(self.source, (self.sink, 0))
-        self.connect(self.source, self.encoder, self.channel, self.reconstruction, (self.sink, 1))
-        self.connect(self.channel, self.task, (self.sink, 2))
+        self.connect(self.source, self.encoder, self.layer, self.reconstruction, (self.sink, 1))
+        self.connect(self.layer, self.task, (self.sink, 2))
         self.connect(self.encoder, (self.sensing, 0))
-        self.connect(self.encoder, self.echo, (self.sensing, 1))
+        self.connect((self.layer, 1), (self.sensing, 1))
         self.connect(self.sensing, (self.sink, 3))
         self.connect(self.encoder, self.sent_symbols)
-        self.connect(self.channel, self.received_symbols)
+        self.connect(self.layer, self.received_symbols)
 
     def error(self) -> Exception | None:
         """What ended the flow before its time, if anything did."""
