@@ -17,9 +17,11 @@ from .semisac_python import (
     channel_model_t,
     echo_channel,
     echo_fading_t,
+    echo_processor,
     fading_channel,
     frame_modulator,
     frame_parameters,
+    radar_parameters,
 )
 from .sensing_decoder import sensing_decoder
 from .task_decoder import task_decoder

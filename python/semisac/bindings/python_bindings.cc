@@ -10,10 +10,12 @@ namespace py = pybind11;
 
 void bind_fading_channel(py::module& m);
 void bind_echo_channel(py::module& m);
+void bind_echo_processor(py::module& m);
 void bind_frame_modulator(py::module& m);
 void bind_frame_parameters(py::module& m);
 void bind_frame_tags(py::module& m);
 void bind_pixels(py::module& m);
+void bind_radar_parameters(py::module& m);
 
 PYBIND11_MODULE(semisac_python, m)
 {
@@ -25,4 +27,6 @@ PYBIND11_MODULE(semisac_python, m)
     bind_frame_modulator(m);
     bind_frame_tags(m);
     bind_pixels(m);
+    bind_radar_parameters(m);
+    bind_echo_processor(m);
 }

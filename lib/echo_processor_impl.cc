@@ -1,0 +1,427 @@
+/*
+ * Copyright 2026 gr-semisac contributors
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "echo_processor_impl.h"
+#include "parameter_checks.h"
+#include "speed_of_light.h"
+#include <gnuradio/block_detail.h>
+#include <gnuradio/buffer.h>
+#include <gnuradio/io_signature.h>
+#include <volk/volk.h>
+#include <algorithm>
+#include <cmath>
+
+namespace gr {
+namespace semisac {
+
+namespace {
+
+constexpr uint64_t AVERAGED_FRAMES = 32; // see semisac_ml.signal.echo_processing
+constexpr double LEAST_NOISE_VARIANCE = 1e-30;
+
+double checked_delay(double delay_samples, const frame_parameters& frame)
+{
+    return require_in_range("echo_processor: delay_samples",
+                            delay_samples,
+                            0.0,
+                            static_cast<double>(frame.prefix_samples),
+                            "give a delay within the cyclic prefix");
+}
+
+double checked_noise(double noise_variance)
+{
+    return require_in_range("echo_processor: noise_variance",
+                            noise_variance,
+                            0.0,
+                            1e30,
+                            "give the noise power of a sample, or 0 to measure it");
+}
+
+double checked_snr_db(double sensing_snr_db)
+{
+    if (std::isnan(sensing_snr_db))
+        return sensing_snr_db;
+    return require_in_range("echo_processor: sensing_snr_db",
+                            sensing_snr_db,
+                            -LARGEST_SNR_DB,
+                            LARGEST_SNR_DB,
+                            "give the SNR of a symbol's echo in dB, or nan");
+}
+
+double checked_regularisation(double regularisation)
+{
+    return require_in_range("echo_processor: regularisation",
+                            regularisation,
+                            0.0,
+                            std::numeric_limits<double>::infinity(),
+                            "give 0 for division to infinity for the matched filter");
+}
+
+int64_t integer_of(const pmt::pmt_t& value, int64_t otherwise)
+{
+    if (pmt::is_uint64(value))
+        return static_cast<int64_t>(pmt::to_uint64(value));
+    return pmt::is_integer(value) ? pmt::to_long(value) : otherwise;
+}
+
+} // namespace
+
+leakage_removal_t leakage_removal_from_name(const std::string& name)
+{
+    if (name == "none")
+        return leakage_removal_t::NONE;
+    if (name == "zero_delay")
+        return leakage_removal_t::ZERO_DELAY;
+    if (name == "static")
+        return leakage_removal_t::STATIC;
+    throw std::invalid_argument("echo_processor: leakage_removal is \"" + name +
+                                "\", expected \"none\", \"zero_delay\" or \"static\"; "
+                                "give one of these names.");
+}
+
+echo_processor::sptr echo_processor::make(const radar_parameters& parameters,
+                                          double delay_samples,
+                                          double noise_variance,
+                                          double sensing_snr_db,
+                                          double regularisation,
+                                          leakage_removal_t removal)
+{
+    return gnuradio::make_block_sptr<echo_processor_impl>(
+        parameters,
+        echo_processor_impl::settings{ checked_delay(delay_samples, parameters.frame),
+                                       checked_noise(noise_variance),
+                                       checked_snr_db(sensing_snr_db),
+                                       checked_regularisation(regularisation),
+                                       removal });
+}
+
+echo_processor_impl::echo_processor_impl(const radar_parameters& parameters,
+                                         const settings& first)
+    : gr::block("echo_processor",
+                gr::io_signature::make(
+                    1 + parameters.antennas, 1 + parameters.antennas, sizeof(gr_complex)),
+                gr::io_signature::make2(
+                    1,
+                    2,
+                    parameters.frame.channel_uses * static_cast<int>(sizeof(gr_complex)),
+                    static_cast<int>(parameters.map_cells() * sizeof(gr_complex)))),
+      d_parameters(parameters),
+      d_occupied_samples(parameters.frame.occupied_samples()),
+      d_spectra(parameters.frame),
+      d_vectors(parameters.frame),
+      d_maps(parameters),
+      d_settings(first),
+      d_sent(d_occupied_samples),
+      d_received(parameters.antennas, complex_buffer(d_occupied_samples)),
+      d_sent_spectra(d_spectra.size()),
+      d_received_spectra(parameters.antennas * d_spectra.size()),
+      d_symbols(parameters.frame.body_data_symbols()),
+      d_map(parameters.map_cells())
+{
+    set_tag_propagation_policy(TPP_DONT); // frames become images
+}
+
+echo_processor_impl::settings echo_processor_impl::current() const
+{
+    std::lock_guard<std::mutex> lock(d_mutex);
+    return d_settings;
+}
+
+void echo_processor_impl::set_delay_samples(double delay_samples)
+{
+    checked_delay(delay_samples, d_parameters.frame);
+    std::lock_guard<std::mutex> lock(d_mutex);
+    d_settings.delay_samples = delay_samples;
+}
+
+void echo_processor_impl::set_range_m(double range_m)
+{
+    set_delay_samples(range_m * 2.0 * d_parameters.frame.sample_rate_hz /
+                      SPEED_OF_LIGHT_MPS);
+}
+
+double echo_processor_impl::range_m() const
+{
+    return delay_samples() * SPEED_OF_LIGHT_MPS /
+           (2.0 * d_parameters.frame.sample_rate_hz);
+}
+
+void echo_processor_impl::set_noise_variance(double noise_variance)
+{
+    checked_noise(noise_variance);
+    std::lock_guard<std::mutex> lock(d_mutex);
+    d_settings.noise_variance = noise_variance;
+}
+
+void echo_processor_impl::set_sensing_snr_db(double sensing_snr_db)
+{
+    checked_snr_db(sensing_snr_db);
+    std::lock_guard<std::mutex> lock(d_mutex);
+    d_settings.sensing_snr_db = sensing_snr_db;
+}
+
+void echo_processor_impl::set_regularisation(double regularisation)
+{
+    checked_regularisation(regularisation);
+    std::lock_guard<std::mutex> lock(d_mutex);
+    d_settings.regularisation = regularisation;
+}
+
+void echo_processor_impl::set_leakage_removal(leakage_removal_t removal)
+{
+    std::lock_guard<std::mutex> lock(d_mutex);
+    d_settings.removal = removal;
+}
+
+bool echo_processor_impl::start()
+{
+    d_frame = frame_state();
+    d_measured_noise = 0.0;
+    d_estimated_snr = 1.0;
+    d_noise_frames = d_snr_frames = 0;
+    d_echoes = d_echoes_sent = 0;
+    d_map_waits = false;
+    d_maps.restart();
+    d_frames_processed = d_frames_refused = d_intervals_broken = 0;
+    return gr::block::start();
+}
+
+void echo_processor_impl::forecast(int, gr_vector_int& ninput_items_required)
+{
+    const int needed = anything_pending() ? 0 : 1;
+    std::fill(ninput_items_required.begin(), ninput_items_required.end(), needed);
+}
+
+// First sample of a frame at or behind `from`, or `available`.
+int echo_processor_impl::find_frame(int from, int available)
+{
+    const uint64_t read = nitems_read(0);
+    get_tags_in_range(d_tags, 0, read + from, read + available, d_key_frame_id);
+    int first = available;
+    for (const tag_t& tag : d_tags)
+        first = std::min(first, static_cast<int>(tag.offset - read));
+    return first;
+}
+
+// Reads the tags of a frame; false when it is of another length.
+bool echo_processor_impl::open_frame(uint64_t offset)
+{
+    d_frame = frame_state();
+    d_frame.start = offset;
+    d_frame.images = d_parameters.frame.images_per_frame;
+    int64_t length = d_parameters.frame.frame_samples();
+    get_tags_in_range(d_tags, 0, offset, offset + 1);
+    for (const tag_t& tag : d_tags) {
+        if (tag.key == d_key_frame_id)
+            d_frame.id = static_cast<uint64_t>(integer_of(tag.value, 0));
+        else if (tag.key == d_key_images)
+            d_frame.images = static_cast<int>(integer_of(tag.value, d_frame.images));
+        else if (tag.key == d_key_packet_len)
+            length = integer_of(tag.value, length);
+    }
+    if (length != d_parameters.frame.frame_samples() || d_frame.images < 1 ||
+        d_frame.images > d_parameters.frame.images_per_frame) {
+        ++d_frames_refused;
+        return false;
+    }
+    d_frame.filled = 0;
+    get_tags_in_range(d_echo_tags, 1, offset, offset + 1);
+    d_echo_tags.erase(std::remove_if(d_echo_tags.begin(),
+                                     d_echo_tags.end(),
+                                     [this](const tag_t& tag) {
+                                         return tag.key == d_key_frame_id ||
+                                                tag.key == d_key_images ||
+                                                tag.key == d_key_packet_len;
+                                     }),
+                      d_echo_tags.end());
+    return true;
+}
+
+// Takes samples until the frame is there, or another one begins; returns how many.
+int echo_processor_impl::gather(int from,
+                                int available,
+                                const gr_vector_const_void_star& input_items)
+{
+    int count = std::min(available - from, d_occupied_samples - d_frame.filled);
+    const int behind_start = d_frame.filled == 0 ? 1 : 0; // its own tag
+    const int next = find_frame(from + behind_start, from + count);
+    const bool cut_short = next < from + count;
+    count = next - from;
+    const auto copy = [=](std::size_t input, complex_buffer& samples) {
+        const auto* in = static_cast<const gr_complex*>(input_items[input]);
+        std::copy_n(in + from, count, samples.data() + d_frame.filled);
+    };
+    copy(0, d_sent);
+    for (std::size_t antenna = 0; antenna < d_received.size(); ++antenna)
+        copy(1 + antenna, d_received[antenna]);
+    d_frame.filled += count;
+    if (cut_short) {
+        ++d_frames_refused;
+        d_frame.filled = -1;
+    }
+    return count;
+}
+
+void echo_processor_impl::process_frame(bool maps_wanted)
+{
+    const settings now = current();
+    d_spectra.transform(d_sent.data(), d_sent_spectra.data());
+    const bool all_antennas = maps_wanted && d_parameters.mode == radar_mode_t::OFDM;
+    for (std::size_t antenna = 0; antenna < (all_antennas ? d_received.size() : 1);
+         ++antenna)
+        d_spectra.transform(d_received[antenna].data(),
+                            d_received_spectra.data() + antenna * d_spectra.size());
+    measure_noise(now);
+    make_echoes(now);
+    if (maps_wanted)
+        add_to_map(now);
+    ++d_frames_processed;
+}
+
+void echo_processor_impl::measure_noise(const settings& now)
+{
+    if (now.noise_variance > 0.0) {
+        d_noise_in_use = now.noise_variance;
+        return;
+    }
+    // The unused subcarriers at both edges lie side by side in the middle of the FFT.
+    const int size = d_parameters.frame.fft_size;
+    const int edge = size / 2 - d_parameters.frame.guard_subcarriers;
+    const int unused = size - 2 * edge - 1;
+    double sum = 0.0;
+    for (int symbol = 0; symbol < d_spectra.count(); ++symbol) {
+        const auto* cells = reinterpret_cast<const float*>(
+            d_received_spectra.data() + static_cast<std::size_t>(symbol) * size + edge +
+            1);
+        float power;
+        volk_32f_x2_dot_prod_32f(&power, cells, cells, 2 * unused);
+        sum += power;
+    }
+    const double cells = static_cast<double>(unused) * d_spectra.count() * size;
+    d_noise_frames = std::min(d_noise_frames + 1, AVERAGED_FRAMES);
+    d_measured_noise += (sum / cells - d_measured_noise) / d_noise_frames;
+    d_noise_in_use = std::max(d_measured_noise, LEAST_NOISE_VARIANCE);
+}
+
+void echo_processor_impl::make_echoes(const settings& now)
+{
+    d_vectors.set_delay_samples(now.delay_samples);
+    d_vectors.read(d_received_spectra.data(),
+                   d_noise_in_use * d_parameters.frame.fft_size,
+                   d_frame.images,
+                   d_symbols.data());
+    d_echoes = d_frame.images;
+    d_echoes_sent = 0;
+    if (!std::isnan(now.sensing_snr_db)) {
+        d_snr_db_in_use = now.sensing_snr_db;
+        return;
+    }
+    const double snr =
+        d_vectors.snr(d_sent_spectra.data(), d_symbols.data(), d_frame.images);
+    if (snr > 0.0) {
+        d_snr_frames = std::min(d_snr_frames + 1, AVERAGED_FRAMES);
+        d_estimated_snr += (snr - d_estimated_snr) / d_snr_frames;
+    }
+    d_snr_db_in_use = 10.0 * std::log10(d_estimated_snr);
+}
+
+void echo_processor_impl::add_to_map(const settings& now)
+{
+    if (!d_maps.empty() && d_frame.start != d_next_start) {
+        ++d_intervals_broken;
+        d_maps.restart();
+    }
+    if (d_maps.empty()) {
+        d_interval_id = d_frame.id;
+        d_interval_start = d_frame.start;
+    }
+    d_next_start = d_frame.start + d_parameters.frame.frame_samples();
+    d_maps.add_frame(d_sent_spectra.data(), d_received_spectra.data(), d_received);
+    if (d_maps.complete()) {
+        d_maps.write_map(now.removal, now.regularisation, d_noise_in_use, d_map.data());
+        d_maps.restart();
+        d_map_waits = true;
+    }
+}
+
+void echo_processor_impl::give_echoes(int space, gr_vector_void_star& output_items)
+{
+    const int count = std::min(space, d_echoes - d_echoes_sent);
+    const auto uses = static_cast<std::size_t>(d_parameters.frame.channel_uses);
+    std::copy_n(d_symbols.data() + d_echoes_sent * uses,
+                count * uses,
+                static_cast<gr_complex*>(output_items[0]));
+    for (int i = 0; i < count; ++i) {
+        const uint64_t item = nitems_written(0) + i;
+        const int image = d_echoes_sent + i;
+        add_item_tag(0, item, d_key_frame_id, pmt::from_uint64(d_frame.id + image));
+        if (image == 0)
+            add_item_tag(
+                0, item, d_key_sensing_snr_db, pmt::from_double(d_snr_db_in_use));
+        for (tag_t& tag : d_echo_tags) {
+            tag.offset = item;
+            add_item_tag(0, tag);
+        }
+    }
+    d_echoes_sent += count;
+    produce(0, count);
+}
+
+void echo_processor_impl::give_map(gr_vector_void_star& output_items)
+{
+    std::copy(d_map.begin(), d_map.end(), static_cast<gr_complex*>(output_items[1]));
+    const uint64_t item = nitems_written(1);
+    add_item_tag(1, item, d_key_frame_id, pmt::from_uint64(d_interval_id));
+    add_item_tag(1, item, d_key_sample_index, pmt::from_uint64(d_interval_start));
+    add_item_tag(1, item, d_key_noise_var, pmt::from_double(d_noise_in_use));
+    d_map_waits = false;
+    produce(1, 1);
+}
+
+// What noutput_items says is the room of the output that has the least: a few maps. To
+// give echoes by so few would cost a call of the scheduler for each.
+int echo_processor_impl::echo_room(int least) const
+{
+    const gr::buffer_sptr output = detail()->output(0);
+    gr::thread::scoped_lock guard(*output->mutex());
+    return std::max(least, output->space_available());
+}
+
+int echo_processor_impl::general_work(int noutput_items,
+                                      gr_vector_int& ninput_items,
+                                      gr_vector_const_void_star& input_items,
+                                      gr_vector_void_star& output_items)
+{
+    const bool maps_wanted = output_items.size() > 1;
+    const int available = *std::min_element(ninput_items.begin(), ninput_items.end());
+    int taken = 0;
+    while (!anything_pending() && taken < available) {
+        if (d_frame.filled < 0) {
+            taken = find_frame(taken, available);
+            if (taken < available && !open_frame(nitems_read(0) + taken))
+                ++taken;
+            continue;
+        }
+        taken += gather(taken, available, input_items);
+        if (d_frame.filled == d_occupied_samples) {
+            process_frame(maps_wanted);
+            d_frame.filled = -1;
+        }
+    }
+    consume_each(taken);
+    if (d_echoes_sent < d_echoes)
+        give_echoes(echo_room(noutput_items), output_items);
+    if (d_map_waits)
+        give_map(output_items);
+    return WORK_CALLED_PRODUCE;
+}
+
+} // namespace semisac
+} // namespace gr
