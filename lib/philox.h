@@ -111,6 +111,14 @@ public:
         return d_words[d_next++];
     }
 
+    //! Leave out words, where none has been taken yet.
+    void skip(uint64_t words)
+    {
+        d_counter[0] += words / d_words.size();
+        for (uint64_t i = 0; i < words % d_words.size(); ++i)
+            word();
+    }
+
     //! Uniform in (0, 1]: the upper 53 bits of a word, zero left out for the logarithm.
     double uniform() { return static_cast<double>((word() >> 11) + 1) * 0x1p-53; }
 
@@ -123,7 +131,7 @@ public:
     }
 
 private:
-    const philox4x64::key_type d_key;
+    philox4x64::key_type d_key;
     philox4x64::block d_counter;
     philox4x64::block d_words{};
     std::size_t d_next = 4;

@@ -97,7 +97,7 @@ def test_flowgraph_compiles_and_runs_with_the_environments_python(tmp_path: Path
     done = compile_and_run(tmp_path, snr_db=3.0)
     assert done.returncode == 0, done.stdout + done.stderr
     generated = (tmp_path / "channels.py").read_text()
-    assert 'semisac.fading_channel(10, "rayleigh", snr, 3)' in generated
+    assert 'semisac.fading_channel(10, "rayleigh", snr, 3,' in generated
     assert "self.echo.set_target(2)" in generated
     for setter in ("fading.set_snr_db(self.snr)", "echo.set_sensing_snr_db(self.snr)"):
         assert setter in generated  # a slider changes the running block

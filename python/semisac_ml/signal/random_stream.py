@@ -87,6 +87,45 @@ def complex_normal_frames(seed: int, stream: int, first_frame: int, frames: int,
     return normal_from_uniform(uniform_frames(seed, stream, first_frame, frames, 2 * size))
 
 
+def sample_words(seed: int, stream: int, first: int, count: int, lane: int = 0) -> np.ndarray:
+    """Words of consecutive samples of a stream, uint64 [count].
+
+    Sample n has word n % 4 of the block with counter (n // 4 + 1, lane, 0, 0): one word a sample, whatever
+    part of the stream is asked for.
+
+    Parameters
+    ----------
+    seed, stream : int
+        Key words, 0 to 2^64 - 1.
+    first, count : int
+        Number of the first sample since the start, and how many.
+    lane : int
+        Which of several streams alike, for example the antenna.
+    """
+    if first < 0 or first + count > _WORD_RANGE:
+        raise ValueError(f"sample {first} is outside 0 .. 2^64 - 1: count samples from 0")
+    generator = np.random.Philox(key=_key(seed, stream), counter=[first // 4, lane, 0, 0])
+    return generator.random_raw(first % 4 + count)[first % 4 :]
+
+
+def sample_uniform(seed: int, stream: int, first: int, count: int, lane: int = 0) -> np.ndarray:
+    """Uniform draws of consecutive samples, float64 [count] in (0, 1]; see :func:`sample_words`."""
+    words = sample_words(seed, stream, first, count, lane)
+    return ((words >> np.uint64(11)).astype(np.float64) + 1.0) * 2.0**-53
+
+
+def sample_normal(seed: int, stream: int, first: int, count: int, lane: int = 0) -> np.ndarray:
+    """CN(0, 1) draws of consecutive samples, complex128 [count]; see :func:`sample_words`.
+
+    Box-Muller on the halves of a word: sqrt(-ln((lower + 1) / 2^32)) exp(j 2 pi upper / 2^32). |draw|^2 ends
+    at 22.2, beyond which only 2.3e-10 of the draws would lie.
+    """
+    words = sample_words(seed, stream, first, count, lane)
+    lower = (words & np.uint64(0xFFFFFFFF)).astype(np.float64)
+    upper = (words >> np.uint64(32)).astype(np.float64)
+    return np.sqrt(-np.log((lower + 1.0) * 2.0**-32)) * np.exp(2j * np.pi * 2.0**-32 * upper)
+
+
 def normal_from_uniform(uniforms: np.ndarray) -> np.ndarray:
     """Box-Muller in polar form: pairs of uniforms [..., 2k] to CN(0, 1) draws [..., k].
 
