@@ -35,6 +35,15 @@ double checked_delay(double delay_samples, const frame_parameters& frame)
                             "give a delay within the cyclic prefix");
 }
 
+double checked_velocity(double velocity_mps)
+{
+    return require_in_range("echo_processor: velocity_mps",
+                            velocity_mps,
+                            -1e5,
+                            1e5,
+                            "give the closing speed of the gate in m/s");
+}
+
 double checked_noise(double noise_variance)
 {
     return require_in_range("echo_processor: noise_variance",
@@ -151,6 +160,19 @@ double echo_processor_impl::range_m() const
 {
     return delay_samples() * SPEED_OF_LIGHT_MPS /
            (2.0 * d_parameters.frame.sample_rate_hz);
+}
+
+void echo_processor_impl::set_velocity_mps(double velocity_mps)
+{
+    checked_velocity(velocity_mps);
+    std::lock_guard<std::mutex> lock(d_mutex);
+    d_settings.velocity_mps = velocity_mps;
+}
+
+void echo_processor_impl::set_phase_tracking(bool phase_tracking)
+{
+    std::lock_guard<std::mutex> lock(d_mutex);
+    d_settings.phase_tracking = phase_tracking;
 }
 
 void echo_processor_impl::set_noise_variance(double noise_variance)
@@ -312,13 +334,17 @@ void echo_processor_impl::measure_noise(const settings& now)
 
 void echo_processor_impl::make_echoes(const settings& now)
 {
-    d_vectors.set_delay_samples(now.delay_samples);
+    const double doppler_hz =
+        2.0 * now.velocity_mps * d_parameters.carrier_hz / SPEED_OF_LIGHT_MPS;
+    d_vectors.set_gate(now.delay_samples, doppler_hz / d_parameters.frame.sample_rate_hz);
     d_vectors.read(d_received_spectra.data(),
                    d_noise_in_use * d_parameters.frame.fft_size,
                    d_frame.images,
                    d_symbols.data());
     d_echoes = d_frame.images;
     d_echoes_sent = 0;
+    if (now.phase_tracking)
+        d_vectors.align(d_sent_spectra.data(), d_symbols.data(), d_frame.images);
     if (!std::isnan(now.sensing_snr_db)) {
         d_snr_db_in_use = now.sensing_snr_db;
         return;

@@ -27,6 +27,8 @@ public:
         double sensing_snr_db;
         double regularisation;
         leakage_removal_t removal;
+        double velocity_mps = 0.0;
+        bool phase_tracking = false;
     };
 
     echo_processor_impl(const radar_parameters& parameters, const settings& first);
@@ -36,6 +38,10 @@ public:
     double delay_samples() const override { return current().delay_samples; }
     void set_range_m(double range_m) override;
     double range_m() const override;
+    void set_velocity_mps(double velocity_mps) override;
+    double velocity_mps() const override { return current().velocity_mps; }
+    void set_phase_tracking(bool phase_tracking) override;
+    bool phase_tracking() const override { return current().phase_tracking; }
     void set_noise_variance(double noise_variance) override;
     double noise_variance() const override { return d_noise_in_use; }
     void set_sensing_snr_db(double sensing_snr_db) override;

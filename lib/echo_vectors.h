@@ -23,8 +23,8 @@ class echo_vectors
 public:
     explicit echo_vectors(const frame_parameters& parameters);
 
-    //! Delay that is undone, in samples.
-    void set_delay_samples(double delay_samples);
+    //! Delay in samples and Doppler in cycles a sample that are undone.
+    void set_gate(double delay_samples, double doppler);
 
     /*!
      * \brief Reads the symbols of images.
@@ -49,13 +49,27 @@ public:
      */
     double snr(const gr_complex* sent, const gr_complex* symbols, int images) const;
 
+    /*!
+     * \brief Turns the echo's phase, the same for all images, to zero as far as noise
+     * lets it be known: by the angle of sum y conj(x).
+     */
+    void align(const gr_complex* sent, gr_complex* symbols, int images) const;
+
 private:
+    struct correlation {
+        gr_complex product; // sum y conj(x)
+        float energy;       // sum |x|^2
+    };
+    correlation
+    correlate(const gr_complex* sent, const gr_complex* symbols, int images) const;
+
     const int d_fft_size, d_channel_uses;
     std::vector<int> d_index; // into the spectra
-    std::vector<int> d_bin;   // of the FFT
+    std::vector<int> d_subcarrier;
+    std::vector<double> d_time; // of the symbol's first sample behind its prefix
     std::vector<float> d_sign;
-    std::vector<gr_complex> d_turn; // of each bin of the FFT
-    double d_delay_samples = 0.0;
+    std::vector<gr_complex> d_turn; // of each cell, with its sign
+    double d_delay_samples = 0.0, d_doppler = 0.0;
 };
 
 } // namespace semisac

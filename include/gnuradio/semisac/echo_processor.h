@@ -47,8 +47,12 @@ SEMISAC_API leakage_removal_t leakage_removal_from_name(const std::string& name)
  *
  *     y = g sqrt(snr) x + w,  w ~ CN(0, 1).
  *
- * This holds for delays up to the cyclic prefix, and while Doppler turns the phase by
- * little within a frame. The first antenna is taken.
+ * This holds for delays up to the cyclic prefix; the turn by the Doppler of the gate's
+ * closing speed is undone too, that of a difference must stay small within a frame. The
+ * first antenna is taken. g keeps the phase of the path. With phase tracking it is
+ * measured over all images of the frame and undone, for detectors that expect g > 0; in
+ * frames of N images this leans noise towards g > 0 by sqrt(pi / (2 N)) deviations of the
+ * matched filter, 0.2 at N = 32: it is of no use with few images a frame.
  *
  * Maps. With Z = sum Y conj(X) and P = sum |X|^2 over the group of symbols of an
  * observation (see radar_parameters), the cells Z / (P + lambda mean P) go through FFTs
@@ -108,6 +112,12 @@ public:
     //! Range gate in metres, c delay_samples / (2 sample_rate_hz).
     virtual void set_range_m(double range_m) = 0;
     virtual double range_m() const = 0;
+    //! Closing speed of the gate in m/s, used from the next frame on; 0 at first.
+    virtual void set_velocity_mps(double velocity_mps) = 0;
+    virtual double velocity_mps() const = 0;
+    //! Whether the phase of a frame's echo is measured and undone; not so at first.
+    virtual void set_phase_tracking(bool phase_tracking) = 0;
+    virtual bool phase_tracking() const = 0;
     //! Noise variance of a received sample, or 0 to measure it.
     virtual void set_noise_variance(double noise_variance) = 0;
     //! The one in use: given, or measured so far.

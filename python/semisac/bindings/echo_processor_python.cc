@@ -91,6 +91,21 @@ void bind_echo_processor(py::module& m)
              py::arg("range_m"),
              "Range gate in metres, used from the next frame on.")
         .def("range_m", &echo_processor::range_m, "Range gate in metres.")
+        .def("set_velocity_mps",
+             &echo_processor::set_velocity_mps,
+             py::arg("velocity_mps"),
+             "Closing speed of the gate in m/s, used from the next frame on; 0 at first.")
+        .def("velocity_mps",
+             &echo_processor::velocity_mps,
+             "Closing speed of the gate in m/s.")
+        .def("set_phase_tracking",
+             &echo_processor::set_phase_tracking,
+             py::arg("phase_tracking"),
+             "Whether the phase of a frame's echo is measured and undone; not so at "
+             "first.")
+        .def("phase_tracking",
+             &echo_processor::phase_tracking,
+             "Whether the phase of a frame's echo is measured and undone.")
         .def("set_noise_variance",
              &echo_processor::set_noise_variance,
              py::arg("noise_variance"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from .frame_mapping import body_cells, pn_signs
+from .radar_bounds import SPEED_OF_LIGHT_MPS
 from .radar_parameters import RadarParameters
 from .range_doppler import (
     divided_cells,
@@ -55,12 +56,17 @@ def averaged_noise_variance(variances: np.ndarray) -> np.ndarray:
 
 
 def echo_vectors(
-    received: np.ndarray, parameters: RadarParameters, delay_samples: float = 0.0, noise_variance: float = 1.0
+    received: np.ndarray,
+    parameters: RadarParameters,
+    delay_samples: float = 0.0,
+    noise_variance: float = 1.0,
+    velocity_mps: float = 0.0,
 ) -> np.ndarray:
     """Symbols of all images as the echo brings them back, noise variance 1.
 
-    y = g sqrt(snr) x + w where the echo comes delay_samples late; the cyclic prefix lets the delay be undone
-    as a phase on each subcarrier.
+    y = g sqrt(snr) x + w where the echo comes delay_samples late from a target that closes in at
+    velocity_mps; the cyclic prefix lets the delay be undone as a phase on each subcarrier, the Doppler shift
+    is undone from symbol to symbol.
 
     Parameters
     ----------
@@ -73,9 +79,23 @@ def echo_vectors(
     """
     frame = parameters.frame
     used = frame.used_subcarriers
-    turn = np.exp(2j * np.pi * used * delay_samples / frame.fft_size)
+    symbols = np.arange(frame.header_symbols + frame.body_symbols)
+    time = np.array([frame.symbol_start(symbol) for symbol in symbols]) + frame.prefix_samples
+    doppler = 2.0 * velocity_mps * parameters.carrier_hz / SPEED_OF_LIGHT_MPS / frame.sample_rate_hz
+    turn = np.exp(2j * np.pi * (used * delay_samples / frame.fft_size - doppler * time[:, None]))
     cells = symbol_spectra(received, parameters)[:, used % frame.fft_size] * turn * pn_signs(frame)
     return cells.ravel()[body_cells(frame)[0]] / np.sqrt(noise_variance)
+
+
+def aligned_echoes(symbols: np.ndarray, echoes: np.ndarray) -> np.ndarray:
+    """Echoes of a frame turned by one phase, so that the sum of y conj(x) is positive.
+
+    Parameters
+    ----------
+    symbols, echoes : ndarray, complex [images, channel_uses]
+    """
+    product = np.vdot(symbols, echoes)
+    return echoes * (np.conj(product) / np.abs(product))
 
 
 def frame_products(
