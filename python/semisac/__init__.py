@@ -14,6 +14,7 @@ from .jscc_decoder import jscc_decoder
 from .jscc_encoder import jscc_encoder
 from .metrics_sink import metrics_sink
 from .semisac_python import (
+    cfar_detector,
     channel_model_t,
     echo_channel,
     echo_fading_t,

@@ -8,6 +8,7 @@
 
 namespace py = pybind11;
 
+void bind_cfar_detector(py::module& m);
 void bind_fading_channel(py::module& m);
 void bind_echo_channel(py::module& m);
 void bind_echo_processor(py::module& m);
@@ -29,4 +30,5 @@ PYBIND11_MODULE(semisac_python, m)
     bind_pixels(m);
     bind_radar_parameters(m);
     bind_echo_processor(m);
+    bind_cfar_detector(m);
 }

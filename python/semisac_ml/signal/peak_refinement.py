@@ -77,6 +77,8 @@ def start(rd_map: np.ndarray, cells: np.ndarray, geometry: MapGeometry, row: int
     delay_axis, doppler_axis, angle_axis = coordinates(geometry)
     delays = (column + START_OFFSETS) / geometry.range_bins
     dopplers = (row - geometry.doppler_bins // 2 + START_OFFSETS) / geometry.doppler_bins
+    if geometry.slow_times == 1:
+        dopplers = np.zeros(1)  # every row is the same
     beam = np.tensordot(np.exp(-2j * np.pi * angle_axis * angle), cells, 1)
     near = np.exp(-2j * np.pi * dopplers[:, None] * doppler_axis) @ (
         beam @ np.exp(-2j * np.pi * delay_axis[:, None] * delays)

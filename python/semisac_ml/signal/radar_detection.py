@@ -58,6 +58,13 @@ class Detection:
     azimuth_deviation_rad: float
 
 
+def natural_stride(geometry: MapGeometry) -> tuple[int, int]:
+    """Step between references along range and Doppler: bins over occupied cells, rounded."""
+    occupied = peak_refinement.extents(geometry)
+    bins = (geometry.range_bins, geometry.doppler_bins)
+    return tuple(max(1, math.floor(bins[axis] / occupied[axis] + 0.5)) for axis in (0, 1))
+
+
 class Threshold:
     """Factor and noise estimate of CFAR for maps of one geometry."""
 

@@ -1,0 +1,58 @@
+/*
+ * Copyright 2026 gr-semisac contributors
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#ifndef INCLUDED_SEMISAC_CFAR_THRESHOLD_H
+#define INCLUDED_SEMISAC_CFAR_THRESHOLD_H
+
+#include "map_geometry.h"
+#include <gnuradio/semisac/cfar_detector.h>
+#include <vector>
+
+namespace gr {
+namespace semisac {
+
+/*!
+ * \brief Factor and noise level of CFAR for maps of one geometry; see
+ * semisac_ml.signal.cfar.
+ */
+class cfar_threshold
+{
+public:
+    cfar_threshold(const map_geometry& geometry, const cfar_settings& settings);
+
+    //! Multiple of the level from which a cell is a detection, at a false-alarm rate.
+    double factor(double false_alarm_rate) const;
+
+    //! Noise level beside a cell of a power map [doppler_bins][range_bins].
+    float level(const float* power, int row, int column);
+
+    //! Noise variance of a cell of one antenna, from the level beside it.
+    double noise_variance(double level) const { return level / d_level_of_unit_noise; }
+
+private:
+    struct offset {
+        int row, column;
+    };
+
+    void set_offsets(const map_geometry& geometry, const cfar_settings& settings);
+    double independent_references(const map_geometry& geometry) const;
+    double os_false_alarm_rate(double factor) const;
+    double os_mean() const;
+
+    const int d_doppler_bins, d_range_bins, d_looks;
+    const cfar_method_t d_method;
+    std::vector<offset> d_offsets;
+    int d_rank = 0;
+    double d_independent = 0.0;
+    double d_level_of_unit_noise = 1.0;
+    std::vector<double> d_nodes, d_weights; // quadrature of OS with several looks
+    std::vector<float> d_references;        // of the cell at hand
+};
+
+} // namespace semisac
+} // namespace gr
+
+#endif /* INCLUDED_SEMISAC_CFAR_THRESHOLD_H */
