@@ -21,7 +21,7 @@ from rich.table import Table
 from semisac_ml.cli.mistakes import run_program
 from semisac_ml.runtime import Bundle
 
-from . import channels, learned
+from . import channels, learned, radar
 from .record import Comparison, Record, machine, record, write
 
 NAMES = (
@@ -31,6 +31,8 @@ NAMES = (
     "sensing_decoder",
     "fading_channel",
     "echo_channel",
+    "echo_processor",
+    "cfar_detector",
     "loopback",
 )
 RESULTS = Path(__file__).resolve().parents[2] / "results" / "benchmarks" / "bench.json"
@@ -108,6 +110,7 @@ def _comparisons(bundle: Bundle, batch: int) -> list[Comparison]:
     return [
         *learned.comparisons(networks),
         *channels.comparisons(bundle.manifest.symbols.channel_uses),
+        *radar.comparisons(),
         learned.loopback_comparison(networks),
     ]
 
