@@ -42,12 +42,10 @@ def test_quick_run_writes_every_benchmark(tiny_bundle: Path, tmp_path: Path):
         assert record.keys() == FIELDS
         assert record["value"] > 0 and record["peer_value"] > 0
         assert record["ratio"] == pytest.approx(record["value"] / record["peer_value"], rel=1e-3)
-        assert record["goal"] == (0.85 if record["name"] in LEARNED | {"loopback"} else None)
-        assert (
-            record["unit"] in ("images/s", "MS/s", "maps/s")
-            and record["peer"]
-            and "core" in record["machine"]
-        )
+        learned = record["name"] in LEARNED | {"loopback"}
+        assert record["goal"] == 0.85 if learned else record["goal"] in (None, 3.0, 10.0)
+        assert record["unit"] in ("images/s", "MS/s", "maps/s")
+        assert record["peer"] and "core" in record["machine"]
         datetime.date.fromisoformat(record["date"])
 
 
