@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from semisac_ml.signal.frame import FrameParameters
@@ -30,4 +32,68 @@ def random_parameters(seed: int) -> FrameParameters:
         gap_samples=int(rng.integers(0, 3) * rng.integers(0, 300)),
         frame_type=str(rng.choice(["ofdm", "lfm"])),
         symbols_per_pulse=int(rng.integers(1, 9)),
+    )
+
+
+@dataclass
+class AlignedFrames:
+    """What a frame_synchronizer gave: samples [frames, item samples], and a value a frame of each tag."""
+
+    samples: np.ndarray
+    times: np.ndarray
+    cfo_hz: np.ndarray
+    snr_db: np.ndarray
+
+
+@dataclass
+class ReceivedImages:
+    """What a frame_demodulator gave: symbols and ids of the images, tags of the frames, and the blocks."""
+
+    symbols: np.ndarray
+    ids: np.ndarray
+    snr_db: np.ndarray
+    cfo_hz: np.ndarray
+    synchronizer: object
+    demodulator: object
+
+
+def _run(top, most_items: int) -> None:
+    top.run(most_items) if most_items else top.run()
+
+
+def synchronise(parameters: FrameParameters, stream: np.ndarray, block=None, most_items=0) -> AlignedFrames:
+    """Run a stream through a frame_synchronizer; most_items: bound of the items a call of work() gets."""
+    from block_testing import tag_values
+    from gnuradio import blocks, gr, semisac
+
+    block = block or semisac.frame_synchronizer(parameters)
+    top, sink = gr.top_block(), blocks.vector_sink_c(block.item_samples())
+    top.connect(blocks.vector_source_c(np.asarray(stream, np.complex64)), block, sink)
+    _run(top, most_items)
+    columns = {key: np.array(tag_values(sink, key)) for key in ("cfo_hz", "snr_db")}
+    times = np.array(tag_values(sink, "sample_index"), float) + tag_values(sink, "timing_samples")
+    samples = np.array(sink.data(), np.complex64).reshape(-1, block.item_samples())
+    return AlignedFrames(samples, times, **columns)
+
+
+def receive(
+    parameters: FrameParameters, stream: np.ndarray, bundle_fingerprint: int = 0, most_items: int = 0
+) -> ReceivedImages:
+    """Run a stream through frame_synchronizer and frame_demodulator."""
+    from block_testing import tag_values
+    from gnuradio import blocks, gr, semisac
+
+    synchronizer = semisac.frame_synchronizer(parameters)
+    demodulator = semisac.frame_demodulator(parameters, bundle_fingerprint)
+    top, sink = gr.top_block(), blocks.vector_sink_c(parameters.channel_uses)
+    source = blocks.vector_source_c(np.asarray(stream, np.complex64))
+    top.connect(source, synchronizer, demodulator, sink)
+    _run(top, most_items)
+    return ReceivedImages(
+        np.array(sink.data(), np.complex64).reshape(-1, parameters.channel_uses),
+        np.array(tag_values(sink, "frame_id"), np.int64),
+        np.array(tag_values(sink, "snr_db")),
+        np.array(tag_values(sink, "cfo_hz")),
+        synchronizer,
+        demodulator,
     )

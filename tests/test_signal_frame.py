@@ -17,12 +17,12 @@ COMBINATIONS = [random_parameters(seed) for seed in range(60)]
 
 
 def test_default_frame_is_that_of_the_specification():
-    # 26 subcarriers on either side, as in IEEE 802.11a; 236 coded bits 4 times in 39 cells a symbol.
+    # 26 subcarriers on either side, as in IEEE 802.11a; 236 coded bits 6 times in 39 cells a symbol.
     parameters = FrameParameters()
     assert parameters.guard_subcarriers == 6 and parameters.chirp_bandwidth_hz == 4e6
     np.testing.assert_array_equal(np.abs(parameters.used_subcarriers[[0, 25, 26, 51]]), [26, 1, 1, 26])
-    assert parameters.header_symbols == 25 and parameters.body_symbols == 9 and parameters.body_cells == 351
-    assert parameters.frame_samples == 2 * 512 + 34 * 80
+    assert parameters.header_symbols == 37 and parameters.body_symbols == 9 and parameters.body_cells == 351
+    assert parameters.frame_samples == 2 * 512 + 46 * 80
     assert parameters.chirp_rate_hz_per_s == pytest.approx(4e6 / 102.4e-6)
     assert FrameParameters(fft_size=2048).guard_subcarriers == 192
 

@@ -20,8 +20,10 @@ from .semisac_python import (
     echo_fading_t,
     echo_processor,
     fading_channel,
+    frame_demodulator,
     frame_modulator,
     frame_parameters,
+    frame_synchronizer,
     radar_parameters,
 )
 from .sensing_decoder import sensing_decoder

@@ -85,7 +85,7 @@ struct SEMISAC_API frame_parameters {
                               int channel_uses = 10,
                               int chirp_samples = 512,
                               std::optional<double> chirp_bandwidth_hz = std::nullopt,
-                              int header_repetitions = 4,
+                              int header_repetitions = 6,
                               int gap_samples = 0,
                               frame_type_t frame_type = frame_type_t::OFDM,
                               int symbols_per_pulse = 4);

@@ -107,7 +107,7 @@ void bind_frame_parameters(py::module& m)
              py::arg("channel_uses") = 10,
              py::arg("chirp_samples") = 512,
              py::arg("chirp_bandwidth_hz") = py::none(),
-             py::arg("header_repetitions") = 4,
+             py::arg("header_repetitions") = 6,
              py::arg("gap_samples") = 0,
              py::arg("frame_type") = "ofdm",
              py::arg("symbols_per_pulse") = 4)

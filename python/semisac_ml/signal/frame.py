@@ -80,7 +80,7 @@ class FrameParameters:
     channel_uses: int = 10
     chirp_samples: int = 512
     chirp_bandwidth_hz: float | None = None
-    header_repetitions: int = 4
+    header_repetitions: int = 6
     gap_samples: int = 0
     frame_type: str = "ofdm"
     symbols_per_pulse: int = 4

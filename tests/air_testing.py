@@ -1,0 +1,46 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the air does to samples, in numpy, for the tests and figures of frames."""
+
+from __future__ import annotations
+
+import numpy as np
+
+MARGIN = 64  # samples of silence on either side that interpolation may take from
+
+
+def multipath(samples: np.ndarray, delays: np.ndarray, gains: np.ndarray) -> np.ndarray:
+    """Samples over paths of any real delay >= 0 in samples, complex128 [same length]."""
+    size = len(samples) + int(np.ceil(np.max(delays))) + MARGIN
+    frequency = np.fft.fftfreq(size)
+    response = np.exp(-2j * np.pi * np.outer(frequency, delays)) @ np.asarray(gains)
+    return np.fft.ifft(np.fft.fft(samples, size) * response)[: len(samples)]
+
+
+def resample(samples: np.ndarray, clock_ppm: float, delay: float = 0.0, taps: int = 32) -> np.ndarray:
+    """Samples as a clock sees them that is fast by clock_ppm and late by `delay` samples.
+
+    y[n] = x(n / (1 + ppm 1e-6) - delay), by a windowed sinc.
+    """
+    time = np.arange(len(samples)) / (1.0 + clock_ppm * 1e-6) - delay
+    whole = np.floor(time).astype(np.int64)
+    padded = np.concatenate([np.zeros(taps), samples, np.zeros(taps + 1)])
+    result = np.zeros(len(samples), np.complex128)
+    for tap in range(-taps + 1, taps + 1):
+        place = np.clip(whole + tap + taps, 0, len(padded) - 1)
+        distance = time - whole - tap
+        window = np.i0(8.0 * np.sqrt(np.maximum(1.0 - (distance / taps) ** 2, 0.0))) / np.i0(8.0)
+        result += padded[place] * np.sinc(distance) * window
+    return result
+
+
+def turn(samples: np.ndarray, cfo_hz: float, sample_rate_hz: float) -> np.ndarray:
+    """Samples with a carrier offset."""
+    return samples * np.exp(2j * np.pi * cfo_hz / sample_rate_hz * np.arange(len(samples)))
+
+
+def noise(rng: np.random.Generator, count: int, snr_db: float) -> np.ndarray:
+    """White noise of variance 10^(-snr_db / 10) a sample."""
+    draws = rng.standard_normal((count, 2)) @ np.array([1.0, 1.0j])
+    return draws * np.sqrt(0.5 * 10.0 ** (-snr_db / 10.0))
