@@ -143,7 +143,7 @@ class qa_cfar_detector(gr_unittest.TestCase):
 
     def test_false_alarms(self):
         # 2.5e6 cells at 1e-4: 246 +- 16 above their threshold; neighbours that exceed it together count once.
-        parameters = RadarParameters(FrameParameters(images_per_frame=150))
+        parameters = RadarParameters(FrameParameters(images_per_frame=150, header_repetitions=4))
         geometry = parameters.geometry
         self.assertEqual((geometry.slow_times, geometry.doppler_bins), (64, 64))
         rng = np.random.default_rng(3)
@@ -161,7 +161,7 @@ class qa_cfar_detector(gr_unittest.TestCase):
 
     def test_from_samples_to_detections(self):
         # Two targets seen by four antennas, through the processor; each within four of its deviations.
-        frame = FrameParameters(images_per_frame=190)
+        frame = FrameParameters(images_per_frame=190, header_repetitions=4)
         parameters = RadarParameters(frame, antennas=4, carrier_hz=5.8e9)
         rng = np.random.default_rng(8)
         symbols = rng.normal(size=(190, 10)) + 1j * rng.normal(size=(190, 10))
