@@ -111,8 +111,8 @@ void interpolate(const gr_complex* x,
 
 std::size_t moving_interpolator::segment_samples(double rate)
 {
-    std::size_t samples = 64;
-    while (samples > 1 && std::abs(rate) * samples > MOST_MOVE)
+    std::size_t samples = PIECE;
+    while (samples > 1 && std::abs(rate) * static_cast<double>(samples) > MOST_MOVE)
         samples /= 2;
     return samples;
 }

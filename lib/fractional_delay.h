@@ -7,6 +7,7 @@
 #ifndef INCLUDED_SEMISAC_FRACTIONAL_DELAY_H
 #define INCLUDED_SEMISAC_FRACTIONAL_DELAY_H
 
+#include "phasor.h"
 #include "sample_line.h"
 #include <gnuradio/gr_complex.h>
 #include <array>
@@ -73,7 +74,7 @@ struct read_position {
 /*!
  * \brief Read a stream at a moving place.
  *
- * Along a segment of at most 64 samples, in which the place moves by at most 1/512 of a
+ * Along a segment of at most 256 samples, in which the place moves by at most 1/512 of a
  * sample, the weights are interpolated between those of its ends; the error stays below
  * 2e-6 of the signal. Segments start at multiples of their length.
  */
@@ -93,7 +94,7 @@ public:
               std::size_t count);
 
 private:
-    std::array<gr_complex, 64> d_change{};
+    std::array<gr_complex, PIECE> d_change{};
 };
 
 } // namespace semisac

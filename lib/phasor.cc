@@ -30,18 +30,14 @@ void multiply_into(gr_complex* y, const gr_complex* x, std::size_t count)
         y[i] = multiply(y[i], x[i]);
 }
 
-namespace {
-
-//! values[i] = start table[i].
 SEMISAC_VECTOR_CLONES
-void turn_table(gr_complex* values,
-                const gr_complex* table,
-                gr_complex start,
-                std::size_t count)
+void add_scaled(gr_complex* y, const gr_complex* x, gr_complex gain, std::size_t count)
 {
-    for (std::size_t i = 0; i < count; ++i)
-        values[i] = multiply(table[i], start);
+    for (std::size_t k = 0; k < count; ++k)
+        y[k] += multiply(gain, x[k]);
 }
+
+namespace {
 
 //! y[i] = y[i] start table[i].
 SEMISAC_VECTOR_CLONES
@@ -63,12 +59,6 @@ void tone::set_frequency(double frequency, uint64_t sample)
     for (std::size_t i = 0; i < PIECE; ++i)
         phases[i] = static_cast<uint32_t>((d_phase.step * i) >> 32);
     phasors(phases.data(), d_table.data(), PIECE);
-}
-
-void tone::values(gr_complex* y, uint64_t sample, std::size_t count) const
-{
-    const std::size_t place = sample % PIECE;
-    turn_table(y, d_table.data() + place, phasor(d_phase.at(sample - place)), count);
 }
 
 void tone::rotate(gr_complex* y, uint64_t sample, std::size_t count) const

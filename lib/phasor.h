@@ -55,6 +55,9 @@ inline gr_complex multiply(gr_complex a, gr_complex b)
 //! y[k] = y[k] * x[k].
 void multiply_into(gr_complex* y, const gr_complex* x, std::size_t count);
 
+//! y[k] = y[k] + gain x[k].
+void add_scaled(gr_complex* y, const gr_complex* x, gr_complex gain, std::size_t count);
+
 //! A phase that advances by `step` a sample from what it was at sample `index`.
 struct running_phase {
     uint64_t phase = 0;
@@ -76,23 +79,26 @@ struct running_phase {
 class tone
 {
 public:
+    tone() { d_table.fill(1.0f); }
+
     //! Frequency in cycles a sample from a sample on.
     void set_frequency(double frequency, uint64_t sample);
 
-    //! Set the phase at the place of the last change of frequency.
-    void set_phase(uint64_t phase) { d_phase.phase = phase; }
+    //! Have a phase at a sample; the frequency stays.
+    void start(uint64_t phase, uint64_t sample)
+    {
+        d_phase.phase = phase;
+        d_phase.index = sample;
+    }
 
     bool turns() const { return d_phase.step != 0 || d_phase.phase != 0; }
-
-    //! Values at `sample` and behind it, up to the end of its piece.
-    void values(gr_complex* y, uint64_t sample, std::size_t count) const;
 
     //! Multiply y, whose first sample is `sample`; all must lie in one piece.
     void rotate(gr_complex* y, uint64_t sample, std::size_t count) const;
 
 private:
     running_phase d_phase;
-    std::array<gr_complex, PIECE> d_table{}; // one piece from phase zero
+    std::array<gr_complex, PIECE> d_table; // one piece from phase zero
 };
 
 } // namespace semisac

@@ -18,14 +18,6 @@ namespace {
 
 constexpr std::size_t MOST_SINUSOIDS = MOST_TAPS * (MOST_FADING_PATHS + 1);
 
-//! y[k] = y[k] + gain x[k].
-SEMISAC_VECTOR_CLONES
-void add_scaled(gr_complex* y, const gr_complex* x, gr_complex gain, std::size_t count)
-{
-    for (std::size_t k = 0; k < count; ++k)
-        y[k] += multiply(gain, x[k]);
-}
-
 //! y[k] = y[k] + (i[k] + j q[k]) x[k].
 SEMISAC_VECTOR_CLONES
 void add_product(

@@ -36,6 +36,7 @@ def test_quick_run_writes_every_benchmark(tiny_bundle: Path, tmp_path: Path):
         "echo_channel",
         "echo_processor",
         "cfar_detector",
+        "target_emulator",
         "loopback",
     }
     for record in records:

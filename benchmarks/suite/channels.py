@@ -23,6 +23,9 @@ WAVES = 8  # of each fading tap, here and at the peer
 DELAYS = (0.0, 1.3, 2.6)  # samples
 GAINS_DB = (0.0, -3.0, -6.0)
 
+CARRIER_HZ = 2.45e9
+GOAL_MSPS = 20.0  # a target and an antenna
+
 
 def comparisons(channel_uses: int) -> list[Comparison]:
     """Both channels with frames of the bundle's length and with long ones."""
@@ -42,7 +45,7 @@ def comparisons(channel_uses: int) -> list[Comparison]:
                     ),
                 )
             )
-    return found + stream_comparisons()
+    return [*found, *stream_comparisons(), *target_comparisons()]
 
 
 def stream_comparisons() -> list[Comparison]:
@@ -72,6 +75,43 @@ def stream_comparisons() -> list[Comparison]:
             goal=10.0,
         ),
     ]
+
+
+def target_comparisons() -> list[Comparison]:
+    """`target_emulator`, with moving targets and noise, against the project's goal."""
+    return [
+        Comparison(
+            group="target_emulator",
+            name=f"target_emulator, {_count(targets, 'target')}, {_count(antennas, 'antenna')}",
+            unit="MS/s",
+            peer="goal",
+            peer_conditions="of the project, no measurement",
+            measure=lambda seconds, targets=targets, antennas=antennas: (
+                targets * antennas * _stream_rate(_targets(targets, antennas), seconds)
+            ),
+            measure_peer=lambda seconds: GOAL_MSPS,
+            goal=1.0,
+        )
+        for targets, antennas in ((1, 1), (4, 1), (4, 4))
+    ]
+
+
+def _count(number: int, name: str) -> str:
+    return f"{number} {name}{'s' if number > 1 else ''}"
+
+
+def _targets(targets: int, antennas: int):
+    return semisac.target_emulator(
+        SAMPLE_RATE_HZ,
+        CARRIER_HZ,
+        antennas,
+        seed=1,
+        noise_variance=1.0,
+        targets=[
+            {"range_m": 100.0 * (1 + index), "velocity_mps": 10.0, "azimuth_rad": 0.1 * index, "snr_db": 0.0}
+            for index in range(targets)
+        ],
+    )
 
 
 def _carrier():
@@ -107,7 +147,9 @@ def _stream_rate(channel, seconds: float) -> float:
     source = blocks.null_source(gr.sizeof_gr_complex)
     sink = blocks.null_sink(gr.sizeof_gr_complex)
     flowgraph = gr.top_block("bench")
-    flowgraph.connect(source, channel, sink)
+    flowgraph.connect(source, channel)
+    for port in range(channel.output_signature().min_streams()):
+        flowgraph.connect((channel, port), (sink, port))
     return flowgraph_rate(flowgraph, lambda: sink.nitems_read(0), seconds) / 1e6
 
 

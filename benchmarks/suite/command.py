@@ -33,6 +33,7 @@ NAMES = (
     "echo_channel",
     "echo_processor",
     "cfar_detector",
+    "target_emulator",
     "loopback",
 )
 RESULTS = Path(__file__).resolve().parents[2] / "results" / "benchmarks" / "bench.json"

@@ -25,6 +25,7 @@ from .semisac_python import (
     frame_parameters,
     frame_synchronizer,
     radar_parameters,
+    target_emulator,
 )
 from .sensing_decoder import sensing_decoder
 from .task_decoder import task_decoder

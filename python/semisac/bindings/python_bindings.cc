@@ -19,6 +19,7 @@ void bind_frame_synchronizer(py::module& m);
 void bind_frame_tags(py::module& m);
 void bind_pixels(py::module& m);
 void bind_radar_parameters(py::module& m);
+void bind_target_emulator(py::module& m);
 
 PYBIND11_MODULE(semisac_python, m)
 {
@@ -35,4 +36,5 @@ PYBIND11_MODULE(semisac_python, m)
     bind_radar_parameters(m);
     bind_echo_processor(m);
     bind_cfar_detector(m);
+    bind_target_emulator(m);
 }

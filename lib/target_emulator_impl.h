@@ -1,0 +1,85 @@
+/*
+ * Copyright 2026 gr-semisac contributors
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#ifndef INCLUDED_SEMISAC_TARGET_EMULATOR_IMPL_H
+#define INCLUDED_SEMISAC_TARGET_EMULATOR_IMPL_H
+
+#include "echo_paths.h"
+#include "sample_line.h"
+#include "sample_noise.h"
+#include <gnuradio/semisac/target_emulator.h>
+#include <array>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+namespace gr {
+namespace semisac {
+
+class target_emulator_impl : public target_emulator
+{
+public:
+    explicit target_emulator_impl(const radar_frame& frame);
+
+    void set_targets(const std::vector<point_target>& targets) override;
+    void change_target(int index,
+                       const std::function<void(point_target&)>& change) override;
+    std::vector<point_target> targets() const override;
+    void change_scene(const std::function<void(radar_scene&)>& change) override;
+    radar_scene scene() const override;
+    int antennas() const override { return d_frame.antennas; }
+
+    bool start() override;
+    void forecast(int noutput_items, gr_vector_int& ninput_items_required) override;
+    int general_work(int noutput_items,
+                     gr_vector_int& ninput_items,
+                     gr_vector_const_void_star& input_items,
+                     gr_vector_void_star& output_items) override;
+
+private:
+    //! A frame of the transmitter, from its first sample on.
+    struct sent_frame {
+        uint64_t first;
+        uint64_t number;
+        bool present;
+    };
+
+    void handle_targets(const pmt::pmt_t& message);
+    void take_newest_plan(uint64_t sample);
+    void note_ranges(uint64_t sample);
+    void follow_tags(int items);
+    void begin_frame(uint64_t first, uint64_t number);
+    void take(const gr_complex* samples, int64_t available, int64_t end);
+    void add_path(std::size_t index,
+                  gr_vector_void_star& outputs,
+                  std::size_t done,
+                  uint64_t first,
+                  std::size_t count);
+    gr_complex gain_of_frame(std::size_t index, const sent_frame& frame) const;
+
+    const radar_frame d_frame;
+    std::mutex d_change_mutex;            // between setters
+    mutable std::mutex d_mutex;           // between setters and work()
+    std::shared_ptr<echo_plan> d_plan;    // newest; work() sets its targets down
+    std::shared_ptr<echo_plan> d_running; // that work() goes by
+    std::vector<double> d_ranges;         // of the running targets, as last published
+
+    sample_line d_sent;
+    moving_interpolator d_interpolator;
+    std::vector<sample_noise> d_noise; // of each antenna
+    std::vector<sent_frame> d_frames;  // whose echoes may still arrive
+    std::vector<tag_t> d_tags;         // keeps its capacity from call to call
+    std::array<gr_complex, PIECE> d_echo{};
+
+    const pmt::pmt_t d_port_targets = pmt::mp("targets");
+    const pmt::pmt_t d_key_frame_id = pmt::mp("frame_id");
+    const pmt::pmt_t d_key_hypothesis = pmt::mp("target_hypothesis");
+};
+
+} // namespace semisac
+} // namespace gr
+
+#endif /* INCLUDED_SEMISAC_TARGET_EMULATOR_IMPL_H */
