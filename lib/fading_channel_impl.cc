@@ -84,6 +84,7 @@ fading_channel_impl::fading_channel_impl(const channel_frame& frame,
 
 void fading_channel_impl::update(const std::function<void(channel_settings&)>& change)
 {
+    std::lock_guard<std::mutex> one_at_a_time(d_change_mutex);
     channel_settings changed = settings();
     change(changed);
     auto plan = std::make_shared<const channel_plan>(make_channel_plan(changed, d_frame));

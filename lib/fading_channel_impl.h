@@ -46,9 +46,10 @@ private:
     void add_own_tags(uint64_t first_item);
 
     const channel_frame d_frame;
-    mutable std::mutex d_mutex;
-    plan_ptr d_plan;    // of the newest settings
-    plan_ptr d_running; // that d_channel works by; kept alive here
+    std::mutex d_change_mutex;  // between setters
+    mutable std::mutex d_mutex; // between setters and work()
+    plan_ptr d_plan;            // of the newest settings
+    plan_ptr d_running;         // that d_channel works by; kept alive here
     sample_channel d_channel;
     std::vector<tag_t> d_tags; // keep their capacity from call to call
     std::vector<tag_t> d_waiting;

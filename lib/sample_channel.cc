@@ -95,14 +95,17 @@ int64_t sample_channel::producible(int64_t inputs, bool ended, int64_t most) con
     return outputs;
 }
 
+// Sample that the receiver takes nearest to a place among those behind the taps.
+int64_t sample_channel::output_at(double place) const
+{
+    const auto next = static_cast<int64_t>(d_produced);
+    const double here = static_cast<double>(next) + d_place.offset_at(d_produced);
+    return next + std::llround((place - here) / (1.0 + d_place.rate));
+}
+
 int64_t sample_channel::arrival(int64_t sample) const
 {
-    const double delay = d_plan->settings.delay_samples;
-    const double place = static_cast<double>(static_cast<int64_t>(d_produced)) +
-                         d_place.offset_at(d_produced);
-    const double ahead =
-        (static_cast<double>(sample) + delay - place) / (1.0 + d_place.rate);
-    return static_cast<int64_t>(d_produced) + static_cast<int64_t>(std::lround(ahead));
+    return output_at(static_cast<double>(sample) + d_plan->settings.delay_samples);
 }
 
 void sample_channel::take(const gr_complex* x, int64_t count)
@@ -148,7 +151,9 @@ sample_channel::run(const gr_complex* x, int64_t inputs, gr_complex* y, int64_t 
         outputs -= static_cast<int64_t>(part);
     }
     for (const change<gr_complex>& gain : d_taps.gains())
-        d_gains.push_back(gain);
+        d_gains.push_back({ static_cast<uint64_t>(std::max<int64_t>(
+                                0, output_at(static_cast<double>(gain.sample)))),
+                            gain.value });
     return taken;
 }
 

@@ -52,8 +52,8 @@ public:
     //! Sample of the output in which a sample of the input arrives.
     int64_t arrival(int64_t sample) const;
 
-    //! Gains and gaps that began in the last call of run().
-    std::vector<change<gr_complex>>& gains() { return d_gains; }
+    //! Gains and gaps that began in the last call of run(), by samples of the output.
+    const std::vector<change<gr_complex>>& gains() const { return d_gains; }
     const std::vector<change<long>>& gaps() const { return d_gaps; }
 
 private:
@@ -64,6 +64,7 @@ private:
     void add_frame_noise(gr_complex* y, std::size_t count);
     void cut_gaps(gr_complex* y, std::size_t count);
     int64_t tap_samples(int64_t outputs) const;
+    int64_t output_at(double place) const;
 
     const channel_frame d_frame;
     std::shared_ptr<const channel_plan> d_plan;

@@ -15,8 +15,9 @@ gap and never renumbers, so that every output can be tied to its image.
 | tx_time | double, seconds since the epoch when the image left | image_source |
 | snr_db, noise_var | double, mean Es/N0 and noise power of each channel use | fading_channel |
 | channel_gain | complex, h of the frame | fading_channel |
+| gap | long, items that were lost from this one on | fading_channel |
 | sensing_snr_db | double, echo SNR of the nearest range | echo_channel |
-| target_hypothesis | long, 0 no target, 1 + r target in range r | echo_channel |
+| target_hypothesis | long, 0 no target, 1 + r target in range r | echo_channel, target_emulator (0 or 1) |
 """
 
 from __future__ import annotations

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import resource
 import time
+from pathlib import Path
 
 import numpy as np
 import pmt
@@ -73,6 +75,35 @@ def run_stream(block, samples: np.ndarray, tags: tuple = (), most_items: int = 0
     top.connect(source, block, sink)
     top.run(*([most_items] if most_items else []))
     return np.array(sink.data(), dtype=np.complex64), sink.tags()
+
+
+def growth_of_memory(block, samples: int = 4_000_000) -> float:
+    """Growth of the process in MB while so many samples go through, after a warm-up of a quarter."""
+
+    def resident() -> float:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
+
+    top = gr.top_block()
+    tags = [
+        gr.python_to_tag((at, pmt.intern("frame_id"), pmt.from_uint64(at), pmt.PMT_F))
+        for at in range(0, 8000, 500)
+    ]
+    source = blocks.vector_source_c(band_limited(8000)[:, 0].tolist(), True, 1, tags)
+    sinks = [blocks.null_sink(8) for _ in range(block.output_signature().min_streams())]
+    top.connect(source, block)
+    for port, sink in enumerate(sinks):
+        top.connect((block, port), sink)
+    top.start()
+    try:
+        sizes = []
+        for until in (samples // 4, samples):
+            while sinks[0].nitems_read(0) < until:
+                time.sleep(0.01)
+            sizes.append(resident())
+    finally:
+        top.stop()
+        top.wait()
+    return sizes[1] - sizes[0]
 
 
 class qa_sample_channel(gr_unittest.TestCase):
@@ -185,6 +216,17 @@ class qa_sample_channel(gr_unittest.TestCase):
         self.assertEqual([tag.offset for tag in gains], list(range(0, 1000, 100)))
         values = np.repeat([pmt.to_complex(tag.value) for tag in gains], 100)
         np.testing.assert_allclose(received, values * samples[:, 0], atol=1e-6)
+
+    def test_gains_are_tagged_where_the_receivers_clock_has_them(self):
+        case = {"model": "rayleigh", "block_length": 500, "clock_offset_ppm": 1000.0}
+        _, tags = run_stream(make(case), band_limited(10_000), most_items=64)
+        gains = [tag.offset for tag in tags if pmt.symbol_to_string(tag.key) == "channel_gain"]
+        expected = np.rint(np.arange(0, 10_000, 500) / 1.001)
+        np.testing.assert_allclose(gains, expected[: len(gains)], atol=1)
+        self.assertGreaterEqual(len(gains), 19)
+
+    def test_memory_is_flat(self):
+        self.assertLess(growth_of_memory(make(CASES["all"])), 4.0)
 
     def test_gaps_are_zero_and_tagged(self):
         samples = band_limited(20_000)

@@ -13,7 +13,7 @@ import numpy as np
 import pmt
 from gnuradio import blocks, gr, gr_unittest, semisac
 from qa_fading_channel import tag_values
-from qa_sample_channel import band_limited
+from qa_sample_channel import band_limited, growth_of_memory
 
 from semisac_ml.signal.targets import SPEED_OF_LIGHT_MPS, PointTarget, RadarScene, target_echoes
 
@@ -244,6 +244,10 @@ class qa_target_emulator(gr_unittest.TestCase):
         doppler = 2 * np.pi * 2 * 500.0 * CARRIER_HZ / SPEED_OF_LIGHT_MPS / RATE_HZ
         self.assertLess(np.abs(np.abs(steps) - doppler).max(), 1e-3)  # no jump: one step more or less
         self.assertAlmostEqual(steps[-1], -doppler, delta=1e-3)
+
+    def test_memory_is_flat(self):
+        block = make(TARGETS["three"], {**SCENES["noise"], **SCENES["seldom"], **SCENES["clutter"]}, 2)
+        self.assertLess(growth_of_memory(block), 4.0)
 
     def test_bad_parameters(self):
         for targets, scene, message in (

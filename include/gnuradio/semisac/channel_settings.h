@@ -55,8 +55,8 @@ struct SEMISAC_API channel_settings {
     std::vector<double> gains_db;
     //! Stream: "A" ... "E", a tapped delay line of 3GPP TR 38.901; "": the taps above.
     std::string profile;
-    //! Stream: root mean square delay spread of the profile in s.
-    double delay_spread_s = 0.0;
+    //! Stream: root mean square delay spread of the profile in s (TR 38.901's "nominal").
+    double delay_spread_s = 1e-7;
     //! Stream: delay of the whole channel in samples, 0 to 65536, also fractional.
     double delay_samples = 0.0;
     //! Stream: by how much the receiver's sampling interval is too long, +-1000 ppm.

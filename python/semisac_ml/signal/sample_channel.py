@@ -38,7 +38,7 @@ class ChannelSettings:
     delays_s: tuple[float, ...] = ()
     gains_db: tuple[float, ...] = ()
     profile: str = ""
-    delay_spread_s: float = 0.0
+    delay_spread_s: float = 1e-7
     delay_samples: float = 0.0
     clock_offset_ppm: float = 0.0
     carrier_offset_hz: float = 0.0
