@@ -13,11 +13,11 @@ import numpy as np
 from gnuradio import blocks, gr, gr_unittest, semisac
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
-import air_testing as air  # noqa: E402
 from block_testing import frames  # noqa: E402
 from frame_testing import random_parameters, receive  # noqa: E402
 
 from semisac_ml.signal import frame_modulation  # noqa: E402
+from semisac_ml.signal import impairments as air  # noqa: E402
 from semisac_ml.signal.frame import FrameParameters  # noqa: E402
 from semisac_ml.signal.frame_header import FrameHeader, parameters_checksum  # noqa: E402
 from semisac_ml.signal.frame_modulation import modulate_frame  # noqa: E402

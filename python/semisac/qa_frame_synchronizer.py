@@ -13,10 +13,10 @@ import numpy as np
 from gnuradio import gr_unittest, semisac
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
-import air_testing as air  # noqa: E402
 from block_testing import frames  # noqa: E402
 from frame_testing import random_parameters, synchronise  # noqa: E402
 
+from semisac_ml.signal import impairments as air  # noqa: E402
 from semisac_ml.signal.chirp_detection import chirp_statistic, detection_threshold  # noqa: E402
 from semisac_ml.signal.frame import FrameParameters  # noqa: E402
 from semisac_ml.signal.frame_modulation import modulate_frame  # noqa: E402

@@ -1,7 +1,10 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the air does to samples, in numpy, for the tests and figures of frames."""
+"""What the air does to samples, one thing a function: for tests and figures of frames.
+
+Independent of ``sample_channel``, the reference of the block ``fading_channel``, and of its interpolation.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,136 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Command line of benchmarks/air_interface.py."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from gnuradio import gr
+
+from semisac_ml.cli.mistakes import run_program
+
+from . import air_trials
+from .air_trials import Row, share_failed
+
+RESULTS = Path(__file__).resolve().parents[2] / "results" / "air_interface" / "frames.csv"
+QUICK = {"lost": 1000, "detected": 200, "noise": 2_000_000, "wifi": 4, "bounds": 400}
+FULL = {"lost": 100_000, "detected": 20_000, "noise": 1_000_000_000, "wifi": 100, "bounds": 4000}
+SNRS_DB = (5.0, 10.0, 15.0, 20.0, 25.0, 30.0)
+
+program = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@program.command()
+def air_interface(
+    full: Annotated[
+        bool, typer.Option("--full", help="As many trials as the figures need: an hour.")
+    ] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help=f"Measure this alone; may be repeated: {', '.join(QUICK)}.", show_default=False),
+    ] = None,
+    wifi: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of IEEE 802.11 recordings, 16 bit I and Q in */*.dat; left out without it."
+        ),
+    ] = None,
+    file: Annotated[
+        Path, typer.Option("--csv", help="File to write; rows of other measurements stay.")
+    ] = RESULTS,
+) -> int:
+    """Measure frames lost, frames that were never sent, and times and carrier offsets over their bounds."""
+    unknown = [name for name in only or () if name not in QUICK]
+    if unknown:
+        raise ValueError(f"--only is {unknown[0]!r}, expected one of {', '.join(QUICK)}")
+    if wifi is not None and not list(wifi.glob("*/*.dat")):
+        raise ValueError(
+            f"--wifi: {wifi} holds no */*.dat, expected IEEE 802.11 recordings: give their folder"
+        )
+    gr.logging().set_default_level(gr.log_levels.err)
+    trials = FULL if full else QUICK
+    for name, measure in _measurements(trials, wifi).items():
+        if name in (only or QUICK):
+            for row in measure():
+                print(_line(row))
+                write(row, file)
+    return 0
+
+
+def _line(row: Row) -> str:
+    upper = "" if row.upper_95 is None else f", below {row.upper_95:.3g} with 95 %"
+    goal = f", goal {row.goal}" if row.goal else ""
+    trials = f"{row.condition} ({row.trials:,})"
+    return f"{row.measurement}: {trials}: {row.value:.4g} {row.unit}{upper}{goal}"
+
+
+def _measurements(trials: dict[str, int], wifi: Path | None) -> dict[str, Callable[[], Iterator[Row]]]:
+    def detected() -> Iterator[Row]:
+        for seed, (snr_db, goal) in enumerate(((0.0, "<= 0.1"), (-5.0, "<= 1"))):
+            condition = f"Es/N0 {snr_db:g} dB, 3 paths, carrier and clock +-20 ppm"
+            for sent, found, right in air_trials.detected(snr_db, trials["detected"], seed + 1):
+                if sent % 1000 == 0 or sent == trials["detected"]:
+                    yield share_failed("frames not detected", condition, max(sent - found, 0), sent, goal)
+                    yield share_failed("frames without right header", condition, sent - right, sent, goal)
+
+    def in_wifi() -> Iterator[Row]:
+        if wifi is not None:
+            captures = air_trials.wifi_captures(wifi)
+            for sir_db in (10.0, 0.0):
+                yield from air_trials.false_frames_in_wifi(captures, trials["wifi"], sir_db, 1)
+
+    def bounds() -> Iterator[Row]:
+        for seed, snr_db in enumerate(SNRS_DB):
+            yield from air_trials.timing_and_carrier(snr_db, trials["bounds"], seed + 1)
+
+    return {
+        "lost": lambda: iter([air_trials.lost_without_noise(trials["lost"])]),
+        "detected": detected,
+        "noise": lambda: iter(air_trials.false_frames_in_noise(trials["noise"], 1)),
+        "wifi": in_wifi,
+        "bounds": bounds,
+    }
+
+
+def write(row: Row, file: Path) -> None:
+    """Put a row into a CSV, in the place of an older one of the same measurement and condition."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    names = [field.name for field in dataclasses.fields(Row)]
+    rows = []
+    if file.exists():
+        with file.open(newline="") as stream:
+            rows = list(csv.DictReader(stream))
+    new = {name: "" if value is None else value for name, value in dataclasses.asdict(row).items()}
+    for name in ("value", "upper_95"):
+        if new[name] != "":
+            new[name] = f"{new[name]:.4g}"
+    same = [
+        n
+        for n, old in enumerate(rows)
+        if (old["measurement"], old["condition"]) == (row.measurement, row.condition)
+    ]
+    if same:
+        rows[same[0]] = new
+    else:
+        rows.append(new)
+    with file.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, names, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command line of this program and return its exit code."""
+    return run_program(program, "air_interface", arguments, typed="benchmarks/air_interface.py")
