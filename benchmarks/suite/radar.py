@@ -20,7 +20,7 @@ from .record import Comparison
 from .timing import call_rate, flowgraph_rate
 
 FRAMES = 8  # in memory, sent again and again
-IMAGES = 150  # with the header 64 symbols a frame
+IMAGES = 100  # with the header about 64 symbols a frame
 
 
 def comparisons() -> list[Comparison]:
