@@ -337,7 +337,14 @@ void echo_processor_impl::make_echoes(const settings& now)
     const double doppler_hz =
         2.0 * now.velocity_mps * d_parameters.carrier_hz / SPEED_OF_LIGHT_MPS;
     d_vectors.set_gate(now.delay_samples, doppler_hz / d_parameters.frame.sample_rate_hz);
-    d_vectors.read(d_received_spectra.data(),
+    const gr_complex leakage = now.removal == leakage_removal_t::ZERO_DELAY
+                                   ? d_vectors.leakage(d_sent_spectra.data(),
+                                                       d_received_spectra.data(),
+                                                       d_frame.images)
+                                   : 0.0f;
+    d_vectors.read(d_sent_spectra.data(),
+                   d_received_spectra.data(),
+                   leakage,
                    d_noise_in_use * d_parameters.frame.fft_size,
                    d_frame.images,
                    d_symbols.data());

@@ -47,7 +47,24 @@ void echo_vectors::set_gate(double delay_samples, double doppler)
     }
 }
 
-void echo_vectors::read(const gr_complex* received,
+gr_complex echo_vectors::leakage(const gr_complex* sent,
+                                 const gr_complex* received,
+                                 int images) const
+{
+    std::complex<double> product = 0.0;
+    double energy = 0.0;
+    const int count = images * d_channel_uses;
+    for (int i = 0; i < count; ++i) {
+        const std::complex<double> x = sent[d_index[i]], y = received[d_index[i]];
+        product += y * std::conj(x);
+        energy += std::norm(x);
+    }
+    return energy > 0.0 ? gr_complex(product / energy) : gr_complex(0.0f);
+}
+
+void echo_vectors::read(const gr_complex* sent,
+                        const gr_complex* received,
+                        gr_complex leakage,
                         double noise_power,
                         int images,
                         gr_complex* symbols) const
@@ -55,7 +72,11 @@ void echo_vectors::read(const gr_complex* received,
     const auto scale = static_cast<float>(1.0 / std::sqrt(noise_power));
     const int count = images * d_channel_uses;
     for (int i = 0; i < count; ++i) {
-        const gr_complex y = received[d_index[i]], turn = d_turn[i];
+        const gr_complex x = sent[d_index[i]], turn = d_turn[i];
+        const gr_complex y =
+            received[d_index[i]] -
+            gr_complex(x.real() * leakage.real() - x.imag() * leakage.imag(),
+                       x.real() * leakage.imag() + x.imag() * leakage.real());
         symbols[i] =
             gr_complex(scale * (y.real() * turn.real() - y.imag() * turn.imag()),
                        scale * (y.real() * turn.imag() + y.imag() * turn.real()));

@@ -26,13 +26,21 @@ public:
     //! Delay in samples and Doppler in cycles a sample that are undone.
     void set_gate(double delay_samples, double doppler);
 
+    //! Gain of what comes without delay, by least squares over the images' cells.
+    gr_complex
+    leakage(const gr_complex* sent, const gr_complex* received, int images) const;
+
     /*!
      * \brief Reads the symbols of images.
      *
+     * \param sent spectra of symbols as transmitted
      * \param received spectra of symbols, not scaled, noise of variance `noise_power`
+     * \param leakage gain of what is sent to take out first
      * \param symbols [images][channel_uses], noise of variance 1
      */
-    void read(const gr_complex* received,
+    void read(const gr_complex* sent,
+              const gr_complex* received,
+              gr_complex leakage,
               double noise_power,
               int images,
               gr_complex* symbols) const;

@@ -65,10 +65,18 @@ def assert_one_line(done: subprocess.CompletedProcess, pattern: str) -> None:
         (("--bundle", "jssc/unheard_of"), "'jssc/unheard_of' not found.*jssc/tiny"),
         (("--data", "no_such_picture.png"), "no_such_picture.png: no such file"),
         (("--data", __file__), "cannot be read as a picture"),
-        (("--phy", "ofdm"), "--phy is 'ofdm', expected symbols"),
+        (("--phy", "smoke"), "--phy is 'smoke', expected one of ofdm, lfm, symbols"),
+        (("--target", "near"), "--target is 'near', expected RANGE_M"),
+        (("--target", "-5,2"), "--target is '-5,2', expected a range above 0 m"),
+        (("--target", "2000"), "--target at 2000 m, expected 480 m or less"),
+        (("--taps", "0:0,late"), "--taps is '0:0,late', expected delays in ns"),
+        (("--tdl-profile", "Z"), "profile"),
+        (("--fft-size", "100"), "fft_size is 100, expected a power of two"),
+        (("--images-per-frame", "0"), "images_per_frame is 0, expected 1 to"),
         (("--channel", "wire"), "--channel is 'wire', expected one of awgn, rayleigh"),
         (("--ranges", "0"), "--ranges is 0"),
-        (("--ranges", "2", "--sensing-knowledge", "echo"), "--ranges is 2, expected 1"),
+        (("--ranges", "2"), "--ranges is 2, expected 1 with --phy ofdm"),
+        (("--phy", "symbols", "--ranges", "2", "--sensing-knowledge", "echo"), "--ranges is 2, expected 1"),
         (("--images", "-3"), "--images is -3"),
         (("--batch", "0"), "--batch is 0"),
         (("--target-probability", "1.1"), "--target-probability is 1.1"),
@@ -133,8 +141,8 @@ def test_defaults_of_a_run(tiny_bundle, tmp_path):
     report = (tmp_path / "report.html").read_text()
     assert "run_loopback.py --bundle jssc/tiny --json figures.json" in report
     assert not re.search(r"""(src|href)=(?!"data:)|url\(|@import|<script""", report)
-    assert report.count("data:image/png;base64,") == 24  # 12 examples, sent and received
-    assert report.count("<svg") == 2
+    assert report.count("data:image/png;base64,") == 25  # 12 examples, sent and received, and a map
+    assert report.count("<svg") == 4
 
 
 def test_outside_the_trained_range_is_a_warning(tiny_bundle):
@@ -224,11 +232,57 @@ def test_figures_are_those_of_an_offline_evaluation(tiny_bundle, tmp_path, name,
     """The channels draw the same numbers; only rounding may differ, by a step of 255 in a rare pixel."""
     content = measure(
         tmp_path, "--bundle", f"jssc/{name}", "--images", "300", "--seed", "11", "--batch", "16",
-        "--ranges", str(ranges), "--delay-symbols-per-range", str(delay),
+        "--ranges", str(ranges), "--delay-symbols-per-range", str(delay), "--phy", "symbols",
     )  # fmt: skip
     expected = offline(Bundle.load(f"jssc/{name}"), 300, 11, model, ranges, delay)
     for figure, value in expected.items():
         assert content["metrics"][figure]["value"] == pytest.approx(value, rel=1e-5, abs=1e-9), figure
+
+
+@pytest.mark.parametrize("phy", ["ofdm", "lfm"])
+def test_waveform_carries_what_symbols_carry(tiny_bundle, tmp_path, phy):
+    """At 20 dB the frames add next to nothing; the radar finds the target within some bounds' deviations."""
+    common = ("--bundle", "jssc/tiny", "--images", "160", "--snr-db", "20", "--images-per-frame", "16")
+    bare = measure(tmp_path, *common, "--phy", "symbols")["metrics"]
+    target = ("--target", "90,20,-30,-3", "--target-probability", "1")
+    content = measure(tmp_path, *common, "--phy", phy, *target)
+    assert content["metrics"]["psnr_db"]["value"] == pytest.approx(bare["psnr_db"]["value"], abs=0.1)
+    assert content["metrics"]["frames_lost"]["value"] == 0
+    counters = content["air"]["counters"]
+    assert counters["frames sent"] == counters["frames received"] == 10
+    found = content["air"]["targets"][0]
+    assert found["found"] == found["maps"] == 10
+    for name, error in found["errors"].items():  # chi-squared of 10 values: below 3 with p > 1 - 1e-12
+        assert error["rmse"] < 3.0 * error["cramer_rao_deviation"], name
+
+
+def test_impairments_lose_no_frame(tiny_bundle, tmp_path):
+    content = measure(
+        tmp_path, "--bundle", "jssc/tiny", "--images", "160", "--snr-db", "15",
+        "--carrier-offset-hz", "49000", "--clock-offset-ppm", "20", "--delay-samples", "13.37",
+        "--taps", "0:0,200:-3,500:-6",
+    )  # fmt: skip
+    assert content["metrics"]["frames_lost"]["value"] == 0
+    assert content["air"]["counters"]["frames received"] == 20
+
+
+def test_lost_frames_are_counted_and_the_others_stay_right(tiny_bundle, tmp_path):
+    arguments = ("--bundle", "jssc/tiny", "--images", "800", "--snr-db", "20")
+    whole = measure(tmp_path, *arguments)["metrics"]
+    content = measure(tmp_path, *arguments, "--gap-probability", "0.4")
+    counters, figures = content["air"]["counters"], content["metrics"]
+    assert 0 < counters["frames received"] < counters["frames sent"] == 100
+    lost = 8 * (counters["frames sent"] - counters["frames received"])
+    assert figures["frames_lost"]["value"] == lost
+    assert figures["mse"]["n"] == 800 - lost
+    assert figures["class_accuracy"]["value"] == pytest.approx(whole["class_accuracy"]["value"], abs=0.2)
+
+
+def test_a_link_without_any_frame_ends_with_a_report(tiny_bundle, tmp_path):
+    done = call("--bundle", "jssc/tiny", "--snr-db", "-20", "--report", tmp_path / "report.html")
+    assert done.returncode == 0, done.stderr
+    assert "64" in done.stdout
+    assert (tmp_path / "report.html").exists()
 
 
 def test_ctrl_c_reports_what_was_done(tiny_bundle, tmp_path):

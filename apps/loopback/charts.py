@@ -16,22 +16,39 @@ LEFT, RIGHT, TOP, BOTTOM = 62, 26, 12, 52
 
 
 @dataclass(frozen=True)
-class Axes:
-    """Square plot area; `low` and `high` bound both axes, `ticks` are (position, text)."""
+class Scale:
+    """One axis from `low` to `high`; `ticks` are (position, text)."""
 
     low: float
     high: float
     ticks: Sequence[tuple[float, str]]
-    x_label: str
-    y_label: str
+    label: str
+
+    def share(self, value: np.ndarray | float):
+        """Place of a value between the ends, 0 to 1."""
+        return (np.clip(value, self.low, self.high) - self.low) / (self.high - self.low)
+
+
+def even_scale(low: float, high: float, label: str, steps: int = 4) -> Scale:
+    """Scale with ticks at even distances."""
+    positions = np.linspace(low, high, steps + 1)
+    return Scale(low, high, [(float(p), f"{p:.4g}") for p in positions], label)
+
+
+@dataclass(frozen=True)
+class Axes:
+    """Square plot area with two scales."""
+
+    horizontal: Scale
+    vertical: Scale
 
     def x(self, value: np.ndarray | float):
         """Horizontal place of a value, pixels."""
-        return LEFT + (np.clip(value, self.low, self.high) - self.low) / (self.high - self.low) * self.width
+        return LEFT + self.horizontal.share(value) * self.width
 
     def y(self, value: np.ndarray | float):
         """Vertical place of a value, pixels."""
-        return TOP + (self.high - np.clip(value, self.low, self.high)) / (self.high - self.low) * self.height
+        return TOP + (1.0 - self.vertical.share(value)) * self.height
 
     @property
     def width(self) -> float:
@@ -47,24 +64,26 @@ class Axes:
         """Grid, ticks and labels."""
         parts = []
         bottom = TOP + self.height
-        for position, text in self.ticks:
-            x, y = self.x(position), self.y(position)
+        for position, text in self.horizontal.ticks:
+            x = self.x(position)
             parts.append(f'<line class="grid" x1="{x:.1f}" y1="{TOP}" x2="{x:.1f}" y2="{bottom}"/>')
             parts.append(
-                f'<line class="grid" x1="{LEFT}" y1="{y:.1f}" x2="{LEFT + self.width}" y2="{y:.1f}"/>'
-            )
-            parts.append(
                 f'<text class="tick" x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{text}</text>'
+            )
+        for position, text in self.vertical.ticks:
+            y = self.y(position)
+            parts.append(
+                f'<line class="grid" x1="{LEFT}" y1="{y:.1f}" x2="{LEFT + self.width}" y2="{y:.1f}"/>'
             )
             parts.append(f'<text class="tick" x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{text}</text>')
         middle = TOP + self.height / 2
         parts.append(
             f'<text class="label" x="{LEFT + self.width / 2}" y="{SIZE - 12}" text-anchor="middle">'
-            f"{escape(self.x_label)}</text>"
+            f"{escape(self.horizontal.label)}</text>"
         )
         parts.append(
             f'<text class="label" x="14" y="{middle}" text-anchor="middle" '
-            f'transform="rotate(-90 14 {middle})">{escape(self.y_label)}</text>'
+            f'transform="rotate(-90 14 {middle})">{escape(self.vertical.label)}</text>'
         )
         parts.append(
             f'<rect class="frame" x="{LEFT}" y="{TOP}" width="{self.width}" height="{self.height}"/>'
@@ -98,7 +117,7 @@ def probability_axes(x_label: str, y_label: str) -> Axes:
     shares = (0.0001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.9999)
     ticks = [(float(deviate(share)), f"{100 * share:g} %") for share in shares]
     limit = ticks[-1][0] * 1.04
-    return Axes(-limit, limit, ticks, x_label, y_label)
+    return Axes(Scale(-limit, limit, ticks, x_label), Scale(-limit, limit, ticks, y_label))
 
 
 def deviate(share: np.ndarray | float) -> np.ndarray:
@@ -140,9 +159,46 @@ def constellation_chart(sent: np.ndarray, received: np.ndarray) -> Markup:
     """Complex symbols, received below sent."""
     reach = 3.5
     ticks = [(float(tick), f"{tick}") for tick in range(-3, 4)]
-    axes = Axes(-reach, reach, ticks, "in phase", "quadrature")
+    axes = Axes(Scale(-reach, reach, ticks, "in phase"), Scale(-reach, reach, ticks, "quadrature"))
     parts = axes.frame()
     for symbols, kind, radius in ((received, "received", 1.6), (sent, "sent", 1.6)):
         inside = symbols[(np.abs(symbols.real) < reach) & (np.abs(symbols.imag) < reach)]
         parts.append(axes.dots(inside.real, inside.imag, kind, radius))
     return svg(parts, "Constellation of sent and received symbols")
+
+
+def channel_chart(subcarriers: np.ndarray, gain: np.ndarray) -> Markup:
+    """Power gain of the channel over the subcarriers, dB."""
+    gain_db = 20.0 * np.log10(np.maximum(np.abs(gain), 1e-6))
+    middle = 5.0 * round(float(np.median(gain_db)) / 5.0)
+    axes = Axes(
+        even_scale(float(subcarriers[0]), float(subcarriers[-1]), "subcarrier"),
+        even_scale(middle - 20.0, middle + 10.0, "estimated gain of the channel, dB", 6),
+    )
+    return svg([*axes.frame(), axes.line(subcarriers, gain_db, "measured")], "Channel estimate")
+
+
+def map_chart(
+    picture: str,
+    ranges_m: tuple[float, float],
+    velocities_mps: tuple[float, float],
+    detections: Sequence[tuple[float, float]],
+    targets: Sequence[tuple[float, float]],
+) -> Markup:
+    """Range-Doppler map with rings around detections and crosses at the truth.
+
+    picture: data URL, closing speed upwards. ranges_m, velocities_mps: ends of the axes. detections, targets:
+    (range in m, closing speed in m/s).
+    """
+    axes = Axes(even_scale(*ranges_m, "range, m"), even_scale(*velocities_mps, "closing speed, m/s"))
+    image = (
+        f'<image href="{picture}" x="{LEFT}" y="{TOP}" width="{axes.width}" height="{axes.height}" '
+        'preserveAspectRatio="none" style="image-rendering: pixelated"/>'
+    )
+    rings = "".join(
+        f'<circle class="ring" cx="{axes.x(r):.1f}" cy="{axes.y(v):.1f}" r="8"/>' for r, v in detections
+    )
+    crosses = "".join(
+        f'<path class="cross" d="M{axes.x(r) - 5:.1f} {axes.y(v):.1f}h10m-5 -5v10"/>' for r, v in targets
+    )
+    return svg([*axes.frame(), image, rings, crosses], "Range-Doppler map")

@@ -19,14 +19,18 @@ from rich.console import Console
 
 from semisac_ml.cli.mistakes import run_program
 from semisac_ml.runtime import Bundle
+from semisac_ml.signal.frame import FrameParameters
 
+from .air import summarise
 from .flowgraph import loopback_flowgraph
 from .report import write_report
 from .results import RunResult, print_table
 from .running import wait_for_end
 from .settings import LinkSettings, load_pictures
+from .waveform import DEFAULT_TARGETS, Target, WaveformSettings, parse_taps
 
 SSIM_AFTER_INTERRUPT_S = 0.2
+WAVEFORM, AIR, RADAR = "Waveform (ofdm, lfm)", "On the way (ofdm, lfm)", "Radar (ofdm, lfm)"
 
 program = typer.Typer(
     add_completion=False,
@@ -79,13 +83,78 @@ def loopback(
         str, typer.Option(help="**symbols**: the detector knows what was sent; **echo**: it does not.")
     ] = "symbols",
     phy: Annotated[
-        str, typer.Option(help="Physical layer: **symbols**, one complex symbol a channel use.")
-    ] = "symbols",
+        str,
+        typer.Option(
+            help="Physical layer: **ofdm** or **lfm** frames of samples, or bare **symbols**, one a channel "
+            "use."
+        ),
+    ] = "ofdm",
     images_per_s: Annotated[float, typer.Option(help="Pace; 0 sends as fast as possible.")] = 0.0,
     seed: Annotated[
         int, typer.Option(help="Seed of all random draws; the same seed gives the same figures.")
     ] = 0,
     batch: Annotated[int, typer.Option(help="Most frames in one inference.")] = 64,
+    sample_rate_hz: Annotated[
+        float, typer.Option(help="Complex samples a second.", rich_help_panel=WAVEFORM)
+    ] = 5e6,
+    carrier_hz: Annotated[
+        float, typer.Option(help="Carrier; turns Doppler into speed.", rich_help_panel=WAVEFORM)
+    ] = 2.45e9,
+    fft_size: Annotated[
+        int, typer.Option(help="Subcarriers of an OFDM symbol, 64 to 2048.", rich_help_panel=WAVEFORM)
+    ] = 64,
+    images_per_frame: Annotated[
+        int, typer.Option(help="Images in a frame on the air.", rich_help_panel=WAVEFORM)
+    ] = 8,
+    carrier_offset_hz: Annotated[
+        float, typer.Option(help="Carrier offset of the receiver.", rich_help_panel=AIR)
+    ] = 0.0,
+    clock_offset_ppm: Annotated[
+        float, typer.Option(help="Offset of the receiver's sampling clock.", rich_help_panel=AIR)
+    ] = 0.0,
+    delay_samples: Annotated[
+        float, typer.Option(help="Delay of the link, also fractional.", rich_help_panel=AIR)
+    ] = 0.0,
+    taps: Annotated[
+        str,
+        typer.Option(help="Paths of the link as NS:DB,NS:DB,… such as 0:0,200:-3.", rich_help_panel=AIR),
+    ] = "",
+    tdl_profile: Annotated[
+        str, typer.Option(help="Paths of 3GPP TDL-**A** … **E** instead.", rich_help_panel=AIR)
+    ] = "",
+    delay_spread_ns: Annotated[
+        float, typer.Option(help="Root mean square delay spread of the profile.", rich_help_panel=AIR)
+    ] = 100.0,
+    doppler_hz: Annotated[
+        float, typer.Option(help="Largest Doppler of the link's fading.", rich_help_panel=AIR)
+    ] = 0.0,
+    linewidth_hz: Annotated[
+        float, typer.Option(help="Phase noise: width of the oscillators' line.", rich_help_panel=AIR)
+    ] = 0.0,
+    gap_probability: Annotated[
+        float, typer.Option(help="Share of 256-sample runs that are lost.", rich_help_panel=AIR)
+    ] = 0.0,
+    target: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="RANGE_M[,SPEED_MPS[,AZIMUTH_DEG[,SNR_DB]]]; repeat for several, presence of the first is "
+            "decided. [default: 120,15,20]",
+            rich_help_panel=RADAR,
+            show_default=False,
+        ),
+    ] = None,
+    antennas: Annotated[int, typer.Option(help="Receive antennas of the radar.", rich_help_panel=RADAR)] = 4,
+    frames_per_map: Annotated[
+        int, typer.Option(help="Frames in a range-Doppler map.", rich_help_panel=RADAR)
+    ] = 1,
+    leakage_db: Annotated[
+        float | None,
+        typer.Option(
+            help="Gain from transmitter to radar receiver. Without it: none.",
+            rich_help_panel=RADAR,
+            show_default=False,
+        ),
+    ] = None,
     report: Annotated[Path, typer.Option(help="Report to write.", dir_okay=False)] = Path("report.html"),
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.")] = False,
     json: Annotated[
@@ -101,6 +170,38 @@ def loopback(
     """
     opened = Bundle.load(bundle)
     manifest = opened.manifest
+    waveform = None
+    if phy in ("ofdm", "lfm"):
+        delays_s, gains_db = parse_taps(taps)
+        waveform = WaveformSettings(
+            frame=FrameParameters(
+                sample_rate_hz=sample_rate_hz,
+                fft_size=fft_size,
+                prefix_samples=fft_size // 4,
+                images_per_frame=images_per_frame,
+                channel_uses=manifest.symbols.channel_uses,
+                frame_type=phy,
+                symbols_per_pulse=1,
+            ),
+            carrier_hz=carrier_hz,
+            impairments={
+                "carrier_offset_hz": carrier_offset_hz,
+                "clock_offset_ppm": clock_offset_ppm,
+                "delay_samples": delay_samples,
+                "delays_s": delays_s,
+                "gains_db": gains_db,
+                "profile": tdl_profile,
+                "delay_spread_s": delay_spread_ns * 1e-9 if tdl_profile else 0.0,
+                "doppler_hz": doppler_hz,
+                "linewidth_hz": linewidth_hz,
+                "gap_probability": gap_probability,
+                "gap_length": 256,
+            },
+            antennas=antennas,
+            frames_per_map=frames_per_map,
+            targets=tuple(Target.parse(text) for text in target) if target else DEFAULT_TARGETS,
+            leakage_db=leakage_db,
+        )
     settings = LinkSettings(
         channel=channel or manifest.channel.model,
         snr_db=manifest.channel.reference_snr_db if snr_db is None else snr_db,
@@ -111,6 +212,7 @@ def loopback(
         target_probability=target_probability,
         sensing_knowledge=sensing_knowledge,
         phy=phy,
+        waveform=waveform,
         seed=seed,
         batch=batch,
         images_per_s=images_per_s,
@@ -163,6 +265,7 @@ def _run(bundle: Bundle, pictures, count: int, settings: LinkSettings, console: 
     if figures is None:
         budget = 0.0 if loading.is_alive() else SSIM_AFTER_INTERRUPT_S
         figures = flowgraph.sink.summary(finished=False, ssim_s=budget)
+    records = flowgraph.sink.records()
     return RunResult(
         bundle=bundle,
         pictures=pictures,
@@ -171,7 +274,8 @@ def _run(bundle: Bundle, pictures, count: int, settings: LinkSettings, console: 
         images=count,
         finished=finished,
         figures=figures,
-        records=flowgraph.sink.records(),
+        records=records,
+        air=summarise(flowgraph.layer, settings.waveform, records) if settings.waveform else None,
         examples=flowgraph.sink.examples(),
         sent_symbols=flowgraph.sent_symbols.kept(),
         received_symbols=flowgraph.received_symbols.kept(),

@@ -10,7 +10,7 @@ from gnuradio import gr, semisac
 
 from semisac_ml.runtime import Bundle
 
-from .physical_layer import symbols_layer
+from .physical_layer import LAYERS
 from .settings import LinkSettings, Pictures
 
 EXAMPLES = 12
@@ -57,7 +57,7 @@ class loopback_flowgraph(gr.top_block):
             pictures.images, pictures.labels, count=count, batch=batch, images_per_s=settings.images_per_s
         )
         self.encoder = semisac.jscc_encoder(bundle, settings.snr_db, batch)
-        self.layer = symbols_layer(bundle, settings)
+        self.layer = LAYERS[settings.phy](bundle, settings)
         self.reconstruction = semisac.jscc_decoder(bundle, batch)
         self.task = semisac.task_decoder(bundle, batch)
         self.sensing = semisac.sensing_decoder(

@@ -5,9 +5,14 @@
 
 from __future__ import annotations
 
+import threading
+
+import numpy as np
+import pmt
 from gnuradio import gr, semisac
 
 from semisac_ml.runtime import Bundle
+from semisac_ml.signal.radar_parameters import RadarParameters
 
 from .settings import LinkSettings
 
@@ -44,3 +49,155 @@ class symbols_layer(gr.hier_block2):
         )
         self.connect(self, self.channel, (self, 0))
         self.connect(self, self.echo, (self, 1))
+
+
+LEAST_DOPPLER_BINS = 32
+
+
+class last_item(gr.sync_block):
+    """Keep the newest item of a stream.
+
+    Input 0: vectors, complex64[length].
+    """
+
+    def __init__(self, length: int):
+        gr.sync_block.__init__(self, "last_item", [(np.complex64, length)], None)
+        self._kept: np.ndarray | None = None
+
+    def kept(self) -> np.ndarray | None:
+        """The newest item, complex64 [length], or None before the first."""
+        return self._kept
+
+    def work(self, input_items, output_items):
+        self._kept = input_items[0][-1].copy()
+        return len(input_items[0])
+
+
+class detection_log(gr.basic_block):
+    """Keep what `cfar_detector` finds.
+
+    Message in ``detections``: {frame_id, detections: [{range_m, ...}, ...]}.
+    """
+
+    MOST_MAPS = 100_000
+
+    def __init__(self):
+        gr.basic_block.__init__(self, "detection_log", None, None)
+        self._lock = threading.Lock()
+        self._maps: list[dict] = []
+        self.message_port_register_in(pmt.intern("detections"))
+        self.set_msg_handler(pmt.intern("detections"), self._take)
+
+    def maps(self) -> list[dict]:
+        """Messages so far, as Python values."""
+        with self._lock:
+            return list(self._maps)
+
+    def _take(self, message) -> None:
+        plain = pmt.to_python(message)
+        with self._lock:
+            if len(self._maps) < self.MOST_MAPS:
+                self._maps.append({"frame_id": plain["frame_id"], "detections": list(plain["detections"])})
+
+
+class waveform_layer(gr.hier_block2):
+    """Symbols go in frames of samples that could leave an antenna; the radar listens to the same samples.
+
+    Input 0: symbols, complex64[channel uses], one item an image.
+    Output 0: received symbols of the frames that were found. Output 1: echoes, for `sensing_decoder`.
+    """
+
+    def __init__(self, bundle: Bundle, settings: LinkSettings):
+        waveform = settings.waveform
+        frame, radar = waveform.frame, waveform.radar
+        fingerprint = int(bundle.fingerprint[:6], 16)
+        self.modulator = semisac.frame_modulator(frame, fingerprint)
+        self.channel = semisac.fading_channel(
+            1,
+            settings.channel,
+            settings.snr_db,
+            settings.seed,
+            frame.sample_rate_hz,
+            **{"block_length": frame.frame_samples, **waveform.impairments},
+        )
+        self.synchronizer = semisac.frame_synchronizer(frame)
+        self.demodulator = semisac.frame_demodulator(frame, fingerprint)
+        self.targets = self._make_targets(settings)
+        self.radar = self._make_radar(settings)
+        self.detector = semisac.cfar_detector(radar, **_references(radar))
+        self.detections = detection_log()
+        self.map = last_item(radar.antennas * radar.doppler_bins * radar.range_bins)
+        item = gr.sizeof_gr_complex * frame.channel_uses
+        gr.hier_block2.__init__(
+            self, "waveform_layer", gr.io_signature(1, 1, item), gr.io_signature(2, 2, item)
+        )
+        self.connect(self, self.modulator, self.channel, self.synchronizer, self.demodulator, (self, 0))
+        self.connect(self.modulator, self.targets)
+        self.connect(self.modulator, (self.radar, 0))
+        for antenna in range(radar.antennas):
+            self.connect((self.targets, antenna), (self.radar, 1 + antenna))
+        self.connect((self.radar, 0), (self, 1))
+        self.connect((self.radar, 1), self.detector)
+        self.connect((self.radar, 1), self.map)
+        self.msg_connect(self.detector, "detections", self.detections, "detections")
+
+    @staticmethod
+    def _make_targets(settings: LinkSettings):
+        waveform = settings.waveform
+        targets = [
+            {
+                "range_m": target.range_m,
+                "velocity_mps": target.velocity_mps,
+                "azimuth_rad": float(np.deg2rad(target.azimuth_deg)),
+                "snr_db": settings.sensing_snr_db if target.snr_db is None else target.snr_db,
+            }
+            for target in waveform.targets
+        ]
+        leakage = {} if waveform.leakage_db is None else {"leakage_gain_db": waveform.leakage_db}
+        return semisac.target_emulator(
+            waveform.frame.sample_rate_hz,
+            waveform.carrier_hz,
+            waveform.antennas,
+            seed=settings.seed,
+            targets=targets,
+            noise_variance=1.0,
+            target_probability=settings.target_probability,
+            **leakage,
+        )
+
+    @staticmethod
+    def _make_radar(settings: LinkSettings):
+        waveform = settings.waveform
+        watched = waveform.targets[0]
+        block = semisac.echo_processor(
+            waveform.radar,
+            waveform.delay_samples(watched),
+            sensing_snr_db=settings.sensing_snr_db,
+            leakage_removal="none" if waveform.leakage_db is None else "zero_delay",
+        )
+        block.set_velocity_mps(watched.velocity_mps)
+        block.set_phase_tracking(True)
+        return block
+
+    def counters(self) -> dict[str, int]:
+        """Frames and images, by what became of them."""
+        return {
+            "frames sent": self.modulator.frames_sent(),
+            "frames detected": self.synchronizer.frames_detected(),
+            "frames received": self.demodulator.frames_received(),
+            "frames truncated": self.synchronizer.frames_truncated(),
+            "frames with a bad header": self.demodulator.frames_with_bad_header(),
+            "frames of other parameters": self.demodulator.frames_with_wrong_parameters(),
+            "frames of another bundle": self.demodulator.frames_with_wrong_bundle(),
+            "candidates dropped": self.synchronizer.candidates_dropped(),
+        }
+
+
+def _references(radar: RadarParameters) -> dict[str, int]:
+    """Cells from which the detector takes the noise level: of few pulses, along range alone."""
+    if radar.doppler_bins >= LEAST_DOPPLER_BINS:
+        return {}
+    return {"guard_doppler": 0, "reference_doppler": 0, "reference_range": 16}
+
+
+LAYERS = {"symbols": symbols_layer, "ofdm": waveform_layer, "lfm": waveform_layer}

@@ -8,20 +8,21 @@ from __future__ import annotations
 import base64
 import io
 import os
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from gnuradio.semisac.colour_scale import colours
 from jinja2 import Environment, FileSystemLoader
 from PIL import Image
 
 from semisac_ml.signal import channel, detection, metrics
 
 from . import charts
-from .results import RunResult, versions
+from .results import RunResult, error_texts, versions
 
 TILES = ("psnr_db", "class_accuracy", "animal_accuracy", "sensing_accuracy", "frames_lost", "images_per_s")
 BARS = 3
+LONGEST_SHOWN = 3.0  # of the map, times the range of the farthest target
 SYMBOLS_SHOWN = 1500
 OPTIMAL_FRAMES = 6000
 FALSE_ALARMS = np.concatenate([np.geomspace(1e-5, 0.5, 100), 1 - np.geomspace(0.5, 1e-5, 100)[1:]])
@@ -43,7 +44,7 @@ def _content(result: RunResult) -> dict:
     sent, received = result.sent_symbols.ravel(), result.received_symbols.ravel()
     return {
         "result": result,
-        "settings": asdict(result.settings),
+        "settings": result.settings.plain(),
         "manifest": result.bundle.manifest,
         "rows": rows,
         "tiles": [row for name in TILES for row in rows if row["name"] == name],
@@ -51,6 +52,7 @@ def _content(result: RunResult) -> dict:
         "confusion": _confusion(result),
         "roc": _roc(result),
         "constellation": charts.constellation_chart(sent[:SYMBOLS_SHOWN], received[:SYMBOLS_SHOWN]),
+        "air": _air(result),
         "versions": versions(),
     }
 
@@ -60,6 +62,54 @@ def _picture(pixels: np.ndarray) -> str:
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "PNG")
     return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
+
+
+def _air(result: RunResult) -> dict | None:
+    """Charts and tables of waveform and radar; None for bare symbols."""
+    air = result.air
+    if air is None:
+        return None
+    subcarriers = result.settings.waveform.frame.used_subcarriers
+    shown_db, fastest_mps = _shown_part(result)
+    return {
+        "counters": {name: count for name, count in air.counters.items() if count},
+        "channel": charts.channel_chart(subcarriers, air.channel) if len(air.channel) else None,
+        "map": None
+        if air.power_db is None
+        else charts.map_chart(
+            _picture(colours(shown_db[::-1], 0.0, max(20.0, air.power_db.max()))),
+            (0.0, shown_db.shape[1] * air.ranges_m[1]),
+            (-fastest_mps, fastest_mps),
+            [(found["range_m"], found["velocity_mps"]) for found in air.detections],
+            [(target.range_m, target.velocity_mps) for target in _targets(result)],
+        ),
+        "targets": [
+            {
+                "truth": target.truth,
+                "found": f"{target.found} of {target.maps}",
+                "errors": error_texts(target),
+            }
+            for target in air.targets
+        ],
+    }
+
+
+def _shown_part(result: RunResult) -> tuple[np.ndarray, float]:
+    """Part of the newest map around the targets, and the speed at its edges."""
+    air, geometry = result.air, result.settings.waveform.radar.geometry
+    if air.power_db is None:
+        return np.zeros((1, 2)), 1.0
+    longest = LONGEST_SHOWN * max(target.range_m for target in _targets(result))
+    columns = max(int(np.searchsorted(air.ranges_m, longest)), 2)
+    cell = geometry.velocity_bin_mps * geometry.doppler_bins / geometry.slow_times
+    fastest = max(4.0 * cell, 2.0 * max(abs(target.velocity_mps) for target in _targets(result)))
+    middle = geometry.doppler_bins // 2
+    rows = int(np.clip(np.ceil(fastest / geometry.velocity_bin_mps), 1, middle))
+    return air.power_db[middle - rows : middle + rows, :columns], rows * geometry.velocity_bin_mps
+
+
+def _targets(result: RunResult):
+    return result.settings.waveform.targets
 
 
 def _example(result: RunResult, example: dict[str, np.ndarray]) -> dict:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import numpy as np
@@ -20,6 +20,7 @@ from semisac_ml import __version__
 from semisac_ml.runtime import Bundle
 from semisac_ml.signal.metrics import Metric
 
+from .air import AirSummary, TargetAccuracy
 from .settings import LinkSettings, Pictures
 
 
@@ -53,9 +54,11 @@ COUNTS = ("frames_sent", "frames_lost")
 class RunResult:
     """One run: what was sent how, the figures, and what the report shows.
 
-    figures: by name, see ROWS. records: one a complete frame, see gnuradio.semisac.link_metrics.FRAME.
-        examples: first
-    frames, whole. sent_symbols, received_symbols: complex64 [frames, channel uses], the first of each.
+    figures: by name, see ROWS.
+    records: one a complete frame, see gnuradio.semisac.link_metrics.FRAME.
+    examples: first frames, whole.
+    sent_symbols, received_symbols: complex64 [frames, channel uses], the first of each.
+    air: of waveform and radar, None for bare symbols.
     finished: whether the run ended by itself.
     """
 
@@ -70,6 +73,7 @@ class RunResult:
     examples: list[dict[str, np.ndarray]]
     sent_symbols: np.ndarray
     received_symbols: np.ndarray
+    air: AirSummary | None = None
     date: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def rows(self) -> list[dict[str, str]]:
@@ -97,9 +101,10 @@ class RunResult:
         """The figures, and everything needed to get them again."""
         content = {
             "metrics": {name: metric.as_dict() for name, metric in self.figures.items()},
-            "settings": {"images": self.images, "data": self.pictures.source, **asdict(self.settings)},
+            "settings": {"images": self.images, "data": self.pictures.source, **self.settings.plain()},
             "bundle": {"name": self.bundle.name, "fingerprint": self.bundle.fingerprint},
             "sensing": self.bundle.manifest.sensing.model_dump(mode="json"),
+            **({"air": self.air.plain()} if self.air else {}),
             "finished": self.finished,
             "command": self.command,
             "date": self.date.isoformat(timespec="seconds"),
@@ -136,3 +141,26 @@ def print_table(result: RunResult, console: Console) -> None:
     for row in result.rows():
         table.add_row(row["label"], row["value"], row["interval"], row["samples"])
     console.print(table)
+    if result.air:
+        _print_air(result.air, console)
+
+
+def _print_air(air: AirSummary, console: Console) -> None:
+    counters = ", ".join(f"{count} {name}" for name, count in air.counters.items() if count)
+    console.print(f"On the air: {counters}.", highlight=False)
+    table = Table(header_style="dim", title="Radar: root mean square error (Cramér-Rao deviation)")
+    for heading in ("target", "found", "range", "speed", "azimuth"):
+        table.add_column(heading, justify="left" if heading == "target" else "right")
+    for target in air.targets:
+        table.add_row(target.truth, f"{target.found} of {target.maps}", *error_texts(target))
+    console.print(table)
+
+
+def error_texts(target: TargetAccuracy) -> list[str]:
+    """Errors of range, speed and azimuth as "RMSE (deviation)"; a dash where nothing was measured."""
+    units = {"range_m": (1.0, " m"), "velocity_mps": (1.0, " m/s"), "azimuth_rad": (180.0 / np.pi, "°")}
+    texts = []
+    for name, (factor, unit) in units.items():
+        found = target.errors.get(name)
+        texts.append(f"{factor * found[0]:.3g}{unit} ({factor * found[1]:.2g})" if found else "–")
+    return texts

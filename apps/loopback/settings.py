@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +15,11 @@ from semisac_ml.data import cifar10
 from semisac_ml.data.images import load_images
 from semisac_ml.runtime import Bundle
 
+from .waveform import WaveformSettings
+
 CHANNELS = ("awgn", "rayleigh")
 KNOWLEDGE = ("symbols", "echo")
-PHYSICAL_LAYERS = ("symbols",)
+PHYSICAL_LAYERS = ("ofdm", "lfm", "symbols")
 FARTHEST_OUTSIDE_DB = 10.0
 
 
@@ -32,6 +34,7 @@ class LinkSettings:
         one range to the next.
     target_probability: share of frames with a target, which the detector knows.
     sensing_knowledge: "symbols" (it knows what was sent) or "echo".
+    phy: "symbols", or "ofdm" or "lfm", which take a waveform.
     seed: of all random draws.
     batch: most frames in one inference.
     images_per_s: pace, 0 = as fast as possible.
@@ -46,6 +49,7 @@ class LinkSettings:
     target_probability: float = 0.5
     sensing_knowledge: str = "symbols"
     phy: str = "symbols"
+    waveform: WaveformSettings | None = None
     seed: int = 0
     batch: int = 64
     images_per_s: float = 0.0
@@ -59,10 +63,21 @@ class LinkSettings:
         _at_least("--delay-symbols-per-range", self.delay_symbols_per_range, 0)
         _at_least("--range-step-db", self.range_step_db, 0)
         _at_least("--images-per-s", self.images_per_s, 0)
+        if self.phy != "symbols" and (self.ranges > 1 or self.delay_symbols_per_range):
+            raise ValueError(
+                f"--ranges is {self.ranges}, expected 1 with --phy {self.phy}: ranges that differ in "
+                "strength are for --phy symbols; give --target several times"
+            )
         if not 0 <= self.seed < 2**64:
             raise ValueError(f"--seed is {self.seed}, expected 0 to 2^64 - 1")
         if not 0.0 <= self.target_probability <= 1.0:
             raise ValueError(f"--target-probability is {self.target_probability}, expected 0 to 1")
+
+    def plain(self) -> dict[str, object]:
+        """Settings by name, for people and JSON."""
+        named = asdict(self)
+        del named["waveform"]
+        return named | (self.waveform.plain() if self.waveform else {})
 
     def check_against(self, bundle: Bundle) -> list[str]:
         """Warnings where the bundle was trained for something else; ValueError where it cannot serve."""

@@ -13,6 +13,7 @@ from .image_source import image_source
 from .jscc_decoder import jscc_decoder
 from .jscc_encoder import jscc_encoder
 from .metrics_sink import metrics_sink
+from .range_doppler_sink import range_doppler_sink
 from .semisac_python import (
     cfar_detector,
     channel_model_t,

@@ -104,7 +104,12 @@ class qa_echo_processor(gr_unittest.TestCase):
         )
         run = Run(block, sent.ravel(), received, frame_tags(frame, starts, starts))
         split = received.reshape(parameters.antennas, count, -1).swapaxes(0, 1)
-        expected = [echo_processing.echo_vectors(one[0], parameters, 5.3, 1.7) for one in split]
+        expected = [
+            echo_processing.echo_vectors(
+                one[0], parameters, 5.3, 1.7, leaking=x if removal == "zero_delay" else None
+            )
+            for x, one in zip(sent.reshape(count, -1), split, strict=True)
+        ]
         np.testing.assert_allclose(run.echoes, np.concatenate(expected), atol=2e-5)
         frames = parameters.frames_per_interval
         self.assertEqual(len(run.maps), count // frames)
@@ -209,6 +214,26 @@ class qa_echo_processor(gr_unittest.TestCase):
         aligned = [echo_processing.aligned_echoes(x, y) for x, y in zip(symbols, expected, strict=True)]
         np.testing.assert_allclose(run.echoes, np.concatenate(aligned), atol=2e-4)
         np.testing.assert_allclose(run.echoes, symbols.reshape(run.echoes.shape), atol=0.05)
+
+    def test_leakage_is_taken_out_of_the_echoes(self):
+        # 40 dB of leakage over an echo: what is left of it is what least squares leaves, far below the echo.
+        frame = FrameParameters()
+        parameters = RadarParameters(frame)
+        symbols, sent = sent_frames(frame, 3)
+        received = echo(sent, 6.25) + 100.0 * np.exp(0.7j) * sent.ravel()
+        starts = np.arange(3) * frame.frame_samples
+        block = semisac.echo_processor(
+            parameters, delay_samples=6.25, noise_variance=1.0, leakage_removal="zero_delay"
+        )
+        run = Run(block, sent.ravel(), received, frame_tags(frame, starts, starts), maps=False)
+        each = received.reshape(sent.shape)
+        expected = [
+            echo_processing.echo_vectors(y, parameters, 6.25, leaking=x)
+            for x, y in zip(sent, each, strict=True)
+        ]
+        np.testing.assert_allclose(run.echoes, np.concatenate(expected), atol=2e-3)
+        x = symbols.reshape(run.echoes.shape)
+        self.assertAlmostEqual(np.vdot(x, run.echoes) / np.vdot(x, x), 1.0, delta=0.05)
 
     def test_measured_noise_is_the_reference_s(self):
         frame = FrameParameters(images_per_frame=8)

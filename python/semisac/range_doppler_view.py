@@ -10,6 +10,8 @@ from collections.abc import Callable
 import numpy as np
 from PyQt5 import QtCore, QtGui, QtWidgets
 
+from .colour_scale import colours
+
 BACKGROUND = QtGui.QColor("#ffffff")
 INK = QtGui.QColor("#1f2933")
 FAINT_INK = QtGui.QColor("#7b8794")
@@ -18,14 +20,6 @@ LEFT, TOP, RIGHT, BOTTOM = 66, 34, 16, 44
 TICKS = 5
 RING_RADIUS = 7
 LISTED = 3
-
-# Dark blue over magenta to light yellow: brightness grows evenly, also in grey and to colour-blind eyes.
-_ANCHORS = np.array(
-    [[4, 5, 30], [66, 15, 110], [150, 40, 110], [225, 90, 60], [250, 175, 40], [252, 250, 190]]
-)
-COLOURS = np.stack(
-    [np.interp(np.linspace(0, 5, 256), np.arange(6), _ANCHORS[:, channel]) for channel in range(3)], axis=1
-).astype(np.uint8)
 
 
 class RangeDopplerView(QtWidgets.QWidget):
@@ -85,11 +79,8 @@ class RangeDopplerView(QtWidgets.QWidget):
         self._paint_heading(painter)
 
     def _picture(self) -> QtGui.QImage:
-        span = self._ceiling_db - self._floor_db
-        shade = np.clip((self._newest["power_db"] - self._floor_db) / span, 0.0, 1.0)
-        pixels = np.ascontiguousarray(
-            COLOURS[(shade[::-1] * 255.0).astype(np.uint8)]
-        )  # closing speed upwards
+        closing_up = self._newest["power_db"][::-1]
+        pixels = np.ascontiguousarray(colours(closing_up, self._floor_db, self._ceiling_db))
         height, width, _ = pixels.shape
         return QtGui.QImage(pixels.tobytes(), width, height, 3 * width, QtGui.QImage.Format_RGB888)
 

@@ -49,10 +49,11 @@ SEMISAC_API leakage_removal_t leakage_removal_from_name(const std::string& name)
  *
  * This holds for delays up to the cyclic prefix; the turn by the Doppler of the gate's
  * closing speed is undone too, that of a difference must stay small within a frame. The
- * first antenna is taken. g keeps the phase of the path. With phase tracking it is
- * measured over all images of the frame and undone, for detectors that expect g > 0; in
- * frames of N images this leans noise towards g > 0 by sqrt(pi / (2 N)) deviations of the
- * matched filter, 0.2 at N = 32: it is of no use with few images a frame.
+ * first antenna is taken; leakage is taken out if ZERO_DELAY says so. g keeps the phase
+ * of the path. With phase tracking it is measured over all images of the frame and
+ * undone, for detectors that expect g > 0; in frames of N images this leans noise towards
+ * g > 0 by sqrt(pi / (2 N)) deviations of the matched filter, 0.2 at N = 32: it is of no
+ * use with few images a frame.
  *
  * Maps. With Z = sum Y conj(X) and P = sum |X|^2 over the group of symbols of an
  * observation (see radar_parameters), the cells Z / (P + lambda mean P) go through FFTs

@@ -61,6 +61,7 @@ def echo_vectors(
     delay_samples: float = 0.0,
     noise_variance: float = 1.0,
     velocity_mps: float = 0.0,
+    leaking: np.ndarray | None = None,
 ) -> np.ndarray:
     """Symbols of all images as the echo brings them back, noise variance 1.
 
@@ -72,6 +73,8 @@ def echo_vectors(
     ----------
     received : ndarray, complex [samples]
         A frame at the first antenna, from the moment it was sent.
+    leaking : ndarray, complex [samples], optional
+        The frame as transmitted: what comes of it without delay is taken out first, by least squares.
 
     Returns
     -------
@@ -83,8 +86,13 @@ def echo_vectors(
     time = np.array([frame.symbol_start(symbol) for symbol in symbols]) + frame.prefix_samples
     doppler = 2.0 * velocity_mps * parameters.carrier_hz / SPEED_OF_LIGHT_MPS / frame.sample_rate_hz
     turn = np.exp(2j * np.pi * (used * delay_samples / frame.fft_size - doppler * time[:, None]))
-    cells = symbol_spectra(received, parameters)[:, used % frame.fft_size] * turn * pn_signs(frame)
-    return cells.ravel()[body_cells(frame)[0]] / np.sqrt(noise_variance)
+    index = body_cells(frame)[0]
+    cells = symbol_spectra(received, parameters)[:, used % frame.fft_size]
+    if leaking is not None:
+        sent = symbol_spectra(leaking, parameters)[:, used % frame.fft_size]
+        images = sent.ravel()[index]
+        cells = cells - np.vdot(images, cells.ravel()[index]) / np.vdot(images, images) * sent
+    return (cells * turn * pn_signs(frame)).ravel()[index] / np.sqrt(noise_variance)
 
 
 def aligned_echoes(symbols: np.ndarray, echoes: np.ndarray) -> np.ndarray:

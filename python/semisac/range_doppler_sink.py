@@ -1,0 +1,93 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pmt
+from gnuradio import gr
+
+from .semisac_python import radar_parameters
+
+DETECTIONS = pmt.intern("detections")
+
+
+class range_doppler_sink(gr.sync_block):
+    """Show range-Doppler maps as they come, with rings around what a detector found in them (Qt).
+
+    Maps that come faster than the screen are passed over.
+
+    Input 0: maps of `echo_processor`, complex64[antennas * doppler_bins * range_bins], noise of variance 1.
+    Message in ``detections``: what `cfar_detector` says of a map, {frame_id, detections: [{range_m,
+        velocity_mps, snr_db, ...}, ...]}.
+
+    parameters: radar_parameters or RadarParameters of the maps.
+    longest_range_m: end of the range axis; 0: that of the map.
+    floor_db, ceiling_db: power over noise of the darkest and of the brightest colour.
+    refresh_per_s: pictures a second on the screen.
+
+    Raises ValueError for a bad parameter, RuntimeError when PyQt5 is missing.
+    """
+
+    def __init__(self, parameters, longest_range_m=0.0, floor_db=0.0, ceiling_db=35.0, refresh_per_s=20.0):
+        if not isinstance(parameters, radar_parameters):
+            parameters = radar_parameters(parameters)
+        self._shape = (parameters.antennas, parameters.doppler_bins, parameters.range_bins)
+        gr.sync_block.__init__(self, "range_doppler_sink", [(np.complex64, int(np.prod(self._shape)))], None)
+        if not ceiling_db > floor_db:
+            raise ValueError(f"ceiling_db is {ceiling_db}, expected more than floor_db, {floor_db}")
+        if not refresh_per_s > 0:
+            raise ValueError(f"refresh_per_s is {refresh_per_s}, expected a positive rate")
+        bin_m = parameters.range_bin_m
+        columns = parameters.range_bins
+        if longest_range_m > 0:
+            columns = int(np.clip(np.ceil(longest_range_m / bin_m), 2, columns))
+        self._columns = columns
+        self._lock = threading.Lock()
+        self._newest: np.ndarray | None = None
+        self._detections: list[dict] = []
+        self.message_port_register_in(DETECTIONS)
+        self.set_msg_handler(DETECTIONS, self._take_detections)
+        try:
+            from .range_doppler_view import RangeDopplerView
+        except ImportError as error:
+            raise RuntimeError(f"range_doppler_sink needs PyQt5 ({error}): install python3-pyqt5") from error
+        self._view = RangeDopplerView(
+            self.take_newest,
+            columns * bin_m,
+            parameters.doppler_bins / 2 * parameters.velocity_bin_mps,
+            floor_db,
+            ceiling_db,
+            refresh_per_s,
+        )
+
+    def qwidget(self):
+        """The Qt widget, to be put into a layout."""
+        return self._view
+
+    def take_newest(self) -> dict | None:
+        """Newest map, or None when it has been taken already.
+
+        power_db: float [doppler_bins, range bins shown], mean of the antennas over noise; detections: the
+        newest list of dictionaries.
+        """
+        with self._lock:
+            cells, self._newest = self._newest, None
+            detections = self._detections
+        if cells is None:
+            return None
+        power = np.mean(np.abs(cells.reshape(self._shape)[:, :, : self._columns]) ** 2, axis=0)
+        return {"power_db": 10.0 * np.log10(power + 1e-12), "detections": detections}
+
+    def work(self, input_items, output_items):
+        newest = input_items[0][-1].copy()
+        with self._lock:
+            self._newest = newest
+        return len(input_items[0])
+
+    def _take_detections(self, message) -> None:
+        found = pmt.to_python(message)
+        with self._lock:
+            self._detections = list(found["detections"])
