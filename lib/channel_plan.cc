@@ -114,11 +114,13 @@ channel_plan make_channel_plan(const channel_settings& settings,
     channel_plan plan;
     plan.settings = settings;
     plan.lookahead = 0;
+    plan.longest = 0;
     plan.fades = settings.model != channel_model_t::AWGN;
     for (const profile_tap& tap : taps_of(settings)) {
         plan.taps.push_back(
             make_tap(tap, settings.delay_samples + tap.delay * frame.sample_rate_hz));
         const channel_tap& made = plan.taps.back();
+        plan.longest = std::max(plan.longest, -made.offset);
         plan.lookahead =
             std::max(plan.lookahead, made.offset + (made.fractional ? HALF_KERNEL : 0));
     }

@@ -48,6 +48,7 @@ struct channel_plan {
     channel_settings settings;
     std::vector<channel_tap> taps;
     int64_t lookahead; // samples of the input behind the current one that are needed
+    int64_t longest;   // delay in samples, rounded up
 
     bool fades;                   // whether any tap does
     std::vector<uint64_t> phases; // of each sinusoid at the start of the stream

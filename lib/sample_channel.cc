@@ -77,7 +77,8 @@ int64_t sample_channel::needed(int64_t outputs) const
 
 int64_t sample_channel::producible(int64_t inputs, bool ended, int64_t most) const
 {
-    const int64_t total = d_received + inputs;
+    // The end has come when the last sample has, by the longest way.
+    const int64_t total = d_received + inputs + (ended ? d_plan->longest : 0);
     const double place = static_cast<double>(d_produced) + d_place.offset_at(d_produced);
     const auto bound = static_cast<int64_t>(
         std::ceil((static_cast<double>(total) - place) / (1.0 + d_place.rate)));
@@ -86,7 +87,7 @@ int64_t sample_channel::producible(int64_t inputs, bool ended, int64_t most) con
         const uint64_t last = d_produced + count - 1;
         return static_cast<double>(last) + d_place.offset_at(last);
     };
-    if (ended) // as long as the transmitter's time lasts
+    if (ended)
         while (outputs > 0 && last_place(outputs) > static_cast<double>(total - 1))
             --outputs;
     else

@@ -42,7 +42,7 @@ public:
      * \brief Samples that can be given, `most` at the most.
      *
      * \param inputs samples of the input that have not come yet
-     * \param ended whether they are the last ones; what lies behind them is zero
+     * \param ended whether they are the last ones: zeros follow until all have arrived
      */
     int64_t producible(int64_t inputs, bool ended, int64_t most) const;
 

@@ -12,6 +12,7 @@ import time
 import numpy as np
 import pmt
 from gnuradio import blocks, gr, gr_unittest, semisac
+from qa_cfar_detector import first_messages
 from qa_fading_channel import tag_values
 from qa_sample_channel import band_limited, growth_of_memory
 
@@ -244,6 +245,38 @@ class qa_target_emulator(gr_unittest.TestCase):
         doppler = 2 * np.pi * 2 * 500.0 * CARRIER_HZ / SPEED_OF_LIGHT_MPS / RATE_HZ
         self.assertLess(np.abs(np.abs(steps) - doppler).max(), 1e-3)  # no jump: one step more or less
         self.assertAlmostEqual(steps[-1], -doppler, delta=1e-3)
+
+    def test_radar_finds_targets_where_they_are(self):
+        # Modulator, targets, processor and detector; each within five of the detector's deviations.
+        frame = semisac.frame_parameters(images_per_frame=190)
+        radar = semisac.radar_parameters(frame, antennas=4, carrier_hz=5.8e9)
+        targets = [
+            {"range_m": 280.0, "velocity_mps": 180.0, "azimuth_rad": 0.4, "snr_db": -10.0},
+            {"range_m": 140.0, "velocity_mps": -280.0, "azimuth_rad": -0.7, "snr_db": -16.0},
+        ]
+        rng = np.random.default_rng(4)
+        symbols = rng.normal(size=(190, frame.channel_uses)) + 1j * rng.normal(size=(190, frame.channel_uses))
+        top = gr.top_block()
+        source = blocks.vector_source_c((symbols / np.sqrt(2)).ravel().tolist(), True, frame.channel_uses)
+        modulator = semisac.frame_modulator(frame)
+        emulator = semisac.target_emulator(
+            frame.sample_rate_hz, 5.8e9, 4, seed=1, targets=targets, noise_variance=1.0
+        )
+        processor, detector = semisac.echo_processor(radar), semisac.cfar_detector(radar)
+        top.connect(source, modulator, emulator)
+        top.connect(modulator, (processor, 0))
+        for antenna in range(4):
+            top.connect((emulator, antenna), (processor, 1 + antenna))
+        top.connect((processor, 0), blocks.null_sink(8 * frame.channel_uses))
+        top.connect((processor, 1), detector)
+        found = first_messages(top, detector, 1)[0]["detections"]
+        self.assertEqual(len(found), 2)
+        half_s = 0.5 * frame.frame_samples / frame.sample_rate_hz
+        for one, target in zip(found, targets, strict=True):
+            middle = {**target, "range_m": target["range_m"] - target["velocity_mps"] * half_s}
+            for name in ("range_m", "velocity_mps", "azimuth_rad"):
+                deviation = one[name.replace("_", "_deviation_")]
+                self.assertAlmostEqual(one[name], middle[name], delta=5 * deviation)
 
     def test_memory_is_flat(self):
         block = make(TARGETS["three"], {**SCENES["noise"], **SCENES["seldom"], **SCENES["clutter"]}, 2)

@@ -58,7 +58,8 @@ namespace semisac {
  *
  * Delays between samples are interpolated over 32 samples, flat to 3e-4 up to 0.43 of the
  * sample rate: keep the signal within that band. They look 16 samples ahead, which delays
- * nothing in the numbering of samples; at the end of a finite stream zeros follow.
+ * nothing in the numbering of samples. A finite stream ends when its last sample has
+ * arrived by the longest way: nothing is lost.
  *
  * Random draws come from a counter (see lib/philox.h): sample n of a given seed has the
  * same gain and the same noise however the scheduler splits the stream, and the same as

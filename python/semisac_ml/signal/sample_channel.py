@@ -174,23 +174,24 @@ def sample_channel(
 
     Returns
     -------
-    ndarray, complex64 [count / (1 + clock_offset_ppm 1e-6)]
+    ndarray, complex64 [(count + longest delay, rounded up) / (1 + clock_offset_ppm 1e-6)]
     """
     samples = np.asarray(samples, dtype=np.complex128)
     count = len(samples)
-    sent = np.pad(samples, (0, 4 * HALF_KERNEL))
+    delays = [settings.delay_samples + tap.delay * sample_rate_hz for tap in settings.taps()]
+    longest = int(np.ceil(max(delays)))
+    sent = np.pad(samples, (0, longest + 4 * HALF_KERNEL))
     sent = iq_imbalance(sent, settings.tx_iq_gain_db, settings.tx_iq_phase_deg, settings.tx_dc_offset)
     sent = rapp_amplifier(sent, settings.pa_saturation, settings.pa_smoothness)
 
-    behind_taps = np.arange(count + 2 * HALF_KERNEL)
+    behind_taps = np.arange(count + longest + 2 * HALF_KERNEL)
     gains = tap_gains(settings, len(behind_taps), sample_rate_hz, seed, channel_uses)
     faded = np.zeros(len(behind_taps), dtype=np.complex128)
-    for tap, gain in zip(settings.taps(), gains, strict=True):
-        delay = settings.delay_samples + tap.delay * sample_rate_hz
+    for delay, gain in zip(delays, gains, strict=True):
         faded += gain * read_between(sent, behind_taps - delay)
 
     rate = settings.clock_offset_ppm * 1e-6
-    index = np.arange(int(np.floor((count - 1) / (1.0 + rate))) + 1)
+    index = np.arange(int(np.floor((count + longest - 1) / (1.0 + rate))) + 1)
     received = faded[: len(index)] if rate == 0.0 else read_between(faded, index * (1.0 + rate))
     step = phase_from_turns(settings.carrier_offset_hz / sample_rate_hz)
     received = received * np.exp(2j * np.pi * running_turns(0, step, index))
