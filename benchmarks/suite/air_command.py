@@ -15,6 +15,7 @@ import typer
 from gnuradio import gr
 
 from semisac_ml.cli.mistakes import run_program
+from semisac_ml.data import DataError, wifi_iq
 
 from . import air_trials
 from .air_trials import Row, share_failed
@@ -41,12 +42,6 @@ def air_interface(
         list[str] | None,
         typer.Option(help=f"Measure this alone; may be repeated: {', '.join(QUICK)}.", show_default=False),
     ] = None,
-    wifi: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of IEEE 802.11 recordings, 16 bit I and Q in */*.dat; left out without it."
-        ),
-    ] = None,
     file: Annotated[
         Path, typer.Option("--csv", help="File to write; rows of other measurements stay.")
     ] = RESULTS,
@@ -55,13 +50,9 @@ def air_interface(
     unknown = [name for name in only or () if name not in QUICK]
     if unknown:
         raise ValueError(f"--only is {unknown[0]!r}, expected one of {', '.join(QUICK)}")
-    if wifi is not None and not list(wifi.glob("*/*.dat")):
-        raise ValueError(
-            f"--wifi: {wifi} holds no */*.dat, expected IEEE 802.11 recordings: give their folder"
-        )
     gr.logging().set_default_level(gr.log_levels.err)
     trials = FULL if full else QUICK
-    for name, measure in _measurements(trials, wifi).items():
+    for name, measure in _measurements(trials).items():
         if name in (only or QUICK):
             for row in measure():
                 print(_line(row))
@@ -76,7 +67,7 @@ def _line(row: Row) -> str:
     return f"{row.measurement}: {trials}: {row.value:.4g} {row.unit}{upper}{goal}"
 
 
-def _measurements(trials: dict[str, int], wifi: Path | None) -> dict[str, Callable[[], Iterator[Row]]]:
+def _measurements(trials: dict[str, int]) -> dict[str, Callable[[], Iterator[Row]]]:
     def detected() -> Iterator[Row]:
         for seed, (snr_db, goal) in enumerate(((0.0, "<= 0.1"), (-5.0, "<= 1"))):
             condition = f"Es/N0 {snr_db:g} dB, 3 paths, carrier and clock +-20 ppm"
@@ -86,10 +77,13 @@ def _measurements(trials: dict[str, int], wifi: Path | None) -> dict[str, Callab
                     yield share_failed("frames without right header", condition, sent - right, sent, goal)
 
     def in_wifi() -> Iterator[Row]:
-        if wifi is not None:
-            captures = air_trials.wifi_captures(wifi)
-            for sir_db in (10.0, 0.0):
-                yield from air_trials.false_frames_in_wifi(captures, trials["wifi"], sir_db, 1)
+        try:
+            captures = list(wifi_iq.load_all().values())
+        except DataError as missing:
+            print(f"left out: {missing}")
+            return
+        for sir_db in (10.0, 0.0):
+            yield from air_trials.false_frames_in_wifi(captures, trials["wifi"], sir_db, 1)
 
     def bounds() -> Iterator[Row]:
         for seed, snr_db in enumerate(SNRS_DB):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pmt
@@ -136,16 +135,6 @@ def false_frames_in_noise(samples: int, seed: int) -> list[Row]:
         Row("chirp pairs", "white noise, samples", samples, synchronizer.frames_detected(), "count", ""),
         Row("false frames", "white noise, samples", samples, demodulator.frames_received(), "count", "0"),
     ]
-
-
-def wifi_captures(folder: Path) -> list[np.ndarray]:
-    """IEEE 802.11 recordings, 16 bit I and Q, complex64, largest power 1."""
-    captures = []
-    for file in sorted(folder.glob("*/*.dat")):
-        pairs = np.fromfile(file, "<i2").astype(np.float32)
-        samples = pairs[0 : len(pairs) // 2 * 2 : 2] + 1j * pairs[1::2][: len(pairs) // 2]
-        captures.append((samples / np.abs(samples).max()).astype(np.complex64))
-    return captures
 
 
 def count_frames(samples: np.ndarray) -> tuple[int, int]:

@@ -21,7 +21,7 @@ from rich.table import Table
 from semisac_ml.cli.mistakes import run_program
 from semisac_ml.runtime import Bundle
 
-from . import channels, learned, radar
+from . import channels, frames, learned, radar
 from .record import Comparison, Record, machine, record, write
 
 NAMES = (
@@ -31,6 +31,7 @@ NAMES = (
     "sensing_decoder",
     "fading_channel",
     "echo_channel",
+    "frames",
     "echo_processor",
     "cfar_detector",
     "target_emulator",
@@ -111,6 +112,7 @@ def _comparisons(bundle: Bundle, batch: int) -> list[Comparison]:
     return [
         *learned.comparisons(networks),
         *channels.comparisons(bundle.manifest.symbols.channel_uses),
+        *frames.comparisons(),
         *radar.comparisons(),
         learned.loopback_comparison(networks),
     ]

@@ -25,8 +25,8 @@ IMAGES = 100  # with the header about 64 symbols a frame
 
 def comparisons() -> list[Comparison]:
     """Echo processor in both modes, and the detector."""
-    frame = FrameParameters(images_per_frame=IMAGES)
-    pulses = FrameParameters(images_per_frame=IMAGES, frame_type="lfm")
+    frame = FrameParameters(images_per_frame=IMAGES, header_repetitions=4)
+    pulses = FrameParameters(images_per_frame=IMAGES, header_repetitions=4, frame_type="lfm")
     cases = {
         "OFDM": RadarParameters(frame),
         "OFDM, 4 antennas": RadarParameters(frame, antennas=4),

@@ -24,17 +24,21 @@ def multipath(samples: np.ndarray, delays: np.ndarray, gains: np.ndarray) -> np.
 def resample(samples: np.ndarray, clock_ppm: float, delay: float = 0.0, taps: int = 32) -> np.ndarray:
     """Samples as a clock sees them that is fast by clock_ppm and late by `delay` samples.
 
-    y[n] = x(n / (1 + ppm 1e-6) - delay), by a windowed sinc.
+    y[n] = x(n / (1 + ppm 1e-6) - delay), by a sinc under a Hann window, `taps` samples to either side.
     """
     time = np.arange(len(samples)) / (1.0 + clock_ppm * 1e-6) - delay
     whole = np.floor(time).astype(np.int64)
+    fraction = np.maximum(time - whole, 1e-12)
     padded = np.concatenate([np.zeros(taps), samples, np.zeros(taps + 1)])
+    place = np.clip(whole + taps, taps - 1, len(padded) - taps - 1)
+    # sinc and window at fraction - tap, from sines and cosines of the fraction alone
+    sine = np.sin(np.pi * fraction) / np.pi
+    turned = np.exp(1j * np.pi * fraction / taps)
     result = np.zeros(len(samples), np.complex128)
     for tap in range(-taps + 1, taps + 1):
-        place = np.clip(whole + tap + taps, 0, len(padded) - 1)
-        distance = time - whole - tap
-        window = np.i0(8.0 * np.sqrt(np.maximum(1.0 - (distance / taps) ** 2, 0.0))) / np.i0(8.0)
-        result += padded[place] * np.sinc(distance) * window
+        window = 0.5 + 0.5 * (turned * np.exp(-1j * np.pi * tap / taps)).real
+        weight = sine * (-1.0) ** tap / (fraction - tap) * window
+        result += padded[place + tap] * weight
     return result
 
 
