@@ -205,6 +205,7 @@ void echo_processor_impl::set_leakage_removal(leakage_removal_t removal)
 bool echo_processor_impl::start()
 {
     d_frame = frame_state();
+    d_gate_delay = -1.0;
     d_measured_noise = 0.0;
     d_estimated_snr = 1.0;
     d_noise_frames = d_snr_frames = 0;
@@ -332,11 +333,26 @@ void echo_processor_impl::measure_noise(const settings& now)
     d_noise_in_use = std::max(d_measured_noise, LEAST_NOISE_VARIANCE);
 }
 
+// The gate moves at its closing speed from the first frame after it was set.
+void echo_processor_impl::set_gate(const settings& now)
+{
+    if (now.delay_samples != d_gate_delay || now.velocity_mps != d_gate_velocity) {
+        d_gate_delay = now.delay_samples;
+        d_gate_velocity = now.velocity_mps;
+        d_gate_start = d_frame.start;
+    }
+    const double shortening = 2.0 * now.velocity_mps / SPEED_OF_LIGHT_MPS; // a sample
+    const double delay = now.delay_samples - shortening * (d_frame.start - d_gate_start);
+    const double doppler =
+        shortening * d_parameters.carrier_hz / d_parameters.frame.sample_rate_hz;
+    d_vectors.set_gate(
+        std::clamp(delay, 0.0, static_cast<double>(d_parameters.frame.prefix_samples)),
+        doppler);
+}
+
 void echo_processor_impl::make_echoes(const settings& now)
 {
-    const double doppler_hz =
-        2.0 * now.velocity_mps * d_parameters.carrier_hz / SPEED_OF_LIGHT_MPS;
-    d_vectors.set_gate(now.delay_samples, doppler_hz / d_parameters.frame.sample_rate_hz);
+    set_gate(now);
     const gr_complex leakage = now.removal == leakage_removal_t::ZERO_DELAY
                                    ? d_vectors.leakage(d_sent_spectra.data(),
                                                        d_received_spectra.data(),

@@ -78,6 +78,7 @@ private:
     int gather(int from, int available, const gr_vector_const_void_star& input_items);
     void process_frame(bool maps_wanted);
     void measure_noise(const settings& now);
+    void set_gate(const settings& now);
     void make_echoes(const settings& now);
     void add_to_map(const settings& now);
     int echo_room(int least) const;
@@ -100,6 +101,8 @@ private:
     complex_buffer d_sent;                  // samples of the frame
     std::vector<complex_buffer> d_received; // of each antenna
     complex_buffer d_sent_spectra, d_received_spectra;
+    double d_gate_delay = -1.0, d_gate_velocity = 0.0; // as set
+    uint64_t d_gate_start = 0;                         // first frame since
     double d_measured_noise = 0.0, d_estimated_snr = 1.0;
     uint64_t d_noise_frames = 0, d_snr_frames = 0;
 

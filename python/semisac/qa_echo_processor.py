@@ -207,7 +207,11 @@ class qa_echo_processor(gr_unittest.TestCase):
         tags = frame_tags(frame, starts, starts)
         run = Run(block, sent.ravel(), received, tags, maps=False)
         each = received.reshape(sent.shape)
-        expected = [echo_processing.echo_vectors(y, parameters, 6.25, 1.0, 40.0) for y in each]
+        moved = 2 * 40.0 / LIGHT_MPS * starts
+        expected = [
+            echo_processing.echo_vectors(y, parameters, 6.25 - nearer, 1.0, 40.0)
+            for y, nearer in zip(each, moved, strict=True)
+        ]
         np.testing.assert_allclose(run.echoes, np.concatenate(expected), atol=2e-4)
         block.set_phase_tracking(True)
         run = Run(block, sent.ravel(), received, tags, maps=False)

@@ -47,8 +47,9 @@ SEMISAC_API leakage_removal_t leakage_removal_from_name(const std::string& name)
  *
  *     y = g sqrt(snr) x + w,  w ~ CN(0, 1).
  *
- * This holds for delays up to the cyclic prefix; the turn by the Doppler of the gate's
- * closing speed is undone too, that of a difference must stay small within a frame. The
+ * This holds for delays up to the cyclic prefix; the gate moves at its closing speed
+ * from the first frame after it was set, and the turn by its Doppler is undone too; that
+ * of a difference must stay small within a frame. The
  * first antenna is taken; leakage is taken out if ZERO_DELAY says so. g keeps the phase
  * of the path. With phase tracking it is measured over all images of the frame and
  * undone, for detectors that expect g > 0; in frames of N images this leans noise towards

@@ -94,7 +94,9 @@ void bind_echo_processor(py::module& m)
         .def("set_velocity_mps",
              &echo_processor::set_velocity_mps,
              py::arg("velocity_mps"),
-             "Closing speed of the gate in m/s, used from the next frame on; 0 at first.")
+             "Closing speed of the gate in m/s, with which it moves from the next frame "
+             "on; 0 "
+             "at first.")
         .def("velocity_mps",
              &echo_processor::velocity_mps,
              "Closing speed of the gate in m/s.")
