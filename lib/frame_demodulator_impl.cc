@@ -136,10 +136,14 @@ void frame_demodulator_impl::receive(const gr_complex* frame, uint64_t item)
     }
     if (!is_for_us(header))
         return;
+    const auto images = static_cast<int>(header.images);
+    if (!d_receiver.read_images(images, d_images.data())) {
+        ++d_bad_header;
+        return;
+    }
     number_images(header);
-    d_count = static_cast<int>(header.images);
+    d_count = images;
     d_given = 0;
-    d_receiver.read_images(d_count, d_images.data());
     d_cfo_hz = tagged(item, d_key_cfo_hz, 0.0) +
                d_receiver.offset() / (2.0 * M_PI) * d_parameters.sample_rate_hz;
     ++d_received;

@@ -114,13 +114,14 @@ bool frame_receiver::read_header(const gr_complex* frame,
     return decode_header(header);
 }
 
-void frame_receiver::read_images(int images, gr_complex* symbols)
+bool frame_receiver::read_images(int images, gr_complex* symbols)
 {
     set_known_header();
     measure_symbols();
     smooth();
     estimate_from_known_cells();
     equalise(images, symbols);
+    return std::isfinite(d_snr) && d_snr > 0.0;
 }
 
 void frame_receiver::channel(gr_complex* values) const

@@ -40,8 +40,12 @@ public:
      */
     bool read_header(const gr_complex* frame, double snr_db, frame_header& header);
 
-    //! Equalise the first images of the frame whose header was read last.
-    void read_images(int images, gr_complex* symbols);
+    /*!
+     * \brief Equalise the first images of the frame whose header was read last.
+     *
+     * \return whether symbols came of it: not where samples are infinite or no numbers
+     */
+    bool read_images(int images, gr_complex* symbols);
 
     //! Es/N0 of the symbols that were read last, linear.
     double snr() const { return d_snr; }

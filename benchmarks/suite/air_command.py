@@ -22,7 +22,7 @@ from .air_trials import Row, share_failed
 
 RESULTS = Path(__file__).resolve().parents[2] / "results" / "air_interface" / "frames.csv"
 QUICK = {"lost": 1000, "detected": 200, "noise": 2_000_000, "wifi": 4, "bounds": 400}
-FULL = {"lost": 100_000, "detected": 20_000, "noise": 1_000_000_000, "wifi": 100, "bounds": 4000}
+FULL = {"lost": 1_000_000, "detected": 20_000, "noise": 1_000_000_000, "wifi": 100, "bounds": 4000}
 SNRS_DB = (5.0, 10.0, 15.0, 20.0, 25.0, 30.0)
 
 program = typer.Typer(
@@ -90,7 +90,7 @@ def _measurements(trials: dict[str, int]) -> dict[str, Callable[[], Iterator[Row
             yield from air_trials.timing_and_carrier(snr_db, trials["bounds"], seed + 1)
 
     return {
-        "lost": lambda: iter([air_trials.lost_without_noise(trials["lost"])]),
+        "lost": lambda: iter(air_trials.lost_without_noise(trials["lost"])),
         "detected": detected,
         "noise": lambda: iter(air_trials.false_frames_in_noise(trials["noise"], 1)),
         "wifi": in_wifi,

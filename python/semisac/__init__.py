@@ -3,8 +3,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Joint sensing and semantic communications with learned encoders and decoders.
 
-Blocks in C++: `fading_channel`, `echo_channel`. Blocks in Python, one item a frame or an
-image: `image_source`, `jscc_encoder`, `jscc_decoder`, `task_decoder`, `sensing_decoder`,
+Blocks in C++. Samples: `frame_modulator`, `frame_synchronizer`, `frame_demodulator`,
+`fading_channel`, `target_emulator`, `echo_processor`, `cfar_detector`; symbols of images:
+`fading_channel` and `echo_channel`. Blocks in Python, one item a frame or an image:
+`image_source`, `jscc_encoder`, `jscc_decoder`, `task_decoder`, `sensing_decoder`,
 `metrics_sink`, and `image_sink`, which needs PyQt5 when it is made.
 """
 

@@ -13,11 +13,16 @@ gap and never renumbers, so that every output can be tied to its image.
 | frame_id | uint64, strictly increasing | image_source |
 | label | long, class of the image, -1 unknown | image_source |
 | tx_time | double, seconds since the epoch when the image left | image_source |
-| snr_db, noise_var | double, mean Es/N0 and noise power of each channel use | fading_channel |
-| channel_gain | complex, h of the frame | fading_channel |
+| snr_db, noise_var | double, mean Es/N0 and noise power of each channel use | fading_channel, \
+frame_demodulator |
+| channel_gain | complex, h of the frame; 1 once equalised | fading_channel, frame_demodulator |
+| cfo_hz | double, carrier offset that was taken off | frame_synchronizer, frame_demodulator |
 | gap | long, items that were lost from this one on | fading_channel |
 | sensing_snr_db | double, echo SNR of the nearest range | echo_channel |
 | target_hypothesis | long, 0 no target, 1 + r target in range r | echo_channel, target_emulator (0 or 1) |
+On samples a frame of many images has its tags on its first sample, as long as it is a stream: frame_id (of
+the first image), images (long) and packet_len (long, samples), written by frame_modulator. frame_synchronizer
+gives each frame sample_index (uint64) and timing_samples (double), when it began.
 """
 
 from __future__ import annotations

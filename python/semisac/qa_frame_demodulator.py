@@ -215,6 +215,15 @@ class qa_frame_demodulator(gr_unittest.TestCase):
         self.assertEqual(len(sink.data()), 0)
         self.assertEqual(demodulator.frames_with_bad_header(), len(items))
 
+    def test_samples_that_are_no_numbers_give_no_images(self):
+        for value in (np.nan, np.inf):
+            stream = modulate(SMALL, frames(12), gap=3000)
+            stream[SMALL.frame_samples + 3000 + SMALL.body_start + 50] = value
+            got = receive(SMALL, stream)
+            np.testing.assert_array_equal(got.ids, [*range(4), *range(8, 12)])
+            self.assertTrue(np.isfinite(got.symbols).all())
+            self.assertEqual(got.demodulator.frames_with_bad_header(), 1)
+
     def test_bad_parameters(self):
         with self.assertRaisesRegex(ValueError, "bundle_fingerprint is 16777216, expected 0 to 16777215"):
             semisac.frame_demodulator(SMALL, 1 << 24)

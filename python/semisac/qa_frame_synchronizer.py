@@ -189,6 +189,16 @@ class qa_frame_synchronizer(gr_unittest.TestCase):
             with self.subTest(name):
                 self.assertEqual(len(synchronise(SHORT, stream).times), 0)
 
+    def test_damaged_samples_harm_only_what_they_meet(self):
+        frame = make_frame(SHORT)
+        for value in (np.nan, np.inf, 1e20):
+            stream = np.concatenate([frame, silence(5000), frame, silence(5000), frame])
+            stream[len(frame) + 2000 : len(frame) + 2010] = value
+            items = synchronise(SHORT, stream)
+            with self.subTest(value=value):
+                expected = [0.0, len(frame) + 5000, 2 * (len(frame) + 5000)]
+                np.testing.assert_allclose(items.times, expected, atol=0.01)
+
     def test_bad_parameters(self):
         for arguments, message in (
             ({"false_alarm_probability": 0.0}, "false_alarm_probability is 0, expected 1e-15 to 0.01"),

@@ -72,7 +72,8 @@ public:
     // All counts are since the start.
     //! Frames whose images were given away.
     virtual uint64_t frames_received() const = 0;
-    //! Frames whose header did not pass its CRC, or held what no header holds.
+    //! Frames whose header did not pass its CRC or held what no header holds, or whose
+    //! samples are no numbers.
     virtual uint64_t frames_with_bad_header() const = 0;
     //! Frames of another format or of other parameters.
     virtual uint64_t frames_with_wrong_parameters() const = 0;

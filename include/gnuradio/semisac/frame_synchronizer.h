@@ -48,7 +48,7 @@ namespace semisac {
  *
  * \section alignment Alignment
  * Samples are turned back by the offset and interpolated with a Kaiser-windowed sinc of
- * 16 taps at the frame's own fractional time. It is flat within 0.05 dB over 0.8 of the
+ * 16 taps at the frame's own fractional time. It is flat within 0.07 dB over 0.8 of the
  * band; what remains is a filter that is the same for the whole frame, part of the
  * channel that the demodulator estimates. A sampling clock that is off by some ppm shifts
  * the samples by that share of the frame's length until its end, which the prefix absorbs
