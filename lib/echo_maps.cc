@@ -216,8 +216,8 @@ double echo_maps::mean_power() const
     return sum / count;
 }
 
-// Weights by which Z becomes cells of the map's noise variance; the sign and the windows
-// of the transform are among them.
+// Weights by which Z becomes cells of the map's noise variance; with finite
+// regularisation each observation comes to the same gain.
 void echo_maps::divide(double regularisation, double noise_variance)
 {
     const double mean = mean_power();
@@ -229,6 +229,7 @@ void echo_maps::divide(double regularisation, double noise_variance)
     long count = 0;
     for (int observation = 0; observation < d_geometry.slow_times; ++observation) {
         const std::size_t row = static_cast<std::size_t>(observation) * d_cells;
+        double row_gain = 0.0, row_noise = 0.0;
         for (const auto& [first, last] : d_occupied) {
             const float* power = &d_power[row + first];
             float* weight = &d_weights[row + first];
@@ -243,9 +244,18 @@ void echo_maps::divide(double regularisation, double noise_variance)
                 d_power_scratch[i] = weight[i] * power[i];
             float part = 0.0f;
             volk_32f_x2_dot_prod_32f(&part, weight, d_power_scratch.data(), length);
-            noise += part;
+            row_noise += part;
+            volk_32f_accumulator_s32f(&part, d_power_scratch.data(), length);
+            row_gain += part;
             count += length;
         }
+        double equal = 1.0;
+        if (!matched) {
+            equal = row_gain > 0.0 ? 1.0 / row_gain : 0.0;
+            volk_32f_s32f_multiply_32f(
+                &d_weights[row], &d_weights[row], static_cast<float>(equal), d_cells);
+        }
+        noise += row_noise * equal * equal;
     }
     // A spectrum that is not scaled holds the noise of all its samples.
     const int samples = d_parameters.mode == radar_mode_t::LFM

@@ -199,6 +199,54 @@ class qa_cfar_detector(gr_unittest.TestCase):
             self.assertAlmostEqual(one["velocity_mps"], velocity_mps, delta=5 * one["velocity_deviation_mps"])
             self.assertAlmostEqual(one["azimuth_rad"], azimuth_rad, delta=5 * one["azimuth_deviation_rad"])
 
+    def test_behind_modulator_and_emulator(self):
+        # Three moving targets and leakage 30 dB above them, 64 frames a map: the positions in the middle of
+        # the interval within five deviations, or what range moves within a symbol (0.05 m).
+        frame = FrameParameters(images_per_frame=32)
+        parameters = RadarParameters(frame, antennas=4, frames_per_interval=64)
+        truth = [
+            {"range_m": 130.0, "velocity_mps": 14.0, "azimuth_rad": 0.3, "snr_db": 0.0},
+            {"range_m": 210.0, "velocity_mps": -9.0, "azimuth_rad": -0.6, "snr_db": -3.0},
+            {"range_m": 330.0, "velocity_mps": 22.0, "azimuth_rad": 0.1, "snr_db": -6.0},
+        ]
+        rng = np.random.default_rng(4)
+        symbols = rng.normal(size=(64 * 32, 10)) + 1j * rng.normal(size=(64 * 32, 10))
+        symbols /= np.sqrt((np.abs(symbols) ** 2).mean(axis=1, keepdims=True))
+        top = gr.top_block()
+        source = blocks.vector_source_c(symbols.astype(np.complex64).ravel(), True, 10)
+        modulator = semisac.frame_modulator(frame)
+        emulator = semisac.target_emulator(
+            frame.sample_rate_hz,
+            parameters.carrier_hz,
+            4,
+            targets=truth,
+            noise_variance=1.0,
+            leakage_gain_db=30.0,
+        )
+        processor = semisac.echo_processor(parameters, leakage_removal="zero_delay")
+        detector = semisac.cfar_detector(parameters)
+        top.connect(source, modulator, (processor, 0))
+        top.connect(modulator, emulator)
+        for antenna in range(4):
+            top.connect((emulator, antenna), (processor, 1 + antenna))
+        top.connect((processor, 0), blocks.null_sink(8 * frame.channel_uses))
+        top.connect((processor, 1), detector)
+        (said,) = first_messages(top, detector, 1)
+        found = sorted(said["detections"], key=lambda one: one["range_m"])
+        self.assertEqual(len(found), 3)
+        middle_s = 32 * frame.frame_samples / frame.sample_rate_hz
+        for one, target in zip(found, truth, strict=True):
+            range_m = target["range_m"] - target["velocity_mps"] * middle_s
+            self.assertAlmostEqual(one["range_m"], range_m, delta=5 * one["range_deviation_m"] + 0.05)
+            deviation = one["velocity_deviation_mps"]
+            self.assertAlmostEqual(one["velocity_mps"], target["velocity_mps"], delta=5 * deviation)
+            deviation = one["azimuth_deviation_rad"]
+            self.assertAlmostEqual(one["azimuth_rad"], target["azimuth_rad"], delta=5 * deviation)
+            # 64 frames, 52 subcarriers of each symbol, 4 antennas; some of it lost to the division
+            symbols_a_frame = frame.header_symbols + frame.body_symbols
+            gain_db = 10 * np.log10(64 * 52 * symbols_a_frame * 4)
+            self.assertAlmostEqual(one["snr_db"], target["snr_db"] + gain_db, delta=3.0)
+
     def test_frame_id_and_rate_while_running(self):
         parameters = RadarParameters(FrameParameters(images_per_frame=64))
         maps = made_maps(parameters.geometry, 4, 1, seed=2, weakest_db=30.0)

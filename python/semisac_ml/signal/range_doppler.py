@@ -163,6 +163,9 @@ def divided_cells(products: np.ndarray, power: np.ndarray, regularisation: float
     matched filter Z: least noise, with side lobes from the random |X|^2. For symbols that are complex
     Gaussian the loss of SNR against the matched filter is 0.7 dB at lambda = 1 and 2.8 dB at 0.1; the
     pedestal beside a target falls by 5 and 12 dB. With constant |X| nothing changes.
+
+    With finite lambda each observation is brought to the same gain: symbols of constant modulus (header) and
+    of random modulus (images) would else weigh slow time and give an echo side lobes in Doppler.
     """
     occupied = power > 0.0
     mean = power[occupied].mean() if occupied.any() else 1.0
@@ -170,6 +173,8 @@ def divided_cells(products: np.ndarray, power: np.ndarray, regularisation: float
         weight = np.full_like(power, 1.0 / mean)
     else:
         weight = np.where(occupied, 1.0 / np.where(occupied, power + regularisation * mean, 1.0), 0.0)
+        gain = (weight * power).sum(axis=1, keepdims=True)
+        weight = np.divide(weight, gain, out=np.zeros_like(weight), where=gain > 0.0)
     noise = (weight**2 * power)[occupied].mean() if occupied.any() else 1.0
     return products * (weight / np.sqrt(noise))
 
