@@ -74,14 +74,16 @@ echo_maps::echo_maps(const radar_parameters& parameters)
     }
 }
 
-void echo_maps::add_frame(const gr_complex* sent,
-                          const gr_complex* received,
-                          const std::vector<complex_buffer>& samples)
+void echo_maps::add_frame(const gr_complex* sent_spectra,
+                          const gr_complex* received_spectra,
+                          const complex_buffer& sent,
+                          const std::vector<complex_buffer>& received,
+                          leakage_removal_t removal)
 {
     if (d_parameters.mode == radar_mode_t::LFM)
-        add_chirps(samples);
+        add_chirps(sent, received, removal);
     else
-        add_symbols(sent, received);
+        add_symbols(sent_spectra, received_spectra);
     d_observations += static_cast<int>(d_groups.size());
 }
 
@@ -116,11 +118,45 @@ void echo_maps::add_symbols(const gr_complex* sent, const gr_complex* received)
     }
 }
 
-void echo_maps::add_chirps(const std::vector<complex_buffer>& samples)
+// Takes what comes of the transmitted samples at once out of d_pulses, by least squares.
+void echo_maps::subtract_transmitted(const complex_buffer& sent)
+{
+    const int length = d_parameters.pulse_length();
+    std::complex<double> product = 0.0;
+    double energy = 0.0;
+    for (bool subtract : { false, true }) {
+        const gr_complex gain(product / std::max(energy, 1e-38));
+        gr_complex* pulse = d_pulses.data();
+        for (const std::vector<int>& group : d_groups) {
+            for (int number : group) {
+                const int start = d_parameters.pulse_first(number);
+                const int there = std::min(length, static_cast<int>(sent.size()) - start);
+                const gr_complex* x = sent.data() + start;
+                gr_complex part;
+                if (subtract) {
+                    for (int i = 0; i < there; ++i)
+                        pulse[i] -= gr_complex(
+                            gain.real() * x[i].real() - gain.imag() * x[i].imag(),
+                            gain.real() * x[i].imag() + gain.imag() * x[i].real());
+                } else {
+                    volk_32fc_x2_conjugate_dot_prod_32fc(&part, pulse, x, there);
+                    product += std::complex<double>(part);
+                    volk_32fc_x2_conjugate_dot_prod_32fc(&part, x, x, there);
+                    energy += part.real();
+                }
+                pulse += d_cells;
+            }
+        }
+    }
+}
+
+void echo_maps::add_chirps(const complex_buffer& sent,
+                           const std::vector<complex_buffer>& received,
+                           leakage_removal_t removal)
 {
     const int length = d_parameters.pulse_length();
     for (int antenna = 0; antenna < d_parameters.antennas; ++antenna) {
-        const complex_buffer& frame = samples[antenna];
+        const complex_buffer& frame = received[antenna];
         gr_complex* pulse = d_pulses.data();
         for (const std::vector<int>& group : d_groups) {
             for (int number : group) {
@@ -132,6 +168,8 @@ void echo_maps::add_chirps(const std::vector<complex_buffer>& samples)
                 pulse += d_cells;
             }
         }
+        if (removal != leakage_removal_t::NONE)
+            subtract_transmitted(sent);
         d_pulse_transform->execute(d_pulses.data(), d_pulses.data());
         pulse = d_pulses.data();
         int observation = d_observations;
@@ -292,12 +330,14 @@ void echo_maps::place_rows(int antenna)
     volk_32fc_32f_multiply_32fc(rows, rows, window, d_geometry.cells());
 }
 
-void echo_maps::write_map(const leakage_removal_t removal,
+void echo_maps::write_map(leakage_removal_t removal,
                           double regularisation,
                           double noise_variance,
                           gr_complex* map)
 {
-    if (removal != leakage_removal_t::NONE)
+    const bool symbols = d_parameters.mode == radar_mode_t::OFDM; // else see add_chirps()
+    if (removal == leakage_removal_t::STATIC ||
+        (symbols && removal == leakage_removal_t::ZERO_DELAY))
         remove_leakage(removal);
     divide(regularisation, noise_variance);
     for (int antenna = 0; antenna < d_parameters.antennas; ++antenna) {

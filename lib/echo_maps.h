@@ -57,22 +57,27 @@ public:
     /*!
      * \brief Adds a frame.
      *
-     * \param sent spectra of the transmitted symbols
-     * \param received spectra of those of each antenna, one behind the other; neither is
-     * looked at in mode LFM
-     * \param samples of each antenna from the start of the frame on, looked at in mode
-     * LFM
+     * In mode OFDM it looks at the spectra of the symbols, in mode LFM at the samples.
+     *
+     * \param sent_spectra of the transmitted symbols
+     * \param received_spectra of those of each antenna, one behind the other
+     * \param sent samples of the frame
+     * \param received samples of each antenna from the start of the frame on
+     * \param removal of leakage, which chirps need here already: the symbols that leak in
+     * behind them would be noise
      */
-    void add_frame(const gr_complex* sent,
-                   const gr_complex* received,
-                   const std::vector<complex_buffer>& samples);
+    void add_frame(const gr_complex* sent_spectra,
+                   const gr_complex* received_spectra,
+                   const complex_buffer& sent,
+                   const std::vector<complex_buffer>& received,
+                   leakage_removal_t removal);
 
     /*!
      * \brief Writes the map of a complete interval, [antennas][doppler_bins][range_bins].
      *
      * \param noise_variance of a received sample
      */
-    void write_map(const leakage_removal_t removal,
+    void write_map(leakage_removal_t removal,
                    double regularisation,
                    double noise_variance,
                    gr_complex* map);
@@ -87,7 +92,10 @@ private:
                            d_cells];
     }
     void add_symbols(const gr_complex* sent, const gr_complex* received);
-    void add_chirps(const std::vector<complex_buffer>& samples);
+    void add_chirps(const complex_buffer& sent,
+                    const std::vector<complex_buffer>& received,
+                    leakage_removal_t removal);
+    void subtract_transmitted(const complex_buffer& sent);
     void remove_leakage(leakage_removal_t removal);
     void subtract_gain(const gr_complex* gain, int stride, int antenna);
     double mean_power() const;

@@ -392,7 +392,11 @@ void echo_processor_impl::add_to_map(const settings& now)
         d_interval_start = d_frame.start;
     }
     d_next_start = d_frame.start + d_parameters.frame.frame_samples();
-    d_maps.add_frame(d_sent_spectra.data(), d_received_spectra.data(), d_received);
+    d_maps.add_frame(d_sent_spectra.data(),
+                     d_received_spectra.data(),
+                     d_sent,
+                     d_received,
+                     now.removal);
     if (d_maps.complete()) {
         d_maps.write_map(now.removal, now.regularisation, d_noise_in_use, d_map.data());
         d_maps.restart();

@@ -106,8 +106,23 @@ def aligned_echoes(symbols: np.ndarray, echoes: np.ndarray) -> np.ndarray:
     return echoes * (np.conj(product) / np.abs(product))
 
 
+def without_leakage(transmitted: np.ndarray, received: np.ndarray, parameters: RadarParameters) -> np.ndarray:
+    """Received samples without what comes of the transmitted ones at once, by least squares.
+
+    Chirps are matched-filtered with nothing but the chirp; the symbols that leak in behind it would be noise.
+    Fitted over the samples that are looked at, one complex gain for each antenna and frame.
+    """
+    looked_at = np.zeros(len(transmitted), dtype=bool)
+    for pulse in range(max(parameters.frame.pulses, 1)):
+        first = parameters.pulse_first(pulse)
+        looked_at[first : first + parameters.pulse_length] = True
+    sent = transmitted * looked_at
+    gain = received @ np.conj(sent) / max(np.vdot(sent, sent).real, np.finfo(np.float32).tiny)
+    return received - gain[:, None] * sent
+
+
 def frame_products(
-    transmitted: np.ndarray, received: np.ndarray, parameters: RadarParameters
+    transmitted: np.ndarray, received: np.ndarray, parameters: RadarParameters, leakage_removal: str = "none"
 ) -> tuple[np.ndarray, np.ndarray]:
     """Z and P of a frame's observations, summed in each group.
 
@@ -115,6 +130,8 @@ def frame_products(
     ----------
     transmitted : ndarray, complex [samples]
     received : ndarray, complex [antennas, samples]
+    leakage_removal : str
+        Of chirps here, see :func:`without_leakage`; of symbols it is done behind.
 
     Returns
     -------
@@ -125,6 +142,8 @@ def frame_products(
     if parameters.mode == "lfm":
         first = [parameters.pulse_first(pulse) for pulse in range(max(parameters.frame.pulses, 1))]
         length = parameters.pulse_length
+        if leakage_removal != "none":
+            received = without_leakage(transmitted, received, parameters)
         spectra = pulse_spectra(received, np.array(first), length, parameters.range_bins) / np.sqrt(length)
         sent = np.broadcast_to(parameters.chirp_spectrum, spectra.shape[1:])
     else:
@@ -159,10 +178,13 @@ def frames_map(
     -------
     ndarray, complex [antennas, doppler_bins, range_bins]
     """
-    parts = [frame_products(x, y, parameters) for x, y in zip(transmitted, received, strict=True)]
+    parts = [
+        frame_products(x, y, parameters, leakage_removal) for x, y in zip(transmitted, received, strict=True)
+    ]
     products = np.concatenate([part[0] for part in parts], axis=1)
     power = np.concatenate([part[1] for part in parts], axis=0)
-    products = remove_leakage(products, power, leakage_removal)
+    if parameters.mode == "ofdm" or leakage_removal == "static":
+        products = remove_leakage(products, power, leakage_removal)
     if parameters.mode == "lfm":
         cells = products / np.sqrt(power[power > 0.0].mean())
     else:
