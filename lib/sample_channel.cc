@@ -17,7 +17,7 @@ namespace {
 // A stream must keep the longest delay; of an item only the current samples are read.
 std::size_t history(const channel_frame& frame)
 {
-    return frame.is_stream() ? LARGEST_DELAY + 4 * KERNEL_SAMPLES : PIECE;
+    return frame.is_stream() ? LARGEST_DELAY + 4 * PIECE : PIECE;
 }
 
 } // namespace

@@ -186,6 +186,13 @@ class qa_sample_channel(gr_unittest.TestCase):
         second, _ = run_stream(block, samples)
         self.assertEqual(first.tobytes(), second.tobytes())
 
+    def test_the_end_of_a_stream_arrives_by_the_longest_way(self):
+        samples = band_limited(3000)
+        for delay in (0.0, 0.4, 65536.0):
+            received, _ = run_stream(make({"delay_samples": delay, "snr_db": 200.0}), samples)
+            self.assertEqual(len(received), 3000 + int(np.ceil(delay)))
+        np.testing.assert_array_equal(received, np.r_[np.zeros(65536), samples[:, 0]])
+
     def test_tags_arrive_with_their_samples(self):
         samples = band_limited(4000)
         offsets = (0, 1, 100, 3000)
