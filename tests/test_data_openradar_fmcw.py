@@ -29,7 +29,7 @@ def recorded(name: str) -> np.ndarray:
 
 
 def detections(
-    cube: np.ndarray, most_targets: int = 24, leakage_removal: str = "none"
+    cube: np.ndarray, most_targets: int = 16, leakage_removal: str = "none"
 ) -> list[radar_detection.Detection]:
     cells, geometry = openradar_fmcw.cells_and_geometry(cube, openradar_fmcw.ChirpSettings())
     sent = np.broadcast_to(geometry.spectrum, cells.shape[1:])
@@ -76,17 +76,17 @@ def test_one_person_walks_towards_the_radar():
 
 
 def test_two_people_pass_each_other_before_the_same_wall():
-    found = detections(recorded("doppler_example_1"), most_targets=6, leakage_removal="static")
-    alone = detections(recorded("doppler_example_1")[:1])
-    before = detections(recorded("simple_frame_1"))
+    cube = recorded("doppler_example_1")
+    found = detections(cube[:4], most_targets=6, leakage_removal="static")  # of the first transmitter
+    alone, before = (detections(one, most_targets=16) for one in (cube[:1], recorded("simple_frame_1")))
     walls_m = [
         min((one.range_m for one in each if abs(one.velocity_mps) < 0.02), key=lambda r: abs(r - 5.2))
         for each in (alone, before)
     ]
     assert walls_m[0] == pytest.approx(walls_m[1], abs=0.01)
-    moving = [one for one in found if abs(one.velocity_mps) > 0.1 and one.snr_db > 45]
+    moving = [one for one in found if abs(one.velocity_mps) > 0.1 and one.snr_db > 40]
     assert {np.sign(one.velocity_mps) for one in moving} == {-1.0, 1.0}
-    assert all(one.range_m == pytest.approx(2.93, abs=0.1) for one in moving)
+    assert all(one.range_m == pytest.approx(2.95, abs=0.2) for one in moving)
     sides = {np.sign(one.azimuth_rad) * np.sign(one.velocity_mps) for one in moving}
     assert len(sides) == 1  # one on the left, one on the right
 

@@ -39,11 +39,11 @@ def test_units():
 
 @pytest.mark.parametrize("kind", ["range", "doppler", "angle", "joint"])
 def test_errors_are_within_a_decibel_of_the_bound(kind):
-    # The RMSE of 400 trials has a standard error of 3.5 %, 0.3 dB: an efficient estimator stays within 1 dB
-    # at 3.3 standard errors.
+    # The RMSE of 300 trials has a standard error of 4.1 %, 0.35 dB: an efficient estimator stays within 1 dB
+    # at 2.8 standard errors.
     geometry = radar_trials.ESTIMATED[kind]()
     for snr_db in (18.0 if kind in ("doppler", "joint") else 15.0, 30.0, 45.0):
-        errors = radar_trials.estimation_errors(geometry, snr_db, 400, np.random.default_rng(1))
+        errors = radar_trials.estimation_errors(geometry, snr_db, 300, np.random.default_rng(1))
         loss_db = radar_trials.loss_to_bound_db(errors, radar_trials.bound(geometry, snr_db))
         assert np.nanmax(np.abs(loss_db)) < 1.0
 
