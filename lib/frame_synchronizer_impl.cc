@@ -95,7 +95,7 @@ frame_synchronizer_impl::frame_synchronizer_impl(const frame_parameters& paramet
       d_pair(parameters, most_cfo_hz),
       d_search(aligned(frame_chirp(parameters)), most_lags(parameters)),
       d_samples(2 * (parameters.occupied_samples() + d_search.samples() +
-                     d_pair.samples_before() + d_pair.samples_behind() +
+                     2 * d_pair.samples_before() + d_pair.samples_behind() +
                      4 * sinc_interpolator::TAPS)),
       d_turned(parameters.occupied_samples() + sinc_interpolator::TAPS)
 {
@@ -105,13 +105,14 @@ frame_synchronizer_impl::frame_synchronizer_impl(const frame_parameters& paramet
 
 bool frame_synchronizer_impl::start()
 {
-    d_first = -d_pair.samples_before() - sinc_interpolator::TAPS;
+    // A carrier offset moves the first chirp's peak to before the first sample.
+    d_position = -d_pair.samples_before();
+    d_first = 2 * d_position - sinc_interpolator::TAPS;
     d_end = 0;
     d_ended = false;
     std::fill(d_samples.begin(), d_samples.end(), gr_complex(0.0f));
     d_state = state_t::SEARCH;
-    d_block = -d_search.lags();
-    d_position = 0;
+    d_block = d_position - d_search.lags();
     d_frames.clear();
     d_candidates_dropped = d_frames_detected = d_frames_truncated = 0;
     return gr::block::start();

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from gnuradio.semisac import map_drawing
 from markupsafe import Markup, escape
 
 SIZE = 420
@@ -29,10 +30,9 @@ class Scale:
         return (np.clip(value, self.low, self.high) - self.low) / (self.high - self.low)
 
 
-def even_scale(low: float, high: float, label: str, steps: int = 4) -> Scale:
-    """Scale with ticks at even distances."""
-    positions = np.linspace(low, high, steps + 1)
-    return Scale(low, high, [(float(p), f"{p:.4g}") for p in positions], label)
+def even_scale(low: float, high: float, label: str) -> Scale:
+    """Scale with ticks at round numbers."""
+    return Scale(low, high, [(float(p), f"{p:g}") for p in map_drawing.ticks(low, high)], label)
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def channel_chart(subcarriers: np.ndarray, gain: np.ndarray) -> Markup:
     middle = 5.0 * round(float(np.median(gain_db)) / 5.0)
     axes = Axes(
         even_scale(float(subcarriers[0]), float(subcarriers[-1]), "subcarrier"),
-        even_scale(middle - 20.0, middle + 10.0, "estimated gain of the channel, dB", 6),
+        even_scale(middle - 20.0, middle + 10.0, "estimated gain of the channel, dB"),
     )
     return svg([*axes.frame(), axes.line(subcarriers, gain_db, "measured")], "Channel estimate")
 

@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 
 import numpy as np
-from gnuradio.semisac.colour_scale import colours
+from gnuradio.semisac.map_drawing import colours
 from jinja2 import Environment, FileSystemLoader
 from PIL import Image
 
@@ -70,7 +70,7 @@ def _air(result: RunResult) -> dict | None:
     if air is None:
         return None
     subcarriers = result.settings.waveform.frame.used_subcarriers
-    shown_db, fastest_mps = _shown_part(result)
+    shown_db, geometry = _shown_part(result), result.settings.waveform.radar.geometry
     return {
         "counters": {name: count for name, count in air.counters.items() if count},
         "channel": charts.channel_chart(subcarriers, air.channel) if len(air.channel) else None,
@@ -78,8 +78,10 @@ def _air(result: RunResult) -> dict | None:
         if air.power_db is None
         else charts.map_chart(
             _picture(colours(shown_db[::-1], 0.0, max(20.0, air.power_db.max()))),
-            (0.0, shown_db.shape[1] * air.ranges_m[1]),
-            (-fastest_mps, fastest_mps),
+            (-0.5 * geometry.range_bin_m, (shown_db.shape[1] - 0.5) * geometry.range_bin_m),
+            tuple(
+                (edge - 0.5) * geometry.velocity_bin_mps for edge in (-len(shown_db) / 2, len(shown_db) / 2)
+            ),
             [(found["range_m"], found["velocity_mps"]) for found in air.detections],
             [(target.range_m, target.velocity_mps) for target in _targets(result)],
         ),
@@ -94,18 +96,18 @@ def _air(result: RunResult) -> dict | None:
     }
 
 
-def _shown_part(result: RunResult) -> tuple[np.ndarray, float]:
-    """Part of the newest map around the targets, and the speed at its edges."""
+def _shown_part(result: RunResult) -> np.ndarray:
+    """Part of the newest map around the targets, dB [doppler, range]; row length / 2 is speed zero."""
     air, geometry = result.air, result.settings.waveform.radar.geometry
     if air.power_db is None:
-        return np.zeros((1, 2)), 1.0
+        return np.zeros((2, 2))
     longest = LONGEST_SHOWN * max(target.range_m for target in _targets(result))
     columns = max(int(np.searchsorted(air.ranges_m, longest)), 2)
     cell = geometry.velocity_bin_mps * geometry.doppler_bins / geometry.slow_times
     fastest = max(4.0 * cell, 2.0 * max(abs(target.velocity_mps) for target in _targets(result)))
     middle = geometry.doppler_bins // 2
     rows = int(np.clip(np.ceil(fastest / geometry.velocity_bin_mps), 1, middle))
-    return air.power_db[middle - rows : middle + rows, :columns], rows * geometry.velocity_bin_mps
+    return air.power_db[middle - rows : middle + rows, :columns]
 
 
 def _targets(result: RunResult):

@@ -108,6 +108,15 @@ class qa_frame_synchronizer(gr_unittest.TestCase):
             np.testing.assert_array_equal(split.times, whole.times)
             np.testing.assert_array_equal(split.samples, whole.samples)
 
+    def test_frame_at_the_first_sample(self):
+        # An offset moves the up-chirp's peak by up to 13 samples, before the stream's first one.
+        frame = np.concatenate([make_frame(SHORT), silence(200)])
+        for cfo_hz in (-95e3, -20e3, 20e3, 95e3):
+            items = synchronise(SHORT, air.turn(frame, cfo_hz, 5e6))
+            self.assertEqual(len(items.times), 1, cfo_hz)
+            self.assertAlmostEqual(items.times[0], 0.0, delta=0.05)
+            self.assertAlmostEqual(items.cfo_hz[0], cfo_hz, delta=50.0)
+
     def test_second_run_starts_over(self):
         block = semisac.frame_synchronizer(SHORT)
         stream = np.concatenate([make_frame(SHORT), make_frame(SHORT, 1)])

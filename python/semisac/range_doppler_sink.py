@@ -40,7 +40,8 @@ class range_doppler_sink(gr.sync_block):
             raise ValueError(f"ceiling_db is {ceiling_db}, expected more than floor_db, {floor_db}")
         if not refresh_per_s > 0:
             raise ValueError(f"refresh_per_s is {refresh_per_s}, expected a positive rate")
-        bin_m = parameters.range_bin_m
+        bin_m, bin_mps = parameters.range_bin_m, parameters.velocity_bin_mps
+        rows = parameters.doppler_bins
         columns = parameters.range_bins
         if longest_range_m > 0:
             columns = int(np.clip(np.ceil(longest_range_m / bin_m), 2, columns))
@@ -56,8 +57,8 @@ class range_doppler_sink(gr.sync_block):
             raise RuntimeError(f"range_doppler_sink needs PyQt5 ({error}): install python3-pyqt5") from error
         self._view = RangeDopplerView(
             self.take_newest,
-            columns * bin_m,
-            parameters.doppler_bins / 2 * parameters.velocity_bin_mps,
+            (-0.5 * bin_m, (columns - 0.5) * bin_m),
+            (-(rows + 1) / 2 * bin_mps, (rows - 1) / 2 * bin_mps),
             floor_db,
             ceiling_db,
             refresh_per_s,

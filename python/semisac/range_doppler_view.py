@@ -10,14 +10,13 @@ from collections.abc import Callable
 import numpy as np
 from PyQt5 import QtCore, QtGui, QtWidgets
 
-from .colour_scale import colours
+from .map_drawing import colours, ticks
 
 BACKGROUND = QtGui.QColor("#ffffff")
 INK = QtGui.QColor("#1f2933")
 FAINT_INK = QtGui.QColor("#7b8794")
 RING = QtGui.QColor("#ffffff")
 LEFT, TOP, RIGHT, BOTTOM = 66, 34, 16, 44
-TICKS = 5
 RING_RADIUS = 7
 LISTED = 3
 
@@ -27,8 +26,7 @@ class RangeDopplerView(QtWidgets.QWidget):
 
     take_newest: function that gives {"power_db": float [velocities, ranges], "detections": list of dicts} or
         None when nothing is new.
-    longest_range_m: end of the range axis, which begins at 0.
-    fastest_mps: end of the velocity axis, which begins at minus that.
+    ranges_m, velocities_mps: (low, high), the edges of the first and the last cell.
     floor_db, ceiling_db: power of the darkest and of the brightest colour.
     refresh_per_s: how often to ask.
     """
@@ -36,16 +34,16 @@ class RangeDopplerView(QtWidgets.QWidget):
     def __init__(
         self,
         take_newest: Callable[[], dict | None],
-        longest_range_m: float,
-        fastest_mps: float,
+        ranges_m: tuple[float, float],
+        velocities_mps: tuple[float, float],
         floor_db: float,
         ceiling_db: float,
         refresh_per_s: float,
     ):
         super().__init__()
         self._take_newest = take_newest
-        self._longest_range_m = longest_range_m
-        self._fastest_mps = fastest_mps
+        self._ranges_m = ranges_m
+        self._velocities_mps = velocities_mps
         self._floor_db, self._ceiling_db = floor_db, ceiling_db
         self._newest: dict | None = None
         self.setMinimumSize(360, 260)
@@ -86,19 +84,14 @@ class RangeDopplerView(QtWidgets.QWidget):
 
     def _paint_axes(self, painter: QtGui.QPainter, area: QtCore.QRectF) -> None:
         painter.setPen(FAINT_INK)
-        for i in range(TICKS):
-            share = i / (TICKS - 1)
-            x, y = area.left() + share * area.width(), area.bottom() - share * area.height()
-            painter.drawText(
-                QtCore.QRectF(x - 40, area.bottom() + 2, 80, 18),
-                QtCore.Qt.AlignCenter,
-                f"{share * self._longest_range_m:.4g}",
-            )
-            painter.drawText(
-                QtCore.QRectF(0, y - 9, LEFT - 6, 18),
-                int(QtCore.Qt.AlignRight | QtCore.Qt.AlignVCenter),
-                f"{(2 * share - 1) * self._fastest_mps:.4g}",
-            )
+        for value in ticks(*self._ranges_m):
+            x = area.left() + _share(value, self._ranges_m) * area.width()
+            place = QtCore.QRectF(x - 40, area.bottom() + 2, 80, 18)
+            painter.drawText(place, QtCore.Qt.AlignCenter, f"{value:g}")
+        for value in ticks(*self._velocities_mps):
+            y = area.bottom() - _share(value, self._velocities_mps) * area.height()
+            place = QtCore.QRectF(0, y - 9, LEFT - 6, 18)
+            painter.drawText(place, int(QtCore.Qt.AlignRight | QtCore.Qt.AlignVCenter), f"{value:g}")
         painter.setPen(INK)
         painter.drawText(
             QtCore.QRectF(area.left(), area.bottom() + 20, area.width(), 20),
@@ -108,8 +101,8 @@ class RangeDopplerView(QtWidgets.QWidget):
         painter.drawText(QtCore.QPointF(6, TOP - 12), "closing speed, m/s")
 
     def _paint_ring(self, painter: QtGui.QPainter, area: QtCore.QRectF, detection: dict) -> None:
-        across = detection["range_m"] / self._longest_range_m
-        up = (detection["velocity_mps"] / self._fastest_mps + 1.0) / 2.0
+        across = _share(detection["range_m"], self._ranges_m)
+        up = _share(detection["velocity_mps"], self._velocities_mps)
         if 0.0 <= across <= 1.0 and 0.0 <= up <= 1.0:
             painter.setPen(QtGui.QPen(RING, 2))
             painter.setBrush(QtCore.Qt.NoBrush)
@@ -127,3 +120,8 @@ class RangeDopplerView(QtWidgets.QWidget):
             int(QtCore.Qt.AlignRight | QtCore.Qt.AlignVCenter),
             "   |   ".join(texts) or "no detection",
         )
+
+
+def _share(value: float, ends: tuple[float, float]) -> float:
+    """Place of a value between two ends, 0 to 1 inside."""
+    return (value - ends[0]) / (ends[1] - ends[0])
