@@ -6,11 +6,14 @@
 
 #include "cfar_threshold.h"
 #include "parameter_checks.h"
+#include "symmetric_matrix.h"
 #include <boost/math/distributions/fisher_f.hpp>
 #include <boost/math/special_functions/gamma.hpp>
+#include <boost/math/tools/roots.hpp>
 #include <algorithm>
 #include <cmath>
-#include <complex>
+#include <cstdint>
+#include <map>
 #include <numeric>
 
 namespace gr {
@@ -18,7 +21,9 @@ namespace semisac {
 
 namespace {
 
-constexpr int QUADRATURE_NODES = 200; // as in semisac_ml.signal.cfar
+// As in semisac_ml.signal.cfar.
+constexpr int QUADRATURE_NODES = 200;
+constexpr int MOST_CORRELATED = 64; // references whose correlation counts exactly
 
 // Step between references: bins over occupied cells, rounded.
 int stride(int bins, double occupied)
@@ -36,17 +41,16 @@ void require_room(const char* axis, int guard, int reference, int step, int bins
             std::to_string(bins) + "; take fewer of them, or a larger FFT.");
 }
 
-// |autocorrelation|^2 of noise along an axis of a map, for cells of the given powers at
-// consecutive places.
-double correlation_power(const std::vector<double>& power, int lag, int bins)
+// Autocorrelation of noise along an axis of a map, for cells of the given powers whose
+// places are symmetric to `centre`: real, but for a phase that does not count.
+double correlation(const std::vector<double>& power, double centre, int lag, int bins)
 {
-    std::complex<double> sum = 0.0;
-    double total = 0.0;
+    double sum = 0.0, total = 0.0;
     for (std::size_t place = 0; place < power.size(); ++place) {
-        sum += std::polar(power[place], 2.0 * M_PI * lag * place / bins);
+        sum += power[place] * std::cos(2.0 * M_PI * lag * (place - centre) / bins);
         total += power[place];
     }
-    return std::norm(sum / total);
+    return sum / total;
 }
 
 // Gauss-Legendre nodes and weights on (0, 1), by Newton on the Legendre polynomial.
@@ -87,7 +91,7 @@ cfar_threshold::cfar_threshold(const map_geometry& geometry,
     const auto count = static_cast<int>(d_offsets.size());
     d_references.resize(count);
     if (d_method == cfar_method_t::CA) {
-        d_independent = independent_references(geometry);
+        set_correlation(geometry);
         d_level_of_unit_noise = d_looks;
         return;
     }
@@ -141,7 +145,7 @@ void cfar_threshold::set_offsets(const map_geometry& geometry,
                                     "expected at least 1; give some.");
 }
 
-double cfar_threshold::independent_references(const map_geometry& geometry) const
+void cfar_threshold::set_correlation(const map_geometry& geometry)
 {
     std::vector<double> along_range(d_range_bins), along_doppler(geometry.slow_times);
     for (int bin = 0; bin < d_range_bins; ++bin)
@@ -151,23 +155,91 @@ double cfar_threshold::independent_references(const map_geometry& geometry) cons
     for (int time = 0; time < geometry.slow_times; ++time)
         along_doppler[time] =
             geometry.doppler_weights[time] * geometry.doppler_weights[time];
-    std::vector<double> range_power(d_range_bins, -1.0),
-        doppler_power(d_doppler_bins, -1.0);
-    const auto power =
-        [](std::vector<double>& known, const std::vector<double>& cells, int lag) {
-            const auto bins = static_cast<int>(known.size());
-            double& value = known[(lag % bins + bins) % bins];
-            if (value < 0.0)
-                value = correlation_power(cells, lag, bins);
-            return value;
-        };
-    double sum = 0.0;
-    for (const offset& one : d_offsets)
-        for (const offset& other : d_offsets)
-            sum += power(range_power, along_range, one.column - other.column) *
-                   power(doppler_power, along_doppler, one.row - other.row);
-    const auto count = static_cast<double>(d_offsets.size());
-    return count * count / sum;
+
+    std::vector<offset> cells = { { 0, 0 } };
+    cells.insert(cells.end(), d_offsets.begin(), d_offsets.end());
+    const auto count = static_cast<int>(cells.size());
+    std::map<int, double> by_column, by_row; // lags that were met
+    const auto known = [](std::map<int, double>& lags,
+                          const std::vector<double>& power,
+                          double centre,
+                          int lag,
+                          int bins) {
+        const auto found = lags.find(std::abs(lag));
+        if (found != lags.end())
+            return found->second;
+        return lags[std::abs(lag)] = correlation(power, centre, lag, bins);
+    };
+    std::vector<double> matrix(static_cast<std::size_t>(count) * count);
+    double squares = 0.0; // of the references
+    for (int i = 0; i < count; ++i) {
+        for (int j = 0; j < count; ++j) {
+            const double value = known(by_column,
+                                       along_range,
+                                       0.5 * d_range_bins,
+                                       cells[i].column - cells[j].column,
+                                       d_range_bins) *
+                                 known(by_row,
+                                       along_doppler,
+                                       0.5 * (geometry.slow_times - 1),
+                                       cells[i].row - cells[j].row,
+                                       d_doppler_bins);
+            matrix[i * count + j] = value;
+            squares += i > 0 && j > 0 ? value * value : 0.0;
+        }
+    }
+    d_independent = (count - 1.0) * (count - 1.0) / squares;
+    if (count - 1 > MOST_CORRELATED)
+        return;
+    const symmetric_eigen eigen(count, matrix);
+    d_root.assign(matrix.size(), 0.0);
+    for (int k = 0; k < count; ++k) {
+        const double root = std::sqrt(std::max(eigen.value(k), 0.0));
+        for (int i = 0; i < count; ++i)
+            for (int j = 0; j < count; ++j)
+                d_root[i * count + j] += root * eigen.vector(i, k) * eigen.vector(j, k);
+    }
+}
+
+// Cell and references as a quadratic form of Gaussian numbers; see
+// semisac_ml.signal.cfar.correlated_false_alarm_rate.
+double cfar_threshold::ca_false_alarm_rate(double factor) const
+{
+    const auto count = static_cast<int>(d_offsets.size() + 1);
+    std::vector<double> form(d_root.size());
+    for (int i = 0; i < count; ++i) {
+        for (int j = 0; j < count; ++j) {
+            double sum = d_root[i * count] * d_root[j];
+            for (int k = 1; k < count; ++k)
+                sum -=
+                    factor / (count - 1) * d_root[i * count + k] * d_root[k * count + j];
+            form[i * count + j] = sum;
+        }
+    }
+    const symmetric_eigen eigen(count, form);
+    int positive = 0;
+    for (int k = 1; k < count; ++k)
+        if (eigen.value(k) > eigen.value(positive))
+            positive = k;
+    std::vector<double> power_sums(d_looks, 0.0), coefficients(d_looks, 0.0);
+    double logarithm = 0.0;
+    for (int k = 0; k < count; ++k) {
+        if (k == positive)
+            continue;
+        const double ratio = std::max(-eigen.value(k), 0.0) / eigen.value(positive);
+        logarithm -= d_looks * std::log1p(ratio);
+        double power = 1.0;
+        for (int look = 1; look < d_looks; ++look)
+            power_sums[look] += power *= ratio / (1.0 + ratio);
+    }
+    coefficients[0] = 1.0;
+    double total = 1.0;
+    for (int j = 1; j < d_looks; ++j) {
+        for (int k = 1; k <= j; ++k)
+            coefficients[j] += power_sums[k] * coefficients[j - k] * d_looks / j;
+        total += coefficients[j];
+    }
+    return std::exp(logarithm) * total;
 }
 
 double cfar_threshold::os_false_alarm_rate(double factor) const
@@ -201,15 +273,19 @@ double cfar_threshold::os_mean() const
 
 double cfar_threshold::factor(double false_alarm_rate) const
 {
-    if (d_method == cfar_method_t::CA) {
+    if (d_method == cfar_method_t::CA && d_root.empty()) {
         const boost::math::fisher_f ratio(2.0 * d_looks, 2.0 * d_looks * d_independent);
         return boost::math::quantile(boost::math::complement(ratio, false_alarm_rate));
     }
-    double low = -20.0, high = 20.0; // of the logarithm
-    for (int step = 0; step < 60; ++step) {
-        const double middle = 0.5 * (low + high);
-        (os_false_alarm_rate(std::exp(middle)) > false_alarm_rate ? low : high) = middle;
-    }
+    const auto excess = [this, false_alarm_rate](double logarithm) {
+        const double factor = std::exp(logarithm);
+        const double rate = d_method == cfar_method_t::CA ? ca_false_alarm_rate(factor)
+                                                          : os_false_alarm_rate(factor);
+        return std::log(std::max(rate, 1e-300) / false_alarm_rate);
+    };
+    std::uintmax_t most_steps = 100;
+    const auto [low, high] = boost::math::tools::toms748_solve(
+        excess, -20.0, 20.0, boost::math::tools::eps_tolerance<double>(40), most_steps);
     return std::exp(0.5 * (low + high));
 }
 

@@ -38,7 +38,8 @@ private:
     };
 
     void set_offsets(const map_geometry& geometry, const cfar_settings& settings);
-    double independent_references(const map_geometry& geometry) const;
+    void set_correlation(const map_geometry& geometry);
+    double ca_false_alarm_rate(double factor) const;
     double os_false_alarm_rate(double factor) const;
     double os_mean() const;
 
@@ -46,7 +47,8 @@ private:
     const cfar_method_t d_method;
     std::vector<offset> d_offsets;
     int d_rank = 0;
-    double d_independent = 0.0;
+    double d_independent = 0.0; // references of CA
+    std::vector<double> d_root; // of the correlation of cell and references, if few
     double d_level_of_unit_noise = 1.0;
     std::vector<double> d_nodes, d_weights; // quadrature of OS with several looks
     std::vector<float> d_references;        // of the cell at hand

@@ -52,9 +52,20 @@ def test_false_alarm_rate_of_independent_cells(method, looks):
     assert count / (128 * 128 * maps) == pytest.approx(rate, rel=bound)
 
 
+def test_correlated_references_without_correlation():
+    for looks in (1, 2, 5):
+        factor = cfar.ca_factor(1e-5, 24, looks)
+        assert cfar.correlated_false_alarm_rate(factor, np.eye(25), looks) == pytest.approx(1e-5, rel=1e-6)
+        assert cfar.correlated_ca_factor(1e-5, np.eye(25), looks) == pytest.approx(factor, rel=1e-6)
+    # References that are all the same are one reference.
+    same = np.ones((9, 9))
+    same[0, 1:] = same[1:, 0] = 0.0
+    assert cfar.correlated_ca_factor(1e-3, same, 3) == pytest.approx(cfar.ca_factor(1e-3, 1, 3), rel=1e-6)
+
+
 def test_false_alarm_rate_of_ofdm_maps():
-    # Unused subcarriers, a window and oversampling correlate the cells; the effective number of references
-    # corrects for it. 1.6e6 or 1.2e6 cells at 1e-3: +- 2.5 % for independent cells, more for clusters.
+    # Unused subcarriers, a window and oversampling correlate the cells; the threshold knows. 1.6e6 or 1.2e6
+    # cells at 1e-3: +- 2.5 % for independent cells, more for clusters.
     for window, oversampling, stride, maps in (("rectangular", 1, (1, 1), 400), ("hamming", 2, (2, 2), 75)):
         geometry = radar_trials.ofdm_geometry(
             oversampling=oversampling, range_window=window, doppler_window=window

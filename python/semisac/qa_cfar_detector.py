@@ -257,7 +257,7 @@ class qa_cfar_detector(gr_unittest.TestCase):
         block.set_false_alarm_rate(1e-3)
         self.assertEqual(block.false_alarm_rate(), 1e-3)
         self.assertLess(block.threshold_factor(), before)
-        self.assertAlmostEqual(block.threshold_factor() / cfar.ca_factor(1e-3, 30.0), 1.0, delta=0.05)
+        self.assertAlmostEqual(block.threshold_factor() / cfar.ca_factor(1e-3, 30.0), 1.0, delta=0.1)
 
     def test_bad_parameters(self):
         parameters = RadarParameters(FrameParameters())

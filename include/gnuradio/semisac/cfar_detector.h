@@ -51,12 +51,13 @@ struct cfar_settings {
  *
  * Threshold. The power of a cell summed over K antennas is compared with a multiple of
  * the noise level that n references around it show. CA: cell over mean of the references
- * is F-distributed with 2 K and 2 K n degrees of freedom; n is the number of independent
- * ones, n^2 / sum |rho|^2 over all pairs, since unused subcarriers, windows and
- * zero-padding make neighbours alike. OS: Pfa = prod (n - i) / (n - i + factor) for one
- * antenna, else its mean by quadrature. CA with 32 references loses 0.65 dB against a
- * known noise level at Pfa 1e-4; OS loses more but stands up to other targets and edges
- * of clutter among the references.
+ * is F-distributed with 2 K and 2 K n degrees of freedom if they are independent. Unused
+ * subcarriers, windows and zero-padding make neighbours alike: up to 64 references the
+ * probability is that of a quadratic form of correlated Gaussian numbers, exactly; with
+ * more of them n is n^2 / sum |rho|^2 over all pairs. OS: Pfa = prod (n - i) / (n - i +
+ * factor) for one antenna, else its mean by quadrature. CA with 32 references loses 0.65
+ * dB against a known noise level at Pfa 1e-4; OS loses more but stands up to other
+ * targets and edges of clutter among the references.
  *
  * Search. The strongest local maximum above its threshold is refined and its echo
  * subtracted, until none is left (CLEAN); targets within three resolution cells of each

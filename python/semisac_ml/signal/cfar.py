@@ -18,6 +18,8 @@ from scipy import optimize, special, stats
 
 METHODS = ("ca", "os")
 _QUADRATURE_NODES = 200
+MOST_CORRELATED = 64
+"""References up to which their correlation is accounted for exactly."""
 
 
 def _check_rate(false_alarm_rate: float) -> None:
@@ -33,6 +35,44 @@ def ca_factor(false_alarm_rate: float, reference_cells: float, looks: int = 1) -
     """
     _check_rate(false_alarm_rate)
     return float(stats.f.isf(false_alarm_rate, 2 * looks, 2 * looks * reference_cells))
+
+
+def correlated_false_alarm_rate(factor: float, correlation: np.ndarray, looks: int = 1) -> float:
+    """Pfa of a cell above factor times the mean of references that noise correlates with it and each other.
+
+    The cell z0 and its references make a quadratic form |z0|^2 - factor/n sum |zi|^2 of Gaussian numbers. Its
+    eigenvalues are one positive, x0, and -x1 ... -xn; with m = x/x0 it is above zero where a Gamma(L) number
+    exceeds sum m Gamma(L), which has the probability sum over j < L of the coefficients of z^j in
+    prod (1 + m - m z)^-L. For one look that is prod 1/(1 + m).
+
+    Parameters
+    ----------
+    correlation : ndarray, complex [1 + n, 1 + n]
+        Normalised, Hermitian; the cell comes first.
+    """
+    values, vectors = np.linalg.eigh(correlation)
+    root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.conj().T
+    weights = np.full(len(correlation), -factor / (len(correlation) - 1))
+    weights[0] = 1.0
+    eigenvalues = np.linalg.eigvalsh((root * weights) @ root)
+    ratio = np.maximum(-eigenvalues[:-1], 0.0) / eigenvalues[-1]
+    share = ratio / (1.0 + ratio)
+    coefficients = [1.0]
+    for j in range(1, looks):
+        powers = [(share**k).sum() * coefficients[j - k] for k in range(1, j + 1)]
+        coefficients.append(looks / j * sum(powers))
+    return float(np.exp(-looks * np.log1p(ratio).sum()) * sum(coefficients))
+
+
+def correlated_ca_factor(false_alarm_rate: float, correlation: np.ndarray, looks: int = 1) -> float:
+    """Multiple of the references' mean for :func:`correlated_false_alarm_rate`."""
+    _check_rate(false_alarm_rate)
+
+    def excess(logarithm: float) -> float:
+        rate = correlated_false_alarm_rate(float(np.exp(logarithm)), correlation, looks)
+        return float(np.log(max(rate, 1e-300) / false_alarm_rate))
+
+    return float(np.exp(optimize.brentq(excess, -10.0, 12.0, xtol=1e-12, rtol=1e-12)))
 
 
 def ca_detection_probability(snr: float, factor: float, reference_cells: float, looks: int = 1) -> float:
@@ -150,18 +190,28 @@ def effective_cells(
 ) -> float:
     """Number of independent references whose mean has the variance of this window's.
 
-    n^2/sum |rho|^2 over all pairs of references. Unused subcarriers, windows and zero-padding make
-    neighbouring cells of a map alike.
+    n^2/sum |rho|^2 over all pairs of references; parameters as :func:`window_correlation`.
+    """
+    correlation = window_correlation(window, range_correlation, doppler_correlation)[1:, 1:]
+    return float(len(correlation) ** 2 / (np.abs(correlation) ** 2).sum())
+
+
+def window_correlation(
+    window: CfarWindow, range_correlation: np.ndarray, doppler_correlation: np.ndarray
+) -> np.ndarray:
+    """Correlation of noise in a cell and its references, complex [1 + n, 1 + n].
+
+    Unused subcarriers, windows and zero-padding make neighbouring cells of a map alike.
 
     Parameters
     ----------
     range_correlation, doppler_correlation : ndarray, complex [range_bins], [doppler_bins]
         Normalised autocorrelation of noise along each axis of the map at lags 0, 1, ..., cyclic.
     """
-    offsets = window.offsets
+    offsets = np.concatenate([np.zeros((1, 2), dtype=np.int64), window.offsets])
     rows = doppler_correlation[(offsets[:, None, 0] - offsets[None, :, 0]) % len(doppler_correlation)]
     columns = range_correlation[(offsets[:, None, 1] - offsets[None, :, 1]) % len(range_correlation)]
-    return float(len(offsets) ** 2 / (np.abs(rows * columns) ** 2).sum())
+    return rows * columns
 
 
 def noise_level(power: np.ndarray, window: CfarWindow, method: str = "ca", rank: int = 0) -> np.ndarray:

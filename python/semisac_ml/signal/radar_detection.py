@@ -74,8 +74,13 @@ class Threshold:
         looks, count = geometry.antennas, len(settings.window.offsets)
         self._rank = settings.rank or max(1, (3 * count) // 4)
         if settings.method == "ca":
-            independent = cfar.effective_cells(settings.window, *noise_correlation(geometry))
-            self.factor = cfar.ca_factor(settings.false_alarm_rate, independent, looks)
+            noise = noise_correlation(geometry)
+            if count <= cfar.MOST_CORRELATED:
+                correlation = cfar.window_correlation(settings.window, *noise)
+                self.factor = cfar.correlated_ca_factor(settings.false_alarm_rate, correlation, looks)
+            else:
+                independent = cfar.effective_cells(settings.window, *noise)
+                self.factor = cfar.ca_factor(settings.false_alarm_rate, independent, looks)
             self._per_look = float(looks)
         else:
             self.factor = cfar.os_factor(settings.false_alarm_rate, count, self._rank, looks)
