@@ -17,12 +17,21 @@ from gnuradio import gr
 from semisac_ml.cli.mistakes import run_program
 from semisac_ml.data import DataError, wifi_iq
 
-from . import air_trials
+from . import air_images, air_trials
 from .air_trials import Row, share_failed
 
 RESULTS = Path(__file__).resolve().parents[2] / "results" / "air_interface" / "frames.csv"
-QUICK = {"lost": 1000, "detected": 200, "noise": 2_000_000, "wifi": 4, "bounds": 400}
-FULL = {"lost": 1_000_000, "detected": 20_000, "noise": 1_000_000_000, "wifi": 100, "bounds": 4000}
+QUICK = {"lost": 1000, "detected": 200, "noise": 2_000_000, "wifi": 4, "bounds": 400, "images": 200}
+FULL = {
+    "lost": 1_000_000,
+    "detected": 20_000,
+    "noise": 1_000_000_000,
+    "wifi": 100,
+    "bounds": 4000,
+    "images": 10_000,
+}
+BUNDLE = "jssc/awgn"
+REPEATS = {False: 1, True: 5}  # of the images
 SNRS_DB = (5.0, 10.0, 15.0, 20.0, 25.0, 30.0)
 
 program = typer.Typer(
@@ -51,8 +60,7 @@ def air_interface(
     if unknown:
         raise ValueError(f"--only is {unknown[0]!r}, expected one of {', '.join(QUICK)}")
     gr.logging().set_default_level(gr.log_levels.err)
-    trials = FULL if full else QUICK
-    for name, measure in _measurements(trials).items():
+    for name, measure in _measurements(full).items():
         if name in (only or QUICK):
             for row in measure():
                 print(_line(row))
@@ -67,7 +75,9 @@ def _line(row: Row) -> str:
     return f"{row.measurement}: {trials}: {row.value:.4g} {row.unit}{upper}{goal}"
 
 
-def _measurements(trials: dict[str, int]) -> dict[str, Callable[[], Iterator[Row]]]:
+def _measurements(full: bool) -> dict[str, Callable[[], Iterator[Row]]]:
+    trials = FULL if full else QUICK
+
     def detected() -> Iterator[Row]:
         for seed, (snr_db, goal) in enumerate(((0.0, "<= 0.1"), (-5.0, "<= 1"))):
             condition = f"Es/N0 {snr_db:g} dB, 3 paths, carrier and clock +-20 ppm"
@@ -89,12 +99,17 @@ def _measurements(trials: dict[str, int]) -> dict[str, Callable[[], Iterator[Row
         for seed, snr_db in enumerate(SNRS_DB):
             yield from air_trials.timing_and_carrier(snr_db, trials["bounds"], seed + 1)
 
+    def images() -> Iterator[Row]:
+        for snr_db in (0.0, 3.0, 10.0):
+            yield from air_images.images_over_frames(BUNDLE, snr_db, trials["images"], REPEATS[full])
+
     return {
         "lost": lambda: iter(air_trials.lost_without_noise(trials["lost"])),
         "detected": detected,
         "noise": lambda: iter(air_trials.false_frames_in_noise(trials["noise"], 1)),
         "wifi": in_wifi,
         "bounds": bounds,
+        "images": images,
     }
 
 

@@ -90,12 +90,21 @@ def resident_kib() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE") // 1024
 
 
-def hurt(frame: np.ndarray, parameters: FrameParameters, rng: np.random.Generator) -> np.ndarray:
-    """A frame over three paths of random phases at a random time, carrier and clock off by up to 20 ppm."""
+def hurt(
+    frame: np.ndarray,
+    parameters: FrameParameters,
+    rng: np.random.Generator,
+    paths: tuple[np.ndarray, np.ndarray] = (PATH_DELAYS, PATH_GAINS_DB),
+) -> np.ndarray:
+    """A frame over paths of random phases at a random time, carrier and clock off by up to 20 ppm.
+
+    paths: delays in samples, and mean powers in dB, which are scaled to a sum of 1.
+    """
+    delays, gains_db = paths
     sent = np.concatenate([np.zeros(int(rng.integers(0, 200))), frame, np.zeros(40)])
-    gains = 10 ** (PATH_GAINS_DB / 20) * np.exp(2j * np.pi * rng.uniform(size=3))
+    gains = 10 ** (gains_db / 20) * np.exp(2j * np.pi * rng.uniform(size=len(gains_db)))
     gains /= np.linalg.norm(gains)
-    late = impairments.multipath(sent, PATH_DELAYS + rng.uniform(), gains)
+    late = impairments.multipath(sent, delays + rng.uniform(), gains)
     late = impairments.resample(late, rng.uniform(-OFFSET_PPM, OFFSET_PPM))
     cfo_hz = rng.uniform(-OFFSET_PPM, OFFSET_PPM) * 1e-6 * CARRIER_HZ
     return impairments.turn(late, cfo_hz, parameters.sample_rate_hz)
