@@ -225,7 +225,9 @@ chirp_pair::estimate chirp_pair::find(const gr_complex* expected)
              cfo_hz,
              rho(up + strongest, up_peak.power),
              rho(down + strongest, down_peak.power),
-             0.5f * (up_peak.power + down_peak.power) };
+             0.5f * (up_peak.power + down_peak.power),
+             std::min(up_peak.power, down_peak.power) /
+                 std::max({ up_peak.power, down_peak.power, 1e-30f }) };
 }
 
 } // namespace semisac

@@ -50,6 +50,7 @@ public:
         double cfo_hz;
         float rho_up, rho_down; //!< see chirp_search
         float power;            //!< |c|^2 of both chirps, mean
+        float balance;          //!< |c|^2 of the weaker chirp over that of the stronger
     };
 
     /*!

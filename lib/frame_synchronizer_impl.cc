@@ -32,6 +32,12 @@ constexpr int MOST_FRAMES = 16;            // confirmed, that wait
 // Of two frames that overlap, the later one holds unless its chirps are so much weaker.
 constexpr float WEAKER = 0.25f;
 
+// Both chirps go over the same paths: their powers differ by noise alone. At -5 dB over
+// three paths one falls to a fifth of the other about once in 10^4. An up-chirp of a
+// radar pulse, with symbols behind, is kept from passing for a frame's head by those that
+// happen to resemble a down-chirp.
+constexpr float LEAST_BALANCE = 0.2f;
+
 // An SNR of 40 dB: beyond it rho says more about rounding than about noise.
 constexpr double LARGEST_RHO = 0.9999;
 
@@ -195,7 +201,8 @@ bool frame_synchronizer_impl::confirm()
         return false;
     d_state = state_t::SEARCH;
     const chirp_pair::estimate found = d_pair.find(at(d_peak));
-    if (!(found.rho_up > d_threshold && found.rho_down > d_threshold)) {
+    if (!(found.rho_up > d_threshold && found.rho_down > d_threshold &&
+          found.balance > LEAST_BALANCE)) {
         ++d_candidates_dropped;
         return true;
     }

@@ -117,6 +117,28 @@ class qa_frame_synchronizer(gr_unittest.TestCase):
             self.assertAlmostEqual(items.times[0], 0.0, delta=0.05)
             self.assertAlmostEqual(items.cfo_hz[0], cfo_hz, delta=50.0)
 
+    def test_pulses_of_the_body_begin_no_frames(self):
+        # 63 up-chirps with symbols behind, in noise and without: none may end the frame that it is part of.
+        parameters = FrameParameters(
+            fft_size=2048,
+            prefix_samples=512,
+            chirp_samples=4096,
+            images_per_frame=100,
+            channel_uses=1000,
+            frame_type="lfm",
+        )
+        self.assertEqual(parameters.pulses, 21)
+        rng = np.random.default_rng(9)
+        for snr_db in (0.0, 100.0):
+            stream = np.concatenate([make_frame(parameters, frame_id) for frame_id in range(3)])
+            stream = air.turn(stream, 10e3, 5e6) + air.noise(rng, len(stream), snr_db)
+            block = semisac.frame_synchronizer(parameters)
+            items = synchronise(parameters, stream, block=block)
+            with self.subTest(snr_db=snr_db):
+                expected = parameters.frame_samples * np.arange(3)
+                np.testing.assert_allclose(items.times, expected, atol=0.05)
+                self.assertEqual(block.frames_truncated(), 0)
+
     def test_second_run_starts_over(self):
         block = semisac.frame_synchronizer(SHORT)
         stream = np.concatenate([make_frame(SHORT), make_frame(SHORT, 1)])

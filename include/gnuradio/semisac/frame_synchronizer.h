@@ -31,10 +31,10 @@ namespace semisac {
  * that where the strongest of several paths has half the power, three quarters of it half
  * way between two lags. A candidate is the strongest lag within the prefix's length
  * behind the first that exceeds t. It is confirmed when the down-chirp behind it exceeds
- * t as well, at one of the M lags that an offset of most_cfo_hz can cause: for noise the
- * probability of both is about M false_alarm_probability^2, 5e-11 a sample. What is found
- * though there is no frame has no valid header (another factor of 2^-24):
- * frame_demodulator drops it.
+ * t as well, at one of the M lags that an offset of most_cfo_hz can cause, and neither is
+ * weaker than a fifth of the other: for noise the probability is less than M
+ * false_alarm_probability^2, 5e-11 a sample. What is found though there is no frame has
+ * no valid header (another factor of 2^-24): frame_demodulator drops it.
  *
  * \section states States
  *  - SEARCH: matched filter, blocks of lags.
