@@ -122,7 +122,8 @@ class waveform_layer(gr.hier_block2):
         )
         self.synchronizer = semisac.frame_synchronizer(frame)
         self.demodulator = semisac.frame_demodulator(frame, fingerprint)
-        self.targets = self._make_targets(settings)
+        # a bundle whose detector expects fading echoes gets them, one value a frame
+        self.targets = self._make_targets(settings, 0 if bundle.manifest.sensing.fading == "none" else 1)
         self.radar = self._make_radar(settings)
         self.detector = semisac.cfar_detector(radar, **_references(radar))
         self.detections = detection_log()
@@ -142,13 +143,14 @@ class waveform_layer(gr.hier_block2):
         self.msg_connect(self.detector, "detections", self.detections, "detections")
 
     @staticmethod
-    def _make_targets(settings: LinkSettings):
+    def _make_targets(settings: LinkSettings, swerling: int):
         waveform = settings.waveform
         targets = [
             {
                 "range_m": target.range_m,
                 "velocity_mps": target.velocity_mps,
                 "azimuth_rad": float(np.deg2rad(target.azimuth_deg)),
+                "swerling": swerling,
                 "snr_db": settings.sensing_snr_db if target.snr_db is None else target.snr_db,
             }
             for target in waveform.targets
