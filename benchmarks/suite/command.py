@@ -21,7 +21,7 @@ from rich.table import Table
 from semisac_ml.cli.mistakes import run_program
 from semisac_ml.runtime import Bundle
 
-from . import channels, frames, learned, radar
+from . import air, channels, frames, learned, radar
 from .record import Comparison, Record, machine, record, write
 
 NAMES = (
@@ -35,6 +35,7 @@ NAMES = (
     "echo_processor",
     "cfar_detector",
     "target_emulator",
+    "air",
     "loopback",
 )
 RESULTS = Path(__file__).resolve().parents[2] / "results" / "benchmarks" / "bench.json"
@@ -114,6 +115,7 @@ def _comparisons(bundle: Bundle, batch: int) -> list[Comparison]:
         *channels.comparisons(bundle.manifest.symbols.channel_uses),
         *frames.comparisons(),
         *radar.comparisons(),
+        *air.comparisons(),
         learned.loopback_comparison(networks),
     ]
 
