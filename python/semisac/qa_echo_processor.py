@@ -373,12 +373,12 @@ class qa_presence(gr_unittest.TestCase):
 
     @unittest.skipUnless((MODELS / "jssc" / "awgn" / "manifest.json").exists(), "no bundle here")
     def test_presence_is_within_a_point_of_the_optimal_detector(self):
-        # 16,000 images, a target in half of the frames; near 76 % the standard error is 0.34 points. The
+        # 8,000 images, a target in half of the frames; near 76 % the standard error is 0.48 points. The
         # decision must be no more than one point below the optimal one, and not above it.
         from semisac_ml.runtime import Bundle
 
         frame = FrameParameters(images_per_frame=64)
-        frames, snr_db = 250, -10.0
+        frames, snr_db = 125, -10.0
         rng = np.random.default_rng(12)
         symbols, sent = sent_frames(frame, frames)
         ids = np.arange(frames) * frame.images_per_frame
@@ -403,8 +403,8 @@ class qa_presence(gr_unittest.TestCase):
         )
         correct = np.mean((probability[:, 1] > 0.5) == present)
         best = detection.presence_accuracy_awgn(2 * frame.channel_uses, snr_db)
-        self.assertGreater(correct, best - 0.01 - 3 * 0.0034)
-        self.assertLess(correct, best + 3 * 0.0034)
+        self.assertGreater(correct, best - 0.01 - 3 * 0.0048)
+        self.assertLess(correct, best + 3 * 0.0048)
         print(f"presence {100 * correct:.2f} %, optimal {100 * best:.2f} %")
 
 
