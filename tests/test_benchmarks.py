@@ -38,6 +38,7 @@ def test_quick_run_writes_every_benchmark(tiny_bundle: Path, tmp_path: Path):
         "echo_processor",
         "cfar_detector",
         "target_emulator",
+        "link and radar",
         "loopback",
     }
     for record in records:
