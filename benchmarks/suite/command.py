@@ -58,7 +58,7 @@ def bench(
         list[str] | None,
         typer.Option(help=f"Measure this alone; may be repeated: {', '.join(NAMES)}.", show_default=False),
     ] = None,
-    batch: Annotated[int, typer.Option(help="Most frames in one inference, here and at the peer.")] = 64,
+    batch: Annotated[int, typer.Option(help="Most frames in one inference, here and at the peer.")] = 256,
     repeats: Annotated[int, typer.Option(help="Pairs of measurements of each benchmark.")] = 7,
     seconds: Annotated[float, typer.Option(help="Length of one measurement.")] = 1.0,
     quick: Annotated[
