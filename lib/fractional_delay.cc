@@ -18,17 +18,6 @@ constexpr double KAISER_BETA = 6.76;
 constexpr int TABLE_STEPS = 1024; // a sample; linear between them: pi^2 / 24 / 1024^2
 constexpr double MOST_MOVE = 1.0 / 512; // of a sample along a segment
 
-//! Modified Bessel function of the first kind, order zero, by its power series.
-double bessel_i0(double x)
-{
-    double term = 1.0, sum = 1.0;
-    for (int k = 1; term > 1e-17 * sum; ++k) {
-        term *= (0.5 * x / k) * (0.5 * x / k);
-        sum += term;
-    }
-    return sum;
-}
-
 std::vector<float> make_table()
 {
     std::vector<float> table(HALF_KERNEL * TABLE_STEPS + 2, 0.0f);
@@ -67,11 +56,12 @@ void add_ramp(
 
 double interpolation_weight(double t)
 {
-    static const double scale = 1.0 / bessel_i0(KAISER_BETA);
+    static const double scale = 1.0 / std::cyl_bessel_i(0.0, KAISER_BETA);
     const double edge = t / HALF_KERNEL;
     if (std::abs(edge) >= 1.0)
         return 0.0;
-    const double window = scale * bessel_i0(KAISER_BETA * std::sqrt(1.0 - edge * edge));
+    const double window =
+        scale * std::cyl_bessel_i(0.0, KAISER_BETA * std::sqrt(1.0 - edge * edge));
     return t == 0.0 ? window : window * std::sin(M_PI * t) / (M_PI * t);
 }
 

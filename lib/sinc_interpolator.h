@@ -36,8 +36,8 @@ public:
         for (int tap = 0; tap < TAPS; ++tap) {
             const double time = tap - BEFORE - fraction;
             const double place = 2.0 * time / TAPS;
-            const double window =
-                bessel_i0(BETA * std::sqrt(std::fmax(1.0 - place * place, 0.0)));
+            const double window = std::cyl_bessel_i(
+                0.0, BETA * std::sqrt(std::fmax(1.0 - place * place, 0.0)));
             const double angle = M_PI * time;
             taps[tap] = window * (std::abs(angle) < 1e-9 ? 1.0 : std::sin(angle) / angle);
             sum += taps[tap];
@@ -61,16 +61,6 @@ public:
     }
 
 private:
-    static double bessel_i0(double x)
-    {
-        double term = 1.0, sum = 1.0;
-        for (int k = 1; k < 30; ++k) {
-            term *= x * x / (4.0 * k * k);
-            sum += term;
-        }
-        return sum;
-    }
-
     float d_taps[TAPS];
 };
 

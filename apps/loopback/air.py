@@ -71,10 +71,11 @@ def summarise(layer: waveform_layer, waveform: WaveformSettings, records: np.nda
     """Summary of a run; records: of its complete frames, whose hypotheses are the truth of presence."""
     maps = layer.detections.maps()
     geometry = waveform.radar.geometry
-    newest = layer.map.kept()
     power_db = None
-    if newest is not None:
-        cells = newest.reshape(geometry.antennas, geometry.doppler_bins, geometry.range_bins)
+    if maps:
+        cells = np.array(layer.map.level()).reshape(
+            geometry.antennas, geometry.doppler_bins, geometry.range_bins
+        )
         power_db = 10.0 * np.log10(np.mean(np.abs(cells) ** 2, axis=0) + 1e-12)
     present = {int(r["frame_id"]): int(r["hypothesis"]) > 0 for r in records}
     return AirSummary(

@@ -42,6 +42,7 @@ program = typer.Typer(
 
 @program.command()
 def loopback(
+    context: typer.Context,
     bundle: Annotated[
         str, typer.Option(help="Trained networks: folder of a bundle, or system/name of one that ships.")
     ] = "jssc/awgn",
@@ -170,6 +171,7 @@ def loopback(
     """
     opened = Bundle.load(bundle)
     manifest = opened.manifest
+    _check_use(context, phy, tdl_profile)
     waveform = None
     if phy in ("ofdm", "lfm"):
         delays_s, gains_db = parse_taps(taps)
@@ -293,6 +295,22 @@ def _load_figures() -> None:
     """Import what the report needs while the flowgraph runs, so that Ctrl-C need not wait for it."""
     for module in ("skimage.metrics", "sklearn.metrics"):
         importlib.import_module(module)
+
+
+def _check_use(context: typer.Context, phy: str, tdl_profile: str) -> None:
+    """Raise ValueError for an option that was given and would do nothing."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name)
+        if source is None or source.name != "COMMANDLINE":
+            continue
+        option = parameter.opts[0]
+        panel = getattr(parameter, "rich_help_panel", None)
+        if phy == "symbols" and panel in (WAVEFORM, AIR, RADAR):
+            raise ValueError(f"{option} does nothing with --phy symbols, expected --phy ofdm or lfm with it")
+        if phy in ("ofdm", "lfm") and parameter.name == "range_step_db":
+            raise ValueError(f"{option} does nothing with --phy {phy}, expected --phy symbols with it")
+        if parameter.name == "delay_spread_ns" and not tdl_profile:
+            raise ValueError(f"{option} does nothing by itself, expected --tdl-profile with it")
 
 
 def _check_writable(file: Path) -> None:

@@ -9,7 +9,7 @@ import threading
 
 import numpy as np
 import pmt
-from gnuradio import gr, semisac
+from gnuradio import blocks, gr, semisac
 
 from semisac_ml.runtime import Bundle
 from semisac_ml.signal.radar_parameters import RadarParameters
@@ -52,25 +52,6 @@ class symbols_layer(gr.hier_block2):
 
 
 LEAST_DOPPLER_BINS = 32
-
-
-class last_item(gr.sync_block):
-    """Keep the newest item of a stream.
-
-    Input 0: vectors, complex64[length].
-    """
-
-    def __init__(self, length: int):
-        gr.sync_block.__init__(self, "last_item", [(np.complex64, length)], None)
-        self._kept: np.ndarray | None = None
-
-    def kept(self) -> np.ndarray | None:
-        """The newest item, complex64 [length], or None before the first."""
-        return self._kept
-
-    def work(self, input_items, output_items):
-        self._kept = input_items[0][-1].copy()
-        return len(input_items[0])
 
 
 class detection_log(gr.basic_block):
@@ -127,7 +108,9 @@ class waveform_layer(gr.hier_block2):
         self.radar = self._make_radar(settings)
         self.detector = semisac.cfar_detector(radar, **_references(radar))
         self.detections = detection_log()
-        self.map = last_item(radar.antennas * radar.doppler_bins * radar.range_bins)
+        self.map = blocks.probe_signal_vc(
+            radar.antennas * radar.doppler_bins * radar.range_bins
+        )  # the newest
         item = gr.sizeof_gr_complex * frame.channel_uses
         gr.hier_block2.__init__(
             self, "waveform_layer", gr.io_signature(1, 1, item), gr.io_signature(2, 2, item)
