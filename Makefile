@@ -56,11 +56,11 @@ $(STAMPS)/venv: $(STAMPS)/system scripts/setup.sh
 	@echo '$(CURDIR)' > $@
 
 $(STAMPS)/runtime: $(STAMPS)/venv pyproject.toml scripts/constraints.txt
-	@$(SETUP) python
+	@$(SETUP) python radio
 	@touch $@
 
 $(STAMPS)/development: $(STAMPS)/runtime
-	@$(SETUP) python train,test
+	@$(SETUP) python radio,train,test
 	@touch $@
 
 $(MODULE): $(STAMPS)/venv $(MODULE_SOURCES)
