@@ -1,0 +1,151 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Delay from a radio's transmitter to its receiver, measured once and kept for each setting that changes
+it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from pathlib import Path
+
+MOST_AGE_DAYS = 30.0
+FORMAT_VERSION = 1
+
+
+class CalibrationError(ValueError):
+    """A radio has no calibration that holds for its settings."""
+
+
+@dataclass(frozen=True)
+class CalibrationKey:
+    """What the delay depends on: another of these is another delay.
+
+    serial: of the device. driver: name and version. clock_rate_hz: of the converters. sample_rate_hz,
+    tx_gain_db, rx_gain_db: in force. tx_antenna, rx_antenna: ports.
+    """
+
+    serial: str
+    driver: str
+    clock_rate_hz: float
+    sample_rate_hz: float
+    tx_gain_db: float
+    rx_gain_db: float
+    tx_antenna: str = ""
+    rx_antenna: str = ""
+
+    def describe(self) -> str:
+        """One line for people."""
+        ports = f"{self.tx_antenna or 'default'} and {self.rx_antenna or 'default'}"
+        return (
+            f"device {self.serial}, {self.driver}, clock {self.clock_rate_hz / 1e6:g} MHz, "
+            f"{self.sample_rate_hz / 1e6:g} MS/s, gains {self.tx_gain_db:g} and {self.rx_gain_db:g} dB, "
+            f"ports {ports}"
+        )
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """One measurement.
+
+    latency_samples: delay of the direct path from the time of transmission, in samples, also fractional.
+    latency_spread_samples: standard deviation over the frames measured.
+    leakage_db: power received over power sent, both relative to full scale. adc_peak: largest |I| or |Q|, 0
+        to 1.
+    frames: measured. date: ISO 8601, UTC.
+    """
+
+    key: CalibrationKey
+    latency_samples: float
+    latency_spread_samples: float
+    leakage_db: float
+    adc_peak: float
+    frames: int
+    date: str
+
+    def age_days(self, now: datetime | None = None) -> float:
+        """Days since the measurement."""
+        return ((now or datetime.now(UTC)) - datetime.fromisoformat(self.date)).total_seconds() / 86400.0
+
+
+class CalibrationStore:
+    """Calibrations in one JSON file, replaced as a whole.
+
+    file: None: calibration.json in $SEMISAC_CONFIG, or in semisac of $XDG_CONFIG_HOME or ~/.config.
+    """
+
+    def __init__(self, file: Path | None = None):
+        self.file = Path(file) if file else _default_folder() / "calibration.json"
+
+    def all(self) -> list[Calibration]:
+        """Every calibration, newest first. Raises CalibrationError for a file that is none."""
+        if not self.file.exists():
+            return []
+        try:
+            content = json.loads(self.file.read_text())
+            if content["format_version"] != FORMAT_VERSION:
+                raise ValueError(f"format_version is {content['format_version']}, expected {FORMAT_VERSION}")
+            found = [_read(entry) for entry in content["calibrations"]]
+        except (KeyError, TypeError, ValueError) as error:
+            raise CalibrationError(
+                f"{self.file}: not a file of calibrations ({error}): remove it and run apps/calibrate.py "
+                f"again"
+            ) from None
+        return sorted(found, key=lambda calibration: calibration.date, reverse=True)
+
+    def save(self, calibration: Calibration) -> None:
+        """Add a calibration; one for the same key is replaced."""
+        kept = [other for other in self.all() if other.key != calibration.key]
+        content = {
+            "format_version": FORMAT_VERSION,
+            "calibrations": [asdict(entry) for entry in [calibration, *kept]],
+        }
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = self.file.with_suffix(f".{os.getpid()}.new")
+        unfinished.write_text(json.dumps(content, indent=2) + "\n")
+        unfinished.replace(self.file)
+
+    def find(self, key: CalibrationKey, command: str, most_age_days: float = MOST_AGE_DAYS) -> Calibration:
+        """Calibration for exactly this key.
+
+        command: what to run to measure it, for the message.
+
+        Raises CalibrationError when there is none, naming what differs in the nearest one, or when it is too
+        old.
+        """
+        calibrations = self.all()
+        for calibration in calibrations:
+            if calibration.key == key:
+                if calibration.age_days() <= most_age_days:
+                    return calibration
+                raise CalibrationError(
+                    f"the calibration of this radio is {calibration.age_days():.0f} days old, expected "
+                    f"{most_age_days:g} or less: run {command}"
+                )
+        same = [entry.key for entry in calibrations if entry.key.serial == key.serial]
+        near = min(same, key=lambda other: len(_differences(other, key)), default=None)
+        reason = "" if near is None else f"; the nearest one differs in {', '.join(_differences(near, key))}"
+        raise CalibrationError(
+            f"no calibration for {key.describe()}{reason}; ranges would be wrong by an unknown delay: run "
+            f"{command}"
+        )
+
+
+def _read(entry: dict) -> Calibration:
+    return Calibration(**{**entry, "key": CalibrationKey(**entry["key"])})
+
+
+def _differences(one: CalibrationKey, other: CalibrationKey) -> list[str]:
+    names = [field.name for field in fields(CalibrationKey)]
+    return [f"{name} ({getattr(one, name)})" for name in names if getattr(one, name) != getattr(other, name)]
+
+
+def _default_folder() -> Path:
+    if "SEMISAC_CONFIG" in os.environ:
+        return Path(os.environ["SEMISAC_CONFIG"])
+    base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(base) / "semisac"

@@ -1,0 +1,55 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a radio reports beside samples: counted per kind, and tied to the frames that were hit."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+
+KINDS = ("late", "underflow", "overflow", "sequence", "gap", "vanished")
+MOST_FRAMES = 4096
+
+
+class EventCounters:
+    """Events of one radio since it was opened. Any thread may add and read.
+
+    Kinds: late (a burst came after its time), underflow (the transmitter ran out of samples), overflow (the
+    host did not take received samples in time), sequence (packets lost on the way), gap (samples missing
+    between time stamps), vanished (the device answers no more).
+    """
+
+    def __init__(self):
+        self._lock = threading.Lock()
+        self._counts = Counter(dict.fromkeys(KINDS, 0))
+        self._frames: deque[tuple[int, str]] = deque(maxlen=MOST_FRAMES)
+        self._reason = ""
+
+    def add(self, kind: str, count: int = 1, frame_id: int = -1, reason: str = "") -> None:
+        """Count events of a kind; frame_id: of the frame that was hit, -1 when unknown. ValueError: no
+        kind.
+        """
+        if kind not in KINDS:
+            raise ValueError(f"kind of event is {kind!r}, expected one of {', '.join(KINDS)}")
+        with self._lock:
+            self._counts[kind] += count
+            if frame_id >= 0:
+                self._frames.append((frame_id, kind))
+            if kind == "vanished":
+                self._reason = self._reason or reason or "the device answers no more"
+
+    def counts(self) -> dict[str, int]:
+        """Events by kind, all kinds."""
+        with self._lock:
+            return dict(self._counts)
+
+    def frames_hit(self) -> list[tuple[int, str]]:
+        """(frame_id, kind) of the last 4096 frames that were hit, oldest first."""
+        with self._lock:
+            return list(self._frames)
+
+    def vanished(self) -> str:
+        """Why the device is lost; "" while it is there."""
+        with self._lock:
+            return self._reason

@@ -1,0 +1,110 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How a radio is set up, the same for all of them, checked before a device is touched."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, field
+
+MOST_RX_CHANNELS = 2
+
+
+@dataclass(frozen=True)
+class RadioSettings:
+    """Settings of one radio.
+
+    radio: "usrp", "pluto", "file", "zmq" or "simulation".
+    address: device arguments of UHD, URI of libiio, path of a recording, tcp://host:port; "": the first
+        found.
+    center_frequency_hz, sample_rate_hz: of both directions.
+    bandwidth_hz: of the analog filters; 0: the sample rate.
+    tx_gain_db, rx_gain_db: in the radio's own scale (a Pluto transmits with -89.75 to 0 dB).
+    tx_antenna, rx_antenna: port names; "": the radio's default.
+    rx_channels: receive channels, 1 or 2.
+    clock_source, time_source: "internal", "external", "gpsdo"; "": the radio's default.
+    lead_time_s: how far ahead of their time frames are handed to a radio with a clock.
+    transmit_level_db: mean power of the samples handed to the converter, relative to full scale. The peaks of
+        OFDM lie about 10 dB above the mean.
+    dc_tracking: let the receiver remove its constant. For radar it may notch what does not move.
+    timeout_s: of every call to the device.
+    options: what only one radio knows; its front end names the ones it takes.
+
+    Raises ValueError for a value out of range.
+    """
+
+    radio: str
+    address: str = ""
+    center_frequency_hz: float = 2.45e9
+    sample_rate_hz: float = 1e6
+    bandwidth_hz: float = 0.0
+    tx_gain_db: float = 0.0
+    rx_gain_db: float = 30.0
+    tx_antenna: str = ""
+    rx_antenna: str = ""
+    rx_channels: int = 1
+    clock_source: str = ""
+    time_source: str = ""
+    lead_time_s: float = 0.05
+    transmit_level_db: float = -12.0
+    dc_tracking: bool = False
+    timeout_s: float = 3.0
+    options: dict[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._above_zero("center_frequency_hz", "sample_rate_hz", "lead_time_s", "timeout_s")
+        self._finite("bandwidth_hz", "tx_gain_db", "rx_gain_db", "transmit_level_db")
+        if self.bandwidth_hz < 0:
+            raise ValueError(f"--bandwidth-hz is {self.bandwidth_hz:g}, expected 0 (the sample rate) or more")
+        if not 1 <= self.rx_channels <= MOST_RX_CHANNELS:
+            raise ValueError(f"--rx-channels is {self.rx_channels}, expected 1 to {MOST_RX_CHANNELS}")
+        if not -60.0 <= self.transmit_level_db <= 0.0:
+            raise ValueError(
+                f"--transmit-level-db is {self.transmit_level_db:g}, expected -60 to 0 (full scale)"
+            )
+
+    def _above_zero(self, *names: str) -> None:
+        for name in names:
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise ValueError(f"{option(name)} is {value:g}, expected a number above 0")
+
+    def _finite(self, *names: str) -> None:
+        for name in names:
+            if not math.isfinite(getattr(self, name)):
+                raise ValueError(f"{option(name)} is {getattr(self, name)}, expected a number")
+
+    def take_options(self, **defaults: object) -> dict[str, object]:
+        """Values of options by name, those not given from the defaults, whose types they must have.
+
+        Raises ValueError for an option that is none of these.
+        """
+        unknown = sorted(set(self.options) - set(defaults))
+        if unknown:
+            expected = ", ".join(sorted(defaults)) or "none"
+            raise ValueError(f"--radio {self.radio} has no option {unknown[0]!r}, expected {expected}")
+        return {name: _as(name, self.options.get(name, value), value) for name, value in defaults.items()}
+
+    def plain(self) -> dict[str, object]:
+        """Settings by name, for people and JSON."""
+        return asdict(self)
+
+
+def option(name: str) -> str:
+    """Name of a setting on the command line."""
+    return "--" + name.replace("_", "-")
+
+
+def _as(name: str, value: object, like: object) -> object:
+    """Value of an option as the type of its default; text as it comes from a command line is read."""
+    if isinstance(like, bool):
+        named = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+        read = value if isinstance(value, bool) else named.get(str(value).lower())
+        if read is None:
+            raise ValueError(f"radio option {name} is {value!r}, expected true or false")
+        return read
+    try:
+        return value if like is None else type(like)(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"radio option {name} is {value!r}, expected such as {like!r}") from None
