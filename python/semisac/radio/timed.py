@@ -1,0 +1,196 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What all radios with a clock have in common."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pmt
+from gnuradio import blocks, gr, semisac
+
+from .calibration import CalibrationKey, CalibrationStore
+from .front_end import front_end
+from .settings import RadioSettings
+from .watch import Progress, Watch
+
+# Events of a transmitter by the names that gr-uhd gives them (usrp_sink, message port async_msgs).
+EVENTS = {
+    "time_error": "late",
+    "underflow": "underflow",
+    "underflow_in_packet": "underflow",
+    "seq_error": "sequence",
+    "seq_error_in_burst": "sequence",
+}
+
+
+class event_listener(gr.basic_block):
+    """Hear what a transmitter reports beside its samples.
+
+    Message in ``async_msgs``: as uhd.usrp_sink publishes it, pair of uhd_async_msg and {event_code: list of
+    symbols, time_spec: pair of whole seconds and fraction, channel}; a receiver of newer versions:
+    {overflows: number}.
+
+    heard: called with the event's name ("time_error", ...) and its time (whole seconds, fraction), None when
+        it has none.
+    """
+
+    def __init__(self, heard: Callable[[str, tuple[int, float] | None], None]):
+        gr.basic_block.__init__(self, "event_listener", None, None)
+        self._heard = heard
+        self.message_port_register_in(pmt.intern("async_msgs"))
+        self.set_msg_handler(pmt.intern("async_msgs"), self._take)
+
+    def _take(self, message) -> None:
+        if not (pmt.is_pair(message) and pmt.is_dict(pmt.cdr(message))):
+            return
+        event = pmt.cdr(message)
+        time = pmt.dict_ref(event, pmt.intern("time_spec"), pmt.PMT_NIL)
+        when = (pmt.to_long(pmt.car(time)), pmt.to_double(pmt.cdr(time))) if pmt.is_pair(time) else None
+        codes = pmt.dict_ref(event, pmt.intern("event_code"), pmt.PMT_NIL)
+        for number in range(pmt.length(codes)):
+            self._heard(pmt.symbol_to_string(pmt.nth(number, codes)), when)
+
+
+class timed_front_end(front_end):
+    """A radio whose samples carry its time.
+
+    Frames leave in slots of its clock, samples that were lost show in the time stamps, and an echo's delay is
+    the calibrated one from transmitter to receiver and the way to the target and back.
+
+    A subclass makes the blocks of the device in `configure`, hands them to `_join`, and knows the device's
+    time.
+
+    measure_latency: option; find the delay from the direct leakage instead of taking it from the calibration.
+    """
+
+    def __init__(self, settings: RadioSettings, frame, role: str, measure_latency: bool):
+        front_end.__init__(self, settings, frame, role)
+        self._measure_latency = measure_latency
+        self._lock = threading.Lock()
+        self._gaps_counted = 0
+        self._filler = self._scheduler = self._aligner = None
+        self._listener = event_listener(self._hear)
+        self._watch = Watch(self.events, self._look)
+        self._progress = Progress(settings.timeout_s)
+
+    def device_time(self) -> tuple[int, float]:
+        """Time of the device in this moment: whole seconds and fraction."""
+        raise NotImplementedError
+
+    def calibration_key(self) -> CalibrationKey:
+        """What the delay from transmitter to receiver depends on, as it is in force."""
+        raise NotImplementedError
+
+    def _join(self, transmitter, receiver, sample_rate_hz: float) -> None:
+        """Connect the blocks of the device: samples into `transmitter`, out of `receiver`; None where
+        unused.
+        """
+        channels = self.settings.rx_channels
+        if transmitter is not None:
+            self._scheduler = semisac.frame_scheduler(
+                sample_rate_hz, "bursts", self.settings.lead_time_s, self.frame.occupied_samples
+            )
+            self._level = blocks.multiply_const_cc(10.0 ** (self.settings.transmit_level_db / 20.0))
+            # room for a whole frame: a burst that is cut in two could run dry
+            self._level.set_min_output_buffer(2 * self.frame.frame_samples)
+            self.connect(self, self._scheduler, self._level, transmitter)
+            self.msg_connect(transmitter, "async_msgs", self._listener, "async_msgs")
+        if receiver is not None:
+            self._filler = semisac.gap_filler(sample_rate_hz, channels)
+            for channel in range(channels):
+                self.connect((receiver, channel), (self._filler, channel))
+        if self.role == "receive":
+            for channel in range(channels):
+                self.connect((self._filler, channel), (self, channel))
+        if self.role == "monostatic":
+            self._aligner = semisac.echo_aligner(
+                self.frame, channels, "leakage" if self._measure_latency else "fixed"
+            )
+            self.connect(self._scheduler, (self._aligner, 0))
+            for channel in range(channels):
+                self.connect((self._filler, channel), (self._aligner, 1 + channel))
+            for port in range(1 + channels):
+                self.connect((self._aligner, port), (self, port))
+
+    def _calibrate(self) -> dict[str, object]:
+        """Set the delay of the direct path; what is in force. Raises CalibrationError when it is not
+        known.
+        """
+        if self.role != "monostatic" or self._measure_latency:
+            return {}
+        key = self.calibration_key()
+        calibration = CalibrationStore().find(key, self._calibration_command())
+        self._aligner.set_latency_samples(calibration.latency_samples)
+        return {"latency_samples": calibration.latency_samples, "calibrated": calibration.date}
+
+    def _calibration_command(self) -> str:
+        settings = self.settings
+        words = ["python apps/calibrate.py", f"--radio {settings.radio}"]
+        if settings.address:
+            words.append(f"--address {settings.address}")
+        words.append(f"--center-frequency-hz {settings.center_frequency_hz:g}")
+        words.append(f"--sample-rate-hz {settings.sample_rate_hz:g}")
+        words.append(f"--tx-gain-db {settings.tx_gain_db:g} --rx-gain-db {settings.rx_gain_db:g}")
+        return " ".join(words)
+
+    def _begin(self, now: tuple[int, float], start: tuple[int, float]) -> None:
+        """Give the blocks their times and begin to look after the device."""
+        if self._scheduler is not None:
+            self._scheduler.set_start_time(*start)
+            self._scheduler.set_time_now(*now)
+        if self._filler is not None:
+            self._filler.set_start_time(*start)
+        self._watch.start()
+
+    def close(self) -> None:
+        self._watch.stop()
+
+    def status(self) -> dict[str, object]:
+        self._count_gaps()
+        numbers = dict(self.events.counts())
+        if self._scheduler is not None:
+            numbers["frames_scheduled"] = self._scheduler.frames_scheduled()
+            numbers["slots_skipped"] = self._scheduler.slots_skipped()
+        if self._filler is not None:
+            numbers["samples_lost"] = self._filler.samples_lost()
+        if self._aligner is not None:
+            numbers["latency_samples"] = self._aligner.latency_samples()
+            numbers["leakage_db"] = self._aligner.leakage_db()
+            numbers["frames_flagged"] = self._aligner.frames_flagged()
+        return numbers
+
+    def _look(self) -> None:
+        """Follow the device's clock, count what it lost, and see that samples still come."""
+        if self._scheduler is not None:
+            self._scheduler.set_time_now(*self.device_time())
+        if self._filler is not None:
+            self._count_gaps()
+            self._progress.see(self._filler.nitems_written(0))
+
+    def _count_gaps(self) -> None:
+        """A loss of received samples shows in their times alone (gr-uhd tells nothing else): an overflow."""
+        if self._filler is None:
+            return
+        with self._lock:
+            gaps = self._filler.gaps()
+            if gaps > self._gaps_counted:
+                self.events.add("overflow", gaps - self._gaps_counted)
+            self._gaps_counted = gaps
+
+    def _hear(self, code: str, when: tuple[int, float] | None) -> None:
+        kind = EVENTS.get(code)
+        if kind is None:
+            return
+        frame_id = -1 if when is None or self._scheduler is None else self._scheduler.frame_at(*when)
+        self.events.add(kind, frame_id=frame_id)
+        if frame_id >= 0 and self._aligner is not None:
+            self._aligner.flag_frame(frame_id, kind)
+
+
+def add_seconds(time: tuple[int, float], seconds: float) -> tuple[int, float]:
+    """Time so many seconds later, as whole seconds and a fraction of 0 to 1."""
+    whole, fraction = divmod(time[1] + seconds, 1.0)
+    return time[0] + int(whole), fraction

@@ -1,0 +1,69 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A thread that looks after an open radio."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from .events import EventCounters
+
+
+class Watch:
+    """Call `look` again and again while a radio is open; what it raises means that the device is lost.
+
+    events: where "vanished" is counted.
+    interval_s: between two looks.
+    """
+
+    def __init__(self, events: EventCounters, look: Callable[[], None], interval_s: float = 0.25):
+        self._events = events
+        self._look = look
+        self._interval_s = interval_s
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin; a watch that goes on already is left alone."""
+        if self._thread is None:
+            self._ended.clear()
+            self._thread = threading.Thread(target=self._run, name="radio_watch", daemon=True)
+            self._thread.start()
+
+    def stop(self) -> None:
+        """End, within the time that one look takes."""
+        self._ended.set()
+        thread, self._thread = self._thread, None
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout=2.0)
+
+    def _run(self) -> None:
+        while not self._ended.wait(self._interval_s):
+            try:
+                self._look()
+            except Exception as error:  # whatever a driver raises
+                self._events.add("vanished", reason=f"the device answers no more ({error})")
+                return
+
+
+class Progress:
+    """Whether a number of samples still grows.
+
+    Raises TimeoutError from `see` when it has not for timeout_s.
+    """
+
+    def __init__(self, timeout_s: float):
+        self._timeout_s = timeout_s
+        self._samples = -1
+        self._since = time.monotonic()
+
+    def see(self, samples: int) -> None:
+        """Take note of how many samples have come so far."""
+        now = time.monotonic()
+        if samples != self._samples:
+            self._samples, self._since = samples, now
+        elif now - self._since > self._timeout_s:
+            raise TimeoutError(f"no samples for {self._timeout_s:g} s")
