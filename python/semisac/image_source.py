@@ -8,9 +8,13 @@ import time
 import numpy as np
 from gnuradio import gr
 
-from . import frame_tags
+from semisac_ml.data.video import Video, is_video
 
-LONGEST_WAIT_S = 0.05  # a paced source sleeps in steps this short, so that a flowgraph stops at once
+from . import frame_tags
+from .image_feeds import LiveFeed, StillFeed, VideoFeed
+from .work_errors import ends_flow_on_error
+
+LIVE_BUFFER_IMAGES = 4
 
 
 class image_source(gr.sync_block):
@@ -20,76 +24,87 @@ class image_source(gr.sync_block):
     Tags: frame_id (0, 1, 2, ...), label (-1 when unknown), tx_time (seconds since the epoch).
 
     images: uint8 array [images, height, width, 3]; or "sample" (64 CIFAR-10 test images that ship), "cifar10"
-        (the whole test set), or a picture file or folder of pictures, cropped and scaled to 32 x 32.
+        (the whole test set), a picture file or folder of pictures, a video file, "camera" or "camera:N"
+        (/dev/videoN). What comes from files and cameras is cropped to its central square and scaled.
     labels: class of each image, int [images]; None: those of the data set, or -1.
     repeat: start again after the last image, for ever; frame_id goes on counting.
     count: images to send in all; the set is repeated when it holds fewer. 0: the set once.
     batch: most images a call; the output buffer has room for two such.
-    images_per_s: pace; 0 sends as fast as the flowgraph takes them.
+    images_per_s: pace; 0 sends as fast as the flowgraph takes them. A camera gives as many as it has, and at
+        most so many; a video file then runs in its own time. Of both, pictures that the flowgraph does not
+        take in time are dropped, never queued: see `images_dropped`.
+    size: height and width in pixels of what comes from files and cameras.
 
     Raises ValueError when images are not uint8 [images, height, width, 3] or labels are not one for each
-    image, DataError when a picture or data set cannot be read.
+    image, DataError when a picture, video or data set cannot be read or a camera cannot be opened.
     """
 
-    def __init__(self, images, labels=None, repeat=False, batch=64, images_per_s=0.0, count=0):
-        images, labels = _images_and_labels(images, labels)
+    def __init__(self, images, labels=None, repeat=False, batch=64, images_per_s=0.0, count=0, size=32):
         if int(batch) < 1:
             raise ValueError(f"batch is {batch}, expected 1 or more")
-        if not images_per_s >= 0:
-            raise ValueError(
-                f"images_per_s is {images_per_s}, expected 0 (as fast as possible) or a positive rate"
-            )
-        self._image_length = int(np.prod(images.shape[1:]))
-        gr.sync_block.__init__(self, "image_source", None, [(np.uint8, self._image_length)])
-        self._images = images.reshape(len(images), self._image_length)
-        self._labels = labels
-        self._total = 0 if repeat else int(count) or len(images)
+        if int(size) < 1:
+            raise ValueError(f"size is {size}, expected pixels of height and width, 1 or more")
+        _check_pace(images_per_s)
         self._batch = int(batch)
+        self._total = 0 if repeat else int(count)
+        endless = bool(repeat) or int(count) > 0
+        if is_video(images):
+            video = Video(images, int(size))
+            live = video.live or images_per_s > 0
+            self._feed = (LiveFeed if live else VideoFeed)(video, endless)
+            shape = (video.size, video.size, 3)
+        else:
+            live = False
+            images, labels = _images_and_labels(images, labels, int(size))
+            shape = images.shape[1:]
+            self._feed = StillFeed(images.reshape(len(images), -1), labels, endless)
+        gr.sync_block.__init__(self, "image_source", None, [(np.uint8, int(np.prod(shape)))])
         self._sent = 0
-        self._paced_sent = 0
-        self.set_images_per_s(images_per_s)
+        self._feed.set_images_per_s(float(images_per_s))
+        if live:
+            self._batch = 1
+            self.set_max_output_buffer(0, LIVE_BUFFER_IMAGES)
+        else:
+            self.set_min_output_buffer(0, 2 * self._batch)
         self.set_max_noutput_items(self._batch)
-        self.set_min_output_buffer(0, 2 * self._batch)
 
     def set_images_per_s(self, images_per_s: float) -> None:
-        """Change the pace, images each second; 0 = as fast as possible."""
-        self._images_per_s = float(images_per_s)
-        self._pace_start = None
+        """Change the pace, images each second; 0 = as fast as possible, of a camera all it gives."""
+        _check_pace(images_per_s)
+        self._feed.set_images_per_s(float(images_per_s))
 
     def images_sent(self) -> int:
         """Images that have left so far."""
         return self._sent
 
-    def _due(self) -> int:
-        """Images that the pace allows now; sleeps a little when there is none."""
-        now = time.monotonic()
-        if self._pace_start is None:
-            self._pace_start, self._paced_sent = now, 0
-        due = int((now - self._pace_start) * self._images_per_s) + 1 - self._paced_sent
-        if due <= 0:
-            next_due = self._pace_start + self._paced_sent / self._images_per_s
-            time.sleep(min(max(next_due - now, 0.0), LONGEST_WAIT_S))
-        return max(due, 0)
+    def images_dropped(self) -> int:
+        """Pictures of a camera or a running video that the flowgraph did not take in time."""
+        return self._feed.dropped()
 
+    def start(self):
+        self._feed.start()
+        return True
+
+    def stop(self):
+        self._feed.stop()
+        return True
+
+    @ends_flow_on_error
     def work(self, input_items, output_items):
         images = output_items[0]
         count = min(len(images), self._batch)
         if self._total:
             count = min(count, self._total - self._sent)
-            if count == 0:
-                return -1  # WORK_DONE
-        if self._images_per_s:
-            count = min(count, self._due())
-            if count == 0:
-                return 0
-        chosen = np.arange(self._sent, self._sent + count) % len(self._images)
-        np.take(self._images, chosen, axis=0, out=images[:count])
-        self._tag(count, self._labels[chosen])
-        self._sent += count
-        self._paced_sent += count
-        return count
+        labels = self._feed.take(images[:count]) if count else None
+        if labels is None:
+            return -1  # WORK_DONE
+        if len(labels):
+            self._tag(labels)
+            self._sent += len(labels)
+        return len(labels)
 
-    def _tag(self, count: int, labels: np.ndarray) -> None:
+    def _tag(self, labels: np.ndarray) -> None:
+        count = len(labels)
         frame_tags.tag_items(
             self, 0, frame_tags.FRAME_ID, np.arange(self._sent, self._sent + count, dtype=np.uint64)
         )
@@ -97,10 +112,20 @@ class image_source(gr.sync_block):
         frame_tags.tag_items(self, 0, frame_tags.TX_TIME, np.full(count, time.time()))
 
 
-def _images_and_labels(images, labels) -> tuple[np.ndarray, np.ndarray]:
+def _check_pace(images_per_s: float) -> None:
+    if not images_per_s >= 0:
+        raise ValueError(
+            f"images_per_s is {images_per_s}, expected 0 (as fast as possible) or a positive rate"
+        )
+
+
+def _images_and_labels(images, labels, size: int) -> tuple[np.ndarray, np.ndarray]:
     if isinstance(images, str):
-        images, found = _load(images)
+        name = images
+        images, found = _load(name, size)
         labels = found if labels is None else labels
+        if images.shape[1] != size:
+            raise ValueError(f"size is {size}, expected {images.shape[1]}, that of {name}")
     images = np.asarray(images)
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3 or len(images) == 0:
         raise ValueError(
@@ -115,7 +140,7 @@ def _images_and_labels(images, labels) -> tuple[np.ndarray, np.ndarray]:
     return np.ascontiguousarray(images), labels.astype(np.int64)
 
 
-def _load(name: str) -> tuple[np.ndarray, np.ndarray | None]:
+def _load(name: str, size: int) -> tuple[np.ndarray, np.ndarray | None]:
     if name in ("sample", "cifar10"):
         from semisac_ml.data import cifar10
 
@@ -124,4 +149,4 @@ def _load(name: str) -> tuple[np.ndarray, np.ndarray | None]:
         return cifar10.sample()[:2]
     from semisac_ml.data.images import load_images
 
-    return load_images(name), None
+    return load_images(name, size), None

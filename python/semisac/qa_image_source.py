@@ -8,24 +8,36 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import threading
 import time
+import unittest
 from pathlib import Path
 
 import numpy as np
 from gnuradio import gr, gr_unittest, semisac
 from PIL import Image
 
+from semisac_ml.data import DataError
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 import block_testing as bt  # noqa: E402
+import video_files  # noqa: E402
+
+try:
+    import av  # noqa: F401
+
+    HAS_AV = True
+except ImportError:
+    HAS_AV = False
 
 
-def send(source):
-    """Images [items, 3072] and the sink that holds their tags."""
+def send(source, length: int = bt.IMAGE_LENGTH):
+    """Images [items, length] and the sink that holds their tags."""
     top = gr.top_block()
-    sink = bt.sink(np.uint8, bt.IMAGE_LENGTH)
+    sink = bt.sink(np.uint8, length)
     top.connect(source, sink)
     top.run()
-    return bt.contents(sink, np.uint8, bt.IMAGE_LENGTH), sink
+    return bt.contents(sink, np.uint8, length), sink
 
 
 class qa_image_source(gr_unittest.TestCase):
@@ -84,6 +96,12 @@ class qa_image_source(gr_unittest.TestCase):
         self.assertEqual(sent.shape, (64, bt.IMAGE_LENGTH))
         self.assertEqual(set(bt.tag_values(sink, "label")), set(range(10)))
 
+    def test_scales_picture_files_to_the_size_asked_for(self):
+        with tempfile.TemporaryDirectory() as folder:
+            Image.new("RGB", (30, 20), (10, 20, 30)).save(Path(folder) / "one.png")
+            sent, _ = send(semisac.image_source(folder, size=16), 768)
+        np.testing.assert_array_equal(sent.reshape(-1, 3), [[10, 20, 30]] * 256)
+
     def test_rejects_wrong_images_and_labels(self):
         with self.assertRaisesRegex(ValueError, "expected uint8"):
             semisac.image_source(bt.pictures(2).astype(np.float32))
@@ -95,7 +113,108 @@ class qa_image_source(gr_unittest.TestCase):
             semisac.image_source(bt.pictures(2), batch=0)
         with self.assertRaisesRegex(ValueError, "images_per_s is -1"):
             semisac.image_source(bt.pictures(2), images_per_s=-1)
+        with self.assertRaisesRegex(ValueError, "size is 16, expected 32, that of sample"):
+            semisac.image_source("sample", size=16)
+        with self.assertRaisesRegex(ValueError, "no such file, expected a video"):
+            semisac.image_source("nowhere/none.mp4")
+
+
+class slow_sink(gr.sync_block):
+    """Take an image a call, and time for each."""
+
+    def __init__(self, seconds: float):
+        gr.sync_block.__init__(self, "slow_sink", [(np.uint8, bt.IMAGE_LENGTH)], None)
+        self._seconds = seconds
+        self.levels: list[int] = []
+
+    def work(self, input_items, output_items):
+        self.levels.append(int(input_items[0][0][0]))
+        time.sleep(self._seconds)
+        return 1
+
+
+@unittest.skipUnless(HAS_AV, "videos need the package av")
+class qa_image_source_videos(gr_unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.file = Path(self.folder.name) / "grey.mkv"
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def write(self, count: int, rate: int = 100) -> str:
+        return str(video_files.write_video(self.file, video_files.grey_levels(count), rate))
+
+    def test_without_a_pace_every_picture_of_a_file_is_sent(self):
+        for batch in (1, 7, 64):
+            with self.subTest(batch=batch):
+                source = semisac.image_source(self.write(40), batch=batch)
+                sent, sink = send(source)
+                np.testing.assert_array_equal(sent[:, 0], np.arange(40))
+                self.assertEqual(bt.tag_values(sink, "frame_id"), list(range(40)))
+                self.assertEqual(bt.tag_values(sink, "label"), [-1] * 40)
+                self.assertEqual(source.images_dropped(), 0)
+
+    def test_count_goes_on_at_the_beginning_of_the_file(self):
+        sent, _ = send(semisac.image_source(self.write(5), count=12, batch=4))
+        np.testing.assert_array_equal(sent[:, 0], np.arange(12) % 5)
+
+    def test_a_paced_file_runs_in_its_own_time_and_is_thinned_out(self):
+        begin = time.monotonic()
+        source = semisac.image_source(self.write(50), images_per_s=20.0)
+        sent, sink = send(source)
+        self.assertGreaterEqual(time.monotonic() - begin, 0.45)
+        levels = sent[:, 0].astype(int)
+        self.assertEqual(len(levels) + source.images_dropped(), 10)
+        self.assertTrue(np.isin(levels, np.arange(0, 50, 5)).all(), levels)
+        self.assertEqual(bt.tag_values(sink, "frame_id"), list(range(len(levels))))
+
+    def test_pictures_that_are_not_taken_in_time_are_dropped_and_counted(self):
+        source, sink = semisac.image_source(self.write(100), images_per_s=100.0), slow_sink(0.1)
+        top = gr.top_block()
+        top.connect(source, sink)
+        top.run()
+        self.assertGreater(source.images_dropped(), 0)
+        self.assertEqual(source.images_sent() + source.images_dropped(), 100)
+        self.assertEqual(len(sink.levels), source.images_sent())
+        self.assertEqual(sink.levels, sorted(set(sink.levels)))
+        self.assertEqual(sink.levels[-1], 99)
+
+    def test_a_flowgraph_with_a_video_can_be_started_again(self):
+        source = semisac.image_source(self.write(5))
+        top, sink = gr.top_block(), bt.sink(np.uint8, bt.IMAGE_LENGTH)
+        top.connect(source, sink)
+        top.run()
+        top.run()
+        levels = bt.contents(sink, np.uint8, bt.IMAGE_LENGTH)[:, 0]
+        np.testing.assert_array_equal(levels, np.tile(np.arange(5), 2))
+
+    def test_a_camera_that_breaks_off_ends_the_flowgraph_with_the_reason(self):
+        source = semisac.image_source(self.write(5), images_per_s=100.0)
+        source._feed._video.live = True
+        broken = DataError("camera: cannot be read any further (No such device)")
+        read = source._feed._video.next_frame
+        frames = iter(range(3))
+
+        def fail_after_three():
+            if next(frames, None) is None:
+                raise broken
+            return read()
+
+        source._feed._video.next_frame = fail_after_three
+        send(source)
+        self.assertIs(source.error, broken)
+
+    def test_stopping_leaves_no_thread(self):
+        source = semisac.image_source(self.write(5), repeat=True, images_per_s=1.0)
+        top = gr.top_block()
+        top.connect(source, bt.sink(np.uint8, bt.IMAGE_LENGTH))
+        top.start()
+        time.sleep(0.1)
+        top.stop()
+        top.wait()
+        self.assertFalse([thread for thread in threading.enumerate() if thread.name == "video"])
 
 
 if __name__ == "__main__":
-    gr_unittest.run(qa_image_source)
+    unittest.main()

@@ -56,6 +56,17 @@ def load_images(path: str | os.PathLike[str], size: int = 32) -> np.ndarray:
     return np.stack([_load(file, size) for file in picture_files(path)])
 
 
+def central_square(picture, size: int) -> np.ndarray:
+    """Central square of a picture (RGB of Pillow, or uint8 [height, width, 3]), area-weighted, uint8
+    [size, size, 3].
+    """
+    from PIL import Image, ImageOps
+
+    if isinstance(picture, np.ndarray):
+        picture = Image.fromarray(picture)
+    return np.asarray(ImageOps.fit(picture, (size, size), method=Image.Resampling.BOX), dtype=np.uint8)
+
+
 def _load(file: Path, size: int) -> np.ndarray:
     from PIL import Image, ImageOps
 
@@ -69,7 +80,7 @@ def _load(file: Path, size: int) -> np.ndarray:
             if turned.has_transparency_data:
                 rgba = turned.convert("RGBA")
                 turned = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
-            square = ImageOps.fit(turned.convert("RGB"), (size, size), method=Image.Resampling.BOX)
+            square = central_square(turned.convert("RGB"), size)
     except DataError:
         raise
     except Exception as error:  # Pillow's decoders raise many kinds
@@ -77,4 +88,4 @@ def _load(file: Path, size: int) -> np.ndarray:
         raise DataError(
             f"{file}: cannot be read as a picture ({reason}): convert it to PNG or JPEG"
         ) from error
-    return np.asarray(square, dtype=np.uint8)
+    return square
