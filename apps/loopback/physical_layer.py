@@ -106,7 +106,7 @@ class waveform_layer(gr.hier_block2):
         # a bundle whose detector expects fading echoes gets them, one value a frame
         self.targets = self._make_targets(settings, 0 if bundle.manifest.sensing.fading == "none" else 1)
         self.radar = self._make_radar(settings)
-        self.detector = semisac.cfar_detector(radar, **_references(radar))
+        self.detector = semisac.cfar_detector(radar, **cfar_references(radar))
         self.detections = detection_log()
         self.map = blocks.probe_signal_vc(
             radar.antennas * radar.doppler_bins * radar.range_bins
@@ -178,7 +178,7 @@ class waveform_layer(gr.hier_block2):
         }
 
 
-def _references(radar: RadarParameters) -> dict[str, int]:
+def cfar_references(radar: RadarParameters) -> dict[str, int]:
     """Cells from which the detector takes the noise level: of few pulses, along range alone."""
     if radar.doppler_bins >= LEAST_DOPPLER_BINS:
         return {}

@@ -45,6 +45,7 @@ class file_front_end(front_end):
 
     def __init__(self, settings: RadioSettings, frame, role: str):
         front_end.__init__(self, settings, frame, role)
+        self.replays = role == "monostatic"
         if not settings.address:
             raise ValueError("--address is empty, expected the path of a recording with --radio file")
         self._options = settings.take_options(

@@ -64,6 +64,8 @@ class front_end(gr.hier_block2):
     """
 
     capabilities: Capabilities
+    replays = False
+    """Whether role "monostatic" gives what was sent at another time and takes no frames of this one."""
 
     def __init__(self, settings: RadioSettings, frame, role: str):
         if role not in ROLES:
@@ -124,6 +126,11 @@ class front_end(gr.hier_block2):
 
     def close(self) -> None:
         """Silence the transmitter and let go of the device; a second call does nothing."""
+
+    def set_metadata(self, name: str, value: object) -> None:
+        """Say something about what is sent, such as {"name", "fingerprint"} of the "bundle"; kept by radios
+        that record.
+        """
 
     def status(self) -> dict[str, object]:
         """Numbers for a live display, cheap to ask for: events by kind, and what the radio adds."""

@@ -1,0 +1,218 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What every program on the air does with its flowgraph: open the radio, run, report."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+import typer
+from gnuradio import gr
+from gnuradio.semisac.radio import RadioError, RadioSettings, front_end, open_front_end
+from rich.console import Console
+
+from semisac_ml.runtime import Bundle
+from semisac_ml.signal.frame import FrameParameters
+
+from . import results
+from .options import FrameSettings, RunSettings
+from .running import FAILED, INTERRUPTED, Ending, Interruption, Run
+from .status import Rows, Status
+
+
+def typer_program() -> typer.Typer:
+    """Command line in the form that all programs have."""
+    return typer.Typer(
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+class on_air_flowgraph(gr.top_block):
+    """What a program's flowgraph says of itself; the base of them all."""
+
+    def connect_radio(self, radio: front_end) -> None:
+        """Connect to a radio that is configured."""
+        raise NotImplementedError
+
+    def error(self) -> Exception | None:
+        """What ended the flow before its time, if anything did."""
+        blocks = (block for block in vars(self).values() if getattr(block, "error", None) is not None)
+        return next((block.error for block in blocks if isinstance(block.error, Exception)), None)
+
+    def finished(self) -> bool:
+        """Whether the work is done, though the flow goes on."""
+        return False
+
+    def rows(self) -> Rows:
+        """For the live status."""
+        return []
+
+    def counters(self) -> dict[str, int]:
+        """What became of frames and images."""
+        return {}
+
+    def figures(self) -> dict[str, results.Metric]:
+        """Figures of merit by name."""
+        return {}
+
+    def details(self) -> dict[str, object]:
+        """What else belongs into the JSON file."""
+        return {}
+
+    def make_window(self):
+        """Window that shows the flow."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """After the flow has stopped: finish files."""
+
+
+class Program:
+    """One call of a program.
+
+    name: of the program. role: of the radio. own: settings that only this program has, for the JSON file.
+    in_force: what the radio's `configure` gave, {} before.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        role: str,
+        radio: RadioSettings,
+        frame: FrameSettings,
+        run: RunSettings,
+        own: dict[str, object],
+    ):
+        self.name, self.role, self.radio, self.frame, self.run = name, role, radio, frame, run
+        self.own = own
+        self.bundle = Bundle.load(frame.bundle)
+        self.layout: FrameParameters = frame.layout(self.bundle, radio.sample_rate_hz)
+        self._date = datetime.now(UTC)
+        self.in_force: dict[str, object] = {}
+        self._messages = Console(stderr=True, highlight=False)
+
+    def on_air(self, make_flowgraph: Callable[[], on_air_flowgraph]) -> int:
+        """Run and report; the exit code. Raises ValueError for a mistake, RuntimeError for a failure."""
+        gr.logging().set_default_level(gr.log_levels.err)
+        with Interruption() as interruption:
+            radio = open_front_end(self.radio, self.layout, self.role)
+            try:
+                flowgraph = make_flowgraph()
+                self.in_force = radio.configure()
+                radio.set_metadata("bundle", self.plain_bundle())
+                for warning in self.in_force.get("warnings", ()):
+                    self.warn(warning)
+                flowgraph.connect_radio(radio)
+            except (RadioError, KeyboardInterrupt) as error:
+                self._report_failure(error)
+                radio.close()
+                raise
+            return self._run(flowgraph, radio, interruption)
+
+    def plain_bundle(self) -> dict[str, str]:
+        """Name and fingerprint of the bundle, for JSON."""
+        return {"name": self.bundle.name, "fingerprint": self.bundle.fingerprint}
+
+    def warn(self, text: str) -> None:
+        """Say something on standard error."""
+        self._messages.print(f"{self.name}: warning: {text}", style="yellow", soft_wrap=True)
+
+    def _run(self, flowgraph: on_air_flowgraph, radio: front_end, interruption: Interruption) -> int:
+        status = Status(lambda: [*flowgraph.rows(), *radio_rows(radio)], self.run.quiet)
+        run = Run(flowgraph, radio, interruption, self.run.duration_s, status.show)
+        window = flowgraph.make_window() if self.run.window else None
+        with status:
+            try:
+                ending = run.to_its_end(window)
+            except RuntimeError as error:
+                ending = Ending("failed", FAILED, str(error))
+            state = radio.status()  # before it is closed
+            troubles, hangs = run.stop()
+        flowgraph.close()
+        self._report(flowgraph, radio, ending, state, run.seconds, status.cpu_s)
+        for message in filter(None, [ending.message, *troubles]):
+            print(f"{self.name}: {' '.join(message.split())}", file=sys.stderr)
+        if hangs:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(ending.code or FAILED)
+        return ending.code
+
+    def _report(
+        self,
+        flowgraph: on_air_flowgraph,
+        radio: front_end,
+        ending: Ending,
+        state: dict,
+        seconds: float,
+        cpu_s: float,
+    ) -> None:
+        counters, figures = flowgraph.counters(), flowgraph.figures()
+        if self.run.json:
+            content = self._content(ending, seconds)
+            content |= {
+                "counters": counters,
+                "metrics": figures,
+                **flowgraph.details(),
+                "events": radio.events.counts(),
+                "frames_hit": [
+                    {"frame_id": frame, "event": kind} for frame, kind in radio.events.frames_hit()
+                ],
+                "radio_status": state,
+                "status_cpu_share": cpu_s / seconds if seconds > 0 else 0.0,
+            }
+            results.write(self.run.json, content)
+        if not self.run.quiet:
+            console = Console(stderr=self.run.json == "-")
+            events = {f"events: {kind}": count for kind, count in radio.events.counts().items()}
+            title = f"{self.name}, {self.radio.radio}, {seconds:.1f} s"
+            results.print_figures(title, counters | events, figures, console)
+
+    def _report_failure(self, error: BaseException) -> None:
+        if not self.run.json:
+            return
+        interrupted = isinstance(error, KeyboardInterrupt)
+        ending = Ending("interrupted", INTERRUPTED) if interrupted else Ending("failed", FAILED, str(error))
+        results.write(self.run.json, self._content(ending, 0.0))
+
+    def _content(self, ending: Ending, seconds: float) -> dict[str, object]:
+        return {
+            "program": self.name,
+            "ending": ending.reason,
+            "finished": ending.code == 0,
+            "exit_code": ending.code,
+            "message": ending.message,
+            "duration_s": seconds,
+            "settings": {"radio": self.radio.plain(), "frame": asdict(self.frame), "program": self.own},
+            "radio": self.in_force,
+            "frame_samples": self.layout.frame_samples,
+            "bundle": self.plain_bundle(),
+            "command": shlex.join(["python", *sys.argv]),
+            "date": self._date.isoformat(timespec="seconds"),
+            "versions": results.versions(),
+        }
+
+
+def radio_rows(radio: front_end) -> Rows:
+    """What a radio says of itself, for the live status: events that happened, and its own numbers."""
+    state = radio.status()
+    counts = radio.events.counts()
+    events = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+    own = {name: value for name, value in state.items() if name not in counts}
+    return [
+        ("events", events or "none"),
+        *((name.replace("_", " "), _text(value)) for name, value in own.items()),
+    ]
+
+
+def _text(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

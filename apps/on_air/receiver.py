@@ -1,0 +1,191 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Command line and flowgraph of run_receiver.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from gnuradio import blocks, gr, semisac
+from gnuradio.semisac.radio import RadioSettings, front_end
+from loopback.settings import Pictures, load_pictures
+
+from semisac_ml.cli.mistakes import run_program
+from semisac_ml.runtime import Bundle
+
+from .command import Program, on_air_flowgraph, typer_program
+from .options import FrameSettings, RunSettings, check_not_negative, with_shared_options
+from .picture_files import PictureFiles
+from .received import received_images
+from .results import Metric
+from .sending import fingerprint
+from .status import Rows
+from .window import Window, start_qt
+
+BATCH = 64
+
+program = typer_program()
+
+
+@program.command()
+@with_shared_options
+def receive(
+    radio: RadioSettings,
+    frame: FrameSettings,
+    run: RunSettings,
+    truth: Annotated[
+        str,
+        typer.Option(
+            help="What is sent, for PSNR and accuracy: **sample**, **cifar10**, a picture or folder.",
+            show_default=False,
+        ),
+    ] = "",
+    images: Annotated[
+        int, typer.Option(help="Stop after so many images; 0: no limit.", show_default=False)
+    ] = 0,
+    save: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the pictures, made if need be.", file_okay=False, show_default=False),
+    ] = None,
+    print_images: Annotated[
+        bool, typer.Option("--print", help="Print a line for each image: number, class, SNR.")
+    ] = False,
+) -> int:
+    """Receive images through a radio: synchronise, demodulate, rebuild the pictures, name what they show.
+
+    Bundle and frame options must be those of the transmitter; frames of others are counted and left alone.
+    """
+    check_not_negative("--images", images)
+    if print_images and run.json == "-":
+        raise ValueError("--print and --json - both write to standard output: give --json a file")
+    own = {"truth": truth, "images": images, "save": "" if save is None else str(save), "print": print_images}
+    called = Program("run_receiver", "receive", radio, frame, run, own)
+    pictures = load_pictures(truth) if truth else None
+    return called.on_air(lambda: receiver_flowgraph(called, pictures, images, save, print_images))
+
+
+class receiver_flowgraph(on_air_flowgraph):
+    """From the radio to pictures and classes; of the networks those that the bundle holds."""
+
+    def __init__(
+        self, called: Program, truth: Pictures | None, images: int, save: Path | None, print_images: bool
+    ):
+        on_air_flowgraph.__init__(self, "receiver")
+        self._called, self._images = called, images
+        bundle, layout = called.bundle, called.layout
+        self.synchronizer = semisac.frame_synchronizer(layout)
+        self.demodulator = semisac.frame_demodulator(layout, fingerprint(bundle))
+        rebuilds, names = bundle.has("reconstruction"), bundle.has("task")
+        if not (rebuilds or names):
+            raise ValueError(
+                f"bundle {bundle.name} holds no network for images (reconstruction, task): choose another "
+                "--bundle"
+            )
+        data = bundle.manifest.data
+        self.decoder = semisac.jscc_decoder(bundle, BATCH) if rebuilds else None
+        self.task = semisac.task_decoder(bundle, BATCH) if names else None
+        shape = _picture_shape(bundle) if rebuilds else None
+        if save is not None and not rebuilds:
+            raise ValueError(
+                f"--save needs pictures, but bundle {bundle.name} holds no reconstruction network"
+            )
+        self.files = None
+        if save is not None or print_images:
+            self.files = PictureFiles(save, print_images, shape, lambda index: self.sink.class_name(index))
+        self.sink = received_images(
+            shape,
+            list(data.classes) if names else [],
+            list(data.animal_classes),
+            truth,
+            images,
+            self.files.take if self.files else None,
+        )
+        self._window = self._make_window(list(data.classes)) if called.run.window else None
+        self.connect(self.synchronizer, self.demodulator)
+        for port, block in enumerate(block for block in (self.decoder, self.task) if block is not None):
+            self.connect(self.demodulator, block, (self.sink, port))
+
+    def connect_radio(self, radio: front_end) -> None:
+        self.connect(radio.rx(0), self.synchronizer)
+        self._unused = [blocks.null_sink(gr.sizeof_gr_complex) for _ in range(1, radio.settings.rx_channels)]
+        for channel, block in enumerate(self._unused, 1):
+            self.connect(radio.rx(channel), block)
+
+    def finished(self) -> bool:
+        return bool(self._images) and self.sink.count >= self._images
+
+    def rows(self) -> Rows:
+        last, counters = self.sink.last(), self.counters()
+        lost = ", ".join(f"{counters[name]} {reason}" for name, reason in LOST.items() if counters.get(name))
+        said = f"{self.sink.class_name(last['class'])} ({100 * last['probability']:.0f} %)"
+        return [
+            ("frames received", str(counters["frames_received"])),
+            ("lost", lost or "none"),
+            ("images", str(self.sink.count)),
+            ("newest image", f"{last['frame_id']}: {said}" if last["class"] >= 0 else ""),
+            ("SNR", f"{last['snr_db']:.1f} dB" if self.sink.count else ""),
+            ("carrier offset", f"{last['cfo_hz']:.0f} Hz" if self.sink.count else ""),
+        ]
+
+    def counters(self) -> dict[str, int]:
+        synchronizer, demodulator = self.synchronizer, self.demodulator
+        counts = {
+            "frames_detected": synchronizer.frames_detected(),
+            "frames_received": demodulator.frames_received(),
+            "frames_truncated": synchronizer.frames_truncated(),
+            "frames_with_gap": getattr(synchronizer, "frames_with_gap", int)(),
+            "frames_with_bad_header": demodulator.frames_with_bad_header(),
+            "frames_with_wrong_parameters": demodulator.frames_with_wrong_parameters(),
+            "frames_with_wrong_bundle": demodulator.frames_with_wrong_bundle(),
+            "candidates_dropped": synchronizer.candidates_dropped(),
+            "images_received": self.sink.count,
+            "images_lost": demodulator.images_lost(),
+            "begun_again": self.sink.begun_again,
+        }
+        if self.files is not None:
+            counts |= {"pictures_saved": self.files.saved, "pictures_left_out": self.files.left_out}
+        return counts
+
+    def figures(self) -> dict[str, Metric]:
+        return self.sink.figures()
+
+    def details(self) -> dict[str, object]:
+        return {"classes": self.sink.classes(), "images": self.sink.latest()}
+
+    def close(self) -> None:
+        if self.files is not None:
+            self.files.close()
+
+    def make_window(self) -> Window | None:
+        return self._window
+
+    def _make_window(self, class_names: list[str]) -> Window:
+        start_qt()
+        from gnuradio.semisac.image_view import ImageView
+
+        view = ImageView(self.sink.take_newest, class_names if self.task else [], 20.0)
+        return Window("semisac receiver", [view])
+
+
+LOST = {
+    "images_lost": "images",
+    "frames_truncated": "frames cut short",
+    "frames_with_gap": "with a gap",
+    "frames_with_bad_header": "with a bad header",
+    "frames_with_wrong_parameters": "of other parameters",
+    "frames_with_wrong_bundle": "of another bundle",
+}
+
+
+def _picture_shape(bundle: Bundle) -> tuple[int, int, int]:
+    """Height, width and colours of the pictures that a bundle rebuilds."""
+    colours, height, width = bundle.manifest.networks["reconstruction"].outputs[0].shape[1:]
+    return int(height), int(width), int(colours)
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command line of this program and return its exit code."""
+    return run_program(program, "run_receiver", arguments, typed="run_receiver.py")

@@ -1,0 +1,151 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From the start of a flowgraph to a silent radio, whatever ends it."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+POLL_S = 0.05
+STOP_S = 0.9  # for the flowgraph's threads, and then
+CLOSE_S = 0.6  # for the device: together with the results within 2 s
+DONE, FAILED, INTERRUPTED = 0, 1, 130
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Why a run ended: reason in a word or two, exit code, and what to tell when it is not 0."""
+
+    reason: str
+    code: int = DONE
+    message: str = ""
+
+
+class Interruption:
+    """Ctrl-C and SIGTERM: a KeyboardInterrupt while a program is set up, a request once it `runs`."""
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self):
+        self.requested = False
+        self.runs = False
+        self._before = {}
+
+    def __enter__(self) -> Interruption:
+        self._before = {number: signal.signal(number, self._take) for number in self.SIGNALS}
+        return self
+
+    def __exit__(self, *error) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _take(self, number, frame) -> None:
+        self.requested = True
+        if not self.runs:
+            raise KeyboardInterrupt
+
+
+class Run:
+    """One run of a flowgraph with a radio.
+
+    flowgraph: with `error()`, what went wrong in a block, and `finished()`, whether it has done its work.
+    duration_s: 0: no limit. show: called often with the seconds since the start.
+    """
+
+    def __init__(self, flowgraph, radio, interruption: Interruption, duration_s: float, show: Callable):
+        self._flowgraph = flowgraph
+        self._radio = radio
+        self._interruption = interruption
+        self._duration_s = duration_s
+        self._show = show
+        self._ended = threading.Event()
+        self._window_closed = False
+        self.seconds = 0.0
+
+    def to_its_end(self, window=None) -> Ending:
+        """Start, wait for the end, stop, silence the radio. Threads that hang are named in the message."""
+        self._interruption.runs = True
+        self._radio.prepare()
+        self._flowgraph.start()
+        started = time.monotonic()
+        threading.Thread(target=self._wait, name="wait", daemon=True).start()
+
+        def ending() -> Ending | None:
+            self.seconds = time.monotonic() - started
+            found = self._ending()
+            if found is None:
+                self._show(self.seconds)
+            return found
+
+        if window is None:
+            found = ending()
+            while found is None:
+                self._ended.wait(POLL_S)
+                found = ending()
+            return found
+        return window.show_until(ending, POLL_S)
+
+    def stop(self) -> tuple[list[str], bool]:
+        """Stop the flowgraph and close the radio; what went wrong with that, and whether a thread hangs."""
+        troubles, hangs = [], False
+        for what, call, seconds in (
+            ("flowgraph does not stop", self._stop_flowgraph, STOP_S),
+            ("radio does not close", self._radio.close, CLOSE_S),
+        ):
+            try:
+                if not within(seconds, call):
+                    troubles.append(f"the {what}: left without it")
+                    hangs = True
+            except Exception as error:  # noqa: BLE001 - whatever a driver raises, the results must be written
+                troubles.append(f"the {what}: {error}")
+        return troubles, hangs
+
+    def _wait(self) -> None:
+        self._flowgraph.wait()
+        self._ended.set()
+
+    def _stop_flowgraph(self) -> None:
+        self._flowgraph.stop()
+        self._ended.wait()
+
+    def _ending(self) -> Ending | None:
+        if self._interruption.requested:
+            return Ending("interrupted", INTERRUPTED, f"interrupted after {self.seconds:.1f} s")
+        lost = self._radio.events.vanished()
+        if lost:
+            return Ending("radio lost", FAILED, f"the radio is lost: {lost}")
+        error = self._flowgraph.error()
+        if error is not None:
+            return Ending("failed", FAILED, f"the flowgraph stopped: {error}")
+        if self._flowgraph.finished():
+            return Ending("complete")
+        if self._ended.is_set():
+            return Ending("end of the stream")
+        if self._duration_s and self.seconds >= self._duration_s:
+            return Ending("duration")
+        return None
+
+
+def within(seconds: float, call: Callable[[], object]) -> bool:
+    """Whether a call returns in time; it runs in a thread that does not keep the program alive."""
+    done = threading.Event()
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            call()
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            raised.append(error)
+        done.set()
+
+    threading.Thread(target=run, name="stop", daemon=True).start()
+    if not done.wait(seconds):
+        return False
+    if raised:
+        raise raised[0]
+    return True

@@ -1,0 +1,315 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Command line and flowgraph of run_sensing.py."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from gnuradio import blocks, gr, semisac
+from gnuradio.semisac import frame_tags
+from gnuradio.semisac.radio import RadioSettings, front_end
+from gnuradio.semisac.work_errors import ends_flow_on_error
+from loopback.physical_layer import cfar_references
+from scipy.constants import speed_of_light
+
+from semisac_ml.cli.mistakes import run_program
+from semisac_ml.signal.radar_parameters import RadarParameters
+
+from .command import Program, on_air_flowgraph, typer_program
+from .figures import RunningMean, RunningShare, present
+from .options import FrameSettings, RunSettings, SourceSettings, with_shared_options
+from .recall import SentSymbols, symbol_memory, symbol_recall
+from .results import Metric
+from .sending import sender
+from .status import Rows
+from .targets import target_list
+from .window import Window, start_qt
+
+RADAR = "Radar"
+REMOVALS = ("none", "zero_delay", "static")
+RETURN_S = 2.0  # how long the last frames may take to come back
+BATCH = 64
+
+program = typer_program()
+
+
+@program.command()
+@with_shared_options
+def sense(
+    source: SourceSettings,
+    radio: RadioSettings,
+    frame: FrameSettings,
+    run: RunSettings,
+    gate_m: Annotated[
+        float | None,
+        typer.Option(
+            help="Range in which the learned detector decides about a target. Without it: it does not run.",
+            rich_help_panel=RADAR,
+            show_default=False,
+        ),
+    ] = None,
+    gate_mps: Annotated[float, typer.Option(help="Closing speed of that gate.", rich_help_panel=RADAR)] = 0.0,
+    target_probability: Annotated[
+        float, typer.Option(help="How probable a target in the gate is beforehand.", rich_help_panel=RADAR)
+    ] = 0.5,
+    frames_per_map: Annotated[
+        int, typer.Option(help="Frames in a range-Doppler map.", rich_help_panel=RADAR)
+    ] = 1,
+    leakage_removal: Annotated[
+        str,
+        typer.Option(
+            help="**zero_delay** removes what comes straight from the transmitter, **static** all that "
+            "stands still, **none** nothing.",
+            rich_help_panel=RADAR,
+        ),
+    ] = "zero_delay",
+    false_alarm_rate: Annotated[
+        float,
+        typer.Option(help="Probability that a cell of noise is taken for a target.", rich_help_panel=RADAR),
+    ] = 1e-6,
+    record: Annotated[
+        Path | None,
+        typer.Option(
+            help="SigMF recording to write of what is sent and received; --radio file replays it.",
+            dir_okay=False,
+            rich_help_panel=RADAR,
+            show_default=False,
+        ),
+    ] = None,
+    element_spacing: Annotated[
+        float, typer.Option(help="Of two receive antennas, in wavelengths.", rich_help_panel=RADAR)
+    ] = 0.5,
+) -> int:
+    """Transmit images and listen to what comes back: targets with range and speed, presence by a learned
+    detector.
+
+    Images are sent until the program is stopped, or --images of them. Radios whose delay from transmitter to
+    receiver is fixed but unknown ask for apps/calibrate.py first.
+    """
+    if leakage_removal not in REMOVALS:
+        raise ValueError(f"--leakage-removal is {leakage_removal!r}, expected one of {', '.join(REMOVALS)}")
+    own = asdict(source) | {
+        "gate_m": gate_m,
+        "gate_mps": gate_mps,
+        "target_probability": target_probability,
+        "frames_per_map": frames_per_map,
+        "leakage_removal": leakage_removal,
+        "false_alarm_rate": false_alarm_rate,
+        "element_spacing": element_spacing,
+        "record": "" if record is None else str(record),
+    }
+    called = Program("run_sensing", "monostatic", radio, frame, run, own)
+    return called.on_air(lambda: sensing_flowgraph(called, source))
+
+
+class presence_log(gr.sync_block):
+    """Count what the learned detector says.
+
+    Input 0: probability of each hypothesis, float32[2]; tag sensing_snr_db.
+    """
+
+    def __init__(self):
+        gr.sync_block.__init__(self, "presence_log", [(np.float32, 2)], None)
+        self.present = RunningShare()
+        self.snr_db = RunningMean()
+        self.newest = float("nan")
+
+    @ends_flow_on_error
+    def work(self, input_items, output_items):
+        items = input_items[0]
+        probability = 1.0 - items[:, 0]
+        self.present.add(probability >= 0.5)
+        self.newest = float(probability[-1])
+        tags = frame_tags.CallTags(self, 0, len(items))
+        self.snr_db.add(tags.held_doubles(frame_tags.SENSING_SNR_DB, np.nan))
+        return len(items)
+
+
+class sensing_flowgraph(on_air_flowgraph):
+    """Images to the radio, and what comes back to maps, targets and the learned detector."""
+
+    def __init__(self, called: Program, source: SourceSettings):
+        on_air_flowgraph.__init__(self, "sensing")
+        own = called.own
+        self._called = called
+        self._gate_m = own["gate_m"]
+        self.radar = RadarParameters(
+            called.layout,
+            mode=called.layout.frame_type,
+            carrier_hz=called.radio.center_frequency_hz,
+            antennas=called.radio.rx_channels,
+            element_spacing=own["element_spacing"],
+            frames_per_interval=own["frames_per_map"],
+        )
+        self.sender = sender(called.bundle, called.layout, source, repeat=not source.images)
+        self.processor = semisac.echo_processor(
+            self.radar, self._gate_samples(called), leakage_removal=own["leakage_removal"]
+        )
+        references = cfar_references(self.radar)
+        self.detector = semisac.cfar_detector(
+            self.radar, false_alarm_rate=own["false_alarm_rate"], **references
+        )
+        self.targets = target_list(self.radar, leakage=own["leakage_removal"] != "none")
+        self.connect((self.processor, 1), self.detector)
+        self.msg_connect(self.detector, "detections", self.targets, "detections")
+        self._connect_echoes(called)
+        self._window = self._make_window() if called.run.window else None
+        self._all_sent_at: float | None = None
+        self._replays = False
+
+    @staticmethod
+    def _gate_samples(called: Program) -> float:
+        gate_m = called.own["gate_m"]
+        if gate_m is None:
+            return 0.0
+        farthest = speed_of_light * called.layout.prefix_samples / (2.0 * called.layout.sample_rate_hz)
+        if not 0.0 <= gate_m <= farthest:
+            raise ValueError(
+                f"--gate-m is {gate_m:g}, expected 0 to {farthest:.0f} m: an echo must come within the "
+                f"cyclic prefix of {called.layout.prefix_samples} samples; raise --fft-size or lower "
+                "--sample-rate-hz"
+            )
+        return 2.0 * gate_m / speed_of_light * called.layout.sample_rate_hz
+
+    def _connect_echoes(self, called: Program) -> None:
+        """The learned detector at the gate, if there is one."""
+        bundle, layout = called.bundle, called.layout
+        self.presence = None
+        if self._gate_m is None:
+            self.unused = blocks.null_sink(gr.sizeof_gr_complex * layout.channel_uses)
+            self.connect((self.processor, 0), self.unused)
+            return
+        sensing = bundle.manifest.sensing
+        self.processor.set_velocity_mps(called.own["gate_mps"])
+        self.processor.set_phase_tracking(sensing.fading == "none")
+        sent = SentSymbols(layout.channel_uses)
+        self.memory = symbol_memory(sent, layout.channel_uses)
+        self.recall = symbol_recall(sent, layout.channel_uses, sensing.reference_snr_db)
+        self.sensing = semisac.sensing_decoder(
+            bundle, target_probability=called.own["target_probability"], batch=BATCH
+        )
+        self.presence = presence_log()
+        self.connect((self.processor, 0), self.recall)
+        self.connect((self.recall, 0), (self.sensing, 0))
+        self.connect((self.recall, 1), (self.sensing, 1))
+        self.connect(self.sensing, self.presence)
+
+    def connect_radio(self, radio: front_end) -> None:
+        if radio.replays:
+            self._connect_replay(radio)
+        else:
+            self.sender.connect(self, radio)
+            if self.presence:
+                self.connect(self.sender.encoder, self.memory)
+        self.connect(radio.sent, (self.processor, 0))
+        for channel in range(radio.settings.rx_channels):
+            self.connect(radio.rx(channel), (self.processor, 1 + channel))
+        if self._called.own["record"]:
+            self._connect_recorder(radio, self._called)
+
+    def _connect_recorder(self, radio: front_end, called: Program) -> None:
+        from gnuradio.semisac.radio.sigmf_fields import plain_frame
+        from gnuradio.semisac.radio.sigmf_sink import sigmf_sink
+
+        channels = radio.settings.rx_channels
+        self.recorder = sigmf_sink(
+            called.own["record"],
+            called.radio.sample_rate_hz,
+            called.radio.center_frequency_hz,
+            ["sent", *(f"rx{channel}" for channel in range(channels))],
+            hardware=str(called.in_force.get("device", "")),
+            description="What was sent and what came back",
+            metadata={
+                "frame": plain_frame(called.layout),
+                "bundle": called.plain_bundle(),
+                "radio": called.radio.plain(),
+                "calibration": {
+                    name: called.in_force.get(name) for name in ("latency_samples", "calibrated")
+                },
+            },
+        )
+        self.connect(radio.sent, (self.recorder, 0))
+        for channel in range(channels):
+            self.connect(radio.rx(channel), (self.recorder, 1 + channel))
+
+    def _connect_replay(self, radio: front_end) -> None:
+        """What was sent is in the recording: nothing is sent, and symbols are read from its frames."""
+        self._replays = True
+        self.no_frames = blocks.vector_source_c([])
+        self.connect(self.no_frames, radio.tx)
+        if self.presence:
+            self.synchronizer = semisac.frame_synchronizer(self.radar.frame)
+            self.demodulator = semisac.frame_demodulator(self.radar.frame)
+            self.connect(radio.sent, self.synchronizer, self.demodulator, self.memory)
+
+    def error(self) -> Exception | None:
+        return on_air_flowgraph.error(self) or self.sender.error()
+
+    def finished(self) -> bool:
+        """The last frame has come back, or does not come any more."""
+        if self._replays or not self.sender.all_sent():
+            return False
+        if self._all_sent_at is None:
+            self._all_sent_at = time.monotonic()
+        frames = -(-self.sender.wanted // self.radar.frame.images_per_frame)
+        back = self.processor.frames_processed() + self.processor.frames_refused() >= frames
+        return back or time.monotonic() > self._all_sent_at + RETURN_S
+
+    def rows(self) -> Rows:
+        counters = self.counters()
+        listed = [
+            f"{target['range_m']:.1f} m, {target['velocity_mps']:+.1f} m/s, {target['snr_db']:.0f} dB, in "
+            f"{100 * target['share']:.0f} % of the maps"
+            for target in self.targets.targets()[:6]
+        ]
+        presence = self.presence and self.presence.present.metric()
+        gate = f"{self.presence.newest:.2f} now, {100 * presence.value:.1f} % reported" if presence else ""
+        return [
+            *self.sender.rows(),
+            ("frames back", str(counters["frames_processed"])),
+            ("intervals broken", str(counters["intervals_broken"])),
+            ("maps", str(counters["maps"])),
+            ("target in the gate", gate),
+            *((f"target {number}", text) for number, text in enumerate(listed)),
+        ]
+
+    def counters(self) -> dict[str, int]:
+        return self.sender.counters() | {
+            "frames_processed": self.processor.frames_processed(),
+            "frames_refused": self.processor.frames_refused(),
+            "intervals_broken": self.processor.intervals_broken(),
+            "maps": self.targets.maps,
+            "detections": self.targets.detections,
+        }
+
+    def figures(self) -> dict[str, Metric]:
+        if self.presence is None:
+            return {}
+        return present(
+            {"presence": self.presence.present.metric(), "sensing_snr_db": self.presence.snr_db.metric()}
+        )
+
+    def details(self) -> dict[str, object]:
+        return {"targets": self.targets.targets(), "detections": self.targets.newest()}
+
+    def make_window(self) -> Window | None:
+        return self._window
+
+    def _make_window(self) -> Window:
+        start_qt()
+        self.map_sink = semisac.range_doppler_sink(self.radar)
+        self.connect((self.processor, 1), self.map_sink)
+        self.msg_connect(self.detector, "detections", self.map_sink, "detections")
+        return Window("semisac sensing", [self.map_sink.qwidget()])
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command line of this program and return its exit code."""
+    return run_program(program, "run_sensing", arguments, typed="run_sensing.py")

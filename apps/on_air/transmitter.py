@@ -1,0 +1,75 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Command line and flowgraph of run_transmitter.py."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from gnuradio.semisac.radio import RadioSettings, front_end
+
+from semisac_ml.cli.mistakes import run_program
+
+from .command import Program, on_air_flowgraph, typer_program
+from .options import FrameSettings, RunSettings, SourceSettings, with_shared_options
+from .sending import sender
+from .status import Rows
+from .window import Window
+
+program = typer_program()
+
+
+@program.command()
+@with_shared_options
+def transmit(
+    source: SourceSettings,
+    radio: RadioSettings,
+    frame: FrameSettings,
+    run: RunSettings,
+    repeat: Annotated[
+        bool, typer.Option("--repeat", help="Send until stopped. Without it and --images: each image once.")
+    ] = False,
+) -> int:
+    """Send images through a radio: learned encoder, frames of samples, antenna.
+
+    The law and the licence of the band come first: docs/over_the_air.md. When the program has ended, by
+    itself, by --duration-s or by Ctrl-C, the radio is silent.
+    """
+    if repeat and source.images:
+        raise ValueError("--repeat and --images contradict each other: give one of them")
+    called = Program("run_transmitter", "transmit", radio, frame, run, asdict(source) | {"repeat": repeat})
+    return called.on_air(lambda: transmitter_flowgraph(called, source, repeat))
+
+
+class transmitter_flowgraph(on_air_flowgraph):
+    """Images to the radio."""
+
+    def __init__(self, called: Program, source: SourceSettings, repeat: bool):
+        on_air_flowgraph.__init__(self, "transmitter")
+        self.sender = sender(called.bundle, called.layout, source, repeat)
+        self._window = Window.of_spectrum("semisac transmitter", called.radio) if called.run.window else None
+
+    def connect_radio(self, radio: front_end) -> None:
+        self.sender.connect(self, radio)
+        if self._window:
+            self.connect(self.sender.modulator, self._window.block)
+
+    def error(self) -> Exception | None:
+        return self.sender.error()
+
+    def rows(self) -> Rows:
+        return self.sender.rows()
+
+    def counters(self) -> dict[str, int]:
+        return self.sender.counters()
+
+    def make_window(self) -> Window | None:
+        return self._window
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command line of this program and return its exit code."""
+    return run_program(program, "run_transmitter", arguments, typed="run_transmitter.py")

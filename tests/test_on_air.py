@@ -1,0 +1,286 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""run_transmitter.py, run_receiver.py and run_sensing.py as a person uses them, on recordings and the
+simulated radio.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from semisac_ml.data import cifar10
+from semisac_ml.runtime import Bundle
+from semisac_ml.signal import metrics
+
+pytest.importorskip("gnuradio.semisac", reason="the programs need GNU Radio and the module")
+
+APPS = Path(__file__).resolve().parents[1] / "apps"
+MODULES = {"run_transmitter": "transmitter", "run_receiver": "receiver", "run_sensing": "sensing"}
+PROGRAMS = tuple(MODULES)
+BUNDLE = ("--bundle", "jssc/tiny")
+LONG_S = 600.0  # a program that is stopped from outside would run so long
+
+
+@pytest.fixture(autouse=True, scope="module")
+def own_home(tmp_path_factory):
+    """FFTW's wisdom and calibrations of our own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+        yield
+
+
+def command(name: str, *arguments) -> list[str]:
+    return [sys.executable, str(APPS / f"{name}.py"), *map(str, arguments)]
+
+
+def call(name: str, *arguments) -> subprocess.CompletedProcess:
+    """Run a program to its end."""
+    return subprocess.run(command(name, *arguments), capture_output=True, text=True, timeout=120)
+
+
+def measure(name: str, *arguments) -> dict:
+    """JSON that a run writes to standard output."""
+    done = call(name, "--quiet", "--json", "-", *BUNDLE, *arguments)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def started(name: str, *arguments) -> subprocess.Popen:
+    """A program that has begun to run its flowgraph."""
+    program = subprocess.Popen(command(name, *BUNDLE, *arguments), stderr=subprocess.PIPE, text=True)
+    threads = Path(f"/proc/{program.pid}/task")
+    for _ in range(600):
+        time.sleep(0.05)
+        assert program.poll() is None, program.stderr.read()
+        names = [comm.read_text() for comm in threads.glob("*/comm") if comm.exists()]
+        if any(name.startswith(("frame_synchron", "frame_modulator")) for name in names):
+            return program
+    raise AssertionError("the flowgraph does not start")
+
+
+@pytest.fixture
+def complain(monkeypatch, capfd):
+    """Function that calls a program in this process and gives the one line with which it refuses to run."""
+    monkeypatch.syspath_prepend(str(APPS))
+
+    def run(name: str, *arguments) -> str:
+        module = importlib.import_module(f"on_air.{MODULES[name]}")
+        assert module.run([str(argument) for argument in arguments]) == 2
+        captured = capfd.readouterr()
+        assert captured.out == ""
+        assert captured.err.count("\n") == 1, captured.err
+        assert captured.err.startswith(f"{name}: ")
+        return captured.err
+
+    return run
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize(
+    ("arguments", "pattern"),
+    [
+        ((), "--radio is missing, expected one of .*simulation"),
+        (("--radio", "wire"), "--radio is 'wire', expected one of .*simulation"),
+        (("--radio", "simulation", "--sample-rate-hz", "0"), "--sample-rate-hz is 0"),
+        (("--radio", "simulation", "--center-frequency-hz", "nan"), "--center-frequency-hz is nan"),
+        (("--radio", "simulation", "--rx-channels", "3"), "--rx-channels is 3, expected 1 to 2"),
+        (
+            ("--radio", "simulation", "--transmit-level-db", "3"),
+            "--transmit-level-db is 3, expected -60 to 0",
+        ),
+        (("--radio", "simulation", "--timeout-s", "0"), "--timeout-s is 0"),
+        (("--radio", "simulation", "--duration-s", "-1"), "--duration-s is -1"),
+        (
+            ("--radio", "simulation", "--radio-option", "loud"),
+            "--radio-option is 'loud', expected NAME=VALUE",
+        ),
+        (("--radio", "simulation", "--radio-option", "volume=3"), "has no option 'volume', expected .*seed"),
+        (("--radio", "simulation", "--phy", "smoke"), "--phy is 'smoke', expected one of ofdm, lfm"),
+        (("--radio", "simulation", "--fft-size", "100"), "fft_size is 100"),
+        (("--radio", "simulation", "--images-per-frame", "0"), "images_per_frame is 0"),
+        (("--radio", "simulation", "--images", "-3"), "--images is -3"),
+        (("--radio", "simulation", "--bundle", "jssc/unheard_of"), "'jssc/unheard_of' not found"),
+        (("--radio", "simulation", "--json", "no_such_folder/a.json"), "no_such_folder does not exist"),
+        (("--radio", "simulation", "--config", "no_such.toml"), "no_such.toml: cannot be read"),
+        (("--radio", "file"), "--address is empty"),
+        (("--loud",), "No such option"),
+    ],
+)
+def test_a_mistake_is_one_line(tiny_bundle, complain, name, arguments, pattern):
+    line = complain(name, *([] if "--bundle" in arguments else BUNDLE), *arguments)
+    assert re.search(pattern, line), line
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "pattern"),
+    [
+        ("run_transmitter", ("--data", "none.png"), "none.png: no such file"),
+        ("run_transmitter", ("--repeat", "--images", "3"), "--repeat and --images contradict each other"),
+        ("run_transmitter", ("--images-per-s", "-1"), "--images-per-s is -1"),
+        ("run_receiver", ("--truth", "none.png"), "none.png: no such file"),
+        ("run_receiver", ("--print", "--json", "-"), "--print and --json - both write"),
+        ("run_receiver", ("--save", "/proc/pictures"), "--save /proc/pictures"),
+        ("run_sensing", ("--gate-m", "1e6"), "--gate-m is 1e\\+06, expected 0 to 2398 m"),
+        ("run_sensing", ("--leakage-removal", "all"), "--leakage-removal is 'all', expected one of none"),
+        ("run_sensing", ("--frames-per-map", "0"), "frames_per_interval is 0"),
+    ],
+)
+def test_a_mistake_of_one_program_is_one_line(tiny_bundle, complain, name, arguments, pattern):
+    line = complain(name, *BUNDLE, "--radio", "simulation", *arguments)
+    assert re.search(pattern, line), line
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_mistake_ends_the_program_with_2(name):
+    done = call(name, "--radio", "wire")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_help_names_every_option_of_the_radio(name):
+    done = call(name, "--help")
+    assert done.returncode == 0
+    from gnuradio.semisac.radio import RadioSettings
+
+    for option in set(RadioSettings.__dataclass_fields__) - {"options"}:
+        assert f"--{option.replace('_', '-')}" in done.stdout
+
+
+CONFIGURATION = """
+[radio]
+radio = "file"
+address = "{address}"
+sample_rate_hz = 500_000
+center_frequency_hz = 915e6
+[frame]
+bundle = "jssc/tiny"
+images_per_frame = 4
+[run_transmitter]
+images = 12
+quiet = true
+[run_receiver]
+truth = "sample"
+quiet = true
+"""
+
+
+def test_one_configuration_file_serves_all_programs(tiny_bundle, tmp_path):
+    file = tmp_path / "radio.toml"
+    file.write_text(CONFIGURATION.format(address=tmp_path / "sent"))
+    assert call("run_transmitter", "--config", file).returncode == 0
+    received = call("run_receiver", "--config", file, "--json", "-")
+    assert received.returncode == 0, received.stderr
+    content = json.loads(received.stdout)
+    assert content["settings"]["radio"]["sample_rate_hz"] == 500e3
+    assert content["settings"]["radio"]["center_frequency_hz"] == 915e6
+    assert content["counters"]["frames_received"] == 3
+    assert content["metrics"]["psnr_db"]["n"] == 12
+    other = call("run_receiver", "--config", file, "--json", "-", "--center-frequency-hz", "1e9")
+    assert json.loads(other.stdout)["settings"]["radio"]["center_frequency_hz"] == 1e9
+
+
+@pytest.mark.parametrize(
+    ("text", "pattern"),
+    [
+        ("[radio]\nloudness = 3", r"\[radio\] has no option 'loudness', expected one of address"),
+        ("[radios]\nradio = 'file'", r"no section is called \[radios\], expected \[radio\], \[frame\]"),
+        ("radio = 'file'", "'radio' stands in no section"),
+        ("[radio]\nradio = 5", r"\[radio\] radio is 5, expected a text"),
+        ("[radio]\nrx_gain_db = true", "rx_gain_db is True, expected a number"),
+        ("[frame]\nfft_size = 64.5", "fft_size is 64.5, expected a whole number"),
+        ("[run_receiver]\nquiet = 1", "quiet is 1, expected true or false"),
+        ("[radio]\nradio_option = 'a=1'", "radio_option is 'a=1', expected a list of texts"),
+        ("[run_receiver]\nrepeat = true", r"\[run_receiver\] has no option 'repeat'"),
+        ("[radio", "not a TOML file"),
+    ],
+)
+def test_a_mistake_in_a_configuration_is_one_line(tmp_path, complain, text, pattern):
+    file = tmp_path / "radio.toml"
+    file.write_text(text)
+    line = complain("run_receiver", "--config", file)
+    assert re.search(pattern, line), line
+
+
+def decoded_offline(bundle: Bundle, count: int) -> np.ndarray:
+    """PSNR of the sample images, encoded and rebuilt without GNU Radio or noise."""
+    images = cifar10.sample()[0][np.arange(count) % 64]
+    pixels = (images.transpose(0, 3, 1, 2) / np.float32(255)).astype(np.float32)
+    snr_db = np.full(count, bundle.manifest.channel.reference_snr_db, np.float32)
+    symbols = bundle.session("encoder").run(image=pixels, snr_db=snr_db)["symbols"]
+    high_db = np.full(count, 70.0, np.float32)
+    gain = np.stack([np.ones(count), np.zeros(count)], axis=-1).astype(np.float32)
+    inputs = {"received": symbols, "snr_db": high_db, "channel_gain": gain}
+    session = bundle.session("reconstruction")
+    image = session.run(**{name: inputs[name] for name in session.inputs})["image"]
+    rebuilt = np.clip(np.rint(image * 255.0), 0, 255).astype(np.uint8)
+    return metrics.psnr_db(images, rebuilt.transpose(0, 2, 3, 1))
+
+
+def test_a_recording_of_the_transmitter_is_received(tiny_bundle, tmp_path):
+    recording, folder = tmp_path / "sent", tmp_path / "pictures"
+    sent = measure("run_transmitter", "--radio", "file", "--address", recording, "--images", 100)
+    assert sent["counters"] == {"images_sent": 100, "frames_sent": 13}
+    assert (sent["ending"], sent["finished"], sent["exit_code"]) == ("end of the stream", True, 0)
+    received = measure(
+        "run_receiver", "--radio", "file", "--address", recording, "--truth", "sample", "--save", folder
+    )
+    counters = received["counters"]
+    assert counters["frames_received"] == counters["frames_detected"] == 13
+    assert (counters["images_received"], counters["images_lost"]) == (100, 0)
+    assert received["radio"]["recorded"]["bundle"]["name"] == "jssc/tiny"
+    assert [image["frame_id"] for image in received["images"]] == list(range(100))
+    assert sum(received["classes"].values()) == 100
+    files = sorted(folder.glob("*.png"))
+    assert len(files) == counters["pictures_saved"] == 100
+    from PIL import Image
+
+    assert Image.open(files[0]).size == (32, 32)
+    # without noise the picture is that of the networks alone, but for the estimate of the channel
+    expected = decoded_offline(Bundle.load("jssc/tiny"), 100)
+    psnr_db = np.array([image["psnr_db"] for image in received["images"]])
+    np.testing.assert_allclose(psnr_db, expected, atol=0.3)
+
+
+def test_a_receiver_stops_after_so_many_images_and_prints_them(tiny_bundle, tmp_path):
+    recording = tmp_path / "sent"
+    measure("run_transmitter", "--radio", "file", "--address", recording, "--images", 64)
+    done = call(
+        "run_receiver", *BUNDLE, "--radio", "file", "--address", recording, "--images", 5, "--print", "-q"
+    )
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert len(lines) == 5
+    names = "|".join(Bundle.load("jssc/tiny").manifest.data.classes)
+    for number, line in enumerate(lines):
+        assert re.fullmatch(rf"{number}: ({names}) \d+ %, SNR \d+\.\d dB", line)
+
+
+def test_frames_of_another_bundle_are_counted_and_left_alone(tiny_bundle, tmp_path):
+    recording = tmp_path / "sent"
+    measure("run_transmitter", "--radio", "file", "--address", recording, "--images", 16)
+    done = call(
+        "run_receiver", "--bundle", "jssc/tiny_rayleigh", "--radio", "file", "--address", recording, "-q",
+        "--json", "-",
+    )  # fmt: skip
+    counters = json.loads(done.stdout)["counters"]
+    assert (done.returncode, counters["frames_with_wrong_bundle"], counters["images_received"]) == (0, 2, 0)
+
+
+def test_a_dead_radio_is_one_line_and_a_json_file(tiny_bundle, tmp_path):
+    file = tmp_path / "result.json"
+    done = call("run_receiver", *BUNDLE, "--radio", "file", "--address", tmp_path / "none", "--json", file)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1), done.stderr
+    content = json.loads(file.read_text())
+    assert (content["ending"], content["finished"], content["exit_code"]) == ("failed", False, 1)
+    assert "none" in content["message"]
