@@ -84,7 +84,8 @@ enum class stream_t : uint64_t {
     SWERLING = 11,
     CLUTTER = 12,
     RECEIVER_NOISE = 13,
-    PN_SIGNS = 14
+    PN_SIGNS = 14,
+    RADIO_START = 15
 };
 
 /*!

@@ -5,7 +5,9 @@
 
 Blocks in C++. Samples: `frame_modulator`, `frame_synchronizer`, `frame_demodulator`,
 `fading_channel`, `target_emulator`, `echo_processor`, `cfar_detector`; symbols of images:
-`fading_channel` and `echo_channel`. Blocks in Python, one item a frame or an image:
+`fading_channel` and `echo_channel`; between frames and a radio: `frame_scheduler`,
+`gap_filler`, and as a radio that is not there `simulated_transmitter` and
+`simulated_receiver`. Blocks in Python, one item a frame or an image:
 `image_source`, `jscc_encoder`, `jscc_decoder`, `task_decoder`, `sensing_decoder`,
 `metrics_sink`, and `image_sink`, which needs PyQt5 when it is made.
 """
@@ -26,8 +28,12 @@ from .semisac_python import (
     frame_demodulator,
     frame_modulator,
     frame_parameters,
+    frame_scheduler,
     frame_synchronizer,
+    gap_filler,
     radar_parameters,
+    simulated_receiver,
+    simulated_transmitter,
     target_emulator,
 )
 from .sensing_decoder import sensing_decoder

@@ -23,6 +23,16 @@ frame_demodulator |
 On samples a frame of many images has its tags on its first sample, as long as it is a stream: frame_id (of
 the first image), images (long) and packet_len (long, samples), written by frame_modulator. frame_synchronizer
 gives each frame sample_index (uint64) and timing_samples (double), when it began.
+
+On samples to and from a radio:
+
+| key | value | written by |
+|---|---|---|
+| start_sample | uint64, when the frame is sent, in samples | frame_scheduler |
+| tx_sob, tx_eob | true, first and last sample of a burst | frame_scheduler |
+| tx_time | tuple (uint64 whole seconds, double fraction), when the burst is sent | frame_scheduler |
+| rx_time, rx_rate | tuple as tx_time; double; first sample, and behind each loss | radio |
+| gap | long, samples that were lost from this one on, zeros in their place | gap_filler |
 """
 
 from __future__ import annotations

@@ -15,10 +15,14 @@ void bind_echo_processor(py::module& m);
 void bind_frame_demodulator(py::module& m);
 void bind_frame_modulator(py::module& m);
 void bind_frame_parameters(py::module& m);
+void bind_frame_scheduler(py::module& m);
 void bind_frame_synchronizer(py::module& m);
 void bind_frame_tags(py::module& m);
+void bind_gap_filler(py::module& m);
 void bind_pixels(py::module& m);
 void bind_radar_parameters(py::module& m);
+void bind_simulated_receiver(py::module& m);
+void bind_simulated_transmitter(py::module& m);
 void bind_target_emulator(py::module& m);
 
 PYBIND11_MODULE(semisac_python, m)
@@ -37,4 +41,8 @@ PYBIND11_MODULE(semisac_python, m)
     bind_echo_processor(m);
     bind_cfar_detector(m);
     bind_target_emulator(m);
+    bind_frame_scheduler(m);
+    bind_gap_filler(m);
+    bind_simulated_transmitter(m);
+    bind_simulated_receiver(m);
 }

@@ -36,6 +36,7 @@ class Stream(IntEnum):
     CLUTTER = 12
     RECEIVER_NOISE = 13
     PN_SIGNS = 14
+    RADIO_START = 15
 
 
 def _key(seed: int, stream: int) -> np.ndarray:

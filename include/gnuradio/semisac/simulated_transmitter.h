@@ -1,0 +1,96 @@
+/*
+ * Copyright 2026 gr-semisac contributors
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#ifndef INCLUDED_SEMISAC_SIMULATED_TRANSMITTER_H
+#define INCLUDED_SEMISAC_SIMULATED_TRANSMITTER_H
+
+#include <gnuradio/block.h>
+#include <gnuradio/semisac/api.h>
+#include <cstdint>
+#include <utility>
+
+namespace gr {
+namespace semisac {
+
+/*!
+ * \brief The transmitter of a radio that is not there: what its antenna would send.
+ * \ingroup semisac
+ *
+ * It takes what uhd.usrp_sink takes, and its output is what goes on the air: continuous,
+ * at the pace of the wall clock times time_scale, zeros where nothing is sent. Sample 0
+ * is sent at the start time when the flowgraph starts. The radio's clock goes with the
+ * samples: where the computer does not keep up, it goes slower, and nothing is lost.
+ *
+ * A burst begins with tx_sob or tx_time, or with the first sample behind a burst, and
+ * ends with tx_eob or where another one begins. With tx_time (tuple of uint64 whole
+ * seconds and double fraction) it is sent at that time, to the nearest sample; it is late
+ * when that has gone by as its first sample arrives: then it is dropped and the event
+ * time_error says so, with the burst's time. A timed burst whose samples come too late
+ * runs dry: event underflow, and the rest of it is dropped. Without a time samples are
+ * sent as they come; where none is there in time zeros are sent in their place (event
+ * underflow), and what follows is sent later than it would have been.
+ *
+ * The output goes on with zeros when the input has ended, as a radio does.
+ *
+ * Faults are injected by the methods below, from any thread, and show as those of a
+ * radio do. Late and dry frames may be ordered before the start; a new start ends the
+ * others.
+ *
+ * Input 0: gr_complex, bursts or a stream.
+ * Output 0: gr_complex; tags of samples that are sent keep to them.
+ * Message out "async_msgs", as that of uhd.usrp_sink: pair of the symbol uhd_async_msg
+ * and a dictionary with event_code (list of the symbols burst_ack, underflow or
+ * time_error), time_spec (pair of long whole seconds and double fraction) and channel
+ * (uint64, 0).
+ */
+class SEMISAC_API simulated_transmitter : virtual public gr::block
+{
+public:
+    typedef std::shared_ptr<simulated_transmitter> sptr;
+
+    /*!
+     * \param sample_rate_hz samples a second, 1e3 to 1e10
+     * \param time_scale seconds of the radio in a second of the computer, 1e-3 to 1e3
+     * \throws std::invalid_argument for a parameter out of range
+     */
+    static sptr make(double sample_rate_hz, double time_scale = 1.0);
+
+    /*!
+     * \brief Time of sample 0, from the next start on; 0 at first.
+     *
+     * \throws std::invalid_argument unless 0 <= fraction < 1
+     */
+    virtual void set_start_time(uint64_t full, double fraction) = 0;
+    //! Time of the sample that is sent next: whole seconds and fraction.
+    virtual std::pair<uint64_t, double> time_now() const = 0;
+    virtual double time_scale() const = 0;
+
+    //! The next so many timed bursts come too late.
+    virtual void inject_late(int frames) = 0;
+    /*!
+     * \brief The next so many frames run dry half way.
+     *
+     * A timed burst loses its second half. A frame (tag packet_len) of a stream without
+     * times is held up for 1000 samples.
+     */
+    virtual void inject_underflow(int frames) = 0;
+    //! Nothing comes any more, nor is taken, until the flowgraph stops: unplugged.
+    virtual void inject_vanish() = 0;
+    //! Nothing comes for so long; then all that was due comes at once.
+    virtual void inject_stall(double seconds) = 0;
+
+    //! Bursts whose last sample was sent, since the start.
+    virtual uint64_t bursts_sent() const = 0;
+    //! Bursts dropped because they were late.
+    virtual uint64_t bursts_late() const = 0;
+    //! Times that samples were missing within a burst or stream.
+    virtual uint64_t underflows() const = 0;
+};
+
+} // namespace semisac
+} // namespace gr
+
+#endif /* INCLUDED_SEMISAC_SIMULATED_TRANSMITTER_H */

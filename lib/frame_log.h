@@ -1,0 +1,69 @@
+/*
+ * Copyright 2026 gr-semisac contributors
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#ifndef INCLUDED_SEMISAC_FRAME_LOG_H
+#define INCLUDED_SEMISAC_FRAME_LOG_H
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <mutex>
+
+namespace gr {
+namespace semisac {
+
+//! Which samples the newest frames have: asked by one thread, written by another.
+class frame_log
+{
+public:
+    static constexpr uint64_t FRAMES = 8192;
+
+    void clear()
+    {
+        std::lock_guard<std::mutex> lock(d_mutex);
+        d_written = 0;
+    }
+
+    //! Add a frame behind the ones that are there.
+    void add(int64_t start, int64_t length, uint64_t id)
+    {
+        std::lock_guard<std::mutex> lock(d_mutex);
+        d_entries[d_written++ % FRAMES] = { start, length, id };
+    }
+
+    //! Id of the frame that has a sample, -1 where there is none.
+    int64_t frame_at(int64_t sample) const
+    {
+        std::lock_guard<std::mutex> lock(d_mutex);
+        uint64_t low = d_written > FRAMES ? d_written - FRAMES : 0, high = d_written;
+        while (low < high) { // the first that begins behind the sample
+            const uint64_t middle = low + (high - low) / 2;
+            if (d_entries[middle % FRAMES].start > sample)
+                high = middle;
+            else
+                low = middle + 1;
+        }
+        if (low == 0 || low + FRAMES <= d_written)
+            return -1;
+        const entry& last = d_entries[(low - 1) % FRAMES];
+        return sample < last.start + last.length ? static_cast<int64_t>(last.id) : -1;
+    }
+
+private:
+    struct entry {
+        int64_t start, length;
+        uint64_t id;
+    };
+
+    mutable std::mutex d_mutex;
+    std::array<entry, FRAMES> d_entries;
+    uint64_t d_written = 0;
+};
+
+} // namespace semisac
+} // namespace gr
+
+#endif /* INCLUDED_SEMISAC_FRAME_LOG_H */

@@ -1,0 +1,88 @@
+/*
+ * Copyright 2026 gr-semisac contributors
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#ifndef INCLUDED_SEMISAC_FRAME_STORE_H
+#define INCLUDED_SEMISAC_FRAME_STORE_H
+
+#include <gnuradio/gr_complex.h>
+#include <gnuradio/tags.h>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace gr {
+namespace semisac {
+
+//! A whole frame, and the tags of its first sample.
+struct stored_frame {
+    std::vector<gr_complex> samples; //!< at least `length` of them
+    int64_t length = 0;
+    uint64_t id = 0;
+    std::vector<tag_t> tags;
+};
+
+/*!
+ * \brief Whole frames of a tagged stream, first in, first out.
+ *
+ * A frame begins where the tag frame_id is and has the samples that packet_len says.
+ * Memory is taken when a frame is longer than any that had its place before.
+ */
+class frame_store
+{
+public:
+    explicit frame_store(std::size_t most_frames) : d_frames(most_frames) {}
+
+    void clear();
+
+    /*!
+     * \brief Take samples in, as far as there is a place for their frames.
+     *
+     * \param samples `count` of the stream, the first of which is number `first`
+     * \param tags of these samples in the order of their offsets
+     * \return how many were taken
+     */
+    int take(const gr_complex* samples,
+             int count,
+             uint64_t first,
+             const std::vector<tag_t>& tags);
+
+    //! Whole frames that are there.
+    std::size_t size() const { return d_count; }
+    bool full() const { return d_count == d_frames.size(); }
+    //! Frame number `position`, counted from the oldest.
+    const stored_frame& at(std::size_t position) const
+    {
+        return d_frames[(d_oldest + position) % d_frames.size()];
+    }
+    void drop_oldest()
+    {
+        d_oldest = (d_oldest + 1) % d_frames.size();
+        --d_count;
+    }
+
+    //! Frames that another one's begin cut short, or without a length.
+    uint64_t frames_truncated() const { return d_truncated; }
+
+private:
+    bool open(uint64_t offset, const std::vector<tag_t>& tags);
+    stored_frame& filling() { return d_frames[(d_oldest + d_count) % d_frames.size()]; }
+
+    std::vector<stored_frame> d_frames;
+    std::size_t d_oldest = 0, d_count = 0;
+    int64_t d_filled = -1; // samples of the frame that is coming in; below 0: none is
+    uint64_t d_truncated = 0;
+
+    const pmt::pmt_t d_key_frame_id = pmt::mp("frame_id");
+    const pmt::pmt_t d_key_packet_len = pmt::mp("packet_len");
+};
+
+//! Value of an integer of either kind, `otherwise` for anything else.
+int64_t integer_of(const pmt::pmt_t& value, int64_t otherwise);
+
+} // namespace semisac
+} // namespace gr
+
+#endif /* INCLUDED_SEMISAC_FRAME_STORE_H */

@@ -1,0 +1,109 @@
+/*
+ * Copyright 2026 gr-semisac contributors
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#ifndef INCLUDED_SEMISAC_SAMPLE_CLOCK_H
+#define INCLUDED_SEMISAC_SAMPLE_CLOCK_H
+
+#include <pmt/pmt.h>
+#include <cmath>
+#include <cstdint>
+
+namespace gr {
+namespace semisac {
+
+//! A time of a radio as its drivers write it: whole seconds, and 0 <= fraction < 1.
+struct radio_time {
+    uint64_t full = 0;
+    double fraction = 0.0;
+};
+
+/*!
+ * \brief Which sample is taken at which time.
+ *
+ * A rate of double precision is the quotient p / 2^s of whole numbers, so that sample n
+ * is n 2^s / p seconds behind the start: whole seconds and what remains are found by
+ * integer division, and the fraction is right to the last bit but one after any number
+ * of hours. A running sum of the frames' lengths in seconds would drift instead.
+ */
+class sample_clock
+{
+public:
+    explicit sample_clock(double sample_rate_hz) : d_rate(sample_rate_hz)
+    {
+        int exponent;
+        d_numerator =
+            static_cast<int64_t>(std::ldexp(std::frexp(sample_rate_hz, &exponent), 53));
+        d_shift = 53 - exponent;
+        for (; d_shift > 0 && d_numerator % 2 == 0; --d_shift)
+            d_numerator /= 2;
+    }
+
+    double sample_rate_hz() const { return d_rate; }
+
+    //! Time of a sample, `start` that of sample 0.
+    radio_time time_of(const radio_time& start, int64_t sample) const
+    {
+        const wide scaled = static_cast<wide>(sample) * (wide(1) << d_shift);
+        wide whole = scaled / d_numerator;
+        wide rest = scaled % d_numerator;
+        if (rest < 0) {
+            rest += d_numerator;
+            --whole;
+        }
+        double fraction =
+            start.fraction + static_cast<double>(static_cast<int64_t>(rest)) /
+                                 static_cast<double>(d_numerator);
+        if (fraction >= 1.0) {
+            fraction -= 1.0;
+            ++whole;
+        }
+        return { start.full + static_cast<uint64_t>(static_cast<int64_t>(whole)),
+                 fraction };
+    }
+
+    //! The sample next to a time, `start` that of sample 0; below 0 before it.
+    int64_t sample_at(const radio_time& start, const radio_time& time) const
+    {
+        const wide scaled =
+            static_cast<wide>(static_cast<int64_t>(time.full - start.full)) * d_numerator;
+        const wide whole = scaled >> d_shift;
+        const wide rest = scaled - whole * (wide(1) << d_shift);
+        const double part = std::ldexp(static_cast<double>(static_cast<int64_t>(rest)),
+                                       -static_cast<int>(d_shift));
+        return static_cast<int64_t>(whole) +
+               std::llround(part + (time.fraction - start.fraction) * d_rate);
+    }
+
+private:
+    __extension__ typedef __int128 wide; // samples times 2^s need up to 90 bits
+
+    const double d_rate;
+    int64_t d_numerator;
+    int d_shift;
+};
+
+//! A time as the value of the tags tx_time and rx_time.
+inline pmt::pmt_t time_tuple(const radio_time& time)
+{
+    return pmt::make_tuple(pmt::from_uint64(time.full), pmt::from_double(time.fraction));
+}
+
+//! Whether a value is a time, which is written into `time` then.
+inline bool read_time_tuple(const pmt::pmt_t& value, radio_time& time)
+{
+    if (!pmt::is_tuple(value) || pmt::length(value) < 2 ||
+        !pmt::is_uint64(pmt::tuple_ref(value, 0)) ||
+        !pmt::is_real(pmt::tuple_ref(value, 1)))
+        return false;
+    time = { pmt::to_uint64(pmt::tuple_ref(value, 0)),
+             pmt::to_double(pmt::tuple_ref(value, 1)) };
+    return true;
+}
+
+} // namespace semisac
+} // namespace gr
+
+#endif /* INCLUDED_SEMISAC_SAMPLE_CLOCK_H */

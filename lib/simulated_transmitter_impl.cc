@@ -1,0 +1,318 @@
+/*
+ * Copyright 2026 gr-semisac contributors
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "end_of_input.h"
+#include "frame_store.h"
+#include "radio_checks.h"
+#include "simulated_transmitter_impl.h"
+#include <gnuradio/io_signature.h>
+#include <algorithm>
+#include <climits>
+#include <cstring>
+
+namespace gr {
+namespace semisac {
+
+namespace {
+
+constexpr int64_t HELD_UP = 1000; // samples, by an injected underflow of a stream
+constexpr auto NAP = std::chrono::milliseconds(1);
+
+} // namespace
+
+simulated_transmitter::sptr simulated_transmitter::make(double sample_rate_hz,
+                                                        double time_scale)
+{
+    require_sample_rate("simulated_transmitter", sample_rate_hz);
+    require_time_scale("simulated_transmitter", time_scale);
+    return gnuradio::make_block_sptr<simulated_transmitter_impl>(sample_rate_hz,
+                                                                 time_scale);
+}
+
+simulated_transmitter_impl::simulated_transmitter_impl(double sample_rate_hz,
+                                                       double time_scale)
+    : gr::block("simulated_transmitter",
+                gr::io_signature::make(1, 1, sizeof(gr_complex)),
+                gr::io_signature::make(1, 1, sizeof(gr_complex))),
+      d_rate(sample_rate_hz),
+      d_time_scale(time_scale),
+      d_clock(sample_rate_hz)
+{
+    d_running.set_scale(time_scale);
+    set_tag_propagation_policy(TPP_CUSTOM); // see copy_samples
+    message_port_register_out(d_port);
+}
+
+void simulated_transmitter_impl::set_start_time(uint64_t full, double fraction)
+{
+    const radio_time time =
+        checked_time("simulated_transmitter: start time", full, fraction);
+    std::lock_guard<std::mutex> lock(d_mutex);
+    d_start_time = time;
+}
+
+std::pair<uint64_t, double> simulated_transmitter_impl::time_now() const
+{
+    std::lock_guard<std::mutex> lock(d_mutex);
+    const radio_time now = d_clock.time_of(d_start_time, d_position);
+    return { now.full, now.fraction };
+}
+
+void simulated_transmitter_impl::inject_late(int frames)
+{
+    d_late += require_in_range("simulated_transmitter: late frames",
+                               frames,
+                               1,
+                               INT_MAX / 2,
+                               "give how many are to be late");
+}
+
+void simulated_transmitter_impl::inject_underflow(int frames)
+{
+    d_dry += require_in_range("simulated_transmitter: frames that run dry",
+                              frames,
+                              1,
+                              INT_MAX / 2,
+                              "give how many are to run dry");
+}
+
+bool simulated_transmitter_impl::start()
+{
+    d_fault.clear();
+    d_running.set({});
+    d_position = 0;
+    d_state = state_t::IDLE;
+    d_timed = d_starved = false;
+    d_in_burst = 0;
+    d_cut = -1;
+    d_held_until = 0;
+    d_bursts_sent = d_bursts_late = d_underflows = 0;
+    return gr::block::start();
+}
+
+void simulated_transmitter_impl::forecast(int, gr_vector_int& ninput_items_required)
+{
+    ninput_items_required[0] = 0; // it sends zeros where there is nothing
+}
+
+void simulated_transmitter_impl::report(const pmt::pmt_t& event, int64_t sample)
+{
+    radio_time start;
+    {
+        std::lock_guard<std::mutex> lock(d_mutex);
+        start = d_start_time;
+    }
+    const radio_time time = d_clock.time_of(start, sample);
+    pmt::pmt_t content = pmt::make_dict();
+    content = pmt::dict_add(content, d_event_code, pmt::list1(event));
+    content = pmt::dict_add(content,
+                            d_time_spec,
+                            pmt::cons(pmt::from_long(static_cast<long>(time.full)),
+                                      pmt::from_double(time.fraction)));
+    content = pmt::dict_add(content, d_channel, pmt::from_uint64(0));
+    message_port_pub(d_port, pmt::cons(d_uhd_async_msg, content));
+}
+
+// What is known about the samples of the input from d_taken on.
+simulated_transmitter_impl::outlook simulated_transmitter_impl::look_ahead()
+{
+    const auto read = static_cast<int64_t>(nitems_read(0));
+    outlook next;
+    next.end = d_available;
+    for (const tag_t& tag : d_tags) {
+        const int64_t place = static_cast<int64_t>(tag.offset) - read;
+        if (place < d_taken || place >= next.end)
+            continue;
+        const bool is_first = place == d_taken;
+        radio_time time;
+        if (tag.key == d_key_eob) {
+            next.end = place + 1;
+            next.ends_burst = true;
+        } else if (!is_first && (tag.key == d_key_sob || tag.key == d_key_time ||
+                                 tag.key == d_key_packet_len)) {
+            next.end = place;
+            next.ends_burst = false;
+        } else if (tag.key == d_key_sob) {
+            next.begins_burst = true;
+        } else if (tag.key == d_key_packet_len) {
+            next.frame = integer_of(tag.value, -1);
+        } else if (tag.key == d_key_time && read_time_tuple(tag.value, time)) {
+            std::lock_guard<std::mutex> lock(d_mutex);
+            next.begins_burst = next.timed = true;
+            next.start = d_clock.sample_at(d_start_time, time);
+        }
+    }
+    return next;
+}
+
+void simulated_transmitter_impl::silence(int64_t until)
+{
+    const int64_t count = std::min(until, d_end) - position();
+    std::fill_n(d_out + d_given, count, gr_complex());
+    d_given += count;
+}
+
+// Samples with their tags, but for those that are meant for the transmitter.
+void simulated_transmitter_impl::copy_samples(int64_t count)
+{
+    std::memcpy(d_out + d_given, d_in + d_taken, count * sizeof(gr_complex));
+    const uint64_t from = nitems_read(0) + d_taken;
+    for (tag_t tag : d_tags) {
+        if (tag.offset < from || tag.offset >= from + count || tag.key == d_key_sob ||
+            tag.key == d_key_eob || tag.key == d_key_time)
+            continue;
+        tag.offset = tag.offset - from + position();
+        add_item_tag(0, tag);
+    }
+    d_taken += count;
+    d_given += count;
+    d_in_burst += count;
+    d_starved = false;
+}
+
+// Between bursts: zeros until the next one begins.
+void simulated_transmitter_impl::wait_for_burst()
+{
+    if (d_taken == d_available) {
+        silence(d_end);
+        return;
+    }
+    const outlook next = look_ahead();
+    d_in_burst = 0;
+    d_cut = -1;
+    d_timed = next.timed;
+    d_state = state_t::SEND;
+    if (!next.timed)
+        return;
+    const bool injected = d_late > 0;
+    if (injected || next.start < position()) {
+        if (injected)
+            --d_late;
+        ++d_bursts_late;
+        report(d_time_error, next.start);
+        d_state = state_t::DROP;
+        return;
+    }
+    silence(next.start);
+    if (position() < next.start)
+        d_state = state_t::IDLE; // it is looked at again
+}
+
+void simulated_transmitter_impl::run_dry()
+{
+    ++d_underflows;
+    report(d_underflow, position());
+}
+
+void simulated_transmitter_impl::send()
+{
+    if (position() < d_held_until) {
+        silence(d_held_until);
+        return;
+    }
+    if (d_taken == d_available) {
+        if (input_has_ended(detail(), static_cast<int>(d_taken))) {
+            d_state = state_t::IDLE;
+        } else if (d_timed) {
+            run_dry();
+            d_state = state_t::DROP;
+        } else {
+            if (!d_starved)
+                run_dry();
+            d_starved = true;
+            silence(d_end);
+        }
+        return;
+    }
+    const outlook next = look_ahead();
+    if (next.begins_burst && d_in_burst > 0) { // the last one had no end
+        ++d_bursts_sent;
+        d_state = state_t::IDLE;
+        return;
+    }
+    if (d_dry > 0 && d_cut < 0 && next.frame > 1) {
+        const int64_t burst = next.ends_burst ? next.end - d_taken : next.frame;
+        d_cut = std::min(burst, next.frame) / 2;
+        --d_dry;
+    }
+    int64_t count = std::min(next.end - d_taken, d_end - position());
+    if (d_cut >= 0)
+        count = std::min(count, d_cut);
+    const bool is_last = next.ends_burst && d_taken + count == next.end;
+    copy_samples(count);
+    if (d_cut >= 0 && (d_cut -= count) == 0) {
+        d_cut = -1;
+        run_dry();
+        if (d_timed)
+            d_state = state_t::DROP;
+        else
+            d_held_until = position() + HELD_UP;
+    } else if (is_last) {
+        ++d_bursts_sent;
+        report(d_burst_ack, position() - 1);
+        d_state = state_t::IDLE;
+    }
+}
+
+// Leaves out what is left of a burst.
+void simulated_transmitter_impl::drop_burst()
+{
+    if (d_taken == d_available) {
+        if (input_has_ended(detail(), static_cast<int>(d_taken)))
+            d_state = state_t::IDLE;
+        silence(d_end);
+        return;
+    }
+    const outlook next = look_ahead();
+    if (next.begins_burst && d_in_burst > 0) {
+        d_state = state_t::IDLE;
+        return;
+    }
+    d_in_burst += next.end - d_taken;
+    d_taken = next.end;
+    if (next.ends_burst)
+        d_state = state_t::IDLE;
+}
+
+int simulated_transmitter_impl::general_work(int noutput_items,
+                                             gr_vector_int& ninput_items,
+                                             gr_vector_const_void_star& input_items,
+                                             gr_vector_void_star& output_items)
+{
+    if (d_fault.is_silent())
+        return 0;
+    const auto due = static_cast<int64_t>(d_running.elapsed_s() * d_rate);
+    d_first = static_cast<int64_t>(nitems_written(0));
+    d_end = std::min(d_first + noutput_items, due);
+    if (d_end <= d_first) {
+        std::this_thread::sleep_for(NAP);
+        return 0;
+    }
+    d_in = static_cast<const gr_complex*>(input_items[0]);
+    d_out = static_cast<gr_complex*>(output_items[0]);
+    d_available = ninput_items[0];
+    d_taken = d_given = 0;
+    get_tags_in_range(d_tags, 0, nitems_read(0), nitems_read(0) + d_available);
+    std::stable_sort(d_tags.begin(), d_tags.end(), tag_t::offset_compare);
+    while (position() < d_end) {
+        if (d_state == state_t::IDLE)
+            wait_for_burst();
+        else if (d_state == state_t::SEND)
+            send();
+        else
+            drop_burst();
+    }
+    consume(0, static_cast<int>(d_taken));
+    d_position = position();
+    return static_cast<int>(d_given);
+}
+
+} // namespace semisac
+} // namespace gr

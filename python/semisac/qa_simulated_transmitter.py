@@ -1,0 +1,215 @@
+#!/usr/bin/env python3
+# Copyright 2026 gr-semisac contributors
+#
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Simulated transmitter: bursts at their times, and each fault as a radio reports it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pmt
+from gnuradio import blocks, gr, gr_unittest, semisac
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
+from radio_testing import (  # noqa: E402
+    exact_time,
+    message_log,
+    noise,
+    tag,
+    tags_of_frames,
+    time_value,
+    values_by_offset,
+    wait_until,
+    waiting_source,
+)
+
+RATE = 1e6
+START = (77, 0.5)
+FRAME, OCCUPIED = 1000, 800
+SOON = 100_000  # samples until the first burst: time for all threads to begin
+
+
+def timed(samples: np.ndarray, start: int, offset: int = 0) -> list:
+    """Tags of a burst that is sent from sample `start` on, and lies at `offset` of the stream."""
+    moment = exact_time(START, start, RATE)
+    return [
+        tag(offset, "tx_sob", True),
+        tag(offset, "tx_time", time_value(int(moment), float(moment - int(moment)))),
+        tag(offset, "packet_len", FRAME),
+        tag(offset, "frame_id", pmt.from_uint64(start)),
+        tag(offset + len(samples) - 1, "tx_eob", True),
+    ]
+
+
+class transmission:
+    """A transmitter with its source, sink and events, running while the `with` lasts."""
+
+    def __init__(self, source, time_scale: float = 1.0):
+        self.block = semisac.simulated_transmitter(RATE, time_scale)
+        self.block.set_start_time(*START)
+        self.sink, self.log, self.source = blocks.vector_sink_c(), message_log(), source
+        self.top = gr.top_block()
+        self.top.connect(source, self.block, self.sink)
+        self.top.msg_connect(self.block, "async_msgs", self.log, "in")
+
+    def __enter__(self):
+        self.top.start()
+        return self
+
+    def __exit__(self, *_):
+        self.top.stop()
+        self.top.wait()
+
+    def out(self, samples: int) -> np.ndarray:
+        """The first so many samples, when they have been sent."""
+        assert wait_until(lambda: len(self.sink.data()) >= samples)
+        return np.array(self.sink.data()[:samples], np.complex64)
+
+    def events(self, kind: str) -> list[int]:
+        """Samples at which events of a kind happened."""
+        moments = [full - START[0] + fraction - START[1] for full, fraction in self.log.events(kind)]
+        return [round(moment * RATE) for moment in moments]
+
+
+def bursts(starts):
+    """Samples and tags of timed bursts."""
+    samples = noise(OCCUPIED * len(starts)).reshape(-1, OCCUPIED)
+    tags = [
+        one for number, start in enumerate(starts) for one in timed(samples[number], start, number * OCCUPIED)
+    ]
+    return samples, blocks.vector_source_c(samples.ravel().tolist(), False, 1, tags)
+
+
+class qa_simulated_transmitter(gr_unittest.TestCase):
+    def test_bursts_are_sent_at_their_times(self):
+        starts = [SOON + first for first in (0, 1000, 1800, 4001)]
+        samples, source = bursts(starts)
+        with transmission(source) as radio:
+            out = radio.out(SOON + 7000)
+            expected = np.zeros(SOON + 7000, np.complex64)
+            for start, burst in zip(starts, samples, strict=True):
+                expected[start : start + OCCUPIED] = burst
+            np.testing.assert_array_equal(out, expected)
+            self.assertEqual(radio.block.bursts_sent(), 4)
+            self.assertTrue(wait_until(lambda: len(radio.log.messages) == 4))
+            self.assertEqual(radio.events("burst_ack"), [start + OCCUPIED - 1 for start in starts])
+            tags = radio.sink.tags()
+            self.assertEqual(values_by_offset(tags, "frame_id"), {start: start for start in starts})
+            self.assertEqual(values_by_offset(tags, "tx_time"), {})
+            full, fraction = radio.block.time_now()
+            self.assertGreaterEqual(full - START[0] + fraction - START[1], (SOON + 7000) / RATE)
+
+    def test_late_burst_is_dropped_and_reported(self):
+        first, late, third = noise(OCCUPIED, 1), noise(OCCUPIED, 2), noise(OCCUPIED, 3)
+        portions = [
+            (first, timed(first, SOON)),
+            (late, timed(late, SOON + FRAME)),
+            (third, timed(third, 8 * SOON)),
+        ]
+        with transmission(waiting_source(portions, [0.0, 0.3, 0.0], ends=False)) as radio:
+            out = radio.out(9 * SOON)
+            self.assertEqual(radio.events("time_error"), [SOON + FRAME])
+            expected = np.zeros(9 * SOON, np.complex64)
+            expected[SOON : SOON + OCCUPIED] = first
+            expected[8 * SOON : 8 * SOON + OCCUPIED] = third
+            np.testing.assert_array_equal(out, expected)
+            self.assertEqual((radio.block.bursts_sent(), radio.block.bursts_late()), (2, 1))
+
+    def test_injected_faults_hit_the_next_bursts(self):
+        starts = [SOON + FRAME * k for k in range(8)]
+        samples, source = bursts(starts)
+        radio = transmission(source)
+        radio.block.inject_late(2)
+        radio.block.inject_underflow(3)
+        with radio:
+            out = radio.out(SOON + 10_000)
+            self.assertEqual(radio.events("time_error"), starts[:2])
+            self.assertEqual(radio.events("underflow"), [start + OCCUPIED // 2 for start in starts[2:5]])
+            expected = np.zeros(SOON + 10_000, np.complex64)
+            for number, start in enumerate(starts):
+                kept = 0 if number < 2 else OCCUPIED // 2 if number < 5 else OCCUPIED
+                expected[start : start + kept] = samples[number, :kept]
+            np.testing.assert_array_equal(out, expected)
+            self.assertEqual(radio.block.bursts_sent(), 3)
+            self.assertEqual(radio.block.underflows(), 3)
+
+    def test_burst_that_comes_in_halves_runs_dry(self):
+        burst, after = noise(OCCUPIED, 1), noise(OCCUPIED, 2)
+        tags = timed(burst, SOON)
+        portions = [
+            (burst[:300], tags[:-1]),
+            (burst[300:], [tag(499, "tx_eob", True)]),
+            (after, timed(after, 8 * SOON)),
+        ]
+        with transmission(waiting_source(portions, [0.0, 0.3, 0.0], ends=False)) as radio:
+            out = radio.out(9 * SOON)
+            self.assertEqual(radio.events("underflow"), [SOON + 300])
+            expected = np.zeros(9 * SOON, np.complex64)
+            expected[SOON : SOON + 300] = burst[:300]
+            expected[8 * SOON : 8 * SOON + OCCUPIED] = after
+            np.testing.assert_array_equal(out, expected)
+
+    def test_stream_without_times_is_sent_as_it_comes(self):
+        samples = noise(6000)
+        portions = [(samples[:2500], tags_of_frames([0, 1000, 2000], FRAME)), (samples[2500:], [])]
+        with transmission(waiting_source(portions, [0.0, 0.05], ends=False)) as radio:
+            out = radio.out(100_000)
+            sent = np.flatnonzero(out)
+            np.testing.assert_array_equal(out[sent], samples)
+            holes = np.flatnonzero(np.diff(sent) > 1)
+            self.assertEqual(list(holes), [2499])
+            self.assertEqual(radio.events("underflow")[0], sent[2499] + 1)
+            self.assertEqual(radio.block.underflows(), len(radio.events("underflow")))
+
+    def test_injected_underflow_of_a_stream_holds_it_up(self):
+        samples = noise(6000)
+        source = blocks.vector_source_c(
+            samples.tolist(), False, 1, tags_of_frames(range(0, 6000, FRAME), FRAME)
+        )
+        radio = transmission(source)
+        radio.block.inject_underflow(1)
+        with radio:
+            out = radio.out(SOON)
+            sent = np.flatnonzero(out)
+            np.testing.assert_array_equal(out[sent], samples)
+            self.assertEqual(radio.events("underflow")[:1], [sent[FRAME // 2 - 1] + 1])
+            self.assertEqual(sent[FRAME // 2] - sent[FRAME // 2 - 1], 1001)
+
+    def test_stalls_lose_nothing(self):
+        starts = [SOON + FRAME * k for k in range(20)]
+        samples, source = bursts(starts)
+        with transmission(source) as radio:
+            radio.block.inject_stall(0.15)
+            out = radio.out(SOON + 20 * FRAME)
+            np.testing.assert_array_equal(out[SOON:].reshape(-1, FRAME)[:, :OCCUPIED], samples)
+            np.testing.assert_array_equal(out[:SOON], 0)
+            self.assertEqual(len(radio.log.messages), 20)  # burst_ack alone
+
+    def test_vanished_radio_stops_when_told(self):
+        _, source = bursts([SOON])
+        with transmission(source) as radio:
+            radio.out(2000)
+            radio.block.inject_vanish()
+            time.sleep(0.02)
+            count = len(radio.sink.data())
+            time.sleep(0.05)
+            self.assertEqual(len(radio.sink.data()), count)
+        with radio:  # plugged in again
+            radio.out(count + 2000)
+
+    def test_refuses_what_makes_no_sense(self):
+        for arguments in ((10.0,), (1e6, 0.0), (1e6, 1e4)):
+            with self.assertRaises(ValueError):
+                semisac.simulated_transmitter(*arguments)
+        block = semisac.simulated_transmitter(1e6)
+        for call in (block.inject_late, block.inject_underflow):
+            with self.assertRaises(ValueError):
+                call(0)
+
+
+if __name__ == "__main__":
+    gr_unittest.run(qa_simulated_transmitter)
