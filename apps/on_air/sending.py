@@ -45,6 +45,7 @@ class sender:
         )
         self.modulator = semisac.frame_modulator(layout, fingerprint(bundle))
         self.wanted = settings.images
+        self._images_per_frame = layout.images_per_frame
 
     def connect(self, flowgraph: gr.top_block, radio: front_end) -> None:
         """Send through a radio."""
@@ -57,6 +58,10 @@ class sender:
     def all_sent(self) -> bool:
         """Whether all images have left the source; never when no number was given."""
         return bool(self.wanted) and self.source.images_sent() >= self.wanted
+
+    def frames(self) -> int:
+        """Frames that all images make."""
+        return -(-self.wanted // self._images_per_frame)
 
     def counters(self) -> dict[str, int]:
         """Images and frames so far."""

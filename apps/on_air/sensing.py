@@ -258,7 +258,7 @@ class sensing_flowgraph(on_air_flowgraph):
             return False
         if self._all_sent_at is None:
             self._all_sent_at = time.monotonic()
-        frames = -(-self.sender.wanted // self.radar.frame.images_per_frame)
+        frames = self.sender.frames()
         back = self.processor.frames_processed() + self.processor.frames_refused() >= frames
         return back or time.monotonic() > self._all_sent_at + RETURN_S
 

@@ -51,14 +51,19 @@ class transmitter_flowgraph(on_air_flowgraph):
         on_air_flowgraph.__init__(self, "transmitter")
         self.sender = sender(called.bundle, called.layout, source, repeat)
         self._window = Window.of_spectrum("semisac transmitter", called.radio) if called.run.window else None
+        self._radio: front_end | None = None
 
     def connect_radio(self, radio: front_end) -> None:
+        self._radio = radio
         self.sender.connect(self, radio)
         if self._window:
             self.connect(self.sender.modulator, self._window.block)
 
     def error(self) -> Exception | None:
         return self.sender.error()
+
+    def finished(self) -> bool:
+        return self.sender.all_sent() and self._radio.has_sent(self.sender.frames())
 
     def rows(self) -> Rows:
         return self.sender.rows()

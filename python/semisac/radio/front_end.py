@@ -78,8 +78,7 @@ class front_end(gr.hier_block2):
         if settings.rx_channels > able.most_rx_channels:
             raise ValueError(
                 f"--rx-channels is {settings.rx_channels}, expected {able.most_rx_channels} or less with "
-                f"--radio "
-                f"{settings.radio}"
+                f"--radio {settings.radio}"
             )
         self.settings = settings
         self.frame = frame
@@ -126,6 +125,10 @@ class front_end(gr.hier_block2):
 
     def close(self) -> None:
         """Silence the transmitter and let go of the device; a second call does nothing."""
+
+    def has_sent(self, frames: int) -> bool:
+        """Whether so many frames have left the antenna; False where the flow ends by itself, or never."""
+        return False
 
     def set_metadata(self, name: str, value: object) -> None:
         """Say something about what is sent, such as {"name", "fingerprint"} of the "bundle"; kept by radios

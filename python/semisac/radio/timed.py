@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
 import pmt
@@ -15,6 +16,8 @@ from .calibration import CalibrationKey, CalibrationStore
 from .front_end import front_end
 from .settings import RadioSettings
 from .watch import Progress, Watch
+
+SENT_AFTER_S = 0.2  # a scheduler hands frames on up to 50 ms earlier than the lead time asks for
 
 # Events of a transmitter by the names that gr-uhd gives them (usrp_sink, message port async_msgs).
 EVENTS = {
@@ -47,8 +50,8 @@ class event_listener(gr.basic_block):
         if not (pmt.is_pair(message) and pmt.is_dict(pmt.cdr(message))):
             return
         event = pmt.cdr(message)
-        time = pmt.dict_ref(event, pmt.intern("time_spec"), pmt.PMT_NIL)
-        when = (pmt.to_long(pmt.car(time)), pmt.to_double(pmt.cdr(time))) if pmt.is_pair(time) else None
+        spec = pmt.dict_ref(event, pmt.intern("time_spec"), pmt.PMT_NIL)
+        when = (pmt.to_long(pmt.car(spec)), pmt.to_double(pmt.cdr(spec))) if pmt.is_pair(spec) else None
         codes = pmt.dict_ref(event, pmt.intern("event_code"), pmt.PMT_NIL)
         for number in range(pmt.length(codes)):
             self._heard(pmt.symbol_to_string(pmt.nth(number, codes)), when)
@@ -71,6 +74,7 @@ class timed_front_end(front_end):
         self._measure_latency = measure_latency
         self._lock = threading.Lock()
         self._gaps_counted = 0
+        self._all_scheduled_s: float | None = None
         self._filler = self._scheduler = self._aligner = None
         self._listener = event_listener(self._hear)
         self._watch = Watch(self.events, self._look)
@@ -148,6 +152,14 @@ class timed_front_end(front_end):
     def close(self) -> None:
         self._watch.stop()
 
+    def has_sent(self, frames: int) -> bool:
+        if self._scheduler is None or self._scheduler.frames_scheduled() < frames:
+            return False
+        now_s = time.monotonic()
+        self._all_scheduled_s = self._all_scheduled_s or now_s
+        ahead_s = self.settings.lead_time_s + SENT_AFTER_S
+        return now_s - self._all_scheduled_s > ahead_s
+
     def status(self) -> dict[str, object]:
         self._count_gaps()
         numbers = dict(self.events.counts())
@@ -190,7 +202,7 @@ class timed_front_end(front_end):
             self._aligner.flag_frame(frame_id, kind)
 
 
-def add_seconds(time: tuple[int, float], seconds: float) -> tuple[int, float]:
+def add_seconds(when: tuple[int, float], seconds: float) -> tuple[int, float]:
     """Time so many seconds later, as whole seconds and a fraction of 0 to 1."""
-    whole, fraction = divmod(time[1] + seconds, 1.0)
-    return time[0] + int(whole), fraction
+    whole, fraction = divmod(when[1] + seconds, 1.0)
+    return when[0] + int(whole), fraction
