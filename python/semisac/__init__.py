@@ -9,7 +9,7 @@ Blocks in C++. Samples: `frame_modulator`, `frame_synchronizer`, `frame_demodula
 `gap_filler`, and as a radio that is not there `simulated_transmitter` and
 `simulated_receiver`. Blocks in Python, one item a frame or an image:
 `image_source`, `jscc_encoder`, `jscc_decoder`, `task_decoder`, `sensing_decoder`,
-`metrics_sink`, and `image_sink`, which needs PyQt5 when it is made.
+`metrics_sink`, and `image_sink` and `received_image_sink`, which need PyQt5 when they are made.
 """
 
 from .image_sink import image_sink
@@ -18,6 +18,7 @@ from .jscc_decoder import jscc_decoder
 from .jscc_encoder import jscc_encoder
 from .metrics_sink import metrics_sink
 from .range_doppler_sink import range_doppler_sink
+from .received_image_sink import received_image_sink
 from .semisac_python import (
     cfar_detector,
     channel_model_t,

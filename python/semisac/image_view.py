@@ -26,7 +26,8 @@ BARS_LEAST_WIDTH = 240
 class ImageView(QtWidgets.QWidget):
     """Paint the newest frame.
 
-    take_newest: function that gives the newest frame as image_sink.take_newest does, or None.
+    take_newest: function that gives the newest frame as image_sink.take_newest or
+        received_image_sink.take_newest does, or None.
     class_names: names of the classes, top to bottom.
     refresh_per_s: how often to ask.
     """
@@ -65,18 +66,34 @@ class ImageView(QtWidgets.QWidget):
             return
         bars = "probabilities" in self._frame or "sensing" in self._frame
         bars_width = max(BARS_LEAST_WIDTH, int(0.32 * self.width())) + MARGIN if bars else 0
+        pictures = 1 + ("sent" in self._frame)
         side = min(
             self.height() - 2 * MARGIN - HEADING_HEIGHT - CAPTION_HEIGHT,
-            (self.width() - 3 * MARGIN - bars_width) // 2,
+            (self.width() - (1 + pictures) * MARGIN - bars_width) // pictures,
         )
         self._paint_pictures(painter, side)
         if bars:
-            left = 2 * side + 4 * MARGIN
+            left = pictures * side + (2 + pictures) * MARGIN
             self._paint_bars(
                 painter, QtCore.QRect(left, MARGIN, self.width() - left - MARGIN, self.height() - 2 * MARGIN)
             )
 
     def _paint_pictures(self, painter: QtGui.QPainter, side: int) -> None:
+        frame = self._frame
+        captions = self._captions_of_both() if "sent" in frame else self._caption_of_received()
+        for place, (picture, heading, caption) in enumerate(captions):
+            left = MARGIN + place * (side + MARGIN)
+            _text(painter, QtCore.QRect(left, MARGIN, side, HEADING_HEIGHT), heading, INK, bold=True)
+            area = QtCore.QRect(left, MARGIN + HEADING_HEIGHT, side, side)
+            painter.drawImage(area, _enlarged(frame[picture], side))
+            _text(painter, QtCore.QRect(left, area.bottom() + 1, side, CAPTION_HEIGHT), caption, FAINT_INK)
+        lost = f", {frame['frames_lost']} lost" if frame.get("frames_lost") else ""
+        corner = QtCore.QRect(MARGIN, self.height() - CAPTION_HEIGHT, 2 * side, CAPTION_HEIGHT)
+        if self.height() - CAPTION_HEIGHT > 2 * MARGIN + HEADING_HEIGHT + side + CAPTION_HEIGHT:
+            _text(painter, corner, f"frame {frame['frame_id']}{lost}", FAINT_INK)
+
+    def _captions_of_both(self) -> list[tuple[str, str, str]]:
+        """Key, heading and caption of the sent and the received picture."""
         frame = self._frame
         mse = np.mean((frame["sent"].astype(np.float64) - frame["received"]) ** 2) / 255.0**2
         quality = f"PSNR {-10 * np.log10(mse):.1f} dB" if mse > 0 else "exact"
@@ -84,24 +101,18 @@ class ImageView(QtWidgets.QWidget):
         named = (
             self._class_names[label] if 0 <= label < len(self._class_names) else f"frame {frame['frame_id']}"
         )
-        for place, (picture, heading, caption) in enumerate(
-            (("sent", "Sent", named), ("received", "Received", quality))
-        ):
-            left = MARGIN + place * (side + MARGIN)
-            _text(painter, QtCore.QRect(left, MARGIN, side, HEADING_HEIGHT), heading, INK, bold=True)
-            area = QtCore.QRect(left, MARGIN + HEADING_HEIGHT, side, side)
-            painter.drawImage(area, _enlarged(frame[picture], side))
-            _text(painter, QtCore.QRect(left, area.bottom() + 1, side, CAPTION_HEIGHT), caption, FAINT_INK)
-        lost = f", {frame['frames_lost']} lost" if frame["frames_lost"] else ""
-        corner = QtCore.QRect(MARGIN, self.height() - CAPTION_HEIGHT, 2 * side, CAPTION_HEIGHT)
-        if self.height() - CAPTION_HEIGHT > 2 * MARGIN + HEADING_HEIGHT + side + CAPTION_HEIGHT:
-            _text(painter, corner, f"frame {frame['frame_id']}{lost}", FAINT_INK)
+        return [("sent", "Sent", named), ("received", "Received", quality)]
+
+    def _caption_of_received(self) -> list[tuple[str, str, str]]:
+        """The same of the received picture alone."""
+        snr_db = self._frame.get("snr_db", np.nan)
+        return [("received", "Received", f"SNR {snr_db:.1f} dB" if np.isfinite(snr_db) else "")]
 
     def _paint_bars(self, painter: QtGui.QPainter, area: QtCore.QRect) -> None:
         groups = []
         if "probabilities" in self._frame:
             groups.append(
-                ("Class", self._class_names, self._frame["probabilities"], int(self._frame["label"]))
+                ("Class", self._class_names, self._frame["probabilities"], self._frame.get("label", -1))
             )
         if "sensing" in self._frame:
             sensing = self._frame["sensing"]

@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Image sink: shows the newest complete frame, with its own pictures."""
+"""Image sinks: the newest complete frame, with its own pictures."""
 
 from __future__ import annotations
 
@@ -97,6 +97,41 @@ class qa_image_sink(gr_unittest.TestCase):
         widget.setMinimumSize(0, 0)
         for size in ((620, 300), (60, 40), (2000, 300)):
             painted(widget, *size)
+
+    def received(self, class_names=CLASSES):
+        """Sink that shows what a receiver knows, and the pictures and probabilities that it got."""
+        pictures = bt.pictures(FRAMES)
+        probabilities = np.random.default_rng(1).dirichlet(np.ones(4), FRAMES).astype(np.float32)
+        sink = semisac.received_image_sink(class_names)
+        tags = bt.frame_tags(frame_id=[7, 8, 9, 0, 1, 2, 3, 4, 5], snr_db=[2.0] * 5)
+        top = gr.top_block()
+        top.connect(bt.source(pictures.reshape(FRAMES, -1), tags), sink)
+        if class_names:
+            top.connect(bt.source(probabilities), (sink, 1))
+        top.run()
+        return sink, pictures, probabilities
+
+    def test_a_receiver_shows_the_newest_image_also_when_numbers_begin_anew(self):
+        sink, pictures, probabilities = self.received()
+        self.assertEqual(sink.images_received(), FRAMES)
+        newest = sink.take_newest()
+        self.assertEqual((newest["frame_id"], newest["snr_db"]), (5, 2.0))
+        np.testing.assert_array_equal(newest["received"], pictures[-1])
+        np.testing.assert_array_equal(newest["probabilities"], probabilities[-1])
+        self.assertIsNone(sink.take_newest())
+        self.assertNotIn("probabilities", self.received(())[0].take_newest())
+
+    def test_a_receiver_paints_one_picture(self):
+        for class_names in (CLASSES, ()):
+            sink, _, _ = self.received(class_names)
+            widget = sink.qwidget()
+            empty = painted(widget, 700, 360)
+            widget._refresh()
+            full = painted(widget, 700, 360)
+            colours = {tuple(pixel) for pixel in sink._view._frame["received"].reshape(-1, 3)[:3]}
+            self.assertFalse((full == empty).all())
+            for colour in colours:
+                self.assertTrue((full == colour).all(axis=-1).any(), colour)
 
 
 if __name__ == "__main__":
