@@ -112,7 +112,7 @@ class ImageView(QtWidgets.QWidget):
         groups = []
         if "probabilities" in self._frame:
             groups.append(
-                ("Class", self._class_names, self._frame["probabilities"], self._frame.get("label", -1))
+                ("Class", self._class_names, self._frame["probabilities"], int(self._frame.get("label", -1)))
             )
         if "sensing" in self._frame:
             sensing = self._frame["sensing"]
