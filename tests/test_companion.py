@@ -69,7 +69,9 @@ def test_an_example_opens_without_errors(platform, file):
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda file: file.stem)
 def test_an_example_runs(tmp_path, example):
-    """With a made-up bundle under the shipped one's name; Qt draws off screen."""
+    """With a made-up bundle under the shipped one's name, and the examples that its comment names before or
+    beside it; Qt draws off screen.
+    """
     pytest.importorskip("onnx", reason="the made-up bundle is written with the onnx package")
     pytest.importorskip("PyQt5", reason="the example has a Qt window")
     if not Path(COMPILER).exists():
@@ -77,41 +79,92 @@ def test_an_example_runs(tmp_path, example):
     from tiny_bundle import make_tiny_bundle
 
     make_tiny_bundle(tmp_path / "models" / "jssc" / "awgn")
-    environment = {
+    programs = {name: compiled(name, tmp_path) for name in (example.stem, *named_beside(example))}
+    if needs := comment_of(example).get("Needs"):
+        pytest.skip(f"needs {needs}; it compiles")
+    for name in named(example, "Before it"):
+        run_together({name: compiled(name, tmp_path)}, tmp_path)
+    run_together(programs, tmp_path)
+
+
+def comment_of(example: Path) -> dict[str, str]:
+    """What an example's comment says in lines such as "Beside it: zmq_channel.grc": "Before it", "Beside it"
+    (examples that must run) and "Needs" (what no test has).
+    """
+    comment = read(example)["options"]["parameters"]["comment"]
+    return dict(re.findall(r"^(Before it|Beside it|Needs): (.+)$", comment, re.MULTILINE))
+
+
+def named(example: Path, key: str) -> list[str]:
+    """Examples that the comment of an example names."""
+    return [name.strip().removesuffix(".grc") for name in comment_of(example).get(key, "").split(",") if name]
+
+
+def named_beside(example: Path) -> list[str]:
+    """All examples that must run beside one: those that it names, and those that these name."""
+    found = [example.stem]
+    for name in found:
+        found += [
+            other for other in named(ROOT / "examples" / f"{name}.grc", "Beside it") if other not in found
+        ]
+    return found[1:]
+
+
+def environment(folder: Path) -> dict[str, str]:
+    return {
         **os.environ,
         "GRC_BLOCKS_PATH": str(ROOT / "grc"),
-        "SEMISAC_MODELS": str(tmp_path / "models"),
+        "SEMISAC_MODELS": str(folder / "models"),
         "QT_QPA_PLATFORM": "offscreen",
-        "XDG_RUNTIME_DIR": str(tmp_path),
-        "HOME": str(tmp_path),  # FFTW's wisdom of its own: others may write theirs at the same moment
+        "XDG_RUNTIME_DIR": str(folder),
+        "HOME": str(folder),  # FFTW's wisdom of its own: others may write theirs at the same moment
     }
-    compiled = subprocess.run(
-        [sys.executable, COMPILER, "-o", str(tmp_path), str(example)],
-        env=environment, capture_output=True, text=True, timeout=120,
+
+
+def compiled(name: str, folder: Path) -> list[str]:
+    """Compile an example; the blocks in it whose threads show that it runs."""
+    done = subprocess.run(
+        [sys.executable, COMPILER, "-o", str(folder), str(ROOT / "examples" / f"{name}.grc")],
+        env=environment(folder), capture_output=True, text=True, timeout=120,
     )  # fmt: skip
-    assert compiled.returncode == 0, compiled.stdout + compiled.stderr
-    program = subprocess.Popen(
-        [sys.executable, str(tmp_path / f"{example.stem}.py")],
-        env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [
+        block["id"].removeprefix("semisac_") for block in read(ROOT / "examples" / f"{name}.grc")["blocks"]
+    ]
+
+
+def run_together(programs: dict[str, list[str]], folder: Path) -> None:
+    """Run compiled examples for a while, then end them as a person would; none may speak of an error."""
+    running = {
+        name: subprocess.Popen(
+            [sys.executable, str(folder / f"{name}.py")], cwd=folder,
+            env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )
+        for name in programs
+    }  # fmt: skip
     try:
-        while program.poll() is None and not thread_runs(program.pid, "image_source"):
-            time.sleep(0.05)
+        for name, program in running.items():
+            while program.poll() is None and not thread_runs(program.pid, programs[name]):
+                time.sleep(0.05)
         time.sleep(2.0)  # so that some images are shown
-        program.send_signal(signal.SIGTERM)
-        output, _ = program.communicate(timeout=60)
+        for program in running.values():
+            program.send_signal(signal.SIGTERM)
+        outputs = {name: program.communicate(timeout=60)[0] for name, program in running.items()}
     finally:
-        program.kill()
-    assert program.returncode == 0, output
-    assert "rror" not in output, output
+        for program in running.values():
+            program.kill()
+    for name, program in running.items():
+        assert program.returncode == 0, outputs[name]
+        assert "rror" not in outputs[name], outputs[name]
 
 
-def thread_runs(process_id: int, name: str) -> bool:
-    """Whether GNU Radio's thread of a block runs (it bears the block's name)."""
-    names = []
+def thread_runs(process_id: int, names: list[str]) -> bool:
+    """Whether GNU Radio's thread of one of these blocks runs (it bears the block's name, cut off)."""
+    starts = tuple(name[:12] for name in names)
     for thread in Path(f"/proc/{process_id}/task").glob("*/comm"):
         try:
-            names.append(thread.read_text())
+            if thread.read_text().startswith(starts):
+                return True
         except OSError:  # ended meanwhile
             continue
-    return any(found.startswith(name) for found in names)
+    return False
