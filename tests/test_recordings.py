@@ -23,6 +23,7 @@ import pmt  # noqa: E402
 from gnuradio import blocks, gr  # noqa: E402
 from gnuradio.semisac.radio.sigmf_sink import sigmf_sink  # noqa: E402
 from gnuradio.semisac.radio.sigmf_source import sigmf_source  # noqa: E402
+from gnuradio.semisac.radio.sigmf_writer import ChannelWriter  # noqa: E402
 
 from semisac_ml.data import DataError  # noqa: E402
 from semisac_ml.data.sigmf_recording import Recording  # noqa: E402
@@ -157,6 +158,22 @@ def test_truth_of_frames_and_gaps(tmp_path):
     assert bits(channel.samples(99_990, 50)) == bits(noise(100_000)[99_990:])
 
 
+def test_metadata_may_be_set_while_it_records_and_asked_for_at_its_end(tmp_path):
+    top = gr.top_block()
+    sink = sigmf_sink(tmp_path / "first", RATE, metadata={"targets": []})
+    sink.set_metadata("bundle", {"name": "jssc/awgn"})
+    sink.set_metadata("counters", lambda: {"samples": np.int64(sink.samples_recorded())})
+    source = stream(noise(30_000))
+    top.connect(source, sink)
+    top.run()
+    recording = Recording.open(tmp_path / "first")
+    assert [recording.field(name) for name in ("targets", "bundle", "counters")] == [
+        [],
+        {"name": "jssc/awgn"},
+        {"samples": 30_000},
+    ]
+
+
 def test_several_channels_are_a_collection_in_step(tmp_path):
     sent, received = noise(60_000, 1), noise(60_000, 2)
     tags = [(5, "frame_id", pmt.from_uint64(1))]
@@ -228,27 +245,18 @@ def test_a_flowgraph_without_samples_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_disk_ends_the_flowgraph_and_keeps_what_is_there(tmp_path):
-    sink = sigmf_sink(tmp_path / "first", RATE)
-    [channel] = sink._writer.channels
-    whole, calls = channel._data, []
+def test_a_full_disk_ends_the_flowgraph_and_keeps_what_is_there(tmp_path, monkeypatch):
+    whole, calls = ChannelWriter._write_some, []
 
-    class Full:
-        def write(self, raw):
-            calls.append(len(raw))
-            if len(calls) > 2:
-                raise OSError(28, "No space left on device")
-            return whole.write(raw)
+    def write_some(self, raw):
+        calls.append(len(raw))
+        if len(calls) > 2:
+            raise OSError(28, "No space left on device")
+        return whole(self, raw)
 
-        def __getattr__(self, name):
-            return getattr(whole, name)
-
-    channel._data = Full()
+    monkeypatch.setattr(ChannelWriter, "_write_some", write_some)
     samples = noise(2_000_000)
-    top = gr.top_block()
-    source = stream(samples)
-    top.connect(source, sink)
-    top.run()
+    sink = record(tmp_path / "first", samples, tags=())
     assert "No space left on device" in str(sink.error)
     [(played, _)] = replay(tmp_path / "first", check_hash=True)
     assert 0 < len(played) < len(samples)
@@ -361,6 +369,9 @@ def test_wrong_parameters_are_refused(tmp_path):
         sigmf_sink(tmp_path / "first", RATE, 0.0, ["rx0", "rx0"])
     with pytest.raises(DataError, match="names no recording"):
         sigmf_sink("", RATE)
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="cannot be written"):
+        sigmf_sink(tmp_path / "file" / "first", RATE)
     record(tmp_path / "first", noise(100), tags=())
     with pytest.raises(ValueError, match="channels is 2, expected 1 to 1"):
         sigmf_source(tmp_path / "first", 2)

@@ -145,7 +145,7 @@ class file_front_end(front_end):
         if self.role == "monostatic" and names[0] not in ("sent", ""):
             raise ValueError(
                 f"the channels of {base} are {', '.join(names)}, expected what was sent as the first: record "
-                "with apps/record.py --sent"
+                "with apps/run_sensing.py --record"
             )
         if self.role == "receive" and names[0] == "sent" and len(names) > 1:
             raise ValueError(

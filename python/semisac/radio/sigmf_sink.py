@@ -81,9 +81,12 @@ class sigmf_sink(gr.sync_block):
         _finish_at_exit(self)
 
     def set_metadata(self, name: str, value: object) -> None:
-        """Set a field of the extension, such as "counters", until the flowgraph stops."""
+        """Set a field of the extension until the flowgraph stops.
+
+        value: or a function that gives it when the recording ends, such as for "counters".
+        """
         with self._lock:
-            self._metadata[name] = plain_value(value)
+            self._metadata[name] = value if callable(value) else plain_value(value)
 
     def samples_recorded(self) -> int:
         """Samples of each channel so far."""
@@ -124,7 +127,11 @@ class sigmf_sink(gr.sync_block):
             writer, self._writer = self._writer, None
             if writer is not None:
                 try:
-                    self._file = writer.finish(self._metadata)
+                    given = self._metadata.items()
+                    fields = {
+                        name: plain_value(value()) if callable(value) else value for name, value in given
+                    }
+                    self._file = writer.finish(fields)
                 except Exception as error:  # noqa: BLE001 - GNU Radio would swallow it
                     self.error = error
                     gr.logger(self.name()).error(f"the recording is not complete: {error}")

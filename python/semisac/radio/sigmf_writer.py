@@ -72,16 +72,19 @@ class ChannelWriter:
         self.sample_count = 0
         self._data_file = with_ending(base, DATA + UNFINISHED)
         self._places_file = with_ending(base, ".annotations" + UNFINISHED)
+        self._data = self._places = None
         try:
             base.parent.mkdir(parents=True, exist_ok=True)
-            self._data = self._data_file.open("wb", buffering=0)
-            self._places = self._places_file.open("w", encoding="utf-8")
         except OSError as error:
             raise DataError(f"{base}: cannot be written ({error.strerror}): choose another path") from error
+        if not os.access(base.parent, os.W_OK):
+            raise DataError(f"{base}: cannot be written (no permission): choose another path")
 
     def write(self, samples: np.ndarray, tags: Iterable[Tag] = ()) -> None:
         """Append samples, complex64; tags carry their place counted from the recording's beginning."""
-        if self.sample_count == 0:
+        if self._data is None:
+            self._data = self._data_file.open("wb", buffering=0)
+            self._places = self._places_file.open("w", encoding="utf-8")
             self._captures.append(self._capture(0))
         raw = memoryview(np.ascontiguousarray(samples, "<c8")).cast("B")
         self._append(raw)
@@ -93,13 +96,17 @@ class ChannelWriter:
         """Write all bytes or, when the disk is full, none: what is there already stays a whole recording."""
         try:
             while len(raw):
-                raw = raw[self._data.write(raw) :]
+                raw = raw[self._write_some(raw) :]
         except OSError as error:
             self._data.truncate(8 * self.sample_count)
+            self._data.seek(0, os.SEEK_END)
             raise DataError(
                 f"{self._data_file}: cannot be written any further ({error.strerror}) after "
                 f"{self.sample_count} samples, which are kept: make room"
             ) from error
+
+    def _write_some(self, raw: memoryview) -> int:
+        return self._data.write(raw)
 
     def skipped_keys(self) -> list[str]:
         """Keys of tags that were left out, because JSON has nothing like their values."""
@@ -163,12 +170,10 @@ class ChannelWriter:
 
         extension: global fields of the extension, by their names without "semisac:".
         """
+        if self._data is None:
+            return None
         self._data.close()
         self._places.close()
-        if self.sample_count == 0:
-            self._data_file.unlink()
-            self._places_file.unlink()
-            return None
         meta = with_ending(self.base, META)
         unfinished = with_ending(self.base, META + UNFINISHED)
         self._write_metadata(unfinished, extension)

@@ -1,0 +1,125 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Command line and flowgraph of record.py."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from gnuradio import analog
+from gnuradio.semisac.radio import RadioSettings, front_end
+from gnuradio.semisac.radio.sigmf_fields import plain_frame
+from gnuradio.semisac.radio.sigmf_sink import sigmf_sink
+
+from semisac_ml.cli.mistakes import run_program
+
+from .command import Program, on_air_flowgraph, typer_program
+from .options import FrameSettings, RunSettings, with_shared_options
+from .status import Rows
+from .window import Window
+
+LEVEL_AVERAGE = 1e-5  # of the newest sample: over about 100,000 of them
+BYTES_PER_SAMPLE = 8
+
+program = typer_program()
+
+
+@program.command()
+@with_shared_options
+def record(
+    path: Annotated[
+        Path,
+        typer.Argument(
+            help="Recording to write, without ending; with two channels .sigmf-collection opens it."
+        ),
+    ],
+    radio: RadioSettings,
+    frame: FrameSettings,
+    run: RunSettings,
+    author: Annotated[str, typer.Option(help="Who records.", show_default=False)] = "",
+    description: Annotated[str, typer.Option(help="What is recorded.", show_default=False)] = "",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a recording of this name.")] = False,
+) -> int:
+    """Record what a radio receives as SigMF, with its settings, the losses and what it counted.
+
+    Frame options say what the transmitter sends; they are written into the recording and not looked for.
+    `run_receiver.py --radio file --address PATH` decodes the recording as if it came from the radio. A second
+    takes 8 bytes a sample: 8 MB at 1 MS/s.
+    """
+    own = {"path": str(path), "author": author, "description": description, "overwrite": overwrite}
+    called = Program("record", "receive", radio, frame, run, own)
+    recorder = make_recorder(called)
+    return called.on_air(lambda: recorder_flowgraph(called, recorder))
+
+
+def make_recorder(called: Program) -> sigmf_sink:
+    """The recording, not begun yet. Raises DataError when it cannot be written."""
+    own, settings = called.own, called.radio
+    return sigmf_sink(
+        own["path"],
+        settings.sample_rate_hz,
+        settings.center_frequency_hz,
+        [f"rx{channel}" for channel in range(settings.rx_channels)],
+        author=own["author"],
+        description=own["description"],
+        metadata={
+            "frame": plain_frame(called.layout),
+            "bundle": called.plain_bundle(),
+            "radio": settings.plain(),
+        },
+        overwrite=own["overwrite"],
+    )
+
+
+class recorder_flowgraph(on_air_flowgraph):
+    """From the radio to the disk."""
+
+    def __init__(self, called: Program, recorder: sigmf_sink):
+        on_air_flowgraph.__init__(self, "record")
+        self._called = called
+        self.recorder = recorder
+        self.level = analog.probe_avg_mag_sqrd_c(-100.0, LEVEL_AVERAGE)
+        title = f"{called.radio.center_frequency_hz / 1e6:g} MHz"
+        self._window = Window.of_spectrum(title, called.radio) if called.run.window else None
+
+    def connect_radio(self, radio: front_end) -> None:
+        in_force = {name: value for name, value in self._called.in_force.items() if name != "recorded"}
+        self.recorder.set_metadata("radio", {**self._called.radio.plain(), "in_force": in_force})
+        self.recorder.set_metadata("counters", radio.events.counts)
+        for channel in range(radio.settings.rx_channels):
+            self.connect(radio.rx(channel), (self.recorder, channel))
+        self.connect(radio.rx(0), self.level)
+        if self._window is not None:
+            self.connect(radio.rx(0), self._window.block)
+
+    def rows(self) -> Rows:
+        samples = self.recorder.samples_recorded()
+        settings = self._called.radio
+        size = samples * BYTES_PER_SAMPLE * settings.rx_channels
+        return [
+            ("recorded", f"{samples / settings.sample_rate_hz:.1f} s, {size / 1e6:.0f} MB"),
+            ("level", self._level_text() if samples else ""),
+        ]
+
+    def counters(self) -> dict[str, int]:
+        return {"samples_recorded": self.recorder.samples_recorded()}
+
+    def details(self) -> dict[str, object]:
+        file = self.recorder.file()
+        return {"recording": None if file is None else str(file)}
+
+    def make_window(self) -> Window | None:
+        return self._window
+
+    def _level_text(self) -> str:
+        power = self.level.level()
+        return f"{10.0 * math.log10(power):.1f} dB of full scale" if power > 0.0 else "none"
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command line of this program and return its exit code."""
+    return run_program(program, "record", arguments, typed="record.py")
