@@ -16,6 +16,7 @@ from .watch import Progress, Watch
 HOST = "127.0.0.1"
 FIRST_PORT = 5555
 POLL_MS = 100
+SILENCE_S = 0.2  # at most, to send the silence behind the last frame
 DRAIN_S = 0.2  # for what was handed to the network when the stream ended
 PASS_TAGS = True
 
@@ -24,7 +25,8 @@ class zmq_front_end(front_end):
     """GNU Radio's ZeroMQ blocks (PUSH and PULL, with tags) over TCP: another process is the air.
 
     Whoever sends binds its address, whoever receives connects to it. Nothing is lost on the way: a receiver
-    that is too slow holds up the sender. A sender waits until somebody receives.
+    that is too slow holds up the sender. A sender waits until somebody receives; when it ends, it sends two
+    frames of silence, so that the receiver has the samples that it takes to be sure of the last frame.
 
     address: one or more, with commas between. Role "transmit": where frames are offered. Role "receive": of
     the sender of each receive channel. Role "monostatic": where frames are offered, then the sender of each
@@ -82,8 +84,9 @@ class zmq_front_end(front_end):
 
     def close(self) -> None:
         self._watch.stop()
-        if self._sender is not None:
-            self._sender = None
+        sender, self._sender = self._sender, None
+        if sender is not None:
+            self._send_silence(sender)
             time.sleep(DRAIN_S)
 
     def status(self) -> dict[str, object]:
@@ -122,6 +125,19 @@ class zmq_front_end(front_end):
             raise RadioError(
                 f"{address} cannot be used ({error}): give another --address, or end the program that has it"
             ) from error
+
+    def _send_silence(self, sender) -> None:
+        """Send zeros by a flowgraph of their own, unless nobody takes them."""
+        top = gr.top_block("silence")
+        zeros = blocks.null_source(gr.sizeof_gr_complex)
+        head = blocks.head(gr.sizeof_gr_complex, 2 * self.frame.frame_samples)
+        top.connect(zeros, head, sender)
+        top.start()
+        deadline = time.monotonic() + SILENCE_S
+        while head.nitems_written(0) < 2 * self.frame.frame_samples and time.monotonic() < deadline:
+            time.sleep(0.01)
+        top.stop()
+        top.wait()
 
     def _samples(self) -> int:
         return self._receivers[0].nitems_written(0)

@@ -1,0 +1,208 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Links between processes: samples and tags as they were sent, and what happens when one of them is gone."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("gnuradio.semisac", reason="links need GNU Radio and the module")
+
+import block_testing as bt  # noqa: E402
+from gnuradio import blocks, gr, semisac  # noqa: E402
+from gnuradio.semisac.radio import RadioError, RadioSettings, open_front_end  # noqa: E402
+from gnuradio.semisac.radio.zmq import parse_addresses  # noqa: E402
+
+from semisac_ml.signal.frame import FrameParameters  # noqa: E402
+
+RATE = 1e6
+FRAME = FrameParameters(sample_rate_hz=RATE, images_per_frame=4)
+IMAGES = 60
+
+
+def free_addresses(count: int) -> list[str]:
+    """Addresses on this machine that nobody uses."""
+    sockets = [socket.socket() for _ in range(count)]
+    for opened in sockets:
+        opened.bind(("127.0.0.1", 0))
+    ports = [opened.getsockname()[1] for opened in sockets]
+    for opened in sockets:
+        opened.close()
+    return [f"tcp://127.0.0.1:{port}" for port in ports]
+
+
+def front_end(address: str, role: str, **changes):
+    return open_front_end(RadioSettings("zmq", address, sample_rate_hz=RATE, **changes), FRAME, role)
+
+
+def transmitter(address: str, symbols: np.ndarray, repeat: bool = False, **changes):
+    """(top block, front end) that sends frames with these symbols."""
+    sender = front_end(address, "transmit", **changes)
+    sender.configure()
+    top = gr.top_block()
+    ids = bt.frame_tags(frame_id=range(len(symbols)))
+    source = blocks.vector_source_c(symbols.ravel().tolist(), repeat, symbols.shape[1], ids)
+    modulator = semisac.frame_modulator(FRAME)
+    top.connect(source, modulator, sender)
+    top.held = (source, modulator)
+    return top, sender
+
+
+def receiver(address: str, **changes):
+    """(top block, front end, sink of symbols)."""
+    listener = front_end(address, "receive", **changes)
+    listener.configure()
+    top = gr.top_block()
+    chain = semisac.frame_synchronizer(FRAME), semisac.frame_demodulator(FRAME)
+    sink = bt.sink(np.complex64, FRAME.channel_uses)
+    top.connect(listener.rx(), chain[0])
+    top.connect(*chain, sink)
+    top.held = chain
+    return top, listener, sink
+
+
+def wait_for(condition, seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.02)
+
+
+def test_every_frame_of_a_finite_transmission_arrives(tmp_path):
+    [address] = free_addresses(1)
+    symbols = bt.frames(IMAGES, FRAME.channel_uses)
+    listening, listener, sink = receiver(address)
+    sending, sender = transmitter(address, symbols, transmit_level_db=-20.0)
+    listener.prepare()
+    listening.start()
+    sender.prepare()
+    sending.run()
+    sender.close()
+    sender.close()
+    wait_for(lambda: len(sink.data()) >= IMAGES * FRAME.channel_uses)
+    listening.stop()
+    listening.wait()
+    status = listener.status()
+    listener.close()
+    received = bt.contents(sink, np.complex64, FRAME.channel_uses)
+    assert bt.tag_values(sink, "frame_id") == list(range(IMAGES))
+    np.testing.assert_allclose(received, symbols, atol=0.02)
+    assert status["vanished"] == 0
+    assert status["samples"] >= IMAGES // 4 * FRAME.frame_samples
+    assert sender.status()["frames_scheduled"] == IMAGES // 4
+
+
+def test_a_receiver_notices_that_its_sender_is_gone_and_ends_at_once():
+    [address] = free_addresses(1)
+    listening, listener, _ = receiver(address, timeout_s=0.5)
+    sending, sender = transmitter(address, bt.frames(IMAGES, FRAME.channel_uses), repeat=True)
+    listener.prepare()
+    listening.start()
+    sending.start()
+    wait_for(lambda: listener.status()["samples"] > 10_000)
+    assert listener.events.vanished() == ""
+    sending.stop()
+    sending.wait()
+    sender.close()
+    wait_for(lambda: listener.events.vanished() != "", 10.0)
+    assert "no samples for 0.5 s" in listener.events.vanished()
+    assert listener.events.counts()["vanished"] == 1
+    listening.stop()
+    listening.wait()
+    listener.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "radio_watch"]
+
+
+def test_without_anybody_at_the_other_end_both_can_be_stopped():
+    addresses = free_addresses(2)
+    sending, sender = transmitter(addresses[0], bt.frames(IMAGES, FRAME.channel_uses), repeat=True)
+    listening, listener, sink = receiver(addresses[1], timeout_s=0.2)
+    for top, radio in ((sending, sender), (listening, listener)):
+        radio.prepare()
+        top.start()
+    time.sleep(0.5)
+    for top, radio in ((sending, sender), (listening, listener)):
+        top.stop()
+        top.wait()
+        radio.close()
+    assert listener.events.vanished() == ""  # nobody was there yet
+    assert len(sink.data()) == 0
+
+
+def test_three_processes_pass_images_on(tmp_path, tiny_bundle):
+    """Transmitter, channel, receiver: but for the noise, pictures are those of a link without a channel."""
+    first, second = free_addresses(2)
+    program, common = Path(__file__).with_name("link_process.py"), [str(tiny_bundle), str(IMAGES)]
+    file = tmp_path / "received.npz"
+    calls = (("receive", second, str(file)), ("channel", first, second), ("transmit", first))
+    processes = {
+        role: subprocess.Popen([sys.executable, str(program), role, *common, *rest], stderr=subprocess.PIPE)
+        for role, *rest in calls
+    }
+    try:
+        for role in ("transmit", "receive"):
+            _, errors = processes[role].communicate(timeout=100)
+            assert processes[role].returncode == 0, errors.decode()
+        assert processes["channel"].poll() is None
+    finally:
+        for process in processes.values():
+            process.kill()
+            process.wait()
+    with np.load(file) as found:
+        pictures, ids = found["pictures"], found["ids"]
+    assert ids.tolist() == list(range(IMAGES))
+    error = np.sqrt(np.mean((pictures.astype(float) - without_channel(tiny_bundle)) ** 2))
+    assert error < 10.0
+
+
+def without_channel(bundle: Path) -> np.ndarray:
+    """Pictures that the decoder makes of symbols without noise."""
+    top, sink = gr.top_block(), bt.sink(np.uint8, bt.IMAGE_LENGTH)
+    chain = (
+        semisac.image_source(bt.pictures(IMAGES)),
+        semisac.jscc_encoder(str(bundle), 20.0),
+        semisac.jscc_decoder(str(bundle)),
+        sink,
+    )
+    top.connect(*chain)
+    top.run()
+    return bt.contents(sink, np.uint8, bt.IMAGE_LENGTH).astype(float)
+
+
+def test_an_address_in_use_is_one_clear_error():
+    [address] = free_addresses(1)
+    first = front_end(address, "transmit")
+    first.configure()
+    with pytest.raises(RadioError, match="Address already in use.*give another --address"):
+        front_end(address, "transmit").configure()
+
+
+@pytest.mark.parametrize(
+    "text, count, message",
+    [
+        ("127.0.0.1:5555", 1, "expected such as tcp://127.0.0.1:5555"),
+        ("tcp://127.0.0.1", 1, "expected such as"),
+        ("tcp://127.0.0.1:70000", 1, "expected such as"),
+        ("udp://127.0.0.1:5555", 1, "expected such as"),
+        ("tcp://a:1,tcp://a:2", 1, "names 2 .*expected 1"),
+        ("tcp://a:1", 2, "names 1 .*expected 2"),
+    ],
+)
+def test_wrong_addresses_are_refused(text, count, message):
+    with pytest.raises(ValueError, match=message):
+        parse_addresses(text, count)
+
+
+def test_addresses_of_each_role():
+    assert parse_addresses("", 2) == ["tcp://127.0.0.1:5555", "tcp://127.0.0.1:5556"]
+    assert parse_addresses("tcp://*:1, ipc:///tmp/x", 2) == ["tcp://*:1", "ipc:///tmp/x"]
+    with pytest.raises(ValueError, match="queue is 0"):
+        front_end("", "receive", options={"queue": "0"})
