@@ -21,7 +21,7 @@ from semisac_ml.runtime import Bundle
 from semisac_ml.signal.frame import FrameParameters
 
 RATE = 250e3
-SNR_DB = 20.0
+SNR_DB = 30.0
 LONGEST_S = 60.0
 
 

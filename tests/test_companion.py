@@ -67,11 +67,31 @@ def test_an_example_opens_without_errors(platform, file):
     assert str(ROOT.parent) not in file.read_text()
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda file: file.stem)
-def test_an_example_runs(tmp_path, example):
-    """With a made-up bundle under the shipped one's name, and the examples that its comment names before or
-    beside it; Qt draws off screen.
+def comment_of(name: str) -> dict[str, str]:
+    """What an example's comment says in lines such as "Beside it: zmq_channel.grc": "Before it", "Beside it"
+    (examples that must run) and "Needs" (what no test has).
     """
+    comment = read(ROOT / "examples" / f"{name}.grc")["options"]["parameters"]["comment"]
+    return dict(re.findall(r"^(Before it|Beside it|Needs): (.+)$", comment, re.MULTILINE))
+
+
+def named(name: str, key: str) -> list[str]:
+    """Examples that the comment of an example names."""
+    listed = comment_of(name).get(key, "").split(",")
+    return [other.strip().removesuffix(".grc") for other in listed if other.strip()]
+
+
+def together(name: str) -> tuple[str, ...]:
+    """An example and all that must run beside it: those that it names, and those that these name."""
+    found = [name]
+    for known in found:
+        found += [other for other in named(known, "Beside it") if other not in found]
+    return tuple(sorted(found))
+
+
+@pytest.mark.parametrize("examples", sorted({together(file.stem) for file in EXAMPLES}), ids="+".join)
+def test_examples_run(tmp_path, examples):
+    """With a made-up bundle under the shipped one's name; Qt draws off screen."""
     pytest.importorskip("onnx", reason="the made-up bundle is written with the onnx package")
     pytest.importorskip("PyQt5", reason="the example has a Qt window")
     if not Path(COMPILER).exists():
@@ -79,35 +99,13 @@ def test_an_example_runs(tmp_path, example):
     from tiny_bundle import make_tiny_bundle
 
     make_tiny_bundle(tmp_path / "models" / "jssc" / "awgn")
-    programs = {name: compiled(name, tmp_path) for name in (example.stem, *named_beside(example))}
-    if needs := comment_of(example).get("Needs"):
-        pytest.skip(f"needs {needs}; it compiles")
-    for name in named(example, "Before it"):
+    programs = {name: compiled(name, tmp_path) for name in examples}
+    needs = [comment_of(name)["Needs"] for name in examples if "Needs" in comment_of(name)]
+    if needs:
+        pytest.skip(f"compiles, but needs {', '.join(needs)} to run")
+    for name in [before for example in examples for before in named(example, "Before it")]:
         run_together({name: compiled(name, tmp_path)}, tmp_path)
     run_together(programs, tmp_path)
-
-
-def comment_of(example: Path) -> dict[str, str]:
-    """What an example's comment says in lines such as "Beside it: zmq_channel.grc": "Before it", "Beside it"
-    (examples that must run) and "Needs" (what no test has).
-    """
-    comment = read(example)["options"]["parameters"]["comment"]
-    return dict(re.findall(r"^(Before it|Beside it|Needs): (.+)$", comment, re.MULTILINE))
-
-
-def named(example: Path, key: str) -> list[str]:
-    """Examples that the comment of an example names."""
-    return [name.strip().removesuffix(".grc") for name in comment_of(example).get(key, "").split(",") if name]
-
-
-def named_beside(example: Path) -> list[str]:
-    """All examples that must run beside one: those that it names, and those that these name."""
-    found = [example.stem]
-    for name in found:
-        found += [
-            other for other in named(ROOT / "examples" / f"{name}.grc", "Beside it") if other not in found
-        ]
-    return found[1:]
 
 
 def environment(folder: Path) -> dict[str, str]:

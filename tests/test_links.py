@@ -18,6 +18,7 @@ import pytest
 pytest.importorskip("gnuradio.semisac", reason="links need GNU Radio and the module")
 
 import block_testing as bt  # noqa: E402
+import link_process  # noqa: E402
 from gnuradio import blocks, gr, semisac  # noqa: E402
 from gnuradio.semisac.radio import RadioError, RadioSettings, open_front_end  # noqa: E402
 from gnuradio.semisac.radio.zmq import parse_addresses  # noqa: E402
@@ -138,7 +139,7 @@ def test_without_anybody_at_the_other_end_both_can_be_stopped():
 
 
 def test_three_processes_pass_images_on(tmp_path, tiny_bundle):
-    """Transmitter, channel, receiver: but for the noise, pictures are those of a link without a channel."""
+    """Transmitter, channel, receiver: but for the noise, pictures are those of a link of bare symbols."""
     first, second = free_addresses(2)
     program, common = Path(__file__).with_name("link_process.py"), [str(tiny_bundle), str(IMAGES)]
     file = tmp_path / "received.npz"
@@ -159,16 +160,19 @@ def test_three_processes_pass_images_on(tmp_path, tiny_bundle):
     with np.load(file) as found:
         pictures, ids = found["pictures"], found["ids"]
     assert ids.tolist() == list(range(IMAGES))
-    error = np.sqrt(np.mean((pictures.astype(float) - without_channel(tiny_bundle)) ** 2))
-    assert error < 10.0
+    expected = link_of_symbols(tiny_bundle)
+    error = np.sqrt(np.mean((pictures - expected) ** 2))
+    of_another = np.sqrt(np.mean((pictures - np.roll(expected, 1, axis=0)) ** 2))
+    assert error < 0.2 * of_another, (error, of_another)
 
 
-def without_channel(bundle: Path) -> np.ndarray:
-    """Pictures that the decoder makes of symbols without noise."""
+def link_of_symbols(bundle: Path) -> np.ndarray:
+    """Pictures that the decoder makes of the symbols themselves, at the SNR of the link."""
     top, sink = gr.top_block(), bt.sink(np.uint8, bt.IMAGE_LENGTH)
     chain = (
         semisac.image_source(bt.pictures(IMAGES)),
-        semisac.jscc_encoder(str(bundle), 20.0),
+        semisac.jscc_encoder(str(bundle), link_process.SNR_DB),
+        semisac.fading_channel(bt.CHANNEL_USES, "awgn", link_process.SNR_DB),
         semisac.jscc_decoder(str(bundle)),
         sink,
     )
