@@ -75,15 +75,14 @@ class Device:
 
 
 class burst_recorder(gr.sync_block):
-    """Keep where bursts begin and end, and pass everything."""
+    """Keep where bursts begin and end, and in how many calls of work() they came."""
 
     def __init__(self, bursts: list):
-        gr.sync_block.__init__(self, "burst_recorder", [np.complex64], [np.complex64])
+        gr.sync_block.__init__(self, "burst_recorder", [np.complex64], None)
         self._bursts = bursts
 
     def work(self, input_items, output_items):
-        count = len(output_items[0])
-        output_items[0][:] = input_items[0][:count]
+        count = len(input_items[0])
         first = self.nitems_read(0)
         tags = {}
         for tag in self.get_tags_in_window(0, 0, count):
@@ -226,7 +225,8 @@ class usrp_sink(_usrp_block):
         device.antenna = AirQueue()
         self._end = queue_sink(device.antenna)
         self.message_port_register_hier_out("async_msgs")
-        self.connect(self, device.recorder, device.transmitter, self._end)
+        self.connect(self, device.recorder)
+        self.connect(self, device.transmitter, self._end)
         self.msg_connect(device.transmitter, "async_msgs", self, "async_msgs")
 
 

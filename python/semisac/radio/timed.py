@@ -97,10 +97,10 @@ class timed_front_end(front_end):
             self._scheduler = semisac.frame_scheduler(
                 sample_rate_hz, "bursts", self.settings.lead_time_s, self.frame.occupied_samples
             )
-            self._level = blocks.multiply_const_cc(10.0 ** (self.settings.transmit_level_db / 20.0))
-            # room for a whole frame: a burst that is cut in two could run dry
-            self._level.set_min_output_buffer(2 * self.frame.frame_samples)
-            self.connect(self, self._scheduler, self._level, transmitter)
+            level = 10.0 ** (self.settings.transmit_level_db / 20.0)
+            # before the scheduler, which hands each burst to the device in one piece
+            self._level = blocks.multiply_const_cc(level)
+            self.connect(self, self._level, self._scheduler, transmitter)
             self.msg_connect(transmitter, "async_msgs", self._listener, "async_msgs")
         if receiver is not None:
             self._filler = semisac.gap_filler(sample_rate_hz, channels)
@@ -113,7 +113,8 @@ class timed_front_end(front_end):
             self._aligner = semisac.echo_aligner(
                 self.frame, channels, "leakage" if self._measure_latency else "fixed"
             )
-            self.connect(self._scheduler, (self._aligner, 0))
+            self._unit_power = blocks.multiply_const_cc(1.0 / level)
+            self.connect(self._scheduler, self._unit_power, (self._aligner, 0))
             for channel in range(channels):
                 self.connect((self._filler, channel), (self._aligner, 1 + channel))
             for port in range(1 + channels):
