@@ -94,14 +94,15 @@ class simulation_front_end(timed_front_end):
     def configure(self) -> dict[str, object]:
         settings, options = self.settings, self._options
         rate = settings.sample_rate_hz
-        self.transmitter = semisac.simulated_transmitter(rate, options["time_scale"])
+        if self.role != "receive":
+            self.transmitter = semisac.simulated_transmitter(rate, options["time_scale"])
         if self.role == "transmit":
             self._air = blocks.null_sink(gr.sizeof_gr_complex)
             self.connect(self.transmitter, self._air)
         else:
             self.receiver = semisac.simulated_receiver(rate, BITS, settings.rx_channels, seed=options["seed"])
             self._connect_air()
-        self._join(None if self.role == "receive" else self.transmitter, self.receiver, rate)
+        self._join(self.transmitter, self.receiver, rate)
         in_force = {
             "device": "simulated radio",
             "serial": SERIAL,
@@ -153,8 +154,12 @@ class simulation_front_end(timed_front_end):
         else:
             self._station = remote_station(self.frame, options["bundle"], 2, settings.sample_rate_hz)
             self._received = blocks.multiply_const_cc(10.0 ** (options["received_dbfs"] / 20.0))
-            self.connect(self._station, self._received, self.transmitter)
-            ports = [self.transmitter] * settings.rx_channels
+            # a computer that is too slow makes time go slower, and loses nothing
+            self._pace = blocks.throttle(
+                gr.sizeof_gr_complex, settings.sample_rate_hz * options["time_scale"], True
+            )
+            self.connect(self._station, self._received, self._pace)
+            ports = [self._pace] * settings.rx_channels
         self._channels = []
         for channel, port in enumerate(ports):
             block = semisac.fading_channel(
