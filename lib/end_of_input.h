@@ -8,6 +8,7 @@
 #define INCLUDED_SEMISAC_END_OF_INPUT_H
 
 #include <gnuradio/block_detail.h>
+#include <gnuradio/buffer.h>
 #include <gnuradio/buffer_reader.h>
 
 namespace gr {
@@ -28,6 +29,21 @@ inline bool input_has_ended(const block_detail_sptr& detail, int items_taken = 0
     const buffer_reader_sptr input = detail->input(0);
     gr::thread::scoped_lock guard(*input->mutex());
     return input->done() && input->items_available() <= items_taken;
+}
+
+/*!
+ * \brief Whether nobody reads output 0 any more.
+ *
+ * The scheduler ends a block then, but only where its output is full: one that waits for
+ * something else has to look.
+ */
+inline bool output_has_ended(const block_detail_sptr& detail)
+{
+    if (!detail || detail->noutputs() == 0)
+        return false;
+    const buffer_sptr output = detail->output(0);
+    gr::thread::scoped_lock guard(*output->mutex());
+    return output->done();
 }
 
 } // namespace semisac

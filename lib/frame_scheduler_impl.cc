@@ -382,7 +382,7 @@ int frame_scheduler_impl::general_work(int noutput_items,
     if (given > 0 || taken > 0)
         return given;
     const bool over = d_frames.size() == 0 && input_has_ended(detail(), ninput_items[0]);
-    if (d_failed || over)
+    if (d_failed || over || output_has_ended(detail()))
         return WORK_DONE;
     std::this_thread::sleep_for(NAP); // until it is time, or there is room
     return 0;

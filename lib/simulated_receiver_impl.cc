@@ -9,6 +9,7 @@
 #endif
 
 #include "converter.h"
+#include "end_of_input.h"
 #include "philox.h"
 #include "radio_checks.h"
 #include "simulated_receiver_impl.h"
@@ -173,7 +174,7 @@ int simulated_receiver_impl::general_work(int noutput_items,
                                           gr_vector_void_star& output_items)
 {
     if (d_fault.is_silent())
-        return 0;
+        return output_has_ended(detail()) ? WORK_DONE : 0;
     const int64_t available = *std::min_element(ninput_items.begin(), ninput_items.end());
     int64_t taken = std::min(d_early, available), given = 0;
     d_early -= taken;

@@ -287,7 +287,7 @@ int simulated_transmitter_impl::general_work(int noutput_items,
                                              gr_vector_void_star& output_items)
 {
     if (d_fault.is_silent())
-        return 0;
+        return output_has_ended(detail()) ? WORK_DONE : 0;
     const auto due = static_cast<int64_t>(d_running.elapsed_s() * d_rate);
     d_first = static_cast<int64_t>(nitems_written(0));
     d_end = std::min(d_first + noutput_items, due);

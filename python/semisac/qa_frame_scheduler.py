@@ -147,6 +147,17 @@ class qa_frame_scheduler(gr_unittest.TestCase):
         out, _ = scheduled(block, samples, tags)
         self.assertEqual(len(out), 0)
 
+    def test_ends_when_nobody_listens(self):
+        block = semisac.frame_scheduler(1e6, "bursts", 0.0, OCCUPIED)
+        block.set_start_time(0, 0.0)
+        samples, tags = frames(200)
+        top = gr.top_block()
+        source = blocks.vector_source_c(samples.tolist(), True, 1, tags)
+        sink = blocks.vector_sink_c()
+        top.connect(source, block, blocks.head(8, 1000), sink)
+        top.run()
+        self.assertEqual(len(sink.data()), 1000)
+
     def test_frame_cut_short_is_dropped(self):
         samples, tags = frames(4)
         samples = np.concatenate([samples[:700], samples[1000:]])  # 300 samples of frame 1
