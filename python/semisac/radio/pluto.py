@@ -1,0 +1,240 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""ADALM-Pluto, and boards with an AD936x that look like one to libiio."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import pmt
+from gnuradio import blocks, gr, semisac
+
+from .front_end import Capabilities, RadioError, front_end
+from .pluto_device import HIGHEST_RATE_HZ, LOWEST_RATE_HZ, SILENT_GAIN_DB, PlutoDevice
+from .pluto_link import within
+from .pluto_receiver import pluto_receiver
+from .pluto_transmitter import pluto_cycle_transmitter, pluto_stream_transmitter
+from .settings import RadioSettings
+from .watch import Watch
+
+# The kernel's buffer of a cycle lies in one piece in the memory of the device.
+MOST_CYCLE_SAMPLES = 2**22
+# Of a cycle whose frames nobody counted: a quarter of a second at 1 MS/s is found by correlation at once.
+USUAL_CYCLE_SAMPLES = {"transmit": 2**21, "monostatic": 2**18}
+MOST_CYCLE_FRAMES = 4096
+# A source that is slower is not waited for: the cycle is made of what came.
+COLLECT_S = 2.0
+LEAST_AIR_S = 0.5
+
+
+class pluto_front_end(front_end):
+    """Pluto: no clock that a program can see, so the direct leakage is range zero, found at each start.
+
+    address: URI of libiio, "ip:192.168.2.1", "ip:host:port", "usb:1.2.5"; a host alone is completed; "": the
+    first found on USB or at the usual addresses.
+    tx_gain_db: -89.75 to 0, the negative of the attenuation. rx_gain_db: of the manual gain control.
+
+    Options:
+    cyclic: repeat the first frames for ever, without a gap; otherwise all frames are sent as a stream, which
+        a busy host may tear.
+    cycle_frames: frames that are repeated; 0: as many as fit into 2^18 samples (2^21 when only
+        transmitting), fewer when no more came within 2 s.
+
+    Role "transmit" ends when its input has and all of the cycle was sent; frames behind the cycle are not
+    taken.
+
+    A lower rate than 2.083 MS/s needs the FIR filter of the AD936x, which is set; 520.8 kS/s is the lowest.
+    """
+
+    capabilities = Capabilities(
+        has_timestamps=False,
+        full_duplex=True,
+        cyclic=True,
+        needs_calibration=False,
+        most_rx_channels=2,
+        real_time=True,
+    )
+
+    def __init__(self, settings: RadioSettings, frame, role: str):
+        options = settings.take_options(cyclic=True, cycle_frames=0)
+        _check(settings)
+        self._cyclic = options["cyclic"]
+        self._collect = options["cycle_frames"] == 0
+        self._cycle_frames = _cycle_frames(
+            options["cycle_frames"], frame.frame_samples, USUAL_CYCLE_SAMPLES.get(role, 0)
+        )
+        front_end.__init__(self, settings, frame, role)
+        self.device = PlutoDevice(settings, transmit=role != "receive", receive=role != "transmit")
+        self._watch = Watch(self.events, self._look)
+        self._transmitter = self._receiver = self._scheduler = self._aligner = None
+        self._has_tx_status = False
+        self._first_frame_s: float | None = None
+        if role != "receive":
+            self._connect_transmitter()
+        if role != "transmit":
+            self._receiver = pluto_receiver(
+                self.device, settings.rx_channels, settings.sample_rate_hz, self.events
+            )
+        self._connect_outputs()
+
+    def _connect_transmitter(self) -> None:
+        settings = self.settings
+        level = 10.0 ** (settings.transmit_level_db / 20.0)
+        mode = "cyclic" if self._cyclic else "stream"
+        self._scheduler = semisac.frame_scheduler(
+            settings.sample_rate_hz, mode, cycle_frames=self._cycle_frames if self._cyclic else 0
+        )
+        if self._cyclic:
+            self._transmitter = pluto_cycle_transmitter(
+                self.device,
+                level,
+                self.events,
+                settings.sample_rate_hz,
+                MOST_CYCLE_SAMPLES,
+                hold=self.role == "transmit",
+            )
+        else:
+            self._transmitter = pluto_stream_transmitter(
+                self.device, level, self.events, settings.sample_rate_hz
+            )
+        self._entrance = blocks.copy(gr.sizeof_gr_complex)  # tells when the input has ended
+        self.connect(self, self._entrance, self._scheduler, self._transmitter)
+
+    def _connect_outputs(self) -> None:
+        channels = range(self.settings.rx_channels)
+        if self.role == "receive":
+            for channel in channels:
+                self.connect((self._receiver, channel), (self, channel))
+        if self.role == "monostatic":
+            self._aligner = semisac.echo_aligner(self.frame, len(channels), "leakage")
+            self.connect(self._scheduler, (self._aligner, 0))
+            for channel in channels:
+                self.connect((self._receiver, channel), (self._aligner, 1 + channel))
+            for port in range(1 + len(channels)):
+                self.connect((self._aligner, port), (self, port))
+
+    def configure(self) -> dict[str, object]:
+        report = self.device.open()
+        if self._transmitter is not None:
+            self._has_tx_status = self.device.clear_status(transmitter=True)
+            report["cyclic"] = self._cyclic
+            if self._cyclic:
+                report["cycle_frames"] = self._cycle_frames
+        if self._receiver is not None and not self.device.clear_status(transmitter=False):
+            report["warnings"].append(
+                "the device does not say when samples are lost: only frames that do not arrive show it"
+            )
+        return report
+
+    def prepare(self) -> None:
+        if not self.device.is_open:
+            raise RadioError("the Pluto is not open: call configure first")
+        seconds = 2.0 * self.settings.timeout_s
+        self._first_frame_s = None
+        if self._receiver is not None:
+            within(seconds, f"{self.device.uri} opens no buffer", self._receiver.open)
+        if self._transmitter is not None and not self._cyclic:
+            within(seconds, f"{self.device.uri} opens no buffer", self._transmitter.open)
+        self._watch.start()
+
+    def close(self) -> None:
+        self._watch.stop()
+        for block in (self._transmitter, self._receiver):
+            if block is not None:
+                block.stop()
+        self.device.close(answers=not self.events.vanished())
+
+    def status(self) -> dict[str, object]:
+        numbers: dict[str, object] = dict(self.events.counts())
+        if self._transmitter is not None:
+            numbers["clipped_samples"] = self._transmitter.clipped_samples
+            if self._cyclic:
+                numbers["cycle_samples"] = self._transmitter.cycle_samples
+        if self._receiver is not None:
+            numbers["adc_peak"] = self._receiver.adc_peak
+        if self._aligner is not None:
+            numbers["latency_samples"] = self._aligner.latency_samples()
+            numbers["leakage_db"] = self._aligner.leakage_db()
+            numbers["frames_flagged"] = self._aligner.frames_flagged()
+            numbers["realignments"] = self._aligner.realignments()
+        return numbers
+
+    def set_center_frequency_hz(self, frequency_hz: float) -> None:
+        """Retune while running. What was received before becomes a gap; the phase of echoes is another one
+        afterwards. Raises RadioError.
+        """
+        self.device.set_center_frequency_hz(frequency_hz)
+        self._flush()
+
+    def set_rx_gain_db(self, gain_db: float) -> None:
+        """Gain of the receiver, while running; what was received before becomes a gap. Raises RadioError."""
+        self.device.set_rx_gain_db(gain_db)
+        self._flush()
+
+    def set_tx_gain_db(self, gain_db: float) -> None:
+        """Gain of the transmitter, while running, in the same way. Raises RadioError."""
+        self.device.set_tx_gain_db(gain_db)
+        self._flush()
+
+    def _flush(self) -> None:
+        if self._receiver is not None:
+            self._receiver.flush()
+
+    def _look(self) -> None:
+        """Count underflows, see that the device answers, and do not wait for frames that do not come."""
+        if self._transmitter is not None and self._has_tx_status:
+            # A cycle cannot run dry: the bit is then left from before it.
+            if self.device.status_event(transmitter=True) and not self._cyclic:
+                self.events.add("underflow")
+        elif not self.device.is_alive():
+            raise TimeoutError("no answer")
+        if self._transmitter is not None and self._cyclic:
+            if self._collect:
+                self._end_collection()
+            if self.role == "transmit" and self._entrance.detail().done():
+                self._transmitter.finish(LEAST_AIR_S)
+
+    def _end_collection(self) -> None:
+        if self._scheduler.cycle_samples() or self._scheduler.nitems_read(0) < self.frame.frame_samples:
+            return
+        now = time.monotonic()
+        if self._first_frame_s is None:
+            self._first_frame_s = now
+        elif now - self._first_frame_s > COLLECT_S:
+            self._scheduler.to_basic_block()._post(pmt.intern("flush"), pmt.PMT_T)
+
+
+def _check(settings: RadioSettings) -> None:
+    rate = settings.sample_rate_hz
+    if not LOWEST_RATE_HZ <= rate <= HIGHEST_RATE_HZ:
+        raise ValueError(
+            f"--sample-rate-hz is {rate:g}, a Pluto has {LOWEST_RATE_HZ:.0f} to {HIGHEST_RATE_HZ:.0f}: "
+            "choose one of these (below 2083333 through its FIR filter)"
+        )
+    if not SILENT_GAIN_DB <= settings.tx_gain_db <= 0.0:
+        raise ValueError(
+            f"--tx-gain-db is {settings.tx_gain_db:g}, a Pluto has {SILENT_GAIN_DB:g} to 0 (attenuation)"
+        )
+    for name, value in (("--clock-source", settings.clock_source), ("--time-source", settings.time_source)):
+        if value not in ("", "internal"):
+            raise ValueError(f"{name} is {value!r}, a Pluto has internal only")
+
+
+def _cycle_frames(wanted: int, frame_samples: int, usual_samples: int) -> int:
+    """Frames of a cycle; with an even number of samples: memory is moved in words of two."""
+    if not 0 <= wanted <= MOST_CYCLE_FRAMES:
+        raise ValueError(
+            f"radio option cycle_frames is {wanted}, expected 0 (automatic) to {MOST_CYCLE_FRAMES}"
+        )
+    count = wanted or max(1, min(MOST_CYCLE_FRAMES, usual_samples // frame_samples))
+    if count * frame_samples % 2:
+        count += 1 if count < MOST_CYCLE_FRAMES else -1
+    if count * frame_samples > MOST_CYCLE_SAMPLES:
+        raise ValueError(
+            f"a cycle of {count} frames has {count * frame_samples} samples, a Pluto holds "
+            f"{MOST_CYCLE_SAMPLES}: take fewer with cycle_frames (now at most "
+            f"{math.floor(MOST_CYCLE_SAMPLES / frame_samples)}), or shorter frames"
+        )
+    return count
