@@ -11,7 +11,7 @@ import typer
 
 from semisac_ml import __version__
 
-from . import bundle, data, information
+from . import bundle, data, information, radio
 from .mistakes import run_program
 from .systems import missing_package, system_commands
 
@@ -29,6 +29,7 @@ program.add_typer(system_commands("evaluate", "Measure a trained system and redr
 program.add_typer(system_commands("export", "Write a trained system as a bundle of ONNX networks."))
 program.add_typer(bundle.commands)
 program.add_typer(data.commands)
+program.add_typer(radio.commands)
 program.command("info")(information.info)
 
 
