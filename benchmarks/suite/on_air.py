@@ -1,0 +1,181 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Command line of benchmarks/on_air.py."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from semisac_ml.cli.mistakes import run_program
+
+from .air_command import write
+from .air_trials import Row
+from .record import machine
+
+ROOT = Path(__file__).resolve().parents[2]
+RESULTS = ROOT / "results" / "on_air" / "programs.csv"
+SETTLED = 0.2  # share of a run after which its memory should stand
+SOAK_S = 1800.0
+
+program = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@dataclass
+class Watched:
+    """What a program was seen to do: its JSON file, seconds of processor time, memory over time (KiB)."""
+
+    content: dict
+    processor_s: float
+    memory_kib: np.ndarray
+
+    def growth_kib(self) -> float:
+        """Memory of the last fifth of the run over that of the fifth behind the settling."""
+        samples = self.memory_kib[int(SETTLED * len(self.memory_kib)) :]
+        fifth = max(1, len(samples) // 4)
+        return float(np.median(samples[-fifth:]) - np.median(samples[:fifth]))
+
+
+def watch(arguments: list[str], interval_s: float = 0.5) -> Watched:
+    """Run a program of apps/ on a terminal of its own and look at its processor time and memory.
+
+    Raises RuntimeError when it fails.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "result.json"
+        leader, follower = pty.openpty()  # so that the live status is drawn as for a person
+        program = subprocess.Popen(
+            [sys.executable, *arguments, "--json", str(file)],
+            cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=follower,
+        )  # fmt: skip
+        os.close(follower)
+        shown: list[bytes] = []
+        threading.Thread(target=_drain, args=(leader, shown), daemon=True).start()
+        memory, processor_s = [], 0.0
+        while program.poll() is None:
+            try:
+                status = Path(f"/proc/{program.pid}/status").read_text()
+                fields = Path(f"/proc/{program.pid}/stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                break
+            resident = [line for line in status.splitlines() if line.startswith("VmRSS")]
+            if resident:
+                memory.append(int(resident[0].split()[1]))
+                processor_s = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+            time.sleep(interval_s)
+        if program.wait() != 0:
+            raise RuntimeError(
+                f"{' '.join(arguments)} failed: {b''.join(shown)[-500:].decode(errors='replace')}"
+            )
+        return Watched(json.loads(file.read_text()), processor_s, np.array(memory))
+
+
+def _drain(leader: int, shown: list[bytes]) -> None:
+    while True:
+        try:
+            text = os.read(leader, 65536)
+        except OSError:
+            return
+        shown[:] = [*shown[-3:], text]
+
+
+def receiver(seconds: float) -> Iterator[Row]:
+    """The receiver at 2 MS/s with both decoders on every frame, and as fast as it goes."""
+    program = [
+        "apps/run_receiver.py",
+        "--radio",
+        "simulation",
+        "--sample-rate-hz",
+        "2e6",
+        "--truth",
+        "sample",
+    ]
+    program += ["--duration-s", str(seconds)]
+    fastest = watch([*program, "--radio-option", "time_scale=20"]).content
+    samples = fastest["counters"]["frames_received"] * fastest["frame_samples"]
+    rate = samples / fastest["duration_s"] / 1e6
+    condition = f"both decoders on every frame, simulated air included, {seconds:g} s"
+    yield Row("most samples received", condition, int(samples), rate, "MS/s", ">= 2")
+    seen = watch(program)
+    content = seen.content
+    counters, took_s = content["counters"], content["duration_s"]
+    detected = counters["frames_detected"]
+    lost = detected - counters["frames_received"]
+    condition = f"receiver at 2 MS/s, simulated air included, {seconds:g} s"
+    yield Row("frames detected but not received", condition, detected, lost, "frames", "<= 1")
+    yield Row("processor", condition, detected, seen.processor_s / took_s, "cores", "<= 2")
+    share = 100.0 * content["status_cpu_share"]
+    yield Row("counters and live status", condition, detected, share, "% of a core", "<= 1")
+
+
+def soak(seconds: float) -> Iterator[Row]:
+    """Receiver and sensing for long: does their memory grow?"""
+    for name, options in {
+        "run_receiver": ["--truth", "sample"],
+        "run_sensing": ["--gate-m", "600", "--gate-mps", "8"],
+    }.items():
+        seen = watch(
+            [f"apps/{name}.py", "--radio", "simulation", "--duration-s", str(seconds), *options],
+            interval_s=2.0,
+        )
+        counters = seen.content["counters"]
+        frames = counters.get("frames_received", counters.get("frames_processed", 0))
+        condition = f"{name} at 1 MS/s, {seconds:g} s"
+        yield Row("growth of memory", condition, frames, seen.growth_kib(), "KiB", "flat")
+        yield Row("largest memory", condition, frames, float(seen.memory_kib.max()) / 1024, "MiB", "")
+
+
+MEASUREMENTS: dict[str, Callable[[float], Iterator[Row]]] = {"receiver": receiver, "soak": soak}
+SECONDS = {"receiver": 30.0, "soak": 60.0}
+FULL_SECONDS = {"receiver": 60.0, "soak": SOAK_S}
+
+
+@program.command()
+def on_air(
+    full: Annotated[bool, typer.Option("--full", help="As long as the figures need: an hour.")] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help=f"Measure this alone; may be repeated: {', '.join(SECONDS)}.", show_default=False),
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Of each run, in the place of the usual ones.", show_default=False)
+    ] = None,
+    file: Annotated[
+        Path, typer.Option("--csv", help="File to write; rows of other measurements stay.")
+    ] = RESULTS,
+) -> int:
+    """Measure whether the programs keep up with a radio, what they cost, and whether their memory grows."""
+    unknown = [name for name in only or () if name not in SECONDS]
+    if unknown:
+        raise ValueError(f"--only is {unknown[0]!r}, expected one of {', '.join(SECONDS)}")
+    print(machine())
+    for name in only or SECONDS:
+        for row in MEASUREMENTS[name](seconds or (FULL_SECONDS if full else SECONDS)[name]):
+            goal = f", goal {row.goal}" if row.goal else ""
+            print(f"{row.measurement}: {row.condition}: {row.value:.4g} {row.unit}{goal}")
+            write(row, file)
+    return 0
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command line of this program and return its exit code."""
+    return run_program(program, "on_air", arguments, typed="benchmarks/on_air.py")
