@@ -31,6 +31,7 @@ constexpr int LONGEST_FRAME = 1 << 24; // see frame_parameters
 constexpr int ASSUMED_FRAME = 1 << 18; // where nothing is known
 constexpr double MOST_BUFFER_SAMPLES = 1 << 25;
 constexpr double SILENCE_S = 0.01; // given away at a time
+constexpr double LEAST_PIECE_S = 0.002; // paced: a call costs as much as many samples
 constexpr auto NAP = std::chrono::milliseconds(1);
 
 frame_scheduler_impl::settings checked(const frame_scheduler_impl::settings& settings)
@@ -211,7 +212,9 @@ int frame_scheduler_impl::paced_room(int room)
         return room;
     const int64_t due = samples_of(d_wall_clock.elapsed_s() + SILENCE_S);
     const int64_t given = static_cast<int64_t>(nitems_written(0));
-    return static_cast<int>(std::clamp<int64_t>(due - given, 0, room));
+    const int64_t now = std::clamp<int64_t>(due - given, 0, room);
+    const int64_t enough = std::min<int64_t>(room, samples_of(LEAST_PIECE_S));
+    return now < enough ? 0 : static_cast<int>(now);
 }
 
 // First slot that is early enough for a frame to be handed on now; none before its time.

@@ -158,6 +158,14 @@ def test_truth_of_frames_and_gaps(tmp_path):
     assert bits(channel.samples(99_990, 50)) == bits(noise(100_000)[99_990:])
 
 
+def test_values_that_hold_are_recorded_when_they_change(tmp_path):
+    tags = [(100 * k, "snr_db", pmt.from_double(3.0 if k < 300 else 5.0)) for k in range(600)]
+    tags += [(100 * k, "gap", pmt.from_long(7)) for k in range(2)]
+    record(tmp_path / "first", noise(60_000), tags=tags)
+    [(_, played)] = replay(tmp_path / "first")
+    assert same_tags(played, [tags[0], tags[300], *tags[-2:]])
+
+
 def test_metadata_may_be_set_while_it_records_and_asked_for_at_its_end(tmp_path):
     top = gr.top_block()
     sink = sigmf_sink(tmp_path / "first", RATE, metadata={"targets": []})

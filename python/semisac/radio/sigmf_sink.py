@@ -25,7 +25,8 @@ class sigmf_sink(gr.sync_block):
 
     Inputs 0...: samples, complex64, of each channel, in step.
     Every tag is recorded: rx_time, rx_freq and rx_rate as captures, the others as annotations; `sigmf_source`
-    gives them back as they were. docs/recordings.md describes the fields of the extension "semisac".
+    gives them back as they were. Of tags whose value holds until the next one (snr_db, noise_var,
+    channel_gain) only changes are. docs/recordings.md describes the fields of the extension "semisac".
 
     Files bear the ending .unfinished while the flowgraph runs and get their names when it stops, also by
     Ctrl-C. A flowgraph that is started again writes the recording anew.

@@ -34,6 +34,8 @@ from . import sigmf_tags
 UNFINISHED = ".unfinished"
 CAPTURE_KEYS = ("rx_time", "rx_freq", "rx_rate")
 """Tags with which a radio says that samples begin anew: they open a capture, the others are annotations."""
+HELD_KEYS = ("snr_db", "noise_var", "channel_gain", "sensing_snr_db")
+"""Tags whose value holds until the next one: said at every call of a channel, recorded when they change."""
 
 Tag = tuple[int, str, object]
 """(sample, key, PMT)."""
@@ -69,6 +71,7 @@ class ChannelWriter:
         self._digest = hashlib.sha512()
         self._captures: list[dict] = []
         self._skipped: set[str] = set()
+        self._held: dict[str, dict] = {}
         self.sample_count = 0
         self._data_file = with_ending(base, DATA + UNFINISHED)
         self._places_file = with_ending(base, ".annotations" + UNFINISHED)
@@ -135,11 +138,17 @@ class ChannelWriter:
             first = last
 
     def _encode(self, tag: Tag) -> dict | None:
+        key = tag[1]
         try:
-            return {"key": tag[1], **sigmf_tags.to_json(tag[2])}
+            encoded = {"key": key, **sigmf_tags.to_json(tag[2])}
         except ValueError:
-            self._skipped.add(tag[1])
+            self._skipped.add(key)
             return None
+        if key in HELD_KEYS:
+            if self._held.get(key) == encoded:
+                return None
+            self._held[key] = encoded
+        return encoded
 
     def _open_capture(self, sample: int, tags: list[dict]) -> None:
         for tag in tags:
