@@ -30,7 +30,7 @@ constexpr int MOST_CYCLE_FRAMES = 4096;
 constexpr int LONGEST_FRAME = 1 << 24; // see frame_parameters
 constexpr int ASSUMED_FRAME = 1 << 18; // where nothing is known
 constexpr double MOST_BUFFER_SAMPLES = 1 << 25;
-constexpr double SILENCE_S = 0.01; // given away at a time
+constexpr double SILENCE_S = 0.01;      // given away at a time
 constexpr double LEAST_PIECE_S = 0.002; // paced: a call costs as much as many samples
 constexpr auto NAP = std::chrono::milliseconds(1);
 
