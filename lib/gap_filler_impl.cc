@@ -12,6 +12,7 @@
 #include "radio_checks.h"
 #include <gnuradio/io_signature.h>
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 
 namespace gr {
@@ -60,6 +61,24 @@ std::pair<uint64_t, double> gap_filler_impl::start_time() const
     return { d_start_time.full, d_start_time.fraction };
 }
 
+float gap_filler_impl::take_peak() { return d_peak.exchange(0.0f); }
+
+// Largest |I| or |Q|. Numbers without sign are in the order of their bits, of which a
+// compiler finds the largest of many at once.
+static float largest_part(const gr_complex* samples, int64_t count)
+{
+    const auto* parts = reinterpret_cast<const float*>(samples);
+    uint32_t largest = 0;
+    for (int64_t n = 0; n < 2 * count; ++n) {
+        uint32_t bits;
+        std::memcpy(&bits, parts + n, sizeof(bits));
+        largest = std::max(largest, bits & 0x7fffffffu);
+    }
+    float value;
+    std::memcpy(&value, &largest, sizeof(value));
+    return value;
+}
+
 bool gap_filler_impl::start()
 {
     std::lock_guard<std::mutex> lock(d_mutex);
@@ -68,6 +87,7 @@ bool gap_filler_impl::start()
     d_missing = d_early = 0;
     d_heeded = 0;
     d_gaps = d_samples_lost = d_times_backwards = 0;
+    d_peak = 0.0f;
     return gr::block::start();
 }
 
@@ -130,6 +150,10 @@ int64_t gap_filler_impl::copy(int64_t count,
         std::memcpy(static_cast<gr_complex*>(output_items[channel]) + given,
                     static_cast<const gr_complex*>(input_items[channel]) + taken,
                     count * sizeof(gr_complex));
+        const float peak = largest_part(
+            static_cast<const gr_complex*>(input_items[channel]) + taken, count);
+        if (peak > d_peak.load())
+            d_peak = peak;
         const uint64_t from = nitems_read(channel) + taken;
         const uint64_t to = nitems_written(channel) + given;
         get_tags_in_range(d_passing, channel, from, from + count);

@@ -27,6 +27,8 @@ public:
     uint64_t samples_lost() const override { return d_samples_lost; }
     uint64_t times_backwards() const override { return d_times_backwards; }
 
+    float take_peak() override;
+
     bool start() override;
     void forecast(int noutput_items, gr_vector_int& ninput_items_required) override;
     int general_work(int noutput_items,
@@ -58,6 +60,7 @@ private:
     int64_t d_early = 0;   // samples still to leave out
     uint64_t d_heeded = 0; // input samples whose time was looked at
     std::atomic<uint64_t> d_gaps{ 0 }, d_samples_lost{ 0 }, d_times_backwards{ 0 };
+    std::atomic<float> d_peak{ 0.0f };
     std::vector<tag_t> d_tags, d_passing; // keep their capacity from call to call
 
     const pmt::pmt_t d_key_rx_time = pmt::mp("rx_time");

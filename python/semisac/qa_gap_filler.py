@@ -49,6 +49,14 @@ def fill(block, channels, tags, most_items: int = 0):
 
 
 class qa_gap_filler(gr_unittest.TestCase):
+    def test_the_largest_part_of_all_channels_is_told_once(self):
+        samples = np.stack([noise(5000, 1), noise(5000, 2)])
+        samples[1, 4321] = 3.0 - 9.5j
+        block = semisac.gap_filler(RATE, 2)
+        fill(block, samples, [])
+        self.assertEqual(block.take_peak(), 9.5)
+        self.assertEqual(block.take_peak(), 0.0)
+
     def test_random_losses_equal_the_reference(self):
         rng = np.random.default_rng(3)
         for trial in range(12):

@@ -67,6 +67,9 @@ public:
     virtual uint64_t samples_lost() const = 0;
     //! Times that were no loss: before the place reached, or far behind it.
     virtual uint64_t times_backwards() const = 0;
+    //! Largest |I| or |Q| of all samples since this was asked last: of a converter's full
+    //! scale, how much was used.
+    virtual float take_peak() = 0;
 };
 
 } // namespace semisac

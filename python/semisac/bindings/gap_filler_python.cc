@@ -53,5 +53,8 @@ void bind_gap_filler(py::module& m)
         .def("samples_lost", &gap_filler::samples_lost, "Samples of all gaps.")
         .def("times_backwards",
              &gap_filler::times_backwards,
-             "Times that were no loss: before the place reached, or far behind it.");
+             "Times that were no loss: before the place reached, or far behind it.")
+        .def("take_peak",
+             &gap_filler::take_peak,
+             "Largest |I| or |Q| of all samples since this was asked last.");
 }

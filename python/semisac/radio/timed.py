@@ -169,6 +169,7 @@ class timed_front_end(front_end):
             numbers["slots_skipped"] = self._scheduler.slots_skipped()
         if self._filler is not None:
             numbers["samples_lost"] = self._filler.samples_lost()
+            numbers["adc_peak"] = self._filler.take_peak()
         if self._aligner is not None:
             numbers["latency_samples"] = self._aligner.latency_samples()
             numbers["leakage_db"] = self._aligner.leakage_db()
