@@ -101,8 +101,8 @@ def test_the_stub_has_the_names_of_the_installed_module():
 
 def test_settings_reach_the_device(stub):
     _, in_force = opened(
-        "monostatic", address="type=b200", tx_gain_db=40.0, rx_gain_db=20.0, rx_antenna="TX/RX", rx_channels=2,
-        clock_source="external", time_source="external", bandwidth_hz=2e6,
+        "monostatic", address="type=b200", tx_gain_db=40.0, rx_gain_db=20.0, rx_antenna="TX/RX",
+        rx_channels=2, clock_source="external", time_source="external", bandwidth_hz=2e6,
         options={"measure_latency": True, "master_clock_rate_hz": 40e6},
     )  # fmt: skip
     made = calls(stub, "usrp_source") + calls(stub, "usrp_sink")
@@ -158,6 +158,16 @@ def test_every_burst_begins_in_time_and_ends(stub):
     assert all(abs(slot - round(slot)) < 1e-6 and slot > 0.5 for slot in slots)
     assert front_end.events.counts()["late"] == 0
     assert stub.device.transmitter.bursts_sent() == 40
+
+
+def test_nothing_is_tuned_while_the_radio_runs(stub):
+    """Line 11: a retune changes the phase from transmitter to receiver. Line 12: nor is the gain."""
+    front_end, _ = opened("monostatic", options={"measure_latency": True})
+    before = len(stub.device.calls)
+    transmission(front_end, 20).run_for(0.8)
+    called = [call[1] for call in stub.device.calls[before:]]
+    assert called == ["set_start_time", "set_start_time", "set_gain"]
+    assert stub.device.calls[-1] == ("usrp_sink", "set_gain", 0.0, 0)  # when it is over
 
 
 def test_late_bursts_are_counted_and_their_frames_named(stub):

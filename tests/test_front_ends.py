@@ -1,0 +1,144 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What every radio does, whichever it is."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+pytest.importorskip("gnuradio.semisac", reason="radios need GNU Radio and the module")
+
+import radio_labs  # noqa: E402
+from frame_testing import receive  # noqa: E402
+from radio_labs import ECHO_SAMPLES, FRAME, RATE_HZ, station  # noqa: E402
+
+from semisac_ml.signal.direct_path import direct_path  # noqa: E402
+
+FRAMES = 60
+FRAMES_S = FRAMES * FRAME.frame_samples / RATE_HZ
+
+
+def make_simulation(monkeypatch):
+    return radio_labs.simulation()
+
+
+def make_usrp(monkeypatch):
+    pytest.importorskip("gnuradio.uhd", reason="the front end needs gr-uhd")
+    return radio_labs.usrp(monkeypatch)
+
+
+@pytest.fixture(params=[make_simulation, make_usrp], ids=lambda make: make.__name__.removeprefix("make_"))
+def lab(request, monkeypatch, tmp_path):
+    """A laboratory of each kind of radio; leaves no thread behind."""
+    monkeypatch.setenv("SEMISAC_CONFIG", str(tmp_path))
+    before = set(threading.enumerate())
+    made = request.param(monkeypatch)
+    yield made
+    made.close()
+    for _ in range(40):
+        left = [thread.name for thread in threading.enumerate() if thread not in before]
+        if not left:
+            break
+        time.sleep(0.05)
+    assert left == []
+
+
+def test_what_is_in_force_is_said(lab):
+    front_end = lab.open("transmit")
+    for name in ("device", "serial", "driver", "sample_rate_hz", "center_frequency_hz", "warnings"):
+        assert name in lab.in_force
+    assert lab.in_force["sample_rate_hz"] == RATE_HZ
+    front_end.close()
+
+
+def test_closing_twice_or_unopened_does_nothing(lab):
+    front_end = lab.open("transmit")
+    front_end.close()
+    front_end.close()
+
+
+def test_a_stop_in_the_middle_of_a_transmission_is_quick(lab):
+    flow = station(lab.open("monostatic"), 4000)
+    flow.begin()
+    time.sleep(1.0)
+    assert flow.end() < 2.0
+
+
+def test_frames_come_back_aligned(lab):
+    """The direct path without delay, the echo where it is; every frame that was sent whole is received
+    right.
+    """
+    flow = station(lab.open("monostatic"), FRAMES)
+    flow.run_for(FRAMES_S + 2.0)
+    sent, received = flow.output(0), flow.output(1)
+    starts = [tag.offset for tag in flow.sinks[0].tags() if str(tag.key) == "packet_len"]
+    assert len(starts) >= FRAMES
+    whole = [start for start in starts if start + FRAME.frame_samples <= len(sent)]
+    for start in whole[10::7]:
+        span = slice(start, start + FRAME.frame_samples)
+        delay, gain = direct_path(sent[span], received[span])
+        assert abs(delay) < 0.1
+        rest = received[span] - gain * sent[span]
+        assert direct_path(sent[span], rest, 20)[0] == pytest.approx(ECHO_SAMPLES, abs=0.5)
+    images = receive(FRAME, received)
+    assert images.demodulator.frames_with_bad_header() == 0
+    ids = images.ids % (FRAMES * FRAME.images_per_frame)
+    assert len(np.unique(ids)) == FRAMES * FRAME.images_per_frame
+    error = images.symbols - flow.symbols[ids]
+    assert 10 * np.log10(np.mean(np.abs(error) ** 2)) < -15.0
+
+
+def test_lost_samples_hit_their_frames_alone(lab):
+    """A loss in the middle: frames hit are named, those behind are right and aligned."""
+    front_end = lab.open("monostatic")
+    flow = station(front_end, 4 * FRAMES)
+    flow.begin()
+    time.sleep(2.0)
+    lab.lose(front_end, 777)
+    time.sleep(1.5)
+    events = front_end.status()
+    flow.end()
+    sent, received = flow.output(0), flow.output(1)
+    marked = [tag.offset for tag in flow.sinks[0].tags() if str(tag.key) in ("lost", "realigned")]
+    assert 1 <= len(marked) <= 3
+    assert events["overflow"] + events["gap"] + events.get("realignments", 0) >= 1
+    starts = [tag.offset for tag in flow.sinks[0].tags() if str(tag.key) == "packet_len"]
+    behind = [s for s in starts if s > max(marked) and s + FRAME.frame_samples <= len(sent)]
+    assert len(behind) > 20
+    for start in behind[5:20]:
+        span = slice(start, start + FRAME.frame_samples)
+        assert abs(direct_path(sent[span], received[span])[0]) < 0.1
+
+
+@pytest.mark.parametrize("role", ["receive", "monostatic"])
+def test_a_device_that_is_gone_is_noticed_and_left(lab, role):
+    front_end = lab.open(role, timeout_s=0.5)
+    flow = station(front_end, 4000)
+    flow.begin()
+    time.sleep(1.0)
+    lab.unplug(front_end)
+    for _ in range(60):
+        time.sleep(0.05)
+        if front_end.events.vanished():
+            break
+    assert front_end.events.vanished()
+    assert front_end.events.counts()["vanished"] == 1
+    assert flow.end() < 2.0
+
+
+def test_a_device_that_answers_late_is_waited_for(lab):
+    front_end = lab.open("monostatic")
+    flow = station(front_end, 4 * FRAMES)
+    flow.begin()
+    time.sleep(1.0)
+    before = len(flow.sinks[1].data())
+    lab.stall(front_end, 0.5)
+    time.sleep(1.5)
+    assert front_end.events.vanished() == ""
+    assert len(flow.sinks[1].data()) > before + 0.4 * RATE_HZ
+    assert flow.end() < 2.0
