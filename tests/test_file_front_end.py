@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
@@ -100,6 +102,29 @@ def test_decoders_get_the_same_bits_from_a_replay_as_from_the_live_run(tmp_path,
     assert status["samples"] == recording.sample_count
     assert status["gap"] == len(list(recording.channels[0].gaps()))
     assert (status["gap"] > 0) == (gaps > 0)
+
+
+def test_a_replay_of_the_simulated_radio_is_what_it_gave_while_it_ran(tmp_path, tiny_bundle):
+    """Twelve bits, a carrier that is off, samples that get lost, tags of the radio's time: all comes back."""
+    radio = RadioSettings("simulation", sample_rate_hz=RATE, options={"bundle": str(tiny_bundle)})
+    simulated = open_front_end(radio, FRAME, "receive")
+    simulated.configure()
+    top, live = gr.top_block(), decoder_input()
+    head = blocks.head(gr.sizeof_gr_complex, 700_000)
+    recorder = sigmf_sink(tmp_path / "heard", RATE, 2.45e9, metadata={"frame": plain_frame(FRAME)})
+    top.connect(simulated.rx(), head, *live.blocks)
+    top.connect(head, recorder)
+    simulated.prepare()
+    top.start()
+    while recorder.samples_recorded() < 50_000:
+        time.sleep(0.01)
+    simulated.receiver.inject_loss(5000)
+    top.wait()
+    simulated.close()
+    again, _, front_end = replay(tmp_path / "heard")
+    assert len(live.found()[0]) > 8 * FRAME.channel_uses * IMAGES
+    assert again.found() == live.found()
+    assert front_end.status()["gap"] >= 1
 
 
 def test_a_transmission_is_written_at_its_level_and_decodes(tmp_path):
