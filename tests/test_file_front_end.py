@@ -19,6 +19,7 @@ from gnuradio import blocks, gr, semisac  # noqa: E402
 from gnuradio.semisac.radio import RadioError, RadioSettings, open_front_end, radios  # noqa: E402
 from gnuradio.semisac.radio.sigmf_fields import plain_frame  # noqa: E402
 from gnuradio.semisac.radio.sigmf_sink import sigmf_sink  # noqa: E402
+from gnuradio.semisac.radio.sigmf_writer import ChannelWriter  # noqa: E402
 
 from semisac_ml.data.sigmf_recording import Recording  # noqa: E402
 from semisac_ml.signal.frame import FrameParameters  # noqa: E402
@@ -206,3 +207,32 @@ def test_what_cannot_be_opened_is_one_clear_error(tmp_path):
         open_front_end(settings(tmp_path / "heard"), FRAME, "transmit").configure()
     with pytest.raises(RadioError, match="channels is 2, expected 1 to 1"):
         open_front_end(settings(tmp_path / "heard", rx_channels=2), FRAME, "receive").configure()
+
+
+def test_a_file_that_is_cut_off_while_it_is_replayed_is_a_radio_that_vanished(tmp_path):
+    run_and_record(tmp_path / "heard")
+    front_end = open_front_end(settings(tmp_path / "heard", options={"repeat": True}), FRAME, "receive")
+    front_end.configure()
+    top, sink = gr.top_block(), blocks.null_sink(gr.sizeof_gr_complex)
+    top.connect(front_end.rx(), sink)
+    top.start()
+    (tmp_path / "heard.sigmf-data").write_bytes(b"")
+    top.wait()
+    front_end.close()
+    assert "became shorter" in front_end.events.vanished()
+
+
+def test_a_disk_that_is_full_is_a_radio_that_vanished(tmp_path, monkeypatch):
+    def full(self, raw):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(ChannelWriter, "_write_some", full)
+    front_end = open_front_end(settings(tmp_path / "sent"), FRAME, "transmit")
+    front_end.configure()
+    top = gr.top_block()
+    source, modulator = modulated()
+    top.connect(source, modulator, front_end)
+    top.run()
+    front_end.close()
+    assert "No space left on device" in front_end.events.vanished()
+    assert list(tmp_path.iterdir()) == []

@@ -29,3 +29,23 @@ def ends_flow_on_error(work):
             return WORK_DONE
 
     return guarded
+
+
+class announces_error:
+    """Mixin of a block: its ``error`` is told to ``on_error``, a function, as soon as there is one."""
+
+    _error: Exception | None = None
+
+    @staticmethod
+    def on_error(error: Exception) -> None:
+        """Replaced by whoever wants to know."""
+
+    @property
+    def error(self) -> Exception | None:
+        """What ended the stream; None as long as nothing did."""
+        return self._error
+
+    @error.setter
+    def error(self, error: Exception) -> None:
+        self._error = error
+        self.on_error(error)

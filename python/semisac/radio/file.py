@@ -82,6 +82,9 @@ class file_front_end(front_end):
             counts["samples"] = self._recorded.samples_recorded()
         return counts
 
+    def _failed(self, error: Exception) -> None:
+        self.events.add("vanished", reason=str(error))
+
     def _write(self) -> dict[str, object]:
         settings = self.settings
         self._recorded = sigmf_sink(
@@ -94,6 +97,7 @@ class file_front_end(front_end):
             metadata={"frame": plain_frame(self.frame), "radio": settings.plain()},
             overwrite=self._options["overwrite"],
         )
+        self._recorded.on_error = self._failed
         self._level = blocks.multiply_const_cc(10.0 ** (settings.transmit_level_db / 20.0))
         self.connect(self, self._level, self._recorded)
         return {
@@ -108,6 +112,7 @@ class file_front_end(front_end):
         self._replayed = sigmf_source(
             settings.address, channels, options["paced"], options["repeat"], options["check_hash"]
         )
+        self._replayed.on_error = self._failed
         recording = self._replayed.recording
         warnings = self._check(recording)
         self._gap_samples = sorted(sample for sample, _ in recording.channels[channels - 1].gaps())

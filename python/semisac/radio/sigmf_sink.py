@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from gnuradio import gr
 
-from ..work_errors import ends_flow_on_error
+from ..work_errors import announces_error, ends_flow_on_error
 from .sigmf_writer import RecordingWriter, plain_value, tag_of
 
 BUFFER_SAMPLES = 1 << 17
@@ -20,7 +20,7 @@ GATHER_SAMPLES = 1 << 14
 GATHER_S = 0.005  # a call costs as much as thousands of samples: wait for more of them, but briefly
 
 
-class sigmf_sink(gr.sync_block):
+class sigmf_sink(announces_error, gr.sync_block):
     """Record samples with their tags as SigMF: the files of one recording, or of a collection, one a channel.
 
     Inputs 0...: samples, complex64, of each channel, in step.

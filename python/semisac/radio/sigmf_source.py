@@ -11,7 +11,7 @@ from gnuradio import gr
 
 from semisac_ml.data.sigmf_recording import PLAIN_DATATYPE, RecordedChannel, Recording
 
-from ..work_errors import ends_flow_on_error
+from ..work_errors import announces_error, ends_flow_on_error
 from . import sigmf_tags
 
 BUFFER_SAMPLES = 1 << 17
@@ -19,7 +19,7 @@ PACE_S = 0.01  # a paced source sends as many samples a call as this time holds
 LONGEST_WAIT_S = 0.05
 
 
-class sigmf_source(gr.sync_block):
+class sigmf_source(announces_error, gr.sync_block):
     """Replay a SigMF recording: the same samples, bit by bit, with the same tags on the same samples.
 
     Outputs 0...: samples, complex64, of each channel of the recording. Recordings of other programs are taken

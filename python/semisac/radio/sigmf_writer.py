@@ -183,6 +183,10 @@ class ChannelWriter:
             return None
         self._data.close()
         self._places.close()
+        if self.sample_count == 0:
+            self._data_file.unlink()
+            self._places_file.unlink()
+            return None
         meta = with_ending(self.base, META)
         unfinished = with_ending(self.base, META + UNFINISHED)
         self._write_metadata(unfinished, extension)
