@@ -10,25 +10,14 @@ from __future__ import annotations
 import importlib
 import json
 import re
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
+from on_air_testing import APPS, BUNDLE, MODULES, PROGRAMS, call, decoded_offline, measure
 
-from semisac_ml.data import cifar10
 from semisac_ml.runtime import Bundle
-from semisac_ml.signal import metrics
 
 pytest.importorskip("gnuradio.semisac", reason="the programs need GNU Radio and the module")
-
-APPS = Path(__file__).resolve().parents[1] / "apps"
-MODULES = {"run_transmitter": "transmitter", "run_receiver": "receiver", "run_sensing": "sensing"}
-PROGRAMS = tuple(MODULES)
-BUNDLE = ("--bundle", "jssc/tiny")
-LONG_S = 600.0  # a program that is stopped from outside would run so long
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -38,35 +27,6 @@ def own_home(tmp_path_factory):
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
         patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
         yield
-
-
-def command(name: str, *arguments) -> list[str]:
-    return [sys.executable, str(APPS / f"{name}.py"), *map(str, arguments)]
-
-
-def call(name: str, *arguments) -> subprocess.CompletedProcess:
-    """Run a program to its end."""
-    return subprocess.run(command(name, *arguments), capture_output=True, text=True, timeout=120)
-
-
-def measure(name: str, *arguments) -> dict:
-    """JSON that a run writes to standard output."""
-    done = call(name, "--quiet", "--json", "-", *BUNDLE, *arguments)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-def started(name: str, *arguments) -> subprocess.Popen:
-    """A program that has begun to run its flowgraph."""
-    program = subprocess.Popen(command(name, *BUNDLE, *arguments), stderr=subprocess.PIPE, text=True)
-    threads = Path(f"/proc/{program.pid}/task")
-    for _ in range(600):
-        time.sleep(0.05)
-        assert program.poll() is None, program.stderr.read()
-        names = [comm.read_text() for comm in threads.glob("*/comm") if comm.exists()]
-        if any(name.startswith(("frame_synchron", "frame_modulator")) for name in names):
-            return program
-    raise AssertionError("the flowgraph does not start")
 
 
 @pytest.fixture
@@ -210,21 +170,6 @@ def test_a_mistake_in_a_configuration_is_one_line(tmp_path, complain, text, patt
     file.write_text(text)
     line = complain("run_receiver", "--config", file)
     assert re.search(pattern, line), line
-
-
-def decoded_offline(bundle: Bundle, count: int) -> np.ndarray:
-    """PSNR of the sample images, encoded and rebuilt without GNU Radio or noise."""
-    images = cifar10.sample()[0][np.arange(count) % 64]
-    pixels = (images.transpose(0, 3, 1, 2) / np.float32(255)).astype(np.float32)
-    snr_db = np.full(count, bundle.manifest.channel.reference_snr_db, np.float32)
-    symbols = bundle.session("encoder").run(image=pixels, snr_db=snr_db)["symbols"]
-    high_db = np.full(count, 70.0, np.float32)
-    gain = np.stack([np.ones(count), np.zeros(count)], axis=-1).astype(np.float32)
-    inputs = {"received": symbols, "snr_db": high_db, "channel_gain": gain}
-    session = bundle.session("reconstruction")
-    image = session.run(**{name: inputs[name] for name in session.inputs})["image"]
-    rebuilt = np.clip(np.rint(image * 255.0), 0, 255).astype(np.uint8)
-    return metrics.psnr_db(images, rebuilt.transpose(0, 2, 3, 1))
 
 
 def test_a_recording_of_the_transmitter_is_received(tiny_bundle, tmp_path):

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 import typer
 from gnuradio import gr
-from gnuradio.semisac.radio import RadioError, RadioSettings, front_end, open_front_end
+from gnuradio.semisac.radio import RadioSettings, front_end, open_front_end
 from rich.console import Console
 
 from semisac_ml.runtime import Bundle
@@ -22,7 +22,7 @@ from semisac_ml.signal.frame import FrameParameters
 
 from . import results
 from .options import FrameSettings, RunSettings
-from .running import FAILED, INTERRUPTED, Ending, Interruption, Run
+from .running import CLOSE_S, FAILED, INTERRUPTED, MISTAKE, Ending, Interruption, Run, within
 from .status import Rows, Status
 
 
@@ -112,9 +112,9 @@ class Program:
                 for warning in self.in_force.get("warnings", ()):
                     self.warn(warning)
                 flowgraph.connect_radio(radio)
-            except (RadioError, KeyboardInterrupt) as error:
+            except BaseException as error:
                 self._report_failure(error)
-                radio.close()
+                within(CLOSE_S, radio.close)
                 raise
             return self._run(flowgraph, radio, interruption)
 
@@ -180,8 +180,9 @@ class Program:
     def _report_failure(self, error: BaseException) -> None:
         if not self.run.json:
             return
-        interrupted = isinstance(error, KeyboardInterrupt)
-        ending = Ending("interrupted", INTERRUPTED) if interrupted else Ending("failed", FAILED, str(error))
+        ending = Ending("failed", FAILED if isinstance(error, RuntimeError) else MISTAKE, str(error))
+        if isinstance(error, KeyboardInterrupt):
+            ending = Ending("interrupted", INTERRUPTED)
         results.write(self.run.json, self._content(ending, 0.0))
 
     def _content(self, ending: Ending, seconds: float) -> dict[str, object]:

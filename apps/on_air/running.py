@@ -14,7 +14,7 @@ from dataclasses import dataclass
 POLL_S = 0.05
 STOP_S = 0.9  # for the flowgraph's threads, and then
 CLOSE_S = 0.6  # for the device: together with the results within 2 s
-DONE, FAILED, INTERRUPTED = 0, 1, 130
+DONE, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,10 @@ class Run:
     def to_its_end(self, window=None) -> Ending:
         """Start, wait for the end, stop, silence the radio. Threads that hang are named in the message."""
         self._interruption.runs = True
+        self._ended.set()  # nothing to wait for until it has begun
         self._radio.prepare()
         self._flowgraph.start()
+        self._ended.clear()
         started = time.monotonic()
         threading.Thread(target=self._wait, name="wait", daemon=True).start()
 

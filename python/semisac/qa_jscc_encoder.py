@@ -67,7 +67,30 @@ class qa_jscc_encoder(gr_unittest.TestCase):
         self.assertEqual({float(snr) for call in recorder.calls for snr in call["snr_db"]}, {-4.5})
         self.assertEqual(block.snr_db(), -4.5)
 
+    def test_remembered_images_are_not_encoded_again(self):
+        images = bt.pictures(10)
+        sent = images[np.arange(60) % 10]
+        block = semisac.jscc_encoder(bt.tiny_bundle(), 3.0, 8, remember=16)
+        block._session = recorder = bt.RecordingSession(block._session)
+        symbols, sink = encode(block, sent)
+        np.testing.assert_allclose(symbols, network_symbols(sent, 3.0), rtol=0, atol=1e-5)
+        self.assertEqual(bt.tag_values(sink, "frame_id"), list(range(60)))
+        self.assertEqual(sum(len(call["image"]) for call in recorder.calls), 10)
+        block.set_snr_db(-4.5)
+        symbols, _ = encode(block, sent)
+        np.testing.assert_allclose(symbols, network_symbols(sent, -4.5), rtol=0, atol=1e-5)
+        self.assertEqual(sum(len(call["image"]) for call in recorder.calls), 20)
+
+    def test_more_images_than_are_remembered(self):
+        sent = bt.pictures(30)[np.arange(90) % 30]
+        block = semisac.jscc_encoder(bt.tiny_bundle(), 3.0, 8, remember=5)
+        symbols, _ = encode(block, sent)
+        np.testing.assert_allclose(symbols, network_symbols(sent, 3.0), rtol=0, atol=1e-5)
+        self.assertLessEqual(len(block._remembered), 5)
+
     def test_rejects_bad_parameters(self):
+        with self.assertRaisesRegex(ValueError, "remember is -1"):
+            semisac.jscc_encoder(bt.tiny_bundle(), remember=-1)
         with self.assertRaisesRegex(ValueError, "snr_db is nan"):
             semisac.jscc_encoder(bt.tiny_bundle(), float("nan"))
         with self.assertRaisesRegex(ValueError, "batch is 0"):
