@@ -13,7 +13,7 @@ import os
 import sys
 import tarfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -86,3 +86,20 @@ def official_archive(
     yield f"http://127.0.0.1:{server.server_port}/cifar.tar.gz", batches
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def serve_pluto() -> Iterator[Callable]:
+    """Start an IIO daemon in front of a Pluto that is made up, from an `Air` and options: IioServer."""
+    from iio_server import IioServer
+    from pluto_emulator import PlutoEmulator
+
+    servers = []
+
+    def start(air=None, **options) -> IioServer:
+        servers.append(IioServer(PlutoEmulator(air, **options)).__enter__())
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.__exit__()

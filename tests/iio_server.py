@@ -9,6 +9,7 @@ is one connection, each buffer another one.
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import errno
 import socket
@@ -16,7 +17,8 @@ import sys
 import threading
 import time
 
-from pluto_emulator import Air, PlutoEmulator
+from pluto_air import Air
+from pluto_emulator import PlutoEmulator
 
 VERSION = b"0.24.v0.24.0\n"
 
@@ -49,9 +51,11 @@ class IioServer:
         self.vanish()
         self.device.stop()
 
-    def silent(self) -> None:
-        """Answer nothing more."""
+    def silent(self, seconds: float | None = None) -> None:
+        """Answer nothing more, or nothing for a while."""
         self._silent.set()
+        if seconds is not None:
+            threading.Timer(seconds, self._silent.clear).start()
 
     def vanish(self) -> None:
         """Close everything."""
@@ -197,13 +201,22 @@ class _Client:
 
 
 def main() -> None:
-    """Serve until stdin ends: for programs that hold Python's lock while they wait for the device.
+    """Serve until stdin ends: for clients that hold Python's lock while they wait, and for real time.
 
-    Prints the URI. Takes the methods of the server as lines, such as "vanish", and the sample rate as an
-    argument.
+    Prints the URI. Takes the methods of the server, such as "vanish", as lines.
     """
-    device = PlutoEmulator(Air(most_start_samples=100), lossless="--lossy" not in sys.argv)
-    with IioServer(device) as server:
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--lossy", action="store_true", help="lose samples that nobody takes in time")
+    parser.add_argument("--path", nargs=3, action="append", type=float, metavar=("SAMPLES", "GAIN", "HZ"))
+    parser.add_argument("--noise", type=float, default=1e-3)
+    parser.add_argument("--start-samples", type=int, default=5000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--port", type=int, default=0)
+    chosen = parser.parse_args()
+    paths = tuple(map(tuple, chosen.path or [(3.0, 0.1, 0.0)]))
+    air = Air(paths, chosen.noise, most_start_samples=chosen.start_samples)
+    device = PlutoEmulator(air, seed=chosen.seed, lossless=not chosen.lossy)
+    with IioServer(device, chosen.port) as server:
         print(server.uri, flush=True)
         for line in sys.stdin:
             getattr(server, line.strip())()

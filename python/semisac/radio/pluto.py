@@ -69,7 +69,7 @@ class pluto_front_end(front_end):
         self.device = PlutoDevice(settings, transmit=role != "receive", receive=role != "transmit")
         self._watch = Watch(self.events, self._look)
         self._transmitter = self._receiver = self._scheduler = self._aligner = None
-        self._has_tx_status = False
+        self._has_tx_status = self._sends = False
         self._first_frame_s: float | None = None
         if role != "receive":
             self._connect_transmitter()
@@ -108,7 +108,8 @@ class pluto_front_end(front_end):
             for channel in channels:
                 self.connect((self._receiver, channel), (self, channel))
         if self.role == "monostatic":
-            self._aligner = semisac.echo_aligner(self.frame, len(channels), "leakage")
+            cycle = self._cycle_frames * self.frame.frame_samples if self._cyclic else 0
+            self._aligner = semisac.echo_aligner(self.frame, len(channels), "leakage", cycle)
             self.connect(self._scheduler, (self._aligner, 0))
             for channel in channels:
                 self.connect((self._receiver, channel), (self._aligner, 1 + channel))
@@ -155,8 +156,10 @@ class pluto_front_end(front_end):
         if self._receiver is not None:
             numbers["adc_peak"] = self._receiver.adc_peak
         if self._aligner is not None:
-            numbers["latency_samples"] = self._aligner.latency_samples()
-            numbers["leakage_db"] = self._aligner.leakage_db()
+            numbers["alignment"] = self._aligner.alignment_problem()
+            if self._aligner.aligned():
+                numbers["latency_samples"] = self._aligner.latency_samples()
+                numbers["leakage_db"] = self._aligner.leakage_db()
             numbers["frames_flagged"] = self._aligner.frames_flagged()
             numbers["realignments"] = self._aligner.realignments()
         return numbers
@@ -183,18 +186,28 @@ class pluto_front_end(front_end):
             self._receiver.flush()
 
     def _look(self) -> None:
-        """Count underflows, see that the device answers, and do not wait for frames that do not come."""
-        if self._transmitter is not None and self._has_tx_status:
-            # A cycle cannot run dry: the bit is then left from before it.
-            if self.device.status_event(transmitter=True) and not self._cyclic:
-                self.events.add("underflow")
-        elif not self.device.is_alive():
-            raise TimeoutError("no answer")
+        """Count underflows, see that the device answers, and end what has to be ended."""
+        try:
+            self._ask()
+        except OSError:
+            if not self.events.vanished():  # nobody else has noticed yet
+                raise
         if self._transmitter is not None and self._cyclic:
             if self._collect:
                 self._end_collection()
-            if self.role == "transmit" and self._entrance.detail().done():
+            entrance = self._entrance.detail()  # none before the start
+            if self.role == "transmit" and entrance is not None and entrance.done():
                 self._transmitter.finish(LEAST_AIR_S)
+
+    def _ask(self) -> None:
+        if self._transmitter is None or not self._has_tx_status:
+            if not self.device.is_alive():
+                raise TimeoutError("no answer")
+            return
+        # Before the first sample and behind the last one the converter is dry by right.
+        sent_before, self._sends = self._sends, self._transmitter.sends
+        if self.device.status_event(transmitter=True) and sent_before and self._sends:
+            self.events.add("underflow")
 
     def _end_collection(self) -> None:
         if self._scheduler.cycle_samples() or self._scheduler.nitems_read(0) < self.frame.frame_samples:

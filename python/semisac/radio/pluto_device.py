@@ -13,6 +13,7 @@ from typing import TypeVar
 import adi
 import iio
 
+from .events import EventCounters
 from .front_end import RadioError
 from .pluto_link import complete_address, first_found, reach, within
 from .settings import RadioSettings
@@ -33,6 +34,14 @@ STATUS_REGISTER = 0x80000088
 UNDERFLOW, OVERFLOW = 1, 4
 
 Result = TypeVar("Result")
+_losing = threading.Lock()
+
+
+def lose(events: EventCounters, reason: str) -> None:
+    """Count a device that is gone, once, whoever notices it."""
+    with _losing:
+        if not events.vanished():
+            events.add("vanished", reason=reason)
 
 
 class PlutoDevice:
@@ -361,11 +370,11 @@ class PlutoDevice:
 
 
 def _silence(device) -> None:
-    """Tones off, least gain, oscillator off: what there is of these."""
+    """Least gain, oscillator off, tones off: what there is of these, what matters most first."""
     phy, converter = (device.ctx.find_device(name) for name in ("ad9361-phy", "cf-ad9361-dds-core-lpc"))
     with contextlib.suppress(OSError, KeyError, AttributeError):
         phy.find_channel("voltage0", True).attrs["hardwaregain"].value = str(SILENT_GAIN_DB)
     with contextlib.suppress(OSError, KeyError, AttributeError):
-        device.dds_scales = [0] * len([c for c in converter.channels if c.id.startswith("altvoltage")])
-    with contextlib.suppress(OSError, KeyError, AttributeError):
         phy.find_channel("altvoltage1", True).attrs["powerdown"].value = "1"
+    with contextlib.suppress(OSError, KeyError, AttributeError):
+        device.dds_scales = [0] * len([c for c in converter.channels if c.id.startswith("altvoltage")])

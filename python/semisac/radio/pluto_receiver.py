@@ -18,7 +18,7 @@ from gnuradio import gr
 
 from .events import EventCounters
 from .front_end import RadioError
-from .pluto_device import PlutoDevice
+from .pluto_device import PlutoDevice, lose
 
 # Long enough that a call a block costs nothing, short enough that little is lost with one.
 LEAST_BLOCK_S = 0.0125
@@ -95,7 +95,7 @@ class pluto_receiver(gr.sync_block):
             try:
                 self.open()
             except RadioError as error:  # an exception here would end the process
-                self._events.add("vanished", reason=str(error))
+                lose(self._events, str(error))
                 return True
         self._queue.clear()
         self._part, self._used = 0, 0
@@ -120,7 +120,7 @@ class pluto_receiver(gr.sync_block):
             self._read(buffer)
         except OSError as error:
             if not self._stopping.is_set():
-                self._events.add("vanished", reason=f"no more samples from the receiver: {error.strerror}")
+                lose(self._events, f"no more samples from the receiver: {error.strerror}")
             forsake(buffer)
         self._queue.end()
 

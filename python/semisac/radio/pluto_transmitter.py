@@ -17,7 +17,7 @@ from gnuradio import gr
 
 from .events import EventCounters
 from .front_end import RadioError
-from .pluto_device import PlutoDevice
+from .pluto_device import PlutoDevice, lose
 from .pluto_receiver import KERNEL_BUFFERS, block_samples, end_thread, forsake
 
 FULL_SCALE = 32768.0
@@ -41,6 +41,7 @@ class _transmitter(gr.sync_block):
         self._gain = np.float32(level * FULL_SCALE)
         self._buffer: iio.Buffer | None = None
         self.clipped_samples = 0
+        self.sends = False  # a stream that would be torn if it ran dry
 
     def _words(self, samples: np.ndarray) -> np.ndarray:
         """16-bit words of samples, I and Q in turn; clipped ones are counted."""
@@ -50,7 +51,7 @@ class _transmitter(gr.sync_block):
         return clipped.astype("<i2")
 
     def _lost(self, what: str, error: Exception) -> None:
-        self._events.add("vanished", reason=f"{what}: {getattr(error, 'strerror', None) or error}")
+        lose(self._events, f"{what}: {getattr(error, 'strerror', None) or error}")
 
 
 class pluto_cycle_transmitter(_transmitter):
@@ -168,6 +169,7 @@ class pluto_stream_transmitter(_transmitter):
     def _reset(self) -> None:
         self._part = np.zeros(self.block, np.complex64)
         self._filled = 0
+        self.sends = False
         self._waiting: np.ndarray | None = None  # words for which there was no room yet
         self._queue: queue.Queue[np.ndarray | None] = queue.Queue(QUEUE_BLOCKS)
         self._thread: threading.Thread | None = None
@@ -236,12 +238,14 @@ class pluto_stream_transmitter(_transmitter):
             while not self._stopping.is_set():
                 words = self._queue.get()
                 if words is None:
+                    self.sends = False
                     # The kernel still holds blocks: they end with the buffer.
                     self._stopping.wait(min(sent, KERNEL_BUFFERS + 1) * self._block_s)
                     return
                 buffer.write(bytearray(words))
                 buffer.push()
                 sent += 1
+                self.sends = True
         except OSError as error:
             if not self._stopping.is_set():
                 self._lost("the transmitter takes no more samples", error)
