@@ -66,6 +66,14 @@ class qa_jscc_decoder(gr_unittest.TestCase):
         images = decode(semisac.jscc_decoder(bt.tiny_bundle(), 2), received, tags)
         self.assert_same_images(images, network_images(received, gain, snr_db))
 
+    def test_the_network_is_told_no_snr_that_it_was_not_trained_for(self):
+        low, high = Bundle.load(bt.tiny_bundle()).manifest.channel.snr_db
+        told = np.array([low - 30.0, low, 3.0, high, high + 60.0])
+        received = bt.frames(5)
+        images = decode(semisac.jscc_decoder(bt.tiny_bundle()), received, bt.frame_tags(snr_db=told.tolist()))
+        gain = np.ones(5, complex)
+        self.assert_same_images(images, network_images(received, gain, np.clip(told, low, high)))
+
     def test_a_live_change_of_snr_reaches_the_network(self):
         decoder = semisac.jscc_decoder(bt.tiny_bundle())
         decoder._session = recorder = bt.RecordingSession(decoder._session)

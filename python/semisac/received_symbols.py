@@ -12,7 +12,8 @@ class ReceivedSymbols:
     """Inputs that a receiver's network takes, gathered from the items and tags of a work call.
 
     A frame without an snr_db or channel_gain tag keeps the value of the frame before it; until the first tag
-    comes these are the bundle's reference SNR and a gain of 1.
+    comes these are the bundle's reference SNR and a gain of 1. Networks are told no SNR beyond those they were
+    trained for: they guess wildly outside, and lose little where the link is better than they know.
     """
 
     INPUTS = ("received", "channel_gain", "snr_db")
@@ -22,6 +23,7 @@ class ReceivedSymbols:
         self._wants_snr = "snr_db" in session.inputs
         self._gain = 1.0 + 0.0j
         self._snr_db = float(bundle.manifest.channel.reference_snr_db)
+        self._trained_db = bundle.manifest.channel.snr_db
 
     def gather(self, block, received: np.ndarray) -> dict[str, np.ndarray]:
         """Named inputs for received, complex64 [frames, channel uses], the items of input 0 of this call."""
@@ -33,6 +35,7 @@ class ReceivedSymbols:
             self._gain = complex(gain[-1])
             inputs["channel_gain"] = bundle_network.to_real_pairs(gain)
         if self._wants_snr:
-            inputs["snr_db"] = tags.held_doubles(frame_tags.SNR_DB, self._snr_db)
-            self._snr_db = float(inputs["snr_db"][-1])
+            snr_db = tags.held_doubles(frame_tags.SNR_DB, self._snr_db)
+            self._snr_db = float(snr_db[-1])
+            inputs["snr_db"] = np.clip(snr_db, *self._trained_db)
         return inputs
