@@ -12,7 +12,8 @@ class ReceivedSymbols:
     """Inputs that a receiver's network takes, gathered from the items and tags of a work call.
 
     A frame without an snr_db or channel_gain tag keeps the value of the frame before it; until the first tag
-    comes these are the bundle's reference SNR and a gain of 1. Networks are told no SNR beyond those they were
+    comes these are the bundle's reference SNR and a gain of 1. Networks are told no SNR beyond those they
+    were
     trained for: they guess wildly outside, and lose little where the link is better than they know.
     """
 
