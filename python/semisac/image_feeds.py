@@ -12,7 +12,9 @@ import numpy as np
 
 from semisac_ml.data.video import Video
 
-LONGEST_WAIT_S = 0.05  # a feed sleeps in steps this short, so that a flowgraph stops at once
+# A source that gives nothing is asked again after 250 ms: better to wait for the image in the call, but not so
+# long that the flowgraph does not stop.
+LONGEST_WAIT_S = 0.25
 LONGEST_STOP_S = 1.0
 NONE_YET = np.empty(0, np.int64)
 
@@ -60,15 +62,16 @@ class StillFeed:
         return self._labels[chosen]
 
     def _due(self) -> int:
-        """Images that the pace allows now; sleeps a little when there is none."""
+        """Images that the pace allows now; waits for the next one, but not for long."""
         now = time.monotonic()
         if self._pace_start is None:
             self._pace_start, self._paced = now, 0
-        due = int((now - self._pace_start) * self._images_per_s) + 1 - self._paced
-        if due <= 0:
-            next_due = self._pace_start + self._paced / self._images_per_s
-            time.sleep(min(max(next_due - now, 0.0), LONGEST_WAIT_S))
-        return max(due, 0)
+        next_due = self._pace_start + self._paced / self._images_per_s
+        if now < next_due:
+            time.sleep(min(next_due - now, LONGEST_WAIT_S))
+            now = time.monotonic()
+        # a sleep ends a rounding error early at the earliest
+        return max(int((now - self._pace_start) * self._images_per_s + 1e-6) + 1 - self._paced, 0)
 
     _paced = 0
 

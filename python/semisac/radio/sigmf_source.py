@@ -16,7 +16,6 @@ from . import sigmf_tags
 
 BUFFER_SAMPLES = 1 << 17
 PACE_S = 0.01  # a paced source sends as many samples a call as this time holds
-LONGEST_WAIT_S = 0.05
 
 
 class sigmf_source(announces_error, gr.sync_block):
@@ -72,15 +71,13 @@ class sigmf_source(announces_error, gr.sync_block):
         return True
 
     def _due(self) -> int:
-        """Samples that the pace allows now; sleeps a little when they are too few to be worth a call."""
+        """Samples that the pace allows now; waits until there are enough to be worth a call."""
         rate = self.recording.sample_rate_hz
-        elapsed = time.monotonic() - self._begin
-        due = int(elapsed * rate) - self._sent
         enough = max(1, min(int(rate * PACE_S), self._count - self._sent % self._count))
-        if due < enough:
-            time.sleep(min((enough - due) / rate, LONGEST_WAIT_S))
-            return 0
-        return due
+        late = self._begin + (self._sent + enough) / rate - time.monotonic()
+        if late > 0:
+            time.sleep(late)
+        return max(int((time.monotonic() - self._begin) * rate) - self._sent, 1)
 
     @ends_flow_on_error
     def work(self, input_items, output_items):
@@ -90,8 +87,6 @@ class sigmf_source(announces_error, gr.sync_block):
         count = min(len(output_items[0]), self._count - place)
         if self._paced:
             count = min(count, self._due())
-            if count == 0:
-                return 0
         for port, reader in enumerate(self._readers):
             reader.read(output_items[port][:count])
             written = self.nitems_written(port)
