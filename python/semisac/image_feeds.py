@@ -12,8 +12,8 @@ import numpy as np
 
 from semisac_ml.data.video import Video
 
-# A source that gives nothing is asked again after 250 ms: better to wait for the image in the call, but not so
-# long that the flowgraph does not stop.
+# A source that gives nothing is asked again after 250 ms: better to wait for the image in the call, but not
+# so long that the flowgraph does not stop.
 LONGEST_WAIT_S = 0.25
 LONGEST_STOP_S = 1.0
 NONE_YET = np.empty(0, np.int64)
