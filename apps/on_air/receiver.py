@@ -43,6 +43,14 @@ def receive(
             show_default=False,
         ),
     ] = "",
+    most_cfo_hz: Annotated[
+        float,
+        typer.Option(
+            help="Largest carrier offset looked for, up to 0.1 of the chirp's bandwidth; 0: 0.02 of the "
+            "sample rate. Two radios of 20 ppm may differ by 98 kHz at 2.45 GHz.",
+            show_default=False,
+        ),
+    ] = 0.0,
     images: Annotated[
         int, typer.Option(help="Stop after so many images; 0: no limit.", show_default=False)
     ] = 0,
@@ -59,9 +67,10 @@ def receive(
     Bundle and frame options must be those of the transmitter; frames of others are counted and left alone.
     """
     check_not_negative("--images", images)
+    check_not_negative("--most-cfo-hz", most_cfo_hz)
     if print_images and run.json == "-":
         raise ValueError("--print and --json - both write to standard output: give --json a file")
-    own = {"truth": truth, "images": images, "save": "" if save is None else str(save), "print": print_images}
+    own = {"truth": truth, "most_cfo_hz": most_cfo_hz, "images": images, "save": "" if save is None else str(save), "print": print_images}
     called = Program("run_receiver", "receive", radio, frame, run, own)
     pictures = load_pictures(truth) if truth else None
     return called.on_air(lambda: receiver_flowgraph(called, pictures, images, save, print_images))
@@ -76,7 +85,7 @@ class receiver_flowgraph(on_air_flowgraph):
         on_air_flowgraph.__init__(self, "receiver")
         self._called, self._images = called, images
         bundle, layout = called.bundle, called.layout
-        self.synchronizer = semisac.frame_synchronizer(layout)
+        self.synchronizer = semisac.frame_synchronizer(layout, most_cfo_hz=called.own["most_cfo_hz"])
         self.demodulator = semisac.frame_demodulator(layout, fingerprint(bundle))
         rebuilds, names = bundle.has("reconstruction"), bundle.has("task")
         if not (rebuilds or names):

@@ -6,13 +6,18 @@
 from __future__ import annotations
 
 import contextlib
+import os
 
-from gnuradio import uhd
+# Before UHD is loaded: no greeting, and no letter for each event, which are counted here.
+os.environ.setdefault("UHD_LOG_CONSOLE_LEVEL", "warning")
+os.environ.setdefault("UHD_LOG_FASTPATH_DISABLE", "1")
 
-from .calibration import CalibrationKey
-from .front_end import Capabilities, RadioError
-from .settings import RadioSettings
-from .timed import add_seconds, timed_front_end
+from gnuradio import uhd  # noqa: E402
+
+from .calibration import CalibrationKey  # noqa: E402
+from .front_end import Capabilities, RadioError  # noqa: E402
+from .settings import RadioSettings  # noqa: E402
+from .timed import add_seconds, timed_front_end  # noqa: E402
 
 START_IN_S = 0.5
 MOST_RATE_ERROR = 1e-6
