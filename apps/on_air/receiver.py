@@ -70,7 +70,13 @@ def receive(
     check_not_negative("--most-cfo-hz", most_cfo_hz)
     if print_images and run.json == "-":
         raise ValueError("--print and --json - both write to standard output: give --json a file")
-    own = {"truth": truth, "most_cfo_hz": most_cfo_hz, "images": images, "save": "" if save is None else str(save), "print": print_images}
+    own = {
+        "truth": truth,
+        "most_cfo_hz": most_cfo_hz,
+        "images": images,
+        "save": "" if save is None else str(save),
+        "print": print_images,
+    }
     called = Program("run_receiver", "receive", radio, frame, run, own)
     pictures = load_pictures(truth) if truth else None
     return called.on_air(lambda: receiver_flowgraph(called, pictures, images, save, print_images))
