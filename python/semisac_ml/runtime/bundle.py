@@ -180,7 +180,9 @@ class Bundle:
         return self._sessions[key]
 
     def _probe_axes(self) -> dict[str, int]:
-        """Length of each named axis in the made-up inputs: two of everything, and one echo of the symbols."""
+        """Length of each named axis in the made-up inputs: two of everything, one echo of the symbols, and
+        pictures of two by two of a code's strides.
+        """
         names = {
             axis
             for network in self.manifest.networks.values()
@@ -189,7 +191,15 @@ class Bundle:
             if isinstance(axis, str)
         }
         uses = self.manifest.symbols.channel_uses
-        known = {"hypotheses": 3, "channel_uses": uses, "echo_samples": uses}
+        code = self.manifest.symbols.code
+        side = 2 * (code.stride if code else 1)
+        known = {
+            "hypotheses": 3,
+            "channel_uses": uses,
+            "echo_samples": uses,
+            "height": side,
+            "width": side,
+        }
         return {name: known.get(name, 2) for name in names}
 
 

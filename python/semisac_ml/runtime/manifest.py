@@ -76,14 +76,31 @@ class Network(_Strict):
         return self
 
 
+class Code(_Strict):
+    """Code of a picture of any size: real values in `channels` for each `stride` x `stride` pixels, of which
+    the first are sent, as many as one of `sent_channels` says.
+    """
+
+    channels: Annotated[int, Field(ge=1)]
+    stride: Annotated[int, Field(ge=1)]
+    sent_channels: Annotated[list[int], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _sent_are_there(self) -> Code:
+        if not all(1 <= sent <= self.channels for sent in self.sent_channels):
+            raise ValueError(f"sent_channels is {self.sent_channels}, expected 1 to {self.channels} each")
+        return self
+
+
 class Symbols(_Strict):
-    """Layout and power of the complex symbols."""
+    """Layout and power of the complex symbols; those of a `code` go in packets of channel_uses."""
 
     channel_uses: Annotated[int, Field(ge=1)]
     real_dimensions: Annotated[int, Field(ge=2)]
     bandwidth_ratio: Annotated[float, Field(gt=0)]
     power: str
     layout: str
+    code: Code | None = None
 
     @model_validator(mode="after")
     def _two_reals_a_use(self) -> Symbols:
@@ -176,9 +193,15 @@ class Manifest(_Strict):
             raise ValueError(f"networks share a file: {', '.join(files)}")
         return self
 
+    def _plain(self) -> dict[str, Any]:
+        plain = self.model_dump(mode="json")
+        if self.symbols.code is None:
+            del plain["symbols"]["code"]
+        return plain
+
     def as_json(self) -> str:
         """Text of manifest.json."""
-        return json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+        return json.dumps(self._plain(), indent=2, ensure_ascii=False) + "\n"
 
 
 def read_manifest(folder: Path) -> tuple[Manifest, bytes]:

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Export of a trained picture code as the bundle jssc/hifi."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import onnx
+import onnxruntime
+import torch
+import typer
+from rich.console import Console
+from torch import Tensor, nn
+
+from semisac_ml.data import cifar10
+from semisac_ml.runtime import Bundle, write_bundle
+from semisac_ml.systems.jssc.export import round_weights, source_commit, to_onnx
+from semisac_ml.systems.jssc.settings import ANIMAL_CLASSES, SENSING_MAX_RANGES, SENSING_SNR_DB
+from semisac_ml.systems.jssc_hifi.model import (
+    CODE_CHANNELS,
+    SENT_CHANNELS,
+    SNR_DB,
+    STRIDE,
+    HifiModel,
+    bandwidth_ratio,
+)
+from semisac_ml.systems.jssc_hifi.train import HifiTraining, trained_model
+
+CHANNEL_USES = 256  # of a packet
+REFERENCE_SNR_DB = 10.0
+DETECTOR_BUNDLE = "jssc/awgn"
+
+Parts = tuple[nn.Module, dict[str, Tensor], str, dict[str, dict[int, str]]]
+
+
+def networks(model: HifiModel) -> dict[str, Parts]:
+    """Each network: module, example inputs, name of the output, dynamic axes."""
+    picture = {0: "batch", 2: "height", 3: "width"}
+    code = {0: "batch", 2: "rows", 3: "columns"}
+    batch = {0: "batch"}
+    snr_db, sent = torch.tensor([3.0, 7.0]), torch.tensor([8.0, 16.0])
+    received = torch.randn(2, CODE_CHANNELS, 10, 12)
+    return {
+        "encoder": (
+            model.encoder,
+            {"image": torch.rand(2, 3, 40, 48), "snr_db": snr_db, "sent_channels": sent},
+            "code",
+            {"image": picture, "snr_db": batch, "sent_channels": batch, "code": code},
+        ),
+        "reconstruction": (
+            model.decoder,
+            {
+                "received": received,
+                "worth": torch.rand_like(received),
+                "snr_db": snr_db,
+                "sent_channels": sent,
+            },
+            "image",
+            {"received": code, "worth": code, "snr_db": batch, "sent_channels": batch, "image": picture},
+        ),
+    }
+
+
+def interfaces() -> dict[str, dict[str, list[dict[str, object]]]]:
+    """Units, ranges and meanings of all tensors; shapes are read from the ONNX files."""
+    image = {"name": "image", "unit": "1", "range": [0.0, 1.0], "description": "RGB picture"}
+    snr = {
+        "name": "snr_db",
+        "unit": "dB, mean Es/N0",
+        "range": list(SNR_DB),
+        "description": "SNR of the link",
+    }
+    sent = {
+        "name": "sent_channels",
+        "unit": "1",
+        "range": [SENT_CHANNELS[0], SENT_CHANNELS[-1]],
+        "description": "channels of the code that are sent: " + ", ".join(map(str, SENT_CHANNELS)),
+    }
+    code = {
+        "unit": "mean square 1 over the channels that are sent",
+        "range": [-3.0, 3.0],
+        "description": "real values, two to a complex symbol",
+    }
+    worth = {
+        "name": "worth",
+        "unit": "1",
+        "range": [0.0, 1.0],
+        "description": "snr / (1 + snr) of each value, 0 where nothing came",
+    }
+    return {
+        "encoder": {"inputs": [image, snr, sent], "outputs": [{"name": "code", **code}]},
+        "reconstruction": {
+            "inputs": [{"name": "received", **code, "range": [-5.0, 5.0]}, worth, snr, sent],
+            "outputs": [image],
+        },
+    }
+
+
+def export_bundle(
+    model: HifiModel,
+    settings: HifiTraining,
+    folder: Path,
+    *,
+    command: str,
+    commit: str,
+    metrics: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Bundle:
+    """Write a bundle and return it as loaded back, all its checks passed.
+
+    The detector of targets is that of jssc/awgn: knowing the symbols it serves any waveform of any length.
+
+    Raises BundleError when jssc/awgn is not there.
+    """
+    round_weights(model)
+    contents = {name: to_onnx(*parts) for name, parts in networks(model).items()}
+    described = interfaces()
+    detector = Bundle.load(DETECTOR_BUNDLE)
+    tensors = detector.manifest.networks["sensing"]
+    contents["sensing"] = (detector.path / tensors.file).read_bytes()
+    described["sensing"] = {
+        kind: [
+            tensor.model_dump(include={"name", "unit", "range", "description"})
+            for tensor in getattr(tensors, kind)
+        ]
+        for kind in ("inputs", "outputs")
+    }
+    served = list(SNR_DB) if settings.snr_db is None else [settings.snr_db, settings.snr_db]
+    sent = [settings.sent_channels] if settings.sent_channels else list(SENT_CHANNELS)
+    return write_bundle(
+        folder,
+        networks=contents,
+        interfaces=described,
+        system="jssc",
+        name=folder.name,
+        description="Pictures of any size, fully convolutional, aware of SNR and bandwidth",
+        licence="GPL-3.0-or-later",
+        symbols={
+            "channel_uses": CHANNEL_USES,
+            "real_dimensions": 2 * CHANNEL_USES,
+            "bandwidth_ratio": bandwidth_ratio(sent[-1]),
+            "power": "unit mean |x|² a complex channel use, for each picture",
+            "layout": "packets of a picture's code: two real values of it, a and b, are (a + jb)/√2",
+            "code": {"channels": CODE_CHANNELS, "stride": STRIDE, "sent_channels": sent},
+        },
+        channel={
+            "model": "awgn",
+            "snr_db": served,
+            "reference_snr_db": REFERENCE_SNR_DB if settings.snr_db is None else settings.snr_db,
+            "gain_known_at_receiver": True,
+        },
+        sensing={
+            "fading": "none",
+            "snr_db": list(SENSING_SNR_DB),
+            "reference_snr_db": 3.0,
+            "range_step_db": 3.0,
+            "max_ranges": SENSING_MAX_RANGES,
+            "random_phase": False,
+            "max_frequency_offset": 0.0,
+        },
+        data={
+            "name": settings.data,
+            "split": "50000 for training, 10000 for testing",
+            "classes": list(cifar10.CLASSES),
+            "animal_classes": list(ANIMAL_CLASSES),
+        },
+        training={
+            "command": command,
+            "seed": settings.seed,
+            "commit": commit,
+            "date": datetime.date.today().isoformat(),
+            "versions": {
+                "python": platform.python_version(),
+                "torch": torch.__version__,
+                "onnx": onnx.__version__,
+                "onnxruntime": onnxruntime.__version__,
+            },
+        },
+        metrics=dict(metrics or {}),
+    )
+
+
+def training_command(settings: HifiTraining) -> str:
+    """The command line that trains with these settings; what equals the defaults is left out."""
+    words = ["semisac train jssc_hifi"]
+    for field in dataclasses.fields(HifiTraining):
+        value = getattr(settings, field.name)
+        if value != field.default:
+            words.append(f"--{field.name.replace('_', '-')} {value}")
+    return " ".join(words)
+
+
+def command(
+    run: Annotated[Path, typer.Option(help="Folder of a training (semisac train jssc_hifi --run).")],
+    output: Annotated[Path, typer.Option(help="Folder of the bundle.")] = Path("models/jssc/hifi"),
+) -> None:
+    """Export a trained picture code as a bundle: ONNX networks and a manifest that states what they are.
+
+    Large weights are stored in half precision; arithmetic is float32.
+    """
+    model, settings = trained_model(run)
+    bundle = export_bundle(
+        model, settings, output, command=training_command(settings), commit=source_commit()
+    )
+    size = sum(file.stat().st_size for file in output.iterdir()) / 1e6
+    Console().print(f"{output}: {bundle.name} {bundle.fingerprint}, {size:.1f} MB")
