@@ -139,10 +139,11 @@ class received_images(gr.sync_block):
         if pictures is None:
             return
         last = self._last
-        label = self._truth.labels[last["frame_id"] % len(self._truth.labels)] if self._truth else -1
         newest = {"received": pictures[-1].reshape(self._shape).copy(), "frame_id": int(last["frame_id"])}
-        newest["sent"] = np.full(self._shape, 255, np.uint8) if sent is None else sent[-1]
-        newest |= {"label": int(label), "frames_lost": 0}
+        newest["snr_db"] = float(last["snr_db"])
+        if sent is not None:
+            label = self._truth.labels[last["frame_id"] % len(self._truth.labels)]
+            newest |= {"sent": sent[-1], "label": int(label), "frames_lost": 0}
         if probabilities is not None:
             newest["probabilities"] = probabilities[-1].copy()
         self._newest = newest
