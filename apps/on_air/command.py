@@ -25,6 +25,14 @@ from .options import FrameSettings, RunSettings
 from .running import CLOSE_S, FAILED, INTERRUPTED, MISTAKE, Ending, Interruption, Run, within
 from .status import Rows, Status
 
+EXIT_CODES = "Exit codes: 0 done, 1 the radio failed or is lost, 2 a mistake in the options, 130 interrupted."
+
+
+def epilog(*examples: str) -> str:
+    """Last paragraphs of a program's help: example calls, and the exit codes."""
+    lines = "\n\n".join(f"`python apps/{example}`" for example in examples)
+    return f"Examples:\n\n{lines}\n\n{EXIT_CODES}"
+
 
 def typer_program() -> typer.Typer:
     """Command line in the form that all programs have."""

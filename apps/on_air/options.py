@@ -268,7 +268,7 @@ def source_options(
         str,
         typer.Option(
             help="**sample** (the 64 that ship), **cifar10** (the test set), a picture, folder or video, "
-            "**camera** or **camera:**N."
+            "**camera** or **camera:1**."
         ),
     ] = "sample",
     images: Annotated[

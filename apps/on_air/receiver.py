@@ -16,7 +16,7 @@ from loopback.settings import Pictures, load_pictures
 from semisac_ml.cli.mistakes import run_program
 from semisac_ml.runtime import Bundle
 
-from .command import Program, on_air_flowgraph, typer_program
+from .command import Program, epilog, on_air_flowgraph, typer_program
 from .options import FrameSettings, RunSettings, check_not_negative, with_shared_options
 from .picture_files import PictureFiles
 from .received import received_images
@@ -30,7 +30,15 @@ BATCH = 64
 program = typer_program()
 
 
-@program.command()
+EXAMPLES = (
+    "run_receiver.py --radio simulation --truth sample --window",
+    "run_receiver.py --radio usrp --rx-antenna RX2 --rx-gain-db 40 --save pictures",
+    "run_receiver.py --radio pluto --address ip:192.168.2.1 --most-cfo-hz 80e3 --json result.json",
+    "run_receiver.py --radio file --address frames --images 100 --print",
+)
+
+
+@program.command(epilog=epilog(*EXAMPLES))
 @with_shared_options
 def receive(
     radio: RadioSettings,

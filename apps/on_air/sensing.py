@@ -22,7 +22,7 @@ from scipy.constants import speed_of_light
 from semisac_ml.cli.mistakes import run_program
 from semisac_ml.signal.radar_parameters import RadarParameters
 
-from .command import Program, on_air_flowgraph, typer_program
+from .command import Program, epilog, on_air_flowgraph, typer_program
 from .figures import RunningMean, RunningShare, present
 from .options import FrameSettings, RunSettings, SourceSettings, with_shared_options
 from .recall import SentSymbols, symbol_memory, symbol_recall
@@ -40,7 +40,15 @@ BATCH = 64
 program = typer_program()
 
 
-@program.command()
+EXAMPLES = (
+    "run_sensing.py --radio simulation --gate-m 600",
+    "run_sensing.py --radio usrp --sample-rate-hz 5e6 --tx-gain-db 30 --rx-gain-db 20 --window",
+    "run_sensing.py --radio pluto --sample-rate-hz 4e6 --tx-gain-db -10 --record echoes --duration-s 20",
+    "run_sensing.py --radio file --address echoes --sample-rate-hz 4e6",
+)
+
+
+@program.command(epilog=epilog(*EXAMPLES))
 @with_shared_options
 def sense(
     source: SourceSettings,

@@ -13,7 +13,7 @@ from gnuradio.semisac.radio import RadioSettings, front_end
 
 from semisac_ml.cli.mistakes import run_program
 
-from .command import Program, on_air_flowgraph, typer_program
+from .command import Program, epilog, on_air_flowgraph, typer_program
 from .options import FrameSettings, RunSettings, SourceSettings, with_shared_options
 from .sending import sender
 from .status import Rows
@@ -22,7 +22,15 @@ from .window import Window
 program = typer_program()
 
 
-@program.command()
+EXAMPLES = (
+    "run_transmitter.py --radio simulation --images 64",
+    "run_transmitter.py --radio usrp --address serial=30CD391 --tx-gain-db 20 --repeat",
+    "run_transmitter.py --radio pluto --address ip:192.168.2.1 --tx-gain-db -30 --data camera",
+    "run_transmitter.py --radio file --address frames --images 64",
+)
+
+
+@program.command(epilog=epilog(*EXAMPLES))
 @with_shared_options
 def transmit(
     source: SourceSettings,

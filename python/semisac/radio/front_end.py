@@ -143,8 +143,16 @@ class front_end(gr.hier_block2):
 def radios() -> list[str]:
     """Names for --radio: the modules of this package that hold a front end of their name."""
     folder = resources.files(__package__)
-    names = (file.name.removesuffix(".py") for file in folder.iterdir() if file.name.endswith(".py"))
-    return sorted(name for name in names if f"class {name}_front_end" in (folder / f"{name}.py").read_text())
+    texts = {
+        file.name.removesuffix(".py"): file.read_text()
+        for file in folder.iterdir()
+        if file.name.endswith(".py")
+    }
+    needed = (
+        "class {}_front_end(",
+        "    capabilities = Capabilities(",
+    )  # a base for others has the first alone
+    return sorted(name for name, text in texts.items() if all(part.format(name) in text for part in needed))
 
 
 def open_front_end(settings: RadioSettings, frame, role: str) -> front_end:
