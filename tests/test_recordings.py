@@ -189,6 +189,9 @@ def test_several_channels_are_a_collection_in_step(tmp_path):
     assert sink.file().name == "echo.1.sigmf-collection"
     collection = sigmf.sigmffile.fromfile(sink.file())  # compares the hashes
     assert collection.get_stream_names() == ["echo.1-sent", "echo.1-rx0"]
+    for stream in (collection.get_SigMFFile(stream_index=number) for number in range(2)):
+        stream.validate()
+        assert stream.get_global_field("core:collection") == "echo.1"
     for path in (tmp_path / "echo.1", sink.file()):
         (played_sent, sent_tags), (played, other_tags) = replay(path, 2, check_hash=True)
         assert bits(played_sent) == bits(sent)

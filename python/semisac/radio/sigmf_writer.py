@@ -247,12 +247,10 @@ class RecordingWriter:
         self.base = base_path(path)
         self._names = list(channel_names)
         self._core = dict(core or {})
-        several = len(self._names) > 1
-        bases = (
-            [self.base.with_name(f"{self.base.name}-{name}") for name in self._names]
-            if several
-            else [self.base]
-        )
+        bases, core = [self.base], self._core
+        if len(self._names) > 1:
+            bases = [self.base.with_name(f"{self.base.name}-{name}") for name in self._names]
+            core = {**core, "collection": self.base.name}
         if not overwrite:
             check_free(self.base, bases)
         self.channels = [
