@@ -143,6 +143,9 @@ class Program:
                 ending = run.to_its_end(window)
             except RuntimeError as error:
                 ending = Ending("failed", FAILED, str(error))
+            except BaseException:
+                run.stop()  # whatever happened, nothing goes on transmitting
+                raise
             state = radio.status()  # before it is closed
             troubles, hangs = run.stop()
         flowgraph.close()

@@ -27,9 +27,11 @@ class Ending:
 
 
 class Interruption:
-    """Ctrl-C and SIGTERM: a KeyboardInterrupt while a program is set up, a request once it `runs`."""
+    """Ctrl-C, SIGTERM and a terminal that closes (unless nohup was told to ignore that): a KeyboardInterrupt
+    while a program is set up, a request once it `runs`.
+    """
 
-    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+    SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def __init__(self):
         self.requested = False
@@ -37,7 +39,9 @@ class Interruption:
         self._before = {}
 
     def __enter__(self) -> Interruption:
-        self._before = {number: signal.signal(number, self._take) for number in self.SIGNALS}
+        hung_up = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+        numbers = self.SIGNALS if hung_up else self.SIGNALS[:2]
+        self._before = {number: signal.signal(number, self._take) for number in numbers}
         return self
 
     def __exit__(self, *error) -> None:

@@ -148,10 +148,8 @@ def radios() -> list[str]:
         for file in folder.iterdir()
         if file.name.endswith(".py")
     }
-    needed = (
-        "class {}_front_end(",
-        "    capabilities = Capabilities(",
-    )  # a base for others has the first alone
+    # what is only a base for others has the first of these alone
+    needed = ("class {}_front_end(", "    capabilities = Capabilities(")
     return sorted(name for name, text in texts.items() if all(part.format(name) in text for part in needed))
 
 
