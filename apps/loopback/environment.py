@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import signal
 import sys
 
 OLDEST_PYTHON = (3, 11)
@@ -56,11 +57,17 @@ def run_program(name: str, command: str) -> int:
     Returns the exit code: 2 when this Python cannot run it, 130 when interrupted.
     """
     try:
+        before = signal.getsignal(signal.SIGINT)
+        if before is signal.default_int_handler:
+            # raised within an import of compiled code, it would be lost or taken for a missing package
+            signal.signal(signal.SIGINT, lambda number, frame: os._exit(130))
         missing = problem()
         if missing:
             print(f"{name}: {missing}", file=sys.stderr)
             return 2
-        return importlib.import_module(command).run(sys.argv[1:])
+        run = importlib.import_module(command).run
+        signal.signal(signal.SIGINT, before)
+        return run(sys.argv[1:])
     except KeyboardInterrupt:
         return 130
 
