@@ -70,7 +70,7 @@ bool echo_processor_impl::start()
     d_echoes = d_echoes_sent = 0;
     d_map_waits = false;
     d_maps.restart();
-    d_frames_processed = d_frames_refused = d_intervals_broken = 0;
+    d_frames_processed = d_frames_refused = d_frames_lost = d_intervals_broken = 0;
     return gr::block::start();
 }
 
@@ -91,13 +91,22 @@ int echo_processor_impl::find_frame(int from, int available)
     return first;
 }
 
-// Reads the tags of a frame; false when it is of another length.
+void echo_processor_impl::break_interval()
+{
+    if (d_maps.empty())
+        return;
+    ++d_intervals_broken;
+    d_maps.restart();
+}
+
+// Reads the tags of a frame; false when it is of another length, or lost.
 bool echo_processor_impl::open_frame(uint64_t offset)
 {
     d_frame = frame_state();
     d_frame.start = offset;
     d_frame.images = d_parameters.frame.images_per_frame;
     int64_t length = d_parameters.frame.frame_samples();
+    bool lost = false;
     get_tags_in_range(d_tags, 0, offset, offset + 1);
     for (const tag_t& tag : d_tags) {
         if (tag.key == d_key_frame_id)
@@ -106,6 +115,13 @@ bool echo_processor_impl::open_frame(uint64_t offset)
             d_frame.images = static_cast<int>(integer_of(tag.value, d_frame.images));
         else if (tag.key == d_key_packet_len)
             length = integer_of(tag.value, length);
+        else if (tag.key == d_key_lost)
+            lost = true;
+    }
+    if (lost) {
+        ++d_frames_lost;
+        break_interval();
+        return false;
     }
     if (length != d_parameters.frame.frame_samples() || d_frame.images < 1 ||
         d_frame.images > d_parameters.frame.images_per_frame) {
@@ -241,10 +257,8 @@ void echo_processor_impl::make_echoes(const settings& now)
 
 void echo_processor_impl::add_to_map(const settings& now)
 {
-    if (!d_maps.empty() && d_frame.start != d_next_start) {
-        ++d_intervals_broken;
-        d_maps.restart();
-    }
+    if (d_frame.start != d_next_start)
+        break_interval();
     if (d_maps.empty()) {
         d_interval_id = d_frame.id;
         d_interval_start = d_frame.start;

@@ -53,6 +53,7 @@ public:
 
     uint64_t frames_processed() const override { return d_frames_processed; }
     uint64_t frames_refused() const override { return d_frames_refused; }
+    uint64_t frames_lost() const override { return d_frames_lost; }
     uint64_t intervals_broken() const override { return d_intervals_broken; }
 
     bool start() override;
@@ -74,6 +75,7 @@ private:
     settings current() const;
     bool anything_pending() const { return d_echoes_sent < d_echoes || d_map_waits; }
     int find_frame(int from, int available);
+    void break_interval();
     bool open_frame(uint64_t offset);
     int gather(int from, int available, const gr_vector_const_void_star& input_items);
     void process_frame(bool maps_wanted);
@@ -95,7 +97,7 @@ private:
     settings d_settings;
     std::atomic<double> d_noise_in_use{ 1.0 }, d_snr_db_in_use{ 0.0 };
     std::atomic<uint64_t> d_frames_processed{ 0 }, d_frames_refused{ 0 },
-        d_intervals_broken{ 0 };
+        d_frames_lost{ 0 }, d_intervals_broken{ 0 };
 
     frame_state d_frame;
     complex_buffer d_sent;                  // samples of the frame
@@ -117,6 +119,7 @@ private:
     const pmt::pmt_t d_key_frame_id = pmt::mp("frame_id");
     const pmt::pmt_t d_key_images = pmt::mp("images");
     const pmt::pmt_t d_key_packet_len = pmt::mp("packet_len");
+    const pmt::pmt_t d_key_lost = pmt::mp("lost");
     const pmt::pmt_t d_key_sensing_snr_db = pmt::mp("sensing_snr_db");
     const pmt::pmt_t d_key_sample_index = pmt::mp("sample_index");
     const pmt::pmt_t d_key_noise_var = pmt::mp("noise_var");

@@ -48,8 +48,10 @@ bool frame_store::open(uint64_t offset, const std::vector<tag_t>& tags)
         ++d_truncated;
         return false;
     }
-    if (frame.samples.size() < static_cast<std::size_t>(frame.length))
-        frame.samples.resize(frame.length);
+    frame.kept = std::min(frame.length, d_most_samples);
+    frame.offset = offset;
+    if (frame.samples.size() < static_cast<std::size_t>(frame.kept))
+        frame.samples.resize(frame.kept);
     d_filled = 0;
     return true;
 }
@@ -79,11 +81,11 @@ int frame_store::take(const gr_complex* samples,
         stored_frame& frame = filling();
         const int end = next_frame(taken + (d_filled == 0 ? 1 : 0)); // not its own tag
         const auto part =
-            static_cast<int>(std::min<int64_t>(end - taken, frame.length - d_filled));
+            static_cast<int>(std::min<int64_t>(end - taken, frame.kept - d_filled));
         std::memcpy(&frame.samples[d_filled], samples + taken, part * sizeof(gr_complex));
         d_filled += part;
         taken += part;
-        if (d_filled == frame.length) {
+        if (d_filled == frame.kept) {
             ++d_count;
             d_filled = -1;
         } else if (taken < count) {

@@ -18,9 +18,11 @@ namespace semisac {
 
 //! A whole frame, and the tags of its first sample.
 struct stored_frame {
-    std::vector<gr_complex> samples; //!< at least `length` of them
-    int64_t length = 0;
+    std::vector<gr_complex> samples; //!< at least `kept` of them
+    int64_t length = 0;              //!< as packet_len says
+    int64_t kept = 0;                //!< samples that are stored
     uint64_t id = 0;
+    uint64_t offset = 0; //!< of the first sample in the stream
     std::vector<tag_t> tags;
 };
 
@@ -33,7 +35,14 @@ struct stored_frame {
 class frame_store
 {
 public:
-    explicit frame_store(std::size_t most_frames) : d_frames(most_frames) {}
+    /*!
+     * \param most_frames that there is a place for
+     * \param most_samples that are stored of each, from its first one on
+     */
+    explicit frame_store(std::size_t most_frames, int64_t most_samples = INT64_MAX)
+        : d_frames(most_frames), d_most_samples(most_samples)
+    {
+    }
 
     void clear();
 
@@ -71,6 +80,7 @@ private:
     stored_frame& filling() { return d_frames[(d_oldest + d_count) % d_frames.size()]; }
 
     std::vector<stored_frame> d_frames;
+    const int64_t d_most_samples;
     std::size_t d_oldest = 0, d_count = 0;
     int64_t d_filled = -1; // samples of the frame that is coming in; below 0: none is
     uint64_t d_truncated = 0;

@@ -6,7 +6,7 @@
 Blocks in C++. Samples: `frame_modulator`, `frame_synchronizer`, `frame_demodulator`,
 `fading_channel`, `target_emulator`, `echo_processor`, `cfar_detector`; symbols of images:
 `fading_channel` and `echo_channel`; between frames and a radio: `frame_scheduler`,
-`gap_filler`, and as a radio that is not there `simulated_transmitter` and
+`gap_filler`, `echo_aligner`, and as a radio that is not there `simulated_transmitter` and
 `simulated_receiver`. Blocks in Python, one item a frame or an image:
 `image_source`, `jscc_encoder`, `jscc_decoder`, `task_decoder`, `sensing_decoder`,
 `metrics_sink`, and `image_sink` and `received_image_sink`, which need PyQt5 when they are made.
@@ -22,6 +22,7 @@ from .received_image_sink import received_image_sink
 from .semisac_python import (
     cfar_detector,
     channel_model_t,
+    echo_aligner,
     echo_channel,
     echo_fading_t,
     echo_processor,

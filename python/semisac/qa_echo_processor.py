@@ -297,6 +297,31 @@ class qa_echo_processor(gr_unittest.TestCase):
         self.assertEqual(values(run.map_tags, "sample_index"), [starts[4]])
         self.assertEqual(len(sent[0]), length)
 
+    def test_lost_frames_are_left_out(self):
+        frame = FrameParameters(images_per_frame=8)
+        symbols, sent = sent_frames(frame, 7)
+        length = frame.frame_samples
+        stream = np.concatenate(sent)
+        tags = frame_tags(frame, np.arange(7) * length, 8 * np.arange(7))
+        tags.append(gr.python_to_tag((2 * length, pmt.intern("lost"), pmt.intern("gap"), pmt.PMT_F)))
+        tags.append(gr.python_to_tag((5 * length, pmt.intern("lost"), pmt.intern("late"), pmt.PMT_F)))
+        block = semisac.echo_processor(
+            RadarParameters(frame, frames_per_interval=2), noise_variance=1.0, sensing_snr_db=0.0
+        )
+        run = Run(block, stream, stream, tags)
+        kept = [0, 1, 3, 4, 6]
+        self.assertEqual(values(run.echo_tags, "frame_id"), [8 * k + n for k in kept for n in range(8)])
+        np.testing.assert_allclose(
+            run.echoes.reshape(5, 8, -1), symbols[kept].astype(np.complex64), atol=1e-5
+        )
+        self.assertEqual((block.frames_processed(), block.frames_refused(), block.frames_lost()), (5, 0, 2))
+        self.assertEqual(block.intervals_broken(), 0)
+        self.assertEqual(values(run.map_tags, "sample_index"), [0, 3 * length])
+        tags.append(gr.python_to_tag((length, pmt.intern("lost"), pmt.intern("gap"), pmt.PMT_F)))
+        run = Run(block, stream, stream, tags)  # frame 0 has begun an interval
+        self.assertEqual((block.frames_lost(), block.intervals_broken()), (3, 1))
+        self.assertEqual(values(run.map_tags, "sample_index"), [3 * length])
+
     def test_few_images_and_a_frame_of_another_length(self):
         frame = FrameParameters(images_per_frame=8)
         _, sent = sent_frames(frame, 3)

@@ -39,7 +39,9 @@ SEMISAC_API leakage_removal_t leakage_removal_from_name(const std::string& name)
  * \ingroup semisac
  *
  * Transmitted and received streams are aligned sample by sample: a target of delay 0
- * returns a sample in the moment it is sent. Frames are found by the modulator's tags.
+ * returns a sample in the moment it is sent. Frames are found by the modulator's tags. A
+ * frame with the tag lost (echo_aligner: it was not sent as it should, or not heard) has
+ * no echo vectors, and breaks the interval of the map that it would have been part of.
  *
  * Echo vectors. Each symbol x of an image that went out on a subcarrier k comes back from
  * a target of delay tau as a x exp(-j 2 pi k df tau). At the range gate this turn is
@@ -72,7 +74,8 @@ SEMISAC_API leakage_removal_t leakage_removal_from_name(const std::string& name)
  * symbols of 64 subcarriers, below 1 % after 32.
  *
  * Input 0: transmitted samples, gr_complex, with the tags frame_id (uint64), images
- * (long) and packet_len (long) on the first sample of each frame.
+ * (long) and packet_len (long) on the first sample of each frame, and lost (symbol: why)
+ * on that of a lost one.
  * Input 1 ... antennas: received samples, gr_complex.
  * Output 0: echoes, gr_complex[channel_uses], one item an image, with the tags frame_id
  * (uint64, on each) and sensing_snr_db (double; holds until the next). Tags of input 1 on
@@ -137,7 +140,9 @@ public:
     virtual uint64_t frames_processed() const = 0;
     //! Frames that another one's begin cut short, or that are of another length.
     virtual uint64_t frames_refused() const = 0;
-    //! Intervals given up, because frames did not follow each other without a gap.
+    //! Frames left out because of the tag lost.
+    virtual uint64_t frames_lost() const = 0;
+    //! Intervals given up: a frame was lost, or they did not follow without a gap.
     virtual uint64_t intervals_broken() const = 0;
 };
 

@@ -18,7 +18,8 @@ Transmitted and received streams are aligned sample by sample: a target of delay
 sample in the moment it is sent. Frames are found by the modulator's tags.
 
 Input 0: transmitted samples, complex64, with the tags frame_id, images and packet_len on the
-first sample of each frame.
+first sample of each frame; one with the tag lost (see echo_aligner) is left out, and breaks its
+interval.
 Input 1 ... antennas: received samples, complex64.
 Output 0: echoes y = g sqrt(snr) x + w at the range gate, noise variance 1,
 complex64[channel_uses], one item an image, tags frame_id (on each) and sensing_snr_db. Tags of
@@ -146,5 +147,8 @@ void bind_echo_processor(py::module& m)
              "Frames cut short, or of another length.")
         .def("intervals_broken",
              &echo_processor::intervals_broken,
-             "Intervals given up, because frames did not follow each other.");
+             "Intervals given up: a frame was lost, or they did not follow each other.")
+        .def("frames_lost",
+             &echo_processor::frames_lost,
+             "Frames left out because of the tag lost.");
 }

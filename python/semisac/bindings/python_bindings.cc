@@ -10,6 +10,7 @@ namespace py = pybind11;
 
 void bind_cfar_detector(py::module& m);
 void bind_fading_channel(py::module& m);
+void bind_echo_aligner(py::module& m);
 void bind_echo_channel(py::module& m);
 void bind_echo_processor(py::module& m);
 void bind_frame_demodulator(py::module& m);
@@ -41,6 +42,7 @@ PYBIND11_MODULE(semisac_python, m)
     bind_echo_processor(m);
     bind_cfar_detector(m);
     bind_target_emulator(m);
+    bind_echo_aligner(m);
     bind_frame_scheduler(m);
     bind_gap_filler(m);
     bind_simulated_transmitter(m);

@@ -1,0 +1,412 @@
+/*
+ * Copyright 2026 gr-semisac contributors
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later
+ */
+
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+// Latency and outputs of echo_aligner; what comes in is in echo_aligner_impl.cc.
+
+#include "echo_aligner_impl.h"
+#include "parameter_checks.h"
+#include <volk/volk.h>
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace gr {
+namespace semisac {
+
+namespace {
+
+constexpr double MOST_LATENCY = 0x1p40;
+constexpr int SEARCHED_FRAMES = 4;
+constexpr std::size_t FRAMES_LEFT = 8; // when a search has failed
+
+// A latency that has changed is looked for so many samples around the old one at first.
+constexpr int64_t NEAR = 65536;
+
+// Of the leakage's power; 0.43 of it is lost half way between two samples.
+constexpr double ENOUGH = 0.35;
+constexpr double VANISHED = 0.1;
+constexpr double REMAINS = 0.5;
+constexpr int AVERAGED_FRAMES = 8;
+
+// Of the chirps' gain: a frame that shares all but 15 % of its energy with another has
+// 0.72 of it there.
+constexpr double OF_ANOTHER = 0.7;
+
+constexpr double SMALLEST_FRACTION = 1e-6;
+
+} // namespace
+
+void echo_aligner_impl::set_latency_samples(double latency_samples)
+{
+    if (d_settings.mode == alignment_t::LEAKAGE)
+        throw std::invalid_argument(
+            "echo_aligner: the latency was set in mode \"leakage\", expected to be found "
+            "from the leakage; choose mode \"fixed\".");
+    require_in_range("echo_aligner: latency_samples",
+                     latency_samples,
+                     -MOST_LATENCY,
+                     MOST_LATENCY,
+                     "give the samples from sent to received");
+    std::lock_guard<std::mutex> lock(d_mutex);
+    d_asked_latency = latency_samples;
+    d_latency_in_use = latency_samples;
+}
+
+void echo_aligner_impl::set_latency(double latency)
+{
+    const double whole = std::floor(latency + SMALLEST_FRACTION);
+    d_shift = static_cast<int64_t>(whole);
+    d_fraction = latency - whole < SMALLEST_FRACTION ? 0.0 : latency - whole;
+    d_kernel = interpolation_kernel(d_fraction);
+    d_latency_in_use = latency;
+}
+
+// A latency that was set is used between frames.
+void echo_aligner_impl::follow_settings()
+{
+    if (d_settings.mode != alignment_t::FIXED)
+        return;
+    double asked;
+    {
+        std::lock_guard<std::mutex> lock(d_mutex);
+        asked = d_asked_latency;
+    }
+    if (asked != d_new_latency.value_or(d_shift + d_fraction))
+        d_new_latency = asked;
+}
+
+bool echo_aligner_impl::can_search() const
+{
+    if (d_settings.mode != alignment_t::LEAKAGE || d_search.is_running() ||
+        d_frames.size() == 0 || d_ended)
+        return false;
+    if (d_aligned)
+        return d_moved >= 2 || d_doubtful;
+    const int64_t frame = d_parameters.frame_samples();
+    return start_of(d_frames.at(d_frames.size() - 1)) > d_searched_start &&
+           (d_frames.size() >= SEARCHED_FRAMES ||
+            received_end() >= d_first_heard + SEARCHED_FRAMES * frame);
+}
+
+// Frames to search for: the oldest at the start; those that are about to come when the
+// latency has changed, and the newest ones where these were not found: what has not been
+// sent cannot have been missed.
+std::size_t echo_aligner_impl::first_to_search() const
+{
+    if (!d_aligned)
+        return 0;
+    if (!d_search_widely)
+        for (std::size_t i = 0; i < d_frames.size(); ++i)
+            if (start_of(d_frames.at(i)) + d_shift >= received_end())
+                return i;
+    return d_frames.size() - std::min<std::size_t>(d_frames.size(), SEARCHED_FRAMES);
+}
+
+void echo_aligner_impl::begin_search()
+{
+    const std::size_t first = first_to_search();
+    const int64_t start = start_of(d_frames.at(first));
+    std::size_t behind = first + 1;
+    while (behind < d_frames.size() && behind - first < SEARCHED_FRAMES &&
+           start_of(d_frames.at(behind)) + d_frames.at(behind).kept - start <=
+               latency_search::MOST_SIGNAL)
+        ++behind;
+    d_search_start = start;
+    d_searched_start = start_of(d_frames.at(behind - 1));
+    std::fill(d_signal.begin(), d_signal.end(), gr_complex());
+    int64_t samples = 0;
+    for (std::size_t i = first; i < behind; ++i) {
+        const stored_frame& frame = d_frames.at(i);
+        const int64_t place = start_of(frame) - d_search_start;
+        const int64_t count = std::min(frame.kept, latency_search::MOST_SIGNAL - place);
+        std::memcpy(&d_signal[place], frame.samples.data(), count * sizeof(gr_complex));
+        samples = place + count;
+    }
+    d_search_from = oldest_received() + MARGIN; // zeros stand before the first one
+    int64_t end = std::max(received_end(), start) + d_settings.search_samples;
+    if (d_aligned && !d_search_widely) {
+        d_search_from = std::max(d_search_from, start + d_shift - NEAR);
+        end = start + d_shift + NEAR;
+    }
+    d_search.begin(
+        d_signal.data(), static_cast<int>(samples), end - d_search_from, -d_search_from);
+    if (!d_aligned)
+        d_problem = problem_t::SEARCHING;
+}
+
+void echo_aligner_impl::search()
+{
+    if (can_search())
+        begin_search();
+    while (d_search.is_running()) {
+        const int64_t first = d_search_from + d_search.next_sample();
+        if (first + 2 * latency_search::BLOCK > received_end())
+            break;
+        d_search.add(d_received.front().at(first));
+        if (!d_search.is_running())
+            finish_search();
+    }
+    if (d_search.is_running() && d_ended) {
+        d_search.end();
+        finish_search();
+    }
+}
+
+void echo_aligner_impl::finish_search()
+{
+    d_last_ratio = d_search.ratio();
+    const double latency =
+        static_cast<double>(d_search_from - d_search_start) + d_search.lag();
+    const bool too_weak =
+        d_aligned && !d_search_widely && d_search.gain() < ENOUGH * d_gain;
+    if (!d_search.found() || too_weak) {
+        if (!d_aligned) {
+            d_problem = problem_t::NO_PEAK;
+            while (d_frames.size() > FRAMES_LEFT)
+                d_frames.drop_oldest();
+        }
+        d_search_widely = true;
+        d_looked = 0;
+        return;
+    }
+    if (!d_aligned || d_search_widely)
+        d_gain = d_search.gain();
+    d_moved = d_looked = 0;
+    d_search_widely = d_doubtful = false;
+    if (!d_aligned) {
+        set_latency(latency);
+        d_position = std::max<int64_t>(oldest_received() + MARGIN - d_shift, 0);
+        while (d_frames.size() > 0 && start_of(d_frames.at(0)) < d_position)
+            d_frames.drop_oldest();
+        d_problem = problem_t::NONE;
+        d_aligned = true;
+    } else if (std::abs(latency - (static_cast<double>(d_shift) + d_fraction)) > 0.5) {
+        d_new_latency = latency;
+    }
+}
+
+// False where the frame has another latency than was thought; `flagged` where it is in
+// doubt.
+bool echo_aligner_impl::look_at_leakage(const stored_frame& frame, bool& flagged)
+{
+    const int64_t place = start_of(frame) + d_shift;
+    const auto count =
+        static_cast<int>(std::min<int64_t>(2 * d_parameters.chirp_samples, frame.kept));
+    if (place - leakage_peak::BEFORE < oldest_received() ||
+        place + count + leakage_peak::BEHIND > d_received.front().end())
+        return true;
+    d_leakage.look(frame.samples.data(), count, d_received.front().at(place), d_fraction);
+    const double mean = d_gain < 0.0 ? d_leakage.expected_gain() : d_gain.load();
+    const bool moved =
+        d_settings.mode == alignment_t::LEAKAGE &&
+        (d_leakage.has_moved() || d_leakage.expected_gain() < VANISHED * mean);
+    if (!moved) {
+        d_gain = mean + (d_leakage.expected_gain() - mean) / AVERAGED_FRAMES;
+        d_moved = 0;
+        if (!d_doubtful)
+            d_search.stop();
+        if (d_settings.mode == alignment_t::LEAKAGE)
+            compare_with_chirps(frame, place, count);
+        return true;
+    }
+    flagged = true;
+    if (++d_moved < 2 || !d_leakage.has_moved() ||
+        d_leakage.peak_gain() < REMAINS * mean || d_search.is_running())
+        return true;
+    d_new_latency = static_cast<double>(d_shift) + d_leakage.peak_place();
+    d_moved = 0;
+    return false;
+}
+
+// Frames differ in what they carry, their chirps are alike: at the latency of another
+// frame's chirps the whole frame has less gain than they have.
+void echo_aligner_impl::compare_with_chirps(const stored_frame& frame,
+                                            int64_t place,
+                                            int chirps)
+{
+    if (d_doubtful || place + frame.kept >= received_end())
+        return;
+    const gr_complex* received =
+        d_received.front().at(place + (d_fraction > 0.5 ? 1 : 0));
+    const auto gain = [received, &frame](int64_t count) {
+        gr_complex sum, energy;
+        const gr_complex* sent = frame.samples.data();
+        const auto samples = static_cast<unsigned int>(count);
+        volk_32fc_x2_conjugate_dot_prod_32fc(&sum, received, sent, samples);
+        volk_32fc_x2_conjugate_dot_prod_32fc(&energy, sent, sent, samples);
+        return std::norm(sum) / std::max(std::norm(energy), 1e-30f);
+    };
+    const double weight = 1.0 / std::min(++d_looked, AVERAGED_FRAMES);
+    d_chirp_gain += weight * (gain(chirps) - d_chirp_gain);
+    d_frame_gain += weight * (gain(frame.kept) - d_frame_gain);
+    if (d_looked >= SEARCHED_FRAMES && d_frame_gain < OF_ANOTHER * d_chirp_gain)
+        d_doubtful = d_search_widely = true;
+}
+
+// Samples that can be given away from the position on.
+int64_t echo_aligner_impl::ready(bool in_frame) const
+{
+    const int64_t delay = d_ended ? 0 : in_frame ? HALF_KERNEL : d_delay;
+    return received_end() - d_shift - delay - d_position;
+}
+
+void echo_aligner_impl::drop_missed()
+{
+    while (d_frames.size() > 0 && start_of(d_frames.at(0)) < d_position) {
+        d_frames.drop_oldest();
+        ++d_frames_missed;
+    }
+}
+
+// Why a frame is flagged, nothing where it is not.
+pmt::pmt_t echo_aligner_impl::reason_to_flag(const stored_frame& frame)
+{
+    {
+        std::lock_guard<std::mutex> lock(d_mutex);
+        const auto named =
+            std::find_if(d_flags.begin(), d_flags.end(), [&frame](const flag& one) {
+                return one.frame_id == frame.id;
+            });
+        if (named != d_flags.end()) {
+            const pmt::pmt_t reason = named->reason;
+            d_flags.erase(named);
+            return reason;
+        }
+    }
+    const int64_t first = d_position + d_shift - (d_fraction > 0.0 ? HALF_KERNEL - 1 : 0);
+    const int64_t end =
+        d_position + d_shift + frame.kept + (d_fraction > 0.0 ? HALF_KERNEL : 0);
+    const bool torn =
+        std::any_of(d_gaps.begin(), d_gaps.end(), [first, end](const gap& one) {
+            return one.first < end && one.end > first;
+        });
+    const bool before = d_position + d_shift < std::max<int64_t>(oldest_received(), 0);
+    return torn || before ? d_key_gap : pmt::PMT_NIL;
+}
+
+// Tags of the frame at the position; false where it is to be looked at again.
+bool echo_aligner_impl::decide(const stored_frame& frame, int64_t given)
+{
+    pmt::pmt_t reason = reason_to_flag(frame);
+    if (pmt::is_null(reason)) {
+        bool flagged = false;
+        if (!look_at_leakage(frame, flagged))
+            return false;
+        if (flagged)
+            reason = d_alignment;
+    }
+    const uint64_t offset = nitems_written(0) + given;
+    for (tag_t tag : frame.tags) {
+        if (tag.key == d_key_sob || tag.key == d_key_eob || tag.key == d_key_time)
+            continue;
+        tag.offset = offset;
+        add_item_tag(0, tag);
+    }
+    if (!pmt::is_null(reason)) {
+        add_item_tag(0, offset, d_key_lost, reason);
+        ++d_frames_flagged;
+    }
+    if (d_tag_realigned)
+        add_item_tag(0, offset, d_key_realigned, pmt::from_double(d_latency_in_use));
+    d_tag_realigned = false;
+    ++d_frames_aligned;
+    return true;
+}
+
+void echo_aligner_impl::give_samples(int64_t count,
+                                     int64_t given,
+                                     gr_vector_void_star& output_items)
+{
+    auto* sent = static_cast<gr_complex*>(output_items[0]) + given;
+    if (d_frame_left > 0) {
+        const stored_frame& frame = d_frames.at(0);
+        std::memcpy(
+            sent, &frame.samples[frame.kept - d_frame_left], count * sizeof(gr_complex));
+    } else {
+        std::fill_n(sent, count, gr_complex());
+    }
+    const int64_t first = d_position + d_shift;
+    const int64_t missing =
+        std::clamp<int64_t>(oldest_received() + HALF_KERNEL - first, 0, count);
+    for (int antenna = 0; antenna < d_settings.antennas; ++antenna) {
+        auto* out = static_cast<gr_complex*>(output_items[1 + antenna]) + given;
+        std::fill_n(out, missing, gr_complex());
+        if (missing == count)
+            continue;
+        const gr_complex* received = d_received[antenna].at(first + missing);
+        if (d_fraction == 0.0)
+            std::memcpy(out + missing, received, (count - missing) * sizeof(gr_complex));
+        else
+            interpolate(
+                received - HALF_KERNEL + 1, d_kernel, out + missing, count - missing);
+    }
+}
+
+// Tags of what was received, as far as their samples are given away.
+void echo_aligner_impl::give_tags(int64_t count, int64_t given)
+{
+    for (int antenna = 0; antenna < d_settings.antennas; ++antenna) {
+        std::deque<tag_t>& tags = d_received_tags[antenna];
+        while (!tags.empty()) {
+            const int64_t place =
+                static_cast<int64_t>(tags.front().offset) - d_shift - d_position;
+            if (place >= count)
+                break;
+            if (place >= 0) {
+                tags.front().offset = nitems_written(1 + antenna) + given + place;
+                add_item_tag(1 + antenna, tags.front());
+            }
+            tags.pop_front();
+        }
+    }
+}
+
+int64_t echo_aligner_impl::give(int64_t room, gr_vector_void_star& output_items)
+{
+    int64_t given = 0;
+    while (given < room) {
+        const bool in_frame = d_frame_left > 0;
+        if (!in_frame && d_new_latency) {
+            if (d_settings.mode == alignment_t::LEAKAGE)
+                ++d_realignments;
+            d_tag_realigned = d_frames_aligned > 0;
+            set_latency(*d_new_latency);
+            d_new_latency.reset();
+        }
+        int64_t count = std::min(room - given, ready(in_frame));
+        if (in_frame) {
+            count = std::min(count, d_frame_left);
+        } else {
+            drop_missed();
+            count = std::min(count, sent_until() - d_position);
+            if (d_frames.size() > 0 && count > 0) {
+                const stored_frame& next = d_frames.at(0);
+                if (start_of(next) == d_position) {
+                    if (decide(next, given))
+                        d_frame_left = next.kept;
+                    continue;
+                }
+                count = std::min(count, start_of(next) - d_position);
+            }
+        }
+        if (count <= 0)
+            break;
+        give_samples(count, given, output_items);
+        give_tags(count, given);
+        d_position += count;
+        given += count;
+        if (in_frame && (d_frame_left -= count) == 0)
+            d_frames.drop_oldest();
+    }
+    return given;
+}
+
+} // namespace semisac
+} // namespace gr
