@@ -76,7 +76,20 @@ def test_the_transmitter_ends_when_the_last_frame_has_left(tiny_bundle):
         assert sent["counters"]["frames_sent"] == sent["radio_status"]["frames_scheduled"] == frames
 
 
-@pytest.mark.parametrize("name", ["run_transmitter", "run_receiver"])
+def test_targets_are_seen(tiny_bundle):
+    content = measure(
+        "run_sensing", *SIMULATION, "--radio-option", "targets=600,0,20", "--duration-s", 3, "--gate-m", 600
+    )
+    assert content["ending"] == "duration"
+    assert content["counters"]["maps"] > 20
+    target = content["targets"][0]
+    # 20 dB an echo sample: the bound is a few metres a map; half a sample of delay is 75 m
+    assert target["range_m"] == pytest.approx(600.0, abs=15.0)
+    assert target["share"] > 0.9
+    assert content["metrics"]["presence"]["value"] > 0.9
+
+
+@pytest.mark.parametrize("name", MODULES)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_program_leaves_whole_files(tiny_bundle, tmp_path, name, number):
     file = tmp_path / "result.json"
@@ -96,7 +109,7 @@ def test_an_interrupted_program_leaves_whole_files(tiny_bundle, tmp_path, name, 
 
 @pytest.mark.parametrize(
     ("name", "half"),
-    [("run_receiver", "receiver"), ("run_transmitter", "transmitter")],
+    [("run_receiver", "receiver"), ("run_transmitter", "transmitter"), ("run_sensing", "receiver")],
 )
 def test_a_radio_that_is_unplugged_ends_the_program(tiny_bundle, tmp_path, name, half):
     file = tmp_path / "result.json"
@@ -147,3 +160,13 @@ def test_a_transmitter_that_begins_anew_is_received(tiny_bundle, tmp_path):
     assert content["counters"]["begun_again"] == 1
     psnr_db = np.array([image["psnr_db"] for image in content["images"]])
     np.testing.assert_allclose(psnr_db[40:], psnr_db[:40], atol=0.3)
+
+
+def test_a_recording_gives_the_same_targets_again(tiny_bundle, tmp_path):
+    recording = tmp_path / "heard"
+    live = measure("run_sensing", *SIMULATION, "--duration-s", 2, "--gate-m", 600, "--record", recording)
+    again = measure("run_sensing", "--radio", "file", "--address", recording, "--gate-m", 600)
+    assert again["ending"] == "end of the stream"
+    frames = live["counters"]["frames_processed"]
+    assert again["counters"]["frames_processed"] >= 0.95 * frames  # the last ones may not be in the recording
+    assert again["targets"][0]["range_m"] == pytest.approx(live["targets"][0]["range_m"], abs=1.0)
