@@ -53,8 +53,8 @@ class PlutoDevice:
     """
 
     def __init__(self, settings: RadioSettings, *, transmit: bool, receive: bool):
-        self._settings, self._transmit, self._receive = settings, transmit, receive
         self._device = None
+        self._settings, self._transmit, self._receive = settings, transmit, receive
         self._given_up = False
         self._lock = threading.Lock()
         self.uri = ""
@@ -111,6 +111,8 @@ class PlutoDevice:
                 f"{self.uri}: {what} failed, the device has no attribute {error}; expected a Pluto with "
                 "firmware 0.31 or newer"
             ) from None
+        except ValueError as error:
+            raise RadioError(f"{self.uri}: {what} failed ({error})") from None
 
     def _set_up(self) -> dict[str, object]:
         settings = self._settings
@@ -137,7 +139,6 @@ class PlutoDevice:
             report["tx_gain_db"] = float(self._get("voltage0", "hardwaregain", True))
         if self._receive:
             report["rx_gain_db"] = float(self._get("voltage0", "hardwaregain", False))
-            report["bandwidth_hz"] = float(self._get("voltage0", "rf_bandwidth", False))
         self._check_rate(report["sample_rate_hz"])
         self._do("setting the time-out", lambda: self._set_stream_timeout(context))
         return report | {"warnings": list(self.warnings)}
@@ -155,11 +156,8 @@ class PlutoDevice:
         known = max(rate, PYADI_LOWEST_RATE_HZ)
         try:
             self._do(f"setting {rate} S/s", lambda: setattr(self._device, "sample_rate", known))
-        except RadioError:
-            if rate < LOWEST_RATE_WITHOUT_FIR_HZ:
-                raise
-            # A device without the attributes of the FIR filter.
-            self.warnings.append("no FIR filter: expect aliases at the edges of the band")
+        except RadioError as error:
+            self.warnings.append(f"no FIR filter, expect aliases at the edges of the band ({error})")
             known = 0
         if known != rate:
             self._set("voltage0", "sampling_frequency", rate, False)
@@ -197,7 +195,7 @@ class PlutoDevice:
         self._stream_at_full_rate(True)
         self._silence_tones()
         self._set_carrier("altvoltage1", settings.center_frequency_hz)
-        self._set("voltage0", "rf_bandwidth", self._bandwidth(), True)
+        self._try("voltage0", "rf_bandwidth", self._bandwidth(), True)
         if settings.tx_antenna:
             self._set("voltage0", "rf_port_select", settings.tx_antenna, True)
         self._set("voltage0", "hardwaregain", settings.tx_gain_db, True)
@@ -208,7 +206,7 @@ class PlutoDevice:
         settings = self._settings
         self._stream_at_full_rate(False)
         self._set_carrier("altvoltage0", settings.center_frequency_hz)
-        self._set("voltage0", "rf_bandwidth", self._bandwidth(), False)
+        self._try("voltage0", "rf_bandwidth", self._bandwidth(), False)
         if settings.rx_antenna:
             self._set("voltage0", "rf_port_select", settings.rx_antenna, False)
         for channel in range(settings.rx_channels):
@@ -217,10 +215,7 @@ class PlutoDevice:
         self.set_rx_gain_db(settings.rx_gain_db)
         tracking = int(settings.dc_tracking)
         for name in ("bb_dc_offset_tracking_en", "rf_dc_offset_tracking_en"):
-            try:
-                self._set("voltage0", name, tracking, False)
-            except RadioError:
-                self.warnings.append(f"the device does not let {name} be set")
+            self._try("voltage0", name, tracking, False)
 
     def _bandwidth(self) -> int:
         return max(200_000, round(self._settings.bandwidth_hz or self._settings.sample_rate_hz))
@@ -245,6 +240,13 @@ class PlutoDevice:
         except RadioError as error:
             allowed = self._allowed(channel, name, output)
             raise RadioError(f"{error}; expected one of {allowed}" if allowed else str(error)) from None
+
+    def _try(self, channel: str, name: str, value: object, output: bool) -> None:
+        """Set what a link can do without."""
+        try:
+            self._set(channel, name, value, output)
+        except RadioError as error:
+            self.warnings.append(str(error))
 
     def _allowed(self, channel: str, name: str, output: bool) -> str:
         try:
@@ -351,9 +353,14 @@ class PlutoDevice:
 
     def _silence_tones(self) -> None:
         tones = [c for c in self._converter(True).channels if c.output and c.id.startswith("altvoltage")]
-        self._do(
-            "switching the tone generators off", lambda: setattr(self._device, "dds_scales", [0] * len(tones))
-        )
+        scales = [0] * len(tones)
+        try:
+            self._do("switching the tones off", lambda: setattr(self._device, "dds_scales", scales))
+        except RadioError as error:
+            self.warnings.append(str(error))
+
+    def __del__(self):
+        self.close()
 
     def close(self, answers: bool = True) -> None:
         """Silence what was set up to transmit and let go of the device.

@@ -107,6 +107,8 @@ class pluto_receiver(gr.sync_block):
 
     def stop(self) -> bool:
         self._stopping.set()
+        if self._events.vanished():
+            forsake(self._buffer)
         end_thread(self._thread, self._buffer)
         self._thread = self._buffer = None
         return True

@@ -102,6 +102,8 @@ class pluto_cycle_transmitter(_transmitter):
 
     def stop(self) -> bool:
         self._stopping.set()
+        if self._events.vanished():
+            forsake(self._buffer)
         end_thread(self._pusher, self._buffer)
         self._buffer = None
         return True
@@ -198,6 +200,8 @@ class pluto_stream_transmitter(_transmitter):
         if not self._events.vanished():
             self._hand_over_rest()
             self._thread.join(DRAIN_S)
+        else:
+            forsake(self._buffer)
         self._stopping.set()
         end_thread(self._thread, self._buffer)
         self._thread = self._buffer = None
