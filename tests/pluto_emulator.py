@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import threading
 import time
@@ -242,11 +241,10 @@ class PlutoEmulator:
         with self._change:
             self._skip += samples
 
-    @contextlib.contextmanager
-    def paused(self):
-        """Let no sample come or go."""
+    def run_dry(self) -> None:
+        """Say in the status register that the transmitter had no samples, as behind a late writer."""
         with self._change:
-            yield
+            self._registers[DAC] |= UNDERFLOW
 
     def rate_hz(self) -> float:
         return self.number("in_voltage_sampling_frequency")

@@ -73,6 +73,24 @@ def test_a_flowgraph_that_is_late_loses_exactly_what_the_gap_says():
     assert queue.take(0.0) is None
 
 
+def test_a_transmitter_that_ran_dry_is_counted(serve_pluto):
+    """Once; not at the end of the stream, when nothing is left to send by right."""
+    server = serve_pluto(QUIET)
+    radio = open_front_end(settings(server, options={"cyclic": False}), FRAME, "transmit")
+    radio.configure()
+    top = images_to(radio, 400)  # 1.7 s
+    radio.prepare()
+    top.start()
+    until(lambda: radio._sends)
+    server.device.run_dry()
+    top.wait()
+    until(lambda: radio.status()["underflow"])
+    counts = radio.status()
+    radio.close()
+    assert counts["underflow"] == 1
+    assert counts["vanished"] == 0
+
+
 @pytest.mark.parametrize("fault", ["vanish", "silent"])
 @pytest.mark.parametrize(("role", "cyclic"), [("transmit", True), ("transmit", False), ("receive", True)])
 def test_a_device_that_goes_ends_the_flowgraph(serve_pluto, fault, role, cyclic):
@@ -211,6 +229,34 @@ def test_a_missing_attribute_is_told(serve_pluto):
     radio = open_front_end(settings(server), FRAME, "receive")
     with pytest.raises(RadioError, match="no attribute 'gain_control_mode'"):
         radio.configure()
+
+
+def test_what_a_link_can_do_without_is_a_warning(serve_pluto):
+    server = serve_pluto(QUIET)
+    for channel in server.device.devices["iio:device0"].channels:
+        channel.attributes.pop("rf_bandwidth", None)
+        channel.attributes.pop("rf_dc_offset_tracking_en", None)
+    radio = open_front_end(settings(server), FRAME, "receive")
+    warnings = radio.configure()["warnings"]
+    radio.close()
+    assert [text.partition("setting voltage0 ")[2].partition(" ")[0] for text in warnings] == [
+        "rf_bandwidth",
+        "rf_dc_offset_tracking_en",
+    ]
+
+
+def test_a_device_without_fir_filter(serve_pluto):
+    """Rates that need the filter are refused, the others work without it."""
+    server = serve_pluto(QUIET)
+    for channel in server.device.devices["iio:device0"].channels:
+        channel.attributes.pop("voltage_filter_fir_en", None)
+    radio = open_front_end(settings(server), FRAME, "receive")
+    with pytest.raises(RadioError, match=r"sampling_frequency to 1000000 failed.*\[2083333 1 61440000\]"):
+        radio.configure()
+    radio = open_front_end(settings(server, sample_rate_hz=4e6), FRAME, "receive")
+    (warning,) = radio.configure()["warnings"]
+    radio.close()
+    assert warning.startswith("no FIR filter")
 
 
 def test_a_value_that_the_device_refuses_is_told(serve_pluto):
