@@ -32,6 +32,8 @@ class laboratory:
     """A kind of radio and its air."""
 
     radio = ""
+    most_frames_hit = 3
+    """By a short loss: a radio without time stamps does not know where it was."""
 
     def settings(self, **changes) -> radio.RadioSettings:
         return radio.RadioSettings(
@@ -113,6 +115,37 @@ class usrp(laboratory):
 
     def stall(self, front_end, seconds):
         self.stub.device.receiver.inject_stall(seconds)
+
+
+class pluto(laboratory):
+    """Over an IIO daemon with a Pluto that is made up."""
+
+    radio = "pluto"
+    most_frames_hit = 16
+
+    def __init__(self):
+        from iio_server import IioServer
+        from pluto_air import Air
+        from pluto_emulator import PlutoEmulator
+
+        leakage, echo = 10 ** (LEAKAGE_DB / 20), 10 ** ((LEAKAGE_DB + ECHO_DB) / 20)
+        paths = ((41.0, leakage, 0.0), (41.0 + ECHO_SAMPLES, echo, 0.0))
+        self.server = IioServer(PlutoEmulator(Air(paths, noise_deviation=10**-3.5))).__enter__()
+
+    def settings(self, **changes):
+        return super().settings(address=self.server.uri, **changes)
+
+    def lose(self, front_end, samples):
+        self.server.device.lose(samples)
+
+    def unplug(self, front_end):
+        self.server.vanish()
+
+    def stall(self, front_end, seconds):
+        self.server.silent(seconds)
+
+    def close(self):
+        self.server.__exit__()
 
 
 class made_up_air(gr.hier_block2):

@@ -32,7 +32,14 @@ def make_usrp(monkeypatch):
     return radio_labs.usrp(monkeypatch)
 
 
-@pytest.fixture(params=[make_simulation, make_usrp], ids=lambda make: make.__name__.removeprefix("make_"))
+def make_pluto(monkeypatch):
+    pytest.importorskip("adi", reason="the front end needs pyadi-iio")
+    return radio_labs.pluto()
+
+
+@pytest.fixture(
+    params=[make_simulation, make_usrp, make_pluto], ids=lambda make: make.__name__.removeprefix("make_")
+)
 def lab(request, monkeypatch, tmp_path):
     """A laboratory of each kind of radio; leaves no thread behind."""
     monkeypatch.setenv("SEMISAC_CONFIG", str(tmp_path))
@@ -105,7 +112,7 @@ def test_lost_samples_hit_their_frames_alone(lab):
     flow.end()
     sent, received = flow.output(0), flow.output(1)
     marked = [tag.offset for tag in flow.sinks[0].tags() if str(tag.key) in ("lost", "realigned")]
-    assert 1 <= len(marked) <= 3
+    assert 1 <= len(marked) <= lab.most_frames_hit
     assert events["overflow"] + events["gap"] + events.get("realignments", 0) >= 1
     starts = [tag.offset for tag in flow.sinks[0].tags() if str(tag.key) == "packet_len"]
     behind = [s for s in starts if s > max(marked) and s + FRAME.frame_samples <= len(sent)]

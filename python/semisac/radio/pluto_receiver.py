@@ -22,7 +22,8 @@ from .pluto_device import PlutoDevice, lose
 
 # Long enough that a call a block costs nothing, short enough that little is lost with one.
 LEAST_BLOCK_S = 0.0125
-KERNEL_BUFFERS = 8
+# A quarter of a second: a busy computer leaves a program alone for that long.
+KERNEL_BUFFERS = 16
 # How late the flowgraph may be before samples are lost.
 QUEUE_S = 2.0
 # Share of the time that may be spent on asking for lost samples.

@@ -18,10 +18,11 @@ from gnuradio import gr
 from .events import EventCounters
 from .front_end import RadioError
 from .pluto_device import PlutoDevice, lose
-from .pluto_receiver import KERNEL_BUFFERS, block_samples, end_thread, forsake
+from .pluto_receiver import block_samples, end_thread, forsake
 
 FULL_SCALE = 32768.0
 FRAME_ID = pmt.intern("frame_id")
+KERNEL_BUFFERS = 8
 QUEUE_BLOCKS = 4
 # The kernel makes all of them as long as the cycle.
 CYCLE_BUFFERS = 2
