@@ -33,7 +33,7 @@ class laboratory:
 
     radio = ""
     most_frames_hit = 3
-    """By a short loss: a radio without time stamps does not know where it was."""
+    """By a short loss."""
 
     def settings(self, **changes) -> radio.RadioSettings:
         return radio.RadioSettings(
@@ -121,7 +121,7 @@ class pluto(laboratory):
     """Over an IIO daemon with a Pluto that is made up."""
 
     radio = "pluto"
-    most_frames_hit = 16
+    most_frames_hit = 48  # where samples are missing is known to two blocks; then the delay is sought anew
 
     def __init__(self):
         from iio_server import IioServer

@@ -10,6 +10,8 @@ import math
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 
 import iio
 import numpy as np
@@ -69,7 +71,7 @@ class pluto_receiver(gr.sync_block):
         self._part: list[np.ndarray] | int = 0
         self._used = 0
         self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread: device_thread | None = None
         self._buffer: iio.Buffer | None = None
         self._to_drop = 0
         self.has_status = False
@@ -102,15 +104,15 @@ class pluto_receiver(gr.sync_block):
         self._part, self._used = 0, 0
         self.adc_peak = 0.0
         self._to_drop = 0
-        self._thread = threading.Thread(target=self._run, args=(self._buffer,), name="pluto-rx", daemon=True)
-        self._thread.start()
+        self._thread = device_thread(partial(self._run, self._buffer), "pluto-rx")
         return True
 
     def stop(self) -> bool:
         self._stopping.set()
         if self._events.vanished():
             forsake(self._buffer)
-        end_thread(self._thread, self._buffer)
+        if self._thread is not None:
+            self._thread.end(self._buffer)
         self._thread = self._buffer = None
         return True
 
@@ -197,14 +199,33 @@ class pluto_receiver(gr.sync_block):
         ]
 
 
-def end_thread(thread: threading.Thread | None, buffer: iio.Buffer | None) -> None:
-    """Wait for a thread that was told to stop; one that waits for the device is torn from it."""
-    if thread is None:
-        return
-    thread.join(PATIENCE_S)
-    if thread.is_alive():
-        forsake(buffer)
-        thread.join(STOP_S)
+class device_thread:
+    """A thread that waits for a device, and can be torn from it.
+
+    Threads of GNU Radio wait for its end. (A foreign thread that calls `Thread.join` stays in Python's list
+    of threads for ever.)
+    """
+
+    def __init__(self, body: Callable[[], None], name: str):
+        self._ended = threading.Event()
+        self._body = body
+        threading.Thread(target=self._run, name=name, daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self._body()
+        finally:
+            self._ended.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Whether it ends in time."""
+        return self._ended.wait(seconds)
+
+    def end(self, buffer: iio.Buffer | None) -> None:
+        """Wait, after it was told to stop, and take its buffer away when it does not."""
+        if not self.wait(PATIENCE_S):
+            forsake(buffer)
+            self.wait(STOP_S)
 
 
 def forsake(buffer: iio.Buffer | None) -> None:

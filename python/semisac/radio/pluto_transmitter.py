@@ -9,6 +9,7 @@ import contextlib
 import queue
 import threading
 import time
+from functools import partial
 
 import iio
 import numpy as np
@@ -18,11 +19,11 @@ from gnuradio import gr
 from .events import EventCounters
 from .front_end import RadioError
 from .pluto_device import PlutoDevice, lose
-from .pluto_receiver import block_samples, end_thread, forsake
+from .pluto_receiver import block_samples, device_thread, forsake
 
 FULL_SCALE = 32768.0
 FRAME_ID = pmt.intern("frame_id")
-KERNEL_BUFFERS = 8
+KERNEL_BUFFERS = 16
 QUEUE_BLOCKS = 4
 # The kernel makes all of them as long as the cycle.
 CYCLE_BUFFERS = 2
@@ -85,7 +86,7 @@ class pluto_cycle_transmitter(_transmitter):
         self._length = 0
         self._first: int | None = None
         self._stopping = threading.Event()
-        self._pusher: threading.Thread | None = None
+        self._pusher: device_thread | None = None
         self.cycle_samples = 0  # of the cycle that is on the air; 0 before
         self.cycle_frames = 0
         self._sent_at: float | None = None
@@ -105,7 +106,8 @@ class pluto_cycle_transmitter(_transmitter):
         self._stopping.set()
         if self._events.vanished():
             forsake(self._buffer)
-        end_thread(self._pusher, self._buffer)
+        if self._pusher is not None:
+            self._pusher.end(self._buffer)
         self._buffer = None
         return True
 
@@ -125,8 +127,7 @@ class pluto_cycle_transmitter(_transmitter):
         if end is not None:
             cycle = np.concatenate(self._parts)
             self._parts = []
-            self._pusher = threading.Thread(target=self._push, args=(cycle,), name="pluto-tx", daemon=True)
-            self._pusher.start()
+            self._pusher = device_thread(partial(self._push, cycle), "pluto-tx")
         return taken
 
     def _end_of_cycle(self, count: int) -> int | None:
@@ -175,7 +176,7 @@ class pluto_stream_transmitter(_transmitter):
         self.sends = False
         self._waiting: np.ndarray | None = None  # words for which there was no room yet
         self._queue: queue.Queue[np.ndarray | None] = queue.Queue(QUEUE_BLOCKS)
-        self._thread: threading.Thread | None = None
+        self._thread: device_thread | None = None
         self._stopping = threading.Event()
 
     def open(self) -> None:
@@ -190,8 +191,7 @@ class pluto_stream_transmitter(_transmitter):
             except RadioError as error:  # an exception here would end the process
                 self._lost("no transmission", error)
                 return True
-        self._thread = threading.Thread(target=self._run, args=(self._buffer,), name="pluto-tx", daemon=True)
-        self._thread.start()
+        self._thread = device_thread(partial(self._run, self._buffer), "pluto-tx")
         return True
 
     def stop(self) -> bool:
@@ -200,11 +200,11 @@ class pluto_stream_transmitter(_transmitter):
             return True
         if not self._events.vanished():
             self._hand_over_rest()
-            self._thread.join(DRAIN_S)
+            self._thread.wait(DRAIN_S)
         else:
             forsake(self._buffer)
         self._stopping.set()
-        end_thread(self._thread, self._buffer)
+        self._thread.end(self._buffer)
         self._thread = self._buffer = None
         return True
 
