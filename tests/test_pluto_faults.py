@@ -108,7 +108,7 @@ def test_a_device_that_goes_ends_the_flowgraph(serve_pluto, fault, role, cyclic)
         top.connect(endless, radio.tx)
     radio.prepare()
     top.start()
-    until(lambda: any("BUF" in command for command in server.commands))
+    until(lambda: any(command.startswith(("READBUF", "WRITEBUF")) for command in server.commands))
     getattr(server, fault)()
     top.wait()  # by itself
     radio.close()

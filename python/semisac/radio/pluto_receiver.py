@@ -222,8 +222,11 @@ class device_thread:
         return self._ended.wait(seconds)
 
     def end(self, buffer: iio.Buffer | None) -> None:
-        """Wait, after it was told to stop, and take its buffer away when it does not."""
-        if not self.wait(PATIENCE_S):
+        """Wait, after it was told to stop, and take its buffer away when it does not.
+
+        Without a buffer it is about to open one: libiio lets nobody interrupt that, and gives up after 5 s.
+        """
+        if not self.wait(PATIENCE_S) and buffer is not None:
             forsake(buffer)
             self.wait(STOP_S)
 
