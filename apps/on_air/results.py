@@ -29,7 +29,6 @@ LABELS = {
     "cfo_hz": ("Carrier offset, mean", lambda value: f"{value:.1f} Hz"),
     "images_per_s": ("Images a second", lambda value: f"{value:.0f}"),
     "presence": ("Target reported in the gate", lambda value: f"{100 * value:.2f} %"),
-    "sensing_snr_db": ("SNR of a symbol's echo in the gate", lambda value: f"{value:.1f} dB"),
 }
 
 

@@ -13,7 +13,6 @@ from typing import Annotated
 import numpy as np
 import typer
 from gnuradio import blocks, gr, semisac
-from gnuradio.semisac import frame_tags
 from gnuradio.semisac.radio import RadioSettings, front_end
 from gnuradio.semisac.work_errors import ends_flow_on_error
 from loopback.physical_layer import cfar_references
@@ -23,7 +22,7 @@ from semisac_ml.cli.mistakes import run_program
 from semisac_ml.signal.radar_parameters import RadarParameters
 
 from .command import Program, epilog, on_air_flowgraph, typer_program
-from .figures import RunningMean, RunningShare, present
+from .figures import RunningShare, present
 from .options import FrameSettings, RunSettings, SourceSettings, with_shared_options
 from .recall import SentSymbols, symbol_memory, symbol_recall
 from .results import Metric
@@ -64,6 +63,14 @@ def sense(
         ),
     ] = None,
     gate_mps: Annotated[float, typer.Option(help="Closing speed of that gate.", rich_help_panel=RADAR)] = 0.0,
+    gate_snr_db: Annotated[
+        float | None,
+        typer.Option(
+            help="SNR of a symbol's echo that is taken for a target there. Half that amplitude decides. "
+            "[default: the bundle's reference]",
+            rich_help_panel=RADAR,
+        ),
+    ] = None,
     target_probability: Annotated[
         float, typer.Option(help="How probable a target in the gate is beforehand.", rich_help_panel=RADAR)
     ] = 0.5,
@@ -106,6 +113,7 @@ def sense(
     own = asdict(source) | {
         "gate_m": gate_m,
         "gate_mps": gate_mps,
+        "gate_snr_db": gate_snr_db,
         "target_probability": target_probability,
         "frames_per_map": frames_per_map,
         "leakage_removal": leakage_removal,
@@ -120,13 +128,12 @@ def sense(
 class presence_log(gr.sync_block):
     """Count what the learned detector says.
 
-    Input 0: probability of each hypothesis, float32[2]; tag sensing_snr_db.
+    Input 0: probability of each hypothesis, float32[2].
     """
 
     def __init__(self):
         gr.sync_block.__init__(self, "presence_log", [(np.float32, 2)], None)
         self.present = RunningShare()
-        self.snr_db = RunningMean()
         self.newest = float("nan")
 
     @ends_flow_on_error
@@ -135,8 +142,6 @@ class presence_log(gr.sync_block):
         probability = 1.0 - items[:, 0]
         self.present.add(probability >= 0.5)
         self.newest = float(probability[-1])
-        tags = frame_tags.CallTags(self, 0, len(items))
-        self.snr_db.add(tags.held_doubles(frame_tags.SENSING_SNR_DB, np.nan))
         return len(items)
 
 
@@ -157,8 +162,12 @@ class sensing_flowgraph(on_air_flowgraph):
             frames_per_interval=own["frames_per_map"],
         )
         self.sender = sender(called.bundle, called.layout, source, repeat=not source.images)
+        reference_db = called.bundle.manifest.sensing.reference_snr_db
         self.processor = semisac.echo_processor(
-            self.radar, self._gate_samples(called), leakage_removal=own["leakage_removal"]
+            self.radar,
+            self._gate_samples(called),
+            sensing_snr_db=reference_db if own["gate_snr_db"] is None else own["gate_snr_db"],
+            leakage_removal=own["leakage_removal"],
         )
         references = cfar_references(self.radar)
         self.detector = semisac.cfar_detector(
@@ -300,9 +309,7 @@ class sensing_flowgraph(on_air_flowgraph):
     def figures(self) -> dict[str, Metric]:
         if self.presence is None:
             return {}
-        return present(
-            {"presence": self.presence.present.metric(), "sensing_snr_db": self.presence.snr_db.metric()}
-        )
+        return present({"presence": self.presence.present.metric()})
 
     def details(self) -> dict[str, object]:
         return {"targets": self.targets.targets(), "detections": self.targets.newest()}
