@@ -19,8 +19,7 @@ from radio_labs import ECHO_SAMPLES, FRAME, RATE_HZ, station  # noqa: E402
 
 from semisac_ml.signal.direct_path import direct_path  # noqa: E402
 
-FRAMES = 60
-FRAMES_S = FRAMES * FRAME.frame_samples / RATE_HZ
+FRAMES_A_SECOND = RATE_HZ / FRAME.frame_samples
 
 
 def make_simulation(monkeypatch):
@@ -80,30 +79,30 @@ def test_frames_come_back_aligned(lab):
     """The direct path without delay, the echo where it is; every frame that was sent whole is received
     right.
     """
-    flow = station(lab.open("monostatic"), FRAMES)
-    flow.run_for(FRAMES_S + 2.0)
+    flow = station(lab.open("monostatic"), int(3.0 * FRAMES_A_SECOND))
+    flow.run_for(3.0)
     sent, received = flow.output(0), flow.output(1)
     starts = [tag.offset for tag in flow.sinks[0].tags() if str(tag.key) == "packet_len"]
-    assert len(starts) >= FRAMES
     whole = [start for start in starts if start + FRAME.frame_samples <= len(sent)]
-    for start in whole[10::7]:
+    assert len(whole) >= 60
+    for start in whole[10::17]:
         span = slice(start, start + FRAME.frame_samples)
         delay, gain = direct_path(sent[span], received[span])
         assert abs(delay) < 0.1
         rest = received[span] - gain * sent[span]
         assert direct_path(sent[span], rest, 20)[0] == pytest.approx(ECHO_SAMPLES, abs=0.5)
-    images = receive(FRAME, received)
+    images = receive(FRAME, received[whole[0] :])
     assert images.demodulator.frames_with_bad_header() == 0
-    ids = images.ids % (FRAMES * FRAME.images_per_frame)
-    assert len(np.unique(ids)) == FRAMES * FRAME.images_per_frame
-    error = images.symbols - flow.symbols[ids]
+    assert images.demodulator.frames_received() >= len(whole) - 1
+    assert images.demodulator.images_lost() == 0
+    error = images.symbols - flow.symbols[images.ids % len(flow.symbols)]
     assert 10 * np.log10(np.mean(np.abs(error) ** 2)) < -15.0
 
 
 def test_lost_samples_hit_their_frames_alone(lab):
     """A loss in the middle: frames hit are named, those behind are right and aligned."""
     front_end = lab.open("monostatic")
-    flow = station(front_end, 4 * FRAMES)
+    flow = station(front_end, int(4.0 * FRAMES_A_SECOND))
     flow.begin()
     time.sleep(2.0)
     lab.lose(front_end, 777)
@@ -140,7 +139,7 @@ def test_a_device_that_is_gone_is_noticed_and_left(lab, role):
 
 def test_a_device_that_answers_late_is_waited_for(lab):
     front_end = lab.open("monostatic")
-    flow = station(front_end, 4 * FRAMES)
+    flow = station(front_end, int(4.0 * FRAMES_A_SECOND))
     flow.begin()
     time.sleep(1.0)
     before = len(flow.sinks[1].data())
