@@ -275,7 +275,8 @@ class qa_echo_aligner(gr_unittest.TestCase):
         for _ in range(3):
             source = blocks.vector_source_c(frames.ravel().tolist(), True, 1, tags)
             scheduler = semisac.frame_scheduler(1e6, "stream")
-            transmitter = semisac.simulated_transmitter(1e6)
+            scheduler.set_min_output_buffer(32_768)  # and slow: no underflow on a busy computer
+            transmitter = semisac.simulated_transmitter(1e6, 0.4)
             air = semisac.target_emulator(1e6, 2.4e9, leakage_gain_db=-6.0, leakage_delay_s=200e-6)
             sinks = [blocks.vector_sink_c(), blocks.vector_sink_c()]
             top = gr.top_block()
@@ -289,16 +290,16 @@ class qa_echo_aligner(gr_unittest.TestCase):
             receiver.inject_loss(333)
             self.assertTrue(wait_until(lambda: aligner.realignments() >= 1))
             count = aligner.frames_aligned()
-            self.assertTrue(wait_until(lambda count=count: aligner.frames_aligned() > count + 20))
+            self.assertTrue(wait_until(lambda count=count: aligner.frames_aligned() > count + 30))
             top.stop()
             top.wait()
-            if transmitter.underflows() == 0:  # a busy computer holds the stream up
-                self.assertAlmostEqual(aligner.latency_samples(), first - 333, delta=0.05)
+            self.assertEqual(transmitter.underflows(), 0)
+            self.assertEqual(aligner.realignments(), 1)
+            self.assertAlmostEqual(aligner.latency_samples(), first - 333, delta=0.05)
             self.assertAlmostEqual(aligner.leakage_db(), -6.0, delta=0.2)
             samples = min(len(sink.data()) for sink in sinks)
             out = np.array([sink.data()[:samples] for sink in sinks], np.complex64)
             again = max(values_by_offset(sinks[0].tags(), "realigned"))
-            again = max(again, *(offset + LENGTH for offset in values_by_offset(sinks[0].tags(), "lost")))
             gain = np.vdot(out[0, again:], out[1, again:]) / np.vdot(out[0, again:], out[0, again:])
             self.assertLess(np.mean(np.abs(out[1, again:] - gain * out[0, again:]) ** 2), 1e-5)
 
