@@ -117,6 +117,7 @@ private:
 
     int64_t d_shift = 0; // the latency is shift + fraction
     double d_fraction = 0.0;
+    double d_used_latency = 0.0;
     kernel_t d_kernel{};
     std::optional<double> d_new_latency; // from the next frame on
     latency_search d_search;

@@ -120,7 +120,9 @@ bool frame_synchronizer_impl::start()
     d_state = state_t::SEARCH;
     d_block = d_position - d_search.lags();
     d_frames.clear();
-    d_candidates_dropped = d_frames_detected = d_frames_truncated = 0;
+    d_gaps.clear();
+    d_candidates_dropped = d_frames_detected = 0;
+    d_frames_truncated = d_frames_with_gap = 0;
     return gr::block::start();
 }
 
@@ -134,8 +136,20 @@ int frame_synchronizer_impl::take(const gr_complex* samples, int count)
         drop_old_samples();
     const int taken = static_cast<int>(std::min<int64_t>(count, room()));
     std::memcpy(&d_samples[d_end - d_first], samples, taken * sizeof(gr_complex));
+    note_gaps(d_end, d_end + taken);
     d_end += taken;
     return taken;
+}
+
+// Samples and tags of the input are numbered alike.
+void frame_synchronizer_impl::note_gaps(int64_t first, int64_t end)
+{
+    get_tags_in_range(d_tags, 0, first, end, d_key_gap);
+    for (const tag_t& tag : d_tags)
+        if (pmt::is_integer(tag.value)) {
+            const auto begin = static_cast<int64_t>(tag.offset);
+            d_gaps.push_back({ begin, begin + pmt::to_long(tag.value) });
+        }
 }
 
 void frame_synchronizer_impl::drop_old_samples()
@@ -147,6 +161,10 @@ void frame_synchronizer_impl::drop_old_samples()
     needed = std::clamp(needed, d_first, d_end);
     std::memmove(d_samples.data(), at(needed), (d_end - needed) * sizeof(gr_complex));
     d_first = needed;
+    d_gaps.erase(std::remove_if(d_gaps.begin(),
+                                d_gaps.end(),
+                                [needed](const gap& one) { return one.end <= needed; }),
+                 d_gaps.end());
 }
 
 // Runs the matched filter where the next lag is none of the last block; false when
@@ -259,6 +277,14 @@ bool frame_synchronizer_impl::is_ready(const found_frame& frame) const
            decided >= end - d_parameters.prefix_samples;
 }
 
+bool frame_synchronizer_impl::has_gap(const found_frame& frame) const
+{
+    const int64_t end = frame.start + d_parameters.occupied_samples();
+    return std::any_of(d_gaps.begin(), d_gaps.end(), [&frame, end](const gap& one) {
+        return one.first < end && one.end > frame.start;
+    });
+}
+
 // Samples of a frame at its own time, without its carrier offset.
 void frame_synchronizer_impl::align(const found_frame& frame, gr_complex* item)
 {
@@ -313,6 +339,10 @@ int frame_synchronizer_impl::general_work(int noutput_items,
         for (; given < d_frames.size() && produced < noutput_items; ++given) {
             if (!is_ready(d_frames[given]))
                 break;
+            if (has_gap(d_frames[given])) {
+                ++d_frames_with_gap;
+                continue;
+            }
             gr_complex* item = out + static_cast<std::size_t>(produced) * d_item_samples;
             give_frame(d_frames[given], item, nitems_written(0) + produced);
             ++produced;

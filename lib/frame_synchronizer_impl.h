@@ -29,6 +29,7 @@ public:
     uint64_t candidates_dropped() const override { return d_candidates_dropped; }
     uint64_t frames_detected() const override { return d_frames_detected; }
     uint64_t frames_truncated() const override { return d_frames_truncated; }
+    uint64_t frames_with_gap() const override { return d_frames_with_gap; }
 
     bool start() override;
     void forecast(int noutput_items, gr_vector_int& ninput_items_required) override;
@@ -49,8 +50,14 @@ private:
         float power; //!< of the chirps' peaks
     };
 
+    //! Samples that were lost, zeros in their place.
+    struct gap {
+        int64_t first, end;
+    };
+
     const gr_complex* at(int64_t sample) const { return &d_samples[sample - d_first]; }
     int take(const gr_complex* samples, int count);
+    void note_gaps(int64_t first, int64_t end);
     void drop_old_samples();
     void look_for_frames();
     bool search_block();
@@ -58,6 +65,7 @@ private:
     bool confirm();
     void add_frame(const found_frame& frame);
     bool is_ready(const found_frame& frame) const;
+    bool has_gap(const found_frame& frame) const;
     void give_frame(const found_frame& frame, gr_complex* item, uint64_t offset);
     void align(const found_frame& frame, gr_complex* item);
     void end_input();
@@ -80,11 +88,15 @@ private:
     float d_peak_power;
     std::vector<found_frame> d_frames; // confirmed, in the order of time; never grows
     volk::vector<gr_complex> d_turned;
+    std::vector<gap> d_gaps;
+    std::vector<tag_t> d_tags; // keeps its capacity from call to call
 
     std::atomic<uint64_t> d_candidates_dropped{ 0 };
     std::atomic<uint64_t> d_frames_detected{ 0 };
     std::atomic<uint64_t> d_frames_truncated{ 0 };
+    std::atomic<uint64_t> d_frames_with_gap{ 0 };
 
+    const pmt::pmt_t d_key_gap = pmt::mp("gap");
     const pmt::pmt_t d_key_sample_index = pmt::mp("sample_index");
     const pmt::pmt_t d_key_timing_samples = pmt::mp("timing_samples");
     const pmt::pmt_t d_key_cfo_hz = pmt::mp("cfo_hz");

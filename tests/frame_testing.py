@@ -61,14 +61,28 @@ def _run(top, most_items: int) -> None:
     top.run(most_items) if most_items else top.run()
 
 
-def synchronise(parameters: FrameParameters, stream: np.ndarray, block=None, most_items=0) -> AlignedFrames:
-    """Run a stream through a frame_synchronizer; most_items: bound of the items a call of work() gets."""
+def synchronise(
+    parameters: FrameParameters,
+    stream: np.ndarray,
+    block=None,
+    most_items=0,
+    gaps: dict[int, int] | None = None,
+) -> AlignedFrames:
+    """Run a stream through a frame_synchronizer.
+
+    most_items: bound of the items a call of work() gets. gaps: samples lost, by the place of the first one.
+    """
+    import pmt
     from block_testing import tag_values
     from gnuradio import blocks, gr, semisac
 
     block = block or semisac.frame_synchronizer(parameters)
     top, sink = gr.top_block(), blocks.vector_sink_c(block.item_samples())
-    top.connect(blocks.vector_source_c(np.asarray(stream, np.complex64)), block, sink)
+    tags = [
+        gr.python_to_tag((place, pmt.intern("gap"), pmt.from_long(count), pmt.PMT_F))
+        for place, count in (gaps or {}).items()
+    ]
+    top.connect(blocks.vector_source_c(np.asarray(stream, np.complex64), False, 1, tags), block, sink)
     _run(top, most_items)
     columns = {key: np.array(tag_values(sink, key)) for key in ("cfo_hz", "snr_db")}
     times = np.array(tag_values(sink, "sample_index"), float) + tag_values(sink, "timing_samples")

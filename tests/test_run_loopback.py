@@ -280,9 +280,10 @@ def test_impairments_lose_no_frame(tiny_bundle, tmp_path):
 def test_lost_frames_are_counted_and_the_others_stay_right(tiny_bundle, tmp_path):
     arguments = ("--bundle", "jssc/tiny", "--images", "800", "--snr-db", "20")
     whole = measure(tmp_path, *arguments)["metrics"]
-    content = measure(tmp_path, *arguments, "--gap-probability", "0.4")
+    content = measure(tmp_path, *arguments, "--gap-probability", "0.02")
     counters, figures = content["air"]["counters"], content["metrics"]
     assert 0 < counters["frames received"] < counters["frames sent"] == 100
+    assert 0 < counters["frames with a gap"] <= counters["frames sent"] - counters["frames received"]
     lost = 8 * (counters["frames sent"] - counters["frames received"])
     assert figures["frames_lost"]["value"] == lost
     assert figures["mse"]["n"] == 800 - lost

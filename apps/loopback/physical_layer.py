@@ -171,6 +171,7 @@ class waveform_layer(gr.hier_block2):
             "frames detected": self.synchronizer.frames_detected(),
             "frames received": self.demodulator.frames_received(),
             "frames truncated": self.synchronizer.frames_truncated(),
+            "frames with a gap": self.synchronizer.frames_with_gap(),
             "frames with a bad header": self.demodulator.frames_with_bad_header(),
             "frames of other parameters": self.demodulator.frames_with_wrong_parameters(),
             "frames of another bundle": self.demodulator.frames_with_wrong_bundle(),

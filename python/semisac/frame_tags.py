@@ -32,7 +32,10 @@ On samples to and from a radio:
 | tx_sob, tx_eob | true, first and last sample of a burst | frame_scheduler |
 | tx_time | tuple (uint64 whole seconds, double fraction), when the burst is sent | frame_scheduler |
 | rx_time, rx_rate | tuple as tx_time; double; first sample, and behind each loss | radio |
-| gap | long, samples that were lost from this one on, zeros in their place | gap_filler |
+| gap | long, samples that were lost from this one on, zeros in their place | gap_filler, \
+fading_channel |
+| lost | symbol, why the frame is not to be used: gap, late, underflow, alignment, ... | echo_aligner |
+| realigned | double, new latency in samples | echo_aligner |
 """
 
 from __future__ import annotations

@@ -110,7 +110,8 @@ class qa_echo_aligner(gr_unittest.TestCase):
                 self.assertEqual(list(starts.values()), list(STARTS))
                 self.assertEqual(list(values_by_offset(tags[0], "packet_len").values()), [LENGTH] * 6)
                 self.assertEqual(values_by_offset(tags[0], "tx_sob"), {})
-                self.assertEqual(values_by_offset(tags[0], "lost"), {})
+                for key in ("lost", "realigned"):
+                    self.assertEqual(values_by_offset(tags[0], key), {})
                 self.assertEqual((block.frames_aligned(), block.frames_flagged()), (6, 0))
                 self.assertAlmostEqual(block.leakage_db(), 0.0, delta=0.05)
                 self.assertTrue(block.aligned())

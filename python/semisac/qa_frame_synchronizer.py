@@ -167,6 +167,27 @@ class qa_frame_synchronizer(gr_unittest.TestCase):
                 np.testing.assert_allclose(items.times, [kept], atol=0.01)
                 self.assertEqual((block.frames_detected(), block.frames_truncated()), (2, 1))
 
+    def test_frames_with_gaps_are_left_out(self):
+        length = SHORT.frame_samples
+        stream = np.concatenate([silence(50), *(make_frame(SHORT, frame_id) for frame_id in range(12))])
+        begin = 50 + length * np.arange(12)
+        gaps = {  # place: samples lost
+            20: 25,  # before all frames
+            int(begin[2]) + 1300: 1,
+            int(begin[4]) - 20: 21,  # the end of 3 and the first of 4
+            int(begin[7]) + 1200: length,  # 7, and the chirps of 8
+            int(begin[10]) + 1100: 10,
+            int(begin[10]) + 1150: 10,
+        }
+        for place, count in gaps.items():
+            stream[place : place + count] = 0
+        for most_items in (0, 300):
+            block = semisac.frame_synchronizer(SHORT)
+            items = synchronise(SHORT, stream, block=block, most_items=most_items, gaps=gaps)
+            expected = [begin[k] for k in range(12) if k not in (2, 3, 4, 7, 8, 10)]
+            np.testing.assert_allclose(items.times, expected, atol=0.01)
+            self.assertEqual((block.frames_detected(), block.frames_with_gap()), (11, 5))
+
     def test_weak_chirps_within_a_frame_do_not_end_it(self):
         # Another transmitter, 15 dB weaker.
         frame = make_frame(SHORT)

@@ -54,11 +54,16 @@ namespace semisac {
  * the samples by that share of the frame's length until its end, which the prefix absorbs
  * and the demodulator follows.
  *
+ * A frame of which samples were lost (tag gap) is counted in frames_with_gap() and not
+ * given away: images of it might look right and not be. One whose chirps were hit may not
+ * be found at all.
+ *
  * At the end of the input, frames whose last samples are missing by no more than the
  * prefix are completed with zeros (a delay in the channel pushes them out of a finite
  * stream); others count as truncated.
  *
- * Input 0: samples, gr_complex.
+ * Input 0: samples, gr_complex; tag gap (long, samples) where samples were lost and zeros
+ * stand in their place, as gap_filler and fading_channel write it.
  * Output 0: frames, gr_complex[item_samples()], occupied_samples of the frame from its
  * first sample on, then zeros up to a multiple of 512 (an item must fill whole pages of
  * memory, or the scheduler's buffers grow large). Tags on each item:
@@ -91,10 +96,12 @@ public:
 
     //! Lags that exceeded the threshold without a down-chirp behind, since the start.
     virtual uint64_t candidates_dropped() const = 0;
-    //! Confirmed frames since the start, truncated ones among them.
+    //! Confirmed frames since the start, truncated ones and those with gaps among them.
     virtual uint64_t frames_detected() const = 0;
     //! Confirmed frames that ended early.
     virtual uint64_t frames_truncated() const = 0;
+    //! Confirmed frames of which samples were lost.
+    virtual uint64_t frames_with_gap() const = 0;
 };
 
 } // namespace semisac

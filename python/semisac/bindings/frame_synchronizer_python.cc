@@ -18,7 +18,10 @@ The matched filter of the up-chirp, normalised by the energy it meets, must exce
 that noise of any level exceeds with false_alarm_probability, and that of the down-chirp behind
 it as well. Both together give time and carrier offset.
 
-Input 0: samples, complex64.
+A frame of which samples were lost is counted and not given away.
+
+Input 0: samples, complex64; tag gap (long, samples) where samples were lost and zeros stand in
+their place.
 Output 0: frames, complex64[item_samples()]: the samples of the frame, then zeros up to a
 multiple of 512. Tags on each item: sample_index (uint64, last sample of the input at or before
 the frame's beginning), timing_samples (double, from there to the beginning, 0 to 1), cfo_hz
@@ -57,8 +60,12 @@ void bind_frame_synchronizer(py::module& m)
              "Lags above the threshold without a down-chirp behind, since the start.")
         .def("frames_detected",
              &frame_synchronizer::frames_detected,
-             "Confirmed frames since the start, truncated ones among them.")
+             "Confirmed frames since the start, truncated ones and those with gaps among "
+             "them.")
         .def("frames_truncated",
              &frame_synchronizer::frames_truncated,
-             "Confirmed frames that ended early, since the start.");
+             "Confirmed frames that ended early, since the start.")
+        .def("frames_with_gap",
+             &frame_synchronizer::frames_with_gap,
+             "Confirmed frames of which samples were lost (tag gap), since the start.");
 }
