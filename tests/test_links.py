@@ -19,7 +19,7 @@ pytest.importorskip("gnuradio.semisac", reason="links need GNU Radio and the mod
 
 import block_testing as bt  # noqa: E402
 import link_process  # noqa: E402
-from gnuradio import blocks, gr, semisac  # noqa: E402
+from gnuradio import blocks, gr, semisac, zeromq  # noqa: E402
 from gnuradio.semisac.radio import RadioError, RadioSettings, open_front_end  # noqa: E402
 from gnuradio.semisac.radio.zmq import parse_addresses  # noqa: E402
 
@@ -179,6 +179,48 @@ def link_of_symbols(bundle: Path) -> np.ndarray:
     top.connect(*chain)
     top.run()
     return bt.contents(sink, np.uint8, bt.IMAGE_LENGTH).astype(float)
+
+
+def test_sensing_over_a_link_finds_its_delay_from_the_leakage():
+    """A room in another flowgraph sends back the leakage after 137 samples, an echo 9 samples later.
+
+    No frame is sent twice: of those that return within a second, the search could not tell which it was.
+    """
+    there, back = free_addresses(2)
+    room = gr.top_block()
+    parts = (
+        zeromq.pull_source(gr.sizeof_gr_complex, 1, there, 100, True, 16),
+        semisac.fading_channel(
+            1, "awgn", 40.0, 1, RATE, delay_samples=137.0, delays_s=[0.0, 9e-6], gains_db=[0.0, -12.0]
+        ),
+        zeromq.push_sink(gr.sizeof_gr_complex, 1, back, 100, True, 16),
+    )
+    room.connect(*parts)
+    radio = front_end(f"{there},{back}", "monostatic")
+    radio.configure()
+    top = gr.top_block()
+    symbols = bt.frames(40 * IMAGES, FRAME.channel_uses)
+    source = bt.source(symbols, bt.frame_tags(frame_id=range(len(symbols))))
+    modulator = semisac.frame_modulator(FRAME)
+    heads = [blocks.head(gr.sizeof_gr_complex, 40_000) for _ in range(2)]
+    sinks = [blocks.vector_sink_c() for _ in range(2)]
+    top.connect(source, modulator, radio)
+    top.connect(radio.sent, heads[0], sinks[0])
+    top.connect(radio.rx(), heads[1], sinks[1])
+    room.start()
+    radio.prepare()
+    top.start()
+    wait_for(lambda: all(len(sink.data()) == 40_000 for sink in sinks))
+    status = radio.status()
+    for flow in (top, room):
+        flow.stop()
+        flow.wait()
+    radio.close()
+    sent, received = (np.array(sink.data()) for sink in sinks)
+    peaks = np.abs(np.fft.ifft(np.conj(np.fft.fft(sent)) * np.fft.fft(received)))[:50]
+    assert np.argsort(peaks)[-2:].tolist() == [9, 0]
+    assert status["latency_samples"] == pytest.approx(137.0, abs=0.05)
+    assert status["vanished"] == 0
 
 
 def test_an_address_in_use_is_one_clear_error():
