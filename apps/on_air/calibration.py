@@ -29,6 +29,7 @@ from .status import Rows
 
 LEAST_PEAK, MOST_PEAK = 0.02, 0.9  # of full scale: below, few bits are used; above, the converter may clip
 LEAST_SNR_DB = 10.0  # of the direct path behind the matched filter, for one frame
+MOST_SPREAD_SAMPLES = 0.1
 IMAGES_PER_S = 500.0
 PATIENCE_S = 20.0
 
@@ -60,7 +61,7 @@ def calibrate(
 
 
 class path_meter(gr.sync_block):
-    """Direct path of each frame, and the largest sample.
+    """Direct path of each frame.
 
     Input 0: what is sent, with the tags frame_id and packet_len. Input 1: what is received, aligned with it.
 
@@ -74,7 +75,6 @@ class path_meter(gr.sync_block):
         self._frame: list[np.ndarray] = []
         self._missing = 0
         self._measured: list[tuple[float, float, float]] = []
-        self.peak = 0.0
         self.error: Exception | None = None
 
     def measured(self) -> np.ndarray:
@@ -86,11 +86,10 @@ class path_meter(gr.sync_block):
     def work(self, input_items, output_items):
         both = np.stack([input_items[0], input_items[1]])
         count = both.shape[1]
-        received = both[1]
-        if count:
-            self.peak = max(self.peak, float(np.abs(received.real).max()), float(np.abs(received.imag).max()))
+        lost = {tag.offset for tag in self.get_tags_in_window(0, 0, count, pmt.intern("lost"))}
         begins = [
-            (tag.offset - self.nitems_read(0), pmt.to_long(tag.value))
+            # a frame that was late or met a gap is not measured
+            (tag.offset - self.nitems_read(0), 0 if tag.offset in lost else pmt.to_long(tag.value))
             for tag in self.get_tags_in_window(0, 0, count, pmt.intern("packet_len"))
         ]
         at = 0
@@ -127,6 +126,7 @@ class calibration_flowgraph(on_air_flowgraph):
         self.sender = sender(called.bundle, called.layout, images, repeat=True)
         self.meter = path_meter(frames)
         self._radio: front_end | None = None
+        self._peak = 0.0
         self._saved: Calibration | None = None
         self._level_db = called.radio.transmit_level_db
         self._patience_s, self._begun_s = patience_s, time.monotonic()
@@ -150,6 +150,7 @@ class calibration_flowgraph(on_air_flowgraph):
         return found
 
     def finished(self) -> bool:
+        self._peak = max(self._peak, self._radio.status()["adc_peak"])
         if len(self.meter.measured()) < self._frames:
             return False
         self._save()
@@ -166,15 +167,20 @@ class calibration_flowgraph(on_air_flowgraph):
                 f"{LEAST_SNR_DB:g} or "
                 "more: raise the gains, or join TX and RX by a cable with an attenuator"
             )
-        if self.meter.peak > MOST_PEAK:
+        if self._peak > MOST_PEAK:
             raise RuntimeError(
-                f"the receiver peaks at {self.meter.peak:.2f} of full scale, expected {MOST_PEAK:g} or less: "
+                f"the receiver peaks at {self._peak:.2f} of full scale, expected {MOST_PEAK:g} or less: "
                 f"lower "
                 "--rx-gain-db or --tx-gain-db"
             )
-        if self.meter.peak < LEAST_PEAK:
-            self._called.warn(
-                f"the receiver peaks at {self.meter.peak:.3f} of full scale: raise --rx-gain-db"
+        if self._peak < LEAST_PEAK:
+            self._called.warn(f"the receiver peaks at {self._peak:.3f} of full scale: raise --rx-gain-db")
+        if np.std(delays) > MOST_SPREAD_SAMPLES:
+            raise RuntimeError(
+                f"the delay varies by {np.std(delays):.2f} samples from frame to frame, expected "
+                f"{MOST_SPREAD_SAMPLES:g} or less: this is no direct path but something that moves; join TX "
+                f"and RX "
+                "by a cable with an attenuator"
             )
         latency = self._radio.status()["latency_samples"]
         self._saved = Calibration(
@@ -182,7 +188,7 @@ class calibration_flowgraph(on_air_flowgraph):
             latency_samples=latency + float(np.mean(delays)),
             latency_spread_samples=float(np.std(delays)),
             leakage_db=float(np.mean(gains_db)) - self._level_db,
-            adc_peak=self.meter.peak,
+            adc_peak=self._peak,
             frames=len(delays),
             date=datetime.now(UTC).isoformat(timespec="seconds"),
         )
@@ -197,7 +203,7 @@ class calibration_flowgraph(on_air_flowgraph):
         measured = self.meter.measured()
         rows = [
             ("frames measured", f"{len(measured)} of {self._frames}"),
-            ("ADC peak", f"{self.meter.peak:.3f}"),
+            ("ADC peak", f"{self._peak:.3f}"),
         ]
         if len(measured):
             rows.append(("direct path", f"{measured[-1, 1] - self._level_db:.1f} dB"))

@@ -28,6 +28,9 @@ LABELS = {
     "snr_db": ("SNR, mean of frames", lambda value: f"{value:.2f} dB"),
     "cfo_hz": ("Carrier offset, mean", lambda value: f"{value:.1f} Hz"),
     "images_per_s": ("Images a second", lambda value: f"{value:.0f}"),
+    "latency_samples": ("Delay of the direct path", lambda value: f"{value:.4f} samples"),
+    "leakage_db": ("Direct path, received over sent", lambda value: f"{value:.2f} dB"),
+    "adc_peak": ("ADC peak, share of full scale", lambda value: f"{value:.3f}"),
     "presence": ("Target reported in the gate", lambda value: f"{100 * value:.2f} %"),
 }
 

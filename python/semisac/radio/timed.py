@@ -17,6 +17,9 @@ from .front_end import front_end
 from .settings import RadioSettings
 from .watch import Progress, Watch
 
+# From transmitter to receiver of one device: filters and converters; what comes later is something else.
+MOST_LATENCY_S, MOST_LATENCY_SAMPLES = 1e-3, 1024
+
 SENT_AFTER_S = 0.2  # a scheduler hands frames on up to 50 ms earlier than the lead time asks for
 
 # Events of a transmitter by the names that gr-uhd gives them (usrp_sink, message port async_msgs).
@@ -111,7 +114,10 @@ class timed_front_end(front_end):
                 self.connect((self._filler, channel), (self, channel))
         if self.role == "monostatic":
             self._aligner = semisac.echo_aligner(
-                self.frame, channels, "leakage" if self._measure_latency else "fixed"
+                self.frame,
+                channels,
+                "leakage" if self._measure_latency else "fixed",
+                int(MOST_LATENCY_S * sample_rate_hz) + MOST_LATENCY_SAMPLES,
             )
             self._unit_power = blocks.multiply_const_cc(1.0 / level)
             self.connect(self._scheduler, self._unit_power, (self._aligner, 0))

@@ -1,0 +1,77 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""calibrate.py as a person uses it, and run_sensing.py with and without what it stores."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from on_air_testing import call, measure
+
+pytest.importorskip("gnuradio.semisac", reason="the programs need GNU Radio and the module")
+
+UNKNOWN = ("--radio", "simulation", "--radio-option", "latency_known=false")
+LATENCY_SAMPLES, LEAKAGE_DB = 61.625, -25.0
+
+
+@pytest.fixture(autouse=True)
+def own_folders(tmp_path, monkeypatch):
+    """Calibrations and FFTW's wisdom of our own."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SEMISAC_CONFIG", str(tmp_path / "calibrations"))
+
+
+def test_ranges_are_right_after_a_calibration_and_refused_before(tiny_bundle, tmp_path):
+    air = [*UNKNOWN]
+    for option in (f"latency_samples={LATENCY_SAMPLES}", f"leakage_db={LEAKAGE_DB}", "targets=900,0,10"):
+        air += ["--radio-option", option]
+    refused = call("run_sensing", "--bundle", "jssc/tiny", *air, "--images", "80")
+    assert refused.returncode == 2
+    assert "no calibration for device SIM0001" in refused.stderr
+    assert "run python apps/calibrate.py --radio simulation" in refused.stderr
+
+    found = measure("calibrate", *air, "--frames", "40")
+    figures = found["metrics"]
+    assert figures["latency_samples"]["value"] == pytest.approx(LATENCY_SAMPLES, abs=0.05)
+    assert figures["leakage_db"]["value"] == pytest.approx(LEAKAGE_DB, abs=0.2)
+    assert 0.02 < figures["adc_peak"]["value"] < 0.2
+    stored = json.loads((tmp_path / "calibrations" / "calibration.json").read_text())
+    assert found["stored_in"] == str(tmp_path / "calibrations" / "calibration.json")
+    assert stored["calibrations"][0]["key"]["serial"] == "SIM0001"
+
+    sensed = measure("run_sensing", *air, "--images", "800")
+    assert sensed["radio"]["latency_samples"] == figures["latency_samples"]["value"]
+    # half a sample at 1 MS/s is 75 m
+    assert sensed["targets"][0]["range_m"] == pytest.approx(900.0, abs=30.0)
+
+    other = call("run_sensing", "--bundle", "jssc/tiny", *air, "--rx-gain-db", "20", "--images", "80")
+    assert other.returncode == 2
+    assert "rx_gain_db (30.0)" in other.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (("leakage_db=-200", "targets="), "0 of 40 frames came back"),
+        (("leakage_db=-60", "noise_dbfs=-40", "targets="), "frames came back|above the rest|varies by"),
+        (("leakage_db=15",), "peaks at 1.00 of full scale"),
+    ],
+)
+def test_what_is_no_direct_path_is_not_stored(tiny_bundle, tmp_path, options, reason):
+    named = [word for option in options for word in ("--radio-option", option)]
+    done = call(
+        "calibrate", *UNKNOWN, "--bundle", "jssc/tiny", "--frames", "40", "--duration-s", "4", "-q", *named
+    )
+    assert done.returncode == 1, done.stderr
+
+    assert re.search(reason, done.stderr), done.stderr
+    assert not (tmp_path / "calibrations").exists()
+
+
+def test_too_few_frames_are_refused(tiny_bundle):
+    done = call("calibrate", *UNKNOWN, "--frames", "1")
+    assert done.returncode == 2
+    assert "--frames is 1, expected 2 or more" in done.stderr
