@@ -214,6 +214,7 @@ bool echo_aligner_impl::look_at_leakage(const stored_frame& frame, bool& flagged
             d_search.stop();
         if (d_settings.mode == alignment_t::LEAKAGE)
             compare_with_chirps(frame, place, count);
+        flagged = d_doubtful;
         return true;
     }
     flagged = true;

@@ -18,6 +18,13 @@
 namespace gr {
 namespace semisac {
 
+namespace {
+
+// What repeats has many peaks, alike but for noise: the first of them is taken.
+constexpr double BETTER = 1.02;
+
+} // namespace
+
 double peak_between_samples(const gr_complex* values)
 {
     const auto power_at = [values](double t) {
@@ -131,7 +138,7 @@ void latency_search::look_at_lags()
         d_summed += count - silent;
         uint32_t place;
         volk_32f_index_max_32u(&place, d_power.data(), count);
-        if (d_power[place] > d_best) {
+        if (d_power[place] > BETTER * d_best) {
             d_best = d_power[place];
             d_lag = static_cast<double>(lag + from + place) +
                     peak_between_samples(values + place - PEAK_REACH);

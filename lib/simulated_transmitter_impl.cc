@@ -61,7 +61,9 @@ void simulated_transmitter_impl::set_start_time(uint64_t full, double fraction)
 std::pair<uint64_t, double> simulated_transmitter_impl::time_now() const
 {
     std::lock_guard<std::mutex> lock(d_mutex);
-    const radio_time now = d_clock.time_of(d_start_time, d_position);
+    const int64_t sample =
+        d_started ? static_cast<int64_t>(d_running.elapsed_s() * d_rate) : 0;
+    const radio_time now = d_clock.time_of(d_start_time, sample);
     return { now.full, now.fraction };
 }
 
@@ -86,8 +88,11 @@ void simulated_transmitter_impl::inject_underflow(int frames)
 bool simulated_transmitter_impl::start()
 {
     d_fault.clear();
-    d_running.set({});
-    d_position = 0;
+    {
+        std::lock_guard<std::mutex> lock(d_mutex);
+        d_running.set({});
+        d_started = true;
+    }
     d_state = state_t::IDLE;
     d_timed = d_starved = false;
     d_in_burst = 0;
@@ -310,7 +315,6 @@ int simulated_transmitter_impl::general_work(int noutput_items,
             drop_burst();
     }
     consume(0, static_cast<int>(d_taken));
-    d_position = position();
     return static_cast<int>(d_given);
 }
 

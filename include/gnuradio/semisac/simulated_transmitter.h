@@ -21,8 +21,8 @@ namespace semisac {
  *
  * It takes what uhd.usrp_sink takes, and its output is what goes on the air: continuous,
  * at the pace of the wall clock times time_scale, zeros where nothing is sent. Sample 0
- * is sent at the start time when the flowgraph starts. The radio's clock goes with the
- * samples: where the computer does not keep up, it goes slower, and nothing is lost.
+ * is sent at the start time when the flowgraph starts. Where the computer does not keep
+ * up, samples come later than their time, and nothing is lost.
  *
  * A burst begins with tx_sob or tx_time, or with the first sample behind a burst, and
  * ends with tx_eob or where another one begins. With tx_time (tuple of uint64 whole
@@ -64,7 +64,8 @@ public:
      * \throws std::invalid_argument unless 0 <= fraction < 1
      */
     virtual void set_start_time(uint64_t full, double fraction) = 0;
-    //! Time of the sample that is sent next: whole seconds and fraction.
+    //! Time of the radio's clock: whole seconds and fraction; it begins with the
+    //! flowgraph.
     virtual std::pair<uint64_t, double> time_now() const = 0;
     virtual double time_scale() const = 0;
 

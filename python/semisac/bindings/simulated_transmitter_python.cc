@@ -52,7 +52,8 @@ void bind_simulated_transmitter(py::module& m)
              "Time of sample 0, from the next start on; 0 at first.")
         .def("time_now",
              &simulated_transmitter::time_now,
-             "Time of the sample that is sent next: (whole seconds, fraction).")
+             "Time of the radio's clock: (whole seconds, fraction); it begins with the "
+             "flowgraph.")
         .def("time_scale",
              &simulated_transmitter::time_scale,
              "Seconds of the radio in a second of the computer.")
