@@ -37,6 +37,7 @@ class Stream(IntEnum):
     RECEIVER_NOISE = 13
     PN_SIGNS = 14
     RADIO_START = 15
+    PICTURE_PACKETS = 16
 
 
 def _key(seed: int, stream: int) -> np.ndarray:
