@@ -45,6 +45,7 @@ ROWS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     ("miss_rate", "Missed targets", _percent),
     ("images_per_s", "Images a second", _decimals(0)),
     ("latency_p50_ms", "Latency, median", _decimals(1, " ms")),
+    ("latency_p95_ms", "Latency, 95th percentile", _decimals(1, " ms")),
     ("latency_p99_ms", "Latency, 99th percentile", _decimals(1, " ms")),
 )
 COUNTS = ("frames_sent", "frames_lost")

@@ -8,8 +8,9 @@ Blocks in C++. Samples: `frame_modulator`, `frame_synchronizer`, `frame_demodula
 `fading_channel` and `echo_channel`; between frames and a radio: `frame_scheduler`,
 `gap_filler`, `echo_aligner`, and as a radio that is not there `simulated_transmitter` and
 `simulated_receiver`. Blocks in Python, one item a frame or an image:
-`image_source`, `jscc_encoder`, `jscc_decoder`, `task_decoder`, `sensing_decoder`,
-`metrics_sink`, and `image_sink` and `received_image_sink`, which need PyQt5 when they are made.
+`image_source`, `jscc_encoder`, `jscc_decoder`, `task_decoder`, `sensing_decoder`, `picture_encoder`,
+`picture_decoder`, `metrics_sink`, and `image_sink` and `received_image_sink`, which need PyQt5 when they are
+made.
 """
 
 from .image_sink import image_sink
@@ -17,6 +18,8 @@ from .image_source import image_source
 from .jscc_decoder import jscc_decoder
 from .jscc_encoder import jscc_encoder
 from .metrics_sink import metrics_sink
+from .picture_decoder import picture_decoder
+from .picture_encoder import picture_encoder
 from .range_doppler_sink import range_doppler_sink
 from .received_image_sink import received_image_sink
 from .semisac_python import (

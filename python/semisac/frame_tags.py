@@ -20,6 +20,16 @@ frame_demodulator |
 | gap | long, items that were lost from this one on | fading_channel |
 | sensing_snr_db | double, echo SNR of the nearest range | echo_channel |
 | target_hypothesis | long, 0 no target, 1 + r target in range r | echo_channel, target_emulator (0 or 1) |
+
+Of pictures in packets each packet is a frame; its frame_id has fields (semisac_ml.signal.picture_packets).
+The pictures themselves are numbered as by image_source:
+
+| key | value | written by |
+|---|---|---|
+| picture_id | uint64, number of the picture, on its first packet | picture_encoder |
+| packets_lost | long, of the picture | picture_decoder |
+| sent_channels | long, channels of the code that were sent of the picture | picture_decoder |
+
 On samples a frame of many images has its tags on its first sample, as long as it is a stream: frame_id (of
 the first image), images (long) and packet_len (long, samples), written by frame_modulator. frame_synchronizer
 gives each frame sample_index (uint64) and timing_samples (double), when it began.
@@ -53,6 +63,9 @@ NOISE_VAR = pmt.intern("noise_var")
 CHANNEL_GAIN = pmt.intern("channel_gain")
 SENSING_SNR_DB = pmt.intern("sensing_snr_db")
 TARGET_HYPOTHESIS = pmt.intern("target_hypothesis")
+PICTURE_ID = pmt.intern("picture_id")
+PACKETS_LOST = pmt.intern("packets_lost")
+SENT_CHANNELS = pmt.intern("sent_channels")
 
 
 class FrameTagError(RuntimeError):
@@ -128,18 +141,19 @@ def read_frame_ids(block, port: int, count: int) -> np.ndarray:
         return np.arange(first, last + 1)
     ids = CallTags(block, port, count).longs(FRAME_ID)
     if ids.min() < 0:
-        _raise_missing(block, port, int(np.argmin(ids)))
+        raise_missing(block, port, int(np.argmin(ids)))
     return ids
 
 
 def _frame_id_at(block, port: int, item: int) -> int:
     tags = block.get_tags_in_window(port, item, item + 1, FRAME_ID)
     if not tags:
-        _raise_missing(block, port, item)
+        raise_missing(block, port, item)
     return pmt.to_uint64(tags[-1].value)
 
 
-def _raise_missing(block, port: int, item: int) -> None:
+def raise_missing(block, port: int, item: int) -> None:
+    """Raise FrameTagError for an item without a frame_id."""
     raise FrameTagError(
         f"{block.name()}: item {block.nitems_read(port) + item} of input {port} has no frame_id tag, "
         "expected one on every item: start the flowgraph at an image_source and keep its tags"

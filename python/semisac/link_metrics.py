@@ -30,6 +30,7 @@ FRAME = np.dtype(
 )
 UNKNOWN = -1
 SSIM_FRAMES = 10_000
+SSIM_BYTES = 1 << 26  # of pictures kept for it
 SSIM_CHUNK = 64
 FEWEST_WINDOWS, MOST_WINDOWS = 5, 20
 LEAST_MSE = 1e-12  # an exact copy counts as 120 dB, as in metrics.psnr_db
@@ -101,7 +102,8 @@ class LinkMetrics:
         self.complete += len(record)
 
     def _keep_pictures(self, frames: dict[str, np.ndarray]) -> None:
-        room = SSIM_FRAMES - self._pictures_held
+        most = min(SSIM_FRAMES, SSIM_BYTES // (2 * frames["sent"].shape[1]))
+        room = most - self._pictures_held
         if room > 0:
             self._pictures.append((frames["sent"][:room].copy(), frames["received"][:room].copy()))
             self._pictures_held += len(self._pictures[-1][0])
@@ -212,7 +214,7 @@ def timing_figures(record: np.ndarray, first_tx_time: float | None) -> dict[str,
         figures["images_per_s"] = Metric(rate, low, high, len(done))
     latency = record["latency_s"][np.isfinite(record["latency_s"])] * 1e3
     if len(latency):
-        for percent in (50, 99):
+        for percent in (50, 95, 99):
             figures[f"latency_p{percent}_ms"] = metrics.percentile(latency, percent)
     return figures
 

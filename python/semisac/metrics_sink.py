@@ -31,7 +31,8 @@ class metrics_sink(joined_branches):
 
     Figures: psnr_db (mean of each image's), ssim, mse, class_accuracy, animal_accuracy, sensing_accuracy,
     false_alarm_rate, miss_rate (target reported from P(present) >= 1/2), frames_sent, frames_lost,
-    images_per_s, latency_p50_ms and latency_p99_ms (from tx_time until the last branch delivers the frame).
+    images_per_s, latency_p50_ms, latency_p95_ms and latency_p99_ms (from tx_time until the last branch
+    delivers the frame).
 
     image_shape: (height, width, colours).
     classes: length of input 2; 0 leaves the input out.

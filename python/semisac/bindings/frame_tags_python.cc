@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
+#include "end_of_input.h"
 #include <gnuradio/block.h>
 #include <gnuradio/block_detail.h>
 #include <gnuradio/tags.h>
@@ -114,6 +115,15 @@ void bind_add_tags(py::module& m, const char* doc, convert_t convert)
 
 void bind_frame_tags(py::module& m)
 {
+    m.def(
+        "input_has_ended",
+        [](gr::block& block, int items_taken) {
+            return gr::semisac::input_has_ended(block.detail(), items_taken);
+        },
+        py::arg("block"),
+        py::arg("items_taken"),
+        "Whether input 0 ended and nothing is left of it but items_taken items.");
+
     py::class_<call_tags>(
         m,
         "call_tags",
