@@ -24,7 +24,7 @@ from semisac_ml.signal import channel, metrics
 pytest.importorskip("gnuradio.semisac", reason="run_loopback.py needs GNU Radio and the module")
 
 SCRIPT = Path(__file__).resolve().parents[1] / "apps" / "run_loopback.py"
-TIMING = {"images_per_s", "latency_p50_ms", "latency_p99_ms"}
+TIMING = {"images_per_s", "latency_p50_ms", "latency_p95_ms", "latency_p99_ms"}
 FIGURES = {
     "psnr_db", "ssim", "mse", "class_accuracy", "animal_accuracy", "sensing_accuracy", "false_alarm_rate",
     "miss_rate", "frames_sent", "frames_lost", *TIMING,
