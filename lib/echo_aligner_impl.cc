@@ -316,9 +316,10 @@ int echo_aligner_impl::general_work(int noutput_items,
     const int64_t given = d_aligned ? give(noutput_items, output_items) : 0;
     forget_old();
     if (given == 0 && sent == 0 && received == 0) {
-        if (d_ended)
+        if (d_ended && !d_search.is_running())
             return WORK_DONE;
-        std::this_thread::sleep_for(NAP);
+        if (!d_ended)
+            std::this_thread::sleep_for(NAP);
     }
     return static_cast<int>(given);
 }

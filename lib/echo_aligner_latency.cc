@@ -24,6 +24,10 @@ namespace {
 
 constexpr double MOST_LATENCY = 0x1p40;
 constexpr int SEARCHED_FRAMES = 4;
+// Each is half as long as what a call takes in: the search catches up, and what is sent
+// does not wait for it.
+constexpr int BLOCKS_A_CALL = 8;
+
 constexpr std::size_t FRAMES_LEFT = 8; // when a search has failed
 
 // A latency that has changed is looked for so many samples around the old one at first.
@@ -129,7 +133,8 @@ void echo_aligner_impl::begin_search()
         std::memcpy(&d_signal[place], frame.samples.data(), count * sizeof(gr_complex));
         samples = place + count;
     }
-    d_search_from = oldest_received() + MARGIN; // zeros stand before the first one
+    // zeros stand before the first sample
+    d_search_from = std::max(oldest_received() + MARGIN, -samples);
     int64_t end = std::max(received_end(), start) + d_settings.search_samples;
     if (d_aligned && !d_search_widely) {
         d_search_from = std::max(d_search_from, start + d_shift - NEAR);
@@ -145,17 +150,18 @@ void echo_aligner_impl::search()
 {
     if (can_search())
         begin_search();
-    while (d_search.is_running()) {
+    for (int block = 0; block < BLOCKS_A_CALL && d_search.is_running(); ++block) {
         const int64_t first = d_search_from + d_search.next_sample();
-        if (first + 2 * latency_search::BLOCK > received_end())
+        if (first + 2 * latency_search::BLOCK > received_end()) {
+            if (d_ended) {
+                d_search.end();
+                finish_search();
+            }
             break;
+        }
         d_search.add(d_received.front().at(first));
         if (!d_search.is_running())
             finish_search();
-    }
-    if (d_search.is_running() && d_ended) {
-        d_search.end();
-        finish_search();
     }
 }
 

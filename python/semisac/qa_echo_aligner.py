@@ -304,6 +304,34 @@ class qa_echo_aligner(gr_unittest.TestCase):
             gain = np.vdot(out[0, again:], out[1, again:]) / np.vdot(out[0, again:], out[0, again:])
             self.assertLess(np.mean(np.abs(out[1, again:] - gain * out[0, again:]) ** 2), 1e-5)
 
+    def test_any_offset_of_a_cycle_is_good(self):
+        """A transmitter that repeats four frames for ever, heard from somewhere on."""
+        frames = modulated(4)
+        cycle = frames.ravel()
+        rng = np.random.default_rng(2)
+        for _ in range(3):
+            received = 0.3 * np.tile(cycle, 60)[int(rng.integers(cycle.size)) :]
+            received += 0.003 * noise(received.size)
+            source = blocks.vector_source_c(
+                cycle.tolist(), False, 1, tags_of_frames(np.arange(4) * LENGTH, LENGTH, images=8)
+            )
+            scheduler = semisac.frame_scheduler(1e6, "cyclic", cycle_frames=4)
+            aligner = semisac.echo_aligner(FRAME, 1, "leakage", cycle.size, 0)
+            sinks = [blocks.vector_sink_c(), blocks.vector_sink_c()]
+            top = gr.top_block()
+            top.connect(source, scheduler, (aligner, 0))
+            heard = waiting_source([(received, [])], [0.05])
+            top.connect(heard, (aligner, 1))
+            for port, sink in enumerate(sinks):
+                top.connect((aligner, port), sink)
+            top.run()
+            out = np.array([sink.data() for sink in sinks], np.complex64)
+            self.assertGreater(out.shape[1], 30 * cycle.size)
+            self.assertEqual(aligner.frames_flagged(), 0)
+            first = min(values_by_offset(sinks[0].tags(), "frame_id"))
+            self.assertLess(first, LENGTH)
+            self.assertLess(np.max(np.abs(out[1, first:] - 0.3 * out[0, first:])), 0.02)
+
     def test_refuses_what_makes_no_sense(self):
         for arguments in ((FRAME, 0), (FRAME, 1, "guess"), (FRAME, 1, "fixed", -1)):
             with self.assertRaises(ValueError):
