@@ -131,6 +131,23 @@ def test_a_driver_that_hangs_does_not_hold_up_the_program(tiny_bundle, tmp_path)
     assert json.loads(file.read_text())["ending"] == "duration"
 
 
+def test_frames_lost_on_the_way_are_counted_and_the_others_are_right(tiny_bundle, tmp_path):
+    file = tmp_path / "result.json"
+    done = with_fault(
+        "run_receiver", "self.receiver.inject_loss(3000)", "--json", file, "--quiet", "--duration-s", 2,
+        "--truth", "sample", "--sample-rate-hz", 250e3, *STATION,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    content = json.loads(file.read_text())
+    assert content["events"]["overflow"] == 1
+    assert content["radio_status"]["samples_lost"] == 3000
+    assert content["counters"]["frames_with_gap"] <= 2  # with its chirps a frame is not found at all
+    assert content["counters"]["images_received"] <= len(content["images"])  # all of them are listed
+    worst = min(image["psnr_db"] for image in content["images"])
+    expected = decoded_offline(Bundle.load("jssc/tiny"), 16)
+    assert worst == pytest.approx(expected.min(), abs=1.0)
+
+
 PATIENT = ("--timeout-s", "60", "--truth", "sample")
 
 

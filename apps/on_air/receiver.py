@@ -159,7 +159,7 @@ class receiver_flowgraph(on_air_flowgraph):
             "frames_detected": synchronizer.frames_detected(),
             "frames_received": demodulator.frames_received(),
             "frames_truncated": synchronizer.frames_truncated(),
-            "frames_with_gap": getattr(synchronizer, "frames_with_gap", int)(),
+            "frames_with_gap": synchronizer.frames_with_gap(),
             "frames_with_bad_header": demodulator.frames_with_bad_header(),
             "frames_with_wrong_parameters": demodulator.frames_with_wrong_parameters(),
             "frames_with_wrong_bundle": demodulator.frames_with_wrong_bundle(),
