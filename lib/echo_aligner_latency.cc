@@ -43,7 +43,7 @@ constexpr int AVERAGED_FRAMES = 8;
 // 0.72 of it there.
 constexpr double OF_ANOTHER = 0.7;
 
-constexpr double SMALLEST_FRACTION = 1e-6;
+constexpr double SMALLEST_FRACTION = 1e-4; // as well as the peak is found
 
 } // namespace
 
