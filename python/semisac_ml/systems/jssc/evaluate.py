@@ -248,7 +248,37 @@ def command(
             "networks for each point), tradeoff (trains), snr, presence, ranges (the bundles as they are)."
         ),
     ] = None,
-    snr_db: Annotated[float, typer.Option(help="Communication SNR, Es/N0 in dB.")] = 3.0,
+    compare_digital: Annotated[
+        bool,
+        typer.Option(
+            help="Compare the picture code jssc/hifi with JPEG, JPEG 2000 and AVIF over ideal and real "
+            "channel codes; `semisac evaluate jssc_hifi` has more options."
+        ),
+    ] = False,
+    ratios: Annotated[
+        str, typer.Option(help="With --compare-digital: channel uses a source value.")
+    ] = "1/24,1/12,1/6",
+    channel_model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--channel",
+            help="With --compare-digital: awgn, rayleigh or ofdm; repeat it [default: awgn rayleigh].",
+        ),
+    ] = None,
+    folder: Annotated[
+        str | None,
+        typer.Option(
+            "--pictures",
+            help="With --compare-digital: a folder, or photographs (scikit-image's) [default: CIFAR-10].",
+        ),
+    ] = None,
+    snr_db: Annotated[
+        str | None,
+        typer.Option(
+            help="Communication SNR, Es/N0 in dB [default: 3; with --compare-digital several, "
+            "-5,0,5,10,15,20]."
+        ),
+    ] = None,
     sensing_snr_db: Annotated[float, typer.Option(help="Sensing SNR of the nearest range in dB.")] = 3.0,
     ranges: Annotated[int, typer.Option(min=1, help="Ranges the target may be in.")] = 1,
     delay_symbols_per_range: Annotated[int, typer.Option(min=0, help="Delay of a range in symbols.")] = 0,
@@ -258,7 +288,12 @@ def command(
     ] = None,
     images: Annotated[int | None, typer.Option(min=1, help="Test images used [default: all 10,000].")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the channels.")] = 0,
-    results: Annotated[Path, typer.Option(help="Folder of figures.")] = Path("results/jssc"),
+    results: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of figures [default: results/jssc; with --compare-digital results/jssc_hifi]."
+        ),
+    ] = None,
     runs: Annotated[Path, typer.Option(help="Folder of the trainings that figures need.")] = Path(
         "runs/jssc"
     ),
@@ -273,8 +308,26 @@ def command(
     PSNR is the mean over images of each image's PSNR (data range 1); psnr_of_mean_mse_db is that of the mean
     error. Intervals are 95 %.
     """
-    names = bundle or ["jssc/awgn", "jssc/rayleigh"]
     console = Console()
+    if compare_digital:
+        from semisac_ml.systems.jssc_hifi import evaluate as pictures_of_any_size
+
+        if bundle and len(bundle) > 1:
+            raise ValueError(f"{len(bundle)} bundles are given, expected one with --compare-digital")
+        pictures_of_any_size.command(
+            code=bundle[0] if bundle else None,
+            data=folder or "cifar10",
+            images=images,
+            ratios=ratios,
+            snr_db=snr_db or "-5,0,5,10,15,20",
+            channel=channel_model,
+            seed=seed,
+            results=results or Path("results/jssc_hifi"),
+        )
+        return
+    link_snr_db = _single_number(snr_db or "3")
+    results = results or Path("results/jssc")
+    names = bundle or ["jssc/awgn", "jssc/rayleigh"]
     if figure is not None:
         if figure not in FIGURES:
             raise ValueError(f"unknown figure {figure!r}: expected one of {', '.join(FIGURES)}")
@@ -284,7 +337,7 @@ def command(
             console.print(f"written: {path}")
         return
     conditions = Conditions(
-        snr_db=snr_db,
+        snr_db=link_snr_db,
         sensing_snr_db=sensing_snr_db,
         ranges=ranges,
         delay_symbols_per_range=delay_symbols_per_range,
@@ -309,6 +362,15 @@ def command(
         temporary = json_file.with_name(json_file.name + ".partial")
         temporary.write_text(json.dumps(document, indent=2) + "\n")
         temporary.replace(json_file)
+
+
+def _single_number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(
+            f"snr_db is {text!r}, expected one number in dB (several only with --compare-digital)"
+        ) from None
 
 
 def _table(measured: dict[str, dict[str, Metric]], conditions: Conditions) -> Table:

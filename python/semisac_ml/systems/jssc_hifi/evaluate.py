@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Comparing the picture code with digital schemes and the linear code."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table as ConsoleTable
+
+from semisac_ml.runtime import BundleError
+from semisac_ml.systems.jssc_hifi import comparison_figures
+from semisac_ml.systems.jssc_hifi.comparison import LEARNED, Comparison, Schemes, Table, conditions, run
+
+DEFAULT_BUNDLE = "jssc/hifi"
+
+
+def numbers(text: str, name: str) -> tuple[float, ...]:
+    """Numbers separated by commas. Raises ValueError for anything else."""
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(f"{name} is {text!r}, expected numbers separated by commas, such as 0,10") from None
+
+
+def fractions(text: str) -> tuple[Fraction, ...]:
+    """Bandwidth ratios separated by commas. Raises ValueError for anything else."""
+    try:
+        return tuple(Fraction(part.strip()) for part in text.split(","))
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"ratios is {text!r}, expected some of 1/24,1/12,1/6") from None
+
+
+def compare(comparison: Comparison, code: str | None, results: Path, console: Console) -> list[Path]:
+    """Measure, write the CSV file, draw the figures; the files written.
+
+    code: bundle or training of the learned code; None for the bundle that ships, left out if there is none.
+    """
+    if code is None and LEARNED in comparison.schemes:
+        try:
+            schemes = Schemes(comparison, DEFAULT_BUNDLE)
+        except BundleError as error:
+            console.print(f"without the learned code: {error}")
+            schemes = Schemes(comparison, None)
+    else:
+        schemes = Schemes(comparison, code)
+    name = f"compare_{comparison.name}" + ("" if comparison.counted == "data" else f"_{comparison.counted}")
+    table = Table.open(results / f"{name}.csv")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        total = len(schemes.heads()) * len(conditions(comparison))
+        task = progress.add_task("comparing", total=total)
+        run(
+            comparison,
+            schemes,
+            table,
+            lambda what: progress.update(task, advance=1, description=f"{what:40}"),
+        )
+    written = [table.path]
+    for channel in comparison.channels:
+        written.append(
+            comparison_figures.draw_curves(
+                [row for row in table.rows if row.channel == channel and row.n == len(schemes.pictures)],
+                results / f"{name}_{channel}.png",
+            )
+        )
+    written.append(comparison_figures.draw_pictures(schemes, results / f"{name}_pictures.png"))
+    _print(comparison, table, len(schemes.pictures), console)
+    return written
+
+
+def _print(comparison: Comparison, table: Table, count: int, console: Console) -> None:
+    """PSNR of each scheme, modes of polar codes left out."""
+    for channel in comparison.channels:
+        shown = ConsoleTable(
+            title=f"PSNR in dB, mean of {count} pictures of {comparison.name}, {channel}, SNR as Es/N0; bits "
+            f"counted: {comparison.counted}"
+        )
+        shown.add_column("k/n")
+        shown.add_column("scheme")
+        for snr_db in comparison.snr_db:
+            shown.add_column(f"{snr_db:g} dB", justify="right")
+        for ratio in map(str, comparison.ratios):
+            at = {
+                (row.scheme, row.snr_db): row.value
+                for row in table.rows
+                if (row.channel, row.ratio, row.metric, row.n) == (channel, ratio, "psnr_db", count)
+            }
+            for scheme in dict.fromkeys(scheme for scheme, _ in at):
+                if "polar" not in scheme or scheme.endswith("best mode"):
+                    values = [at.get((scheme, snr_db)) for snr_db in comparison.snr_db]
+                    cells = ["–" if value is None else f"{value:.2f}" for value in values]
+                    shown.add_row(ratio, scheme, *cells)
+        console.print(shown)
+
+
+def command(
+    code: Annotated[
+        str | None,
+        typer.Option(help="Learned code: a bundle, or the folder of a training [default: jssc/hifi]."),
+    ] = None,
+    data: Annotated[
+        str,
+        typer.Option(
+            help="Pictures: cifar10 (test set), sample (64 shipped ones), photographs (scikit-image's), or "
+            "a folder."
+        ),
+    ] = "cifar10",
+    images: Annotated[
+        int | None, typer.Option(min=1, help="Pictures used [default: 500 of cifar10, all of others].")
+    ] = None,
+    picture_size: Annotated[int, typer.Option(min=32, help="Side of photographs in pixels.")] = 256,
+    ratios: Annotated[str, typer.Option(help="Channel uses a source value.")] = "1/24,1/12,1/6",
+    snr_db: Annotated[str, typer.Option(help="SNRs, Es/N0 in dB.")] = "-5,0,5,10,15,20",
+    channel: Annotated[
+        list[str] | None,
+        typer.Option(help="awgn, rayleigh or ofdm; repeat it for several [default: awgn rayleigh]."),
+    ] = None,
+    scheme: Annotated[
+        list[str] | None,
+        typer.Option(help="learned, linear, JPEG, 'JPEG 2000' or AVIF; repeat it [default: all]."),
+    ] = None,
+    counted: Annotated[
+        str,
+        typer.Option(help="Bits of files that are sent: data (no headers) or stream (without container)."),
+    ] = "data",
+    avif_speed: Annotated[int, typer.Option(min=0, max=10, help="Of libaom: 0 slowest.")] = 4,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the channels.")] = 0,
+    results: Annotated[Path, typer.Option(help="Folder of CSV files and pictures.")] = Path(
+        "results/jssc_hifi"
+    ),
+) -> None:
+    """Compare the picture code with JPEG, JPEG 2000 and AVIF over ideal and real channel codes, and with the
+    linear code.
+
+    Same channel uses, power and SNR for all. PSNR is the mean over pictures of each one's PSNR (data range
+    1). What the CSV file has already is not measured again, the learned code excepted.
+    """
+    given = Comparison(data, images, picture_size, fractions(ratios), numbers(snr_db, "snr_db"))
+    replaced = {"channels": tuple(channel)} if channel else {}
+    replaced |= {"schemes": tuple(scheme)} if scheme else {}
+    chosen = Comparison(
+        **{**vars(given), **replaced, "counted": counted, "avif_speed": avif_speed, "seed": seed}
+    )
+    console = Console()
+    for path in compare(chosen, code, results, console):
+        console.print(f"written: {path}")
