@@ -86,23 +86,26 @@ class DigitalSchemes:
     def __init__(self, pictures: np.ndarray, codec: Codec, counted: str = "data") -> None:
         self.pictures, self.codec = pictures, codec
         self._coded = [CodedPicture(picture, codec, counted) for picture in pictures]
-        self._lost = scores(pictures, np.full_like(pictures, GREY))
+        self._lost = scores(pictures, np.full_like(pictures, GREY)) | {"delivered": np.zeros(len(pictures))}
         self._at_rate: dict[int, Scores] = {}
 
     def received(self, bits: np.ndarray) -> np.ndarray:
         """Pictures decoded from files of at most so many bits each; the first ones, if bits are fewer."""
         return np.stack([coded.within(float(most)) for coded, most in zip(self._coded, bits, strict=False)])
 
-    def fitting_share(self, bits: np.ndarray) -> float:
-        """Share of the pictures for which there is a file of so many bits; others show their mean colour."""
-        return float(np.mean([coded.fits(float(b)) for coded, b in zip(self._coded, bits, strict=True)]))
+    def scores(self, bits: np.ndarray) -> Scores:
+        """Scores where pictures have so many bits each and arrive.
+
+        "delivered" is 1 for pictures with a file that small, 0 for those that show their mean colour.
+        """
+        fits = [coded.fits(float(most)) for coded, most in zip(self._coded, bits, strict=True)]
+        return scores(self.pictures, self.received(bits)) | {"delivered": np.array(fits, np.float64)}
 
     def at_rate(self, bits: float) -> Scores:
         """Scores where every picture has so many bits and arrives."""
         key = int(bits)
         if key not in self._at_rate:
-            every = np.full(len(self.pictures), key)
-            self._at_rate[key] = scores(self.pictures, self.received(every))
+            self._at_rate[key] = self.scores(np.full(len(self.pictures), key))
         return self._at_rate[key]
 
     def measure(
@@ -113,8 +116,7 @@ class DigitalSchemes:
         if channel == "awgn":
             yield f"{name} + ideal code", self.at_rate(ideal_bits(snr_db, gains[:1])[0])
         else:
-            received = self.received(ideal_bits(snr_db, gains))
-            yield f"{name} + ideal code", scores(self.pictures, received)
+            yield f"{name} + ideal code", self.scores(ideal_bits(snr_db, gains))
         draws = air.power_gains(channel, 1 if channel == "awgn" else GAIN_DRAWS, channel_uses, seed + 1)
         carried = ideal_bits(snr_db, draws)
         if channel != "awgn":
