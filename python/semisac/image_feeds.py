@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 
@@ -23,11 +24,13 @@ class StillFeed:
     """Images of a set in turn, at a pace or as fast as they are taken.
 
     images: uint8 [images, length]. labels: int64 [images]. repeat: start again after the last.
+    drop_late: of images that are due, only the newest is given; the others are counted.
     """
 
-    def __init__(self, images: np.ndarray, labels: np.ndarray, repeat: bool):
+    def __init__(self, images: np.ndarray, labels: np.ndarray, repeat: bool, drop_late: bool = False):
         self._images, self._labels = images, labels
-        self._repeat = repeat
+        self._repeat, self._drop_late = repeat, drop_late
+        self._dropped = 0
         self._next = 0
         self.set_images_per_s(0.0)
 
@@ -47,12 +50,15 @@ class StillFeed:
         end.
         """
         count = len(images)
-        if not self._repeat:
-            count = min(count, len(self._images) - self._next)
-            if count == 0:
-                return None
+        count = min(count, self._left())
+        if count == 0:
+            return None
         if self._images_per_s:
-            count = min(count, self._due())
+            due = self._due()
+            if self._drop_late and due > 1:
+                self._skip(due - 1)
+                count, due = min(count, self._left()), 1
+            count = min(count, due)
             if count == 0:
                 return NONE_YET
         chosen = np.arange(self._next, self._next + count) % len(self._images)
@@ -75,8 +81,19 @@ class StillFeed:
 
     _paced = 0
 
+    def _left(self) -> int:
+        """Images until the end."""
+        return len(self._images) - self._next if not self._repeat else sys.maxsize
+
+    def _skip(self, late: int) -> None:
+        late = min(late, self._left() - 1)
+        self._next += late
+        self._paced += late
+        self._dropped += late
+
     def dropped(self) -> int:
-        return 0
+        """Images that were not taken in time."""
+        return self._dropped
 
 
 class VideoFeed:

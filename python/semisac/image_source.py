@@ -8,13 +8,15 @@ import time
 import numpy as np
 from gnuradio import gr
 
+from semisac_ml.data.images import height_and_width
 from semisac_ml.data.video import Video, is_video
 
 from . import frame_tags
 from .image_feeds import LiveFeed, StillFeed, VideoFeed
 from .work_errors import ends_flow_on_error
 
-LIVE_BUFFER_IMAGES = 4
+FEWEST_LIVE_IMAGES, MOST_LIVE_IMAGES = 2, 4
+LIVE_BUFFER_BYTES = 12288  # whole pages of memory
 
 
 class image_source(gr.sync_block):
@@ -25,7 +27,7 @@ class image_source(gr.sync_block):
 
     images: uint8 array [images, height, width, 3]; or "sample" (64 CIFAR-10 test images that ship), "cifar10"
         (the whole test set), a picture file or folder of pictures, a video file, "camera" or "camera:N"
-        (/dev/videoN). What comes from files and cameras is cropped to its central square and scaled.
+        (/dev/videoN). What comes from files and cameras is fitted to one size.
     labels: class of each image, int [images]; None: those of the data set, or -1.
     repeat: start again after the last image, for ever; frame_id goes on counting.
     count: images to send in all; the set is repeated when it holds fewer. 0: the set once.
@@ -33,37 +35,52 @@ class image_source(gr.sync_block):
     images_per_s: pace; 0 sends as fast as the flowgraph takes them. A camera gives as many as it has, and at
         most so many; a video file then runs in its own time. Of both, pictures that the flowgraph does not
         take in time are dropped, never queued: see `images_dropped`.
-    size: height and width in pixels of what comes from files and cameras.
+    size: height and width in pixels of what comes from files and cameras, one number for a square.
+    fit: "crop" (the largest central part of these proportions) or "pad" (all of it, with black beside).
+    drop_late: also of a set at a pace, images that the flowgraph does not take in time are dropped.
 
     Raises ValueError when images are not uint8 [images, height, width, 3] or labels are not one for each
     image, DataError when a picture, video or data set cannot be read or a camera cannot be opened.
     """
 
-    def __init__(self, images, labels=None, repeat=False, batch=64, images_per_s=0.0, count=0, size=32):
+    def __init__(
+        self,
+        images,
+        labels=None,
+        repeat=False,
+        batch=64,
+        images_per_s=0.0,
+        count=0,
+        size=32,
+        fit="crop",
+        drop_late=False,
+    ):
         if int(batch) < 1:
             raise ValueError(f"batch is {batch}, expected 1 or more")
-        if int(size) < 1:
-            raise ValueError(f"size is {size}, expected pixels of height and width, 1 or more")
+        size = height_and_width(size)
+        if drop_late and not images_per_s:
+            raise ValueError("drop_late is for images at a pace, expected images_per_s above 0 with it")
         _check_pace(images_per_s)
         self._batch = int(batch)
         self._total = 0 if repeat else int(count)
         endless = bool(repeat) or int(count) > 0
         if is_video(images):
-            video = Video(images, int(size))
+            video = Video(images, size, fit)
             live = video.live or images_per_s > 0
             self._feed = (LiveFeed if live else VideoFeed)(video, endless)
-            shape = (video.size, video.size, 3)
+            shape = (*size, 3)
         else:
-            live = False
-            images, labels = _images_and_labels(images, labels, int(size))
+            live = bool(drop_late)
+            images, labels = _images_and_labels(images, labels, size, fit)
             shape = images.shape[1:]
-            self._feed = StillFeed(images.reshape(len(images), -1), labels, endless)
+            self._feed = StillFeed(images.reshape(len(images), -1), labels, endless, live)
         gr.sync_block.__init__(self, "image_source", None, [(np.uint8, int(np.prod(shape)))])
         self._sent = 0
         self._feed.set_images_per_s(float(images_per_s))
         if live:
             self._batch = 1
-            self.set_max_output_buffer(0, LIVE_BUFFER_IMAGES)
+            few = LIVE_BUFFER_BYTES // int(np.prod(shape))
+            self.set_max_output_buffer(0, min(max(few, FEWEST_LIVE_IMAGES), MOST_LIVE_IMAGES))
         else:
             self.set_min_output_buffer(0, 2 * self._batch)
         self.set_max_noutput_items(self._batch)
@@ -78,7 +95,7 @@ class image_source(gr.sync_block):
         return self._sent
 
     def images_dropped(self) -> int:
-        """Pictures of a camera or a running video that the flowgraph did not take in time."""
+        """Pictures of a camera, a running video or, with drop_late, a set that were not taken in time."""
         return self._feed.dropped()
 
     def start(self):
@@ -119,13 +136,13 @@ def _check_pace(images_per_s: float) -> None:
         )
 
 
-def _images_and_labels(images, labels, size: int) -> tuple[np.ndarray, np.ndarray]:
+def _images_and_labels(images, labels, size: tuple[int, int], fit: str) -> tuple[np.ndarray, np.ndarray]:
     if isinstance(images, str):
         name = images
-        images, found = _load(name, size)
+        images, found = _load(name, size, fit)
         labels = found if labels is None else labels
-        if images.shape[1] != size:
-            raise ValueError(f"size is {size}, expected {images.shape[1]}, that of {name}")
+        if images.shape[1:3] != size:
+            raise ValueError(f"size is {_text(size)}, expected {_text(images.shape[1:3])}, that of {name}")
     images = np.asarray(images)
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3 or len(images) == 0:
         raise ValueError(
@@ -140,7 +157,11 @@ def _images_and_labels(images, labels, size: int) -> tuple[np.ndarray, np.ndarra
     return np.ascontiguousarray(images), labels.astype(np.int64)
 
 
-def _load(name: str, size: int) -> tuple[np.ndarray, np.ndarray | None]:
+def _text(size: tuple[int, int]) -> str:
+    return str(size[0]) if size[0] == size[1] else f"{size[0]} x {size[1]}"
+
+
+def _load(name: str, size: tuple[int, int], fit: str) -> tuple[np.ndarray, np.ndarray | None]:
     if name in ("sample", "cifar10"):
         from semisac_ml.data import cifar10
 
@@ -149,4 +170,4 @@ def _load(name: str, size: int) -> tuple[np.ndarray, np.ndarray | None]:
         return cifar10.sample()[:2]
     from semisac_ml.data.images import load_images
 
-    return load_images(name, size), None
+    return load_images(name, size, fit), None

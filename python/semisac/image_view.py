@@ -21,6 +21,7 @@ MARGIN = 14
 CAPTION_HEIGHT = 24
 HEADING_HEIGHT = 26
 BARS_LEAST_WIDTH = 240
+SMOOTH_FROM_PIXELS = 64  # height of pictures that are scaled smoothly
 
 
 class ImageView(QtWidgets.QWidget):
@@ -67,8 +68,9 @@ class ImageView(QtWidgets.QWidget):
         bars = "probabilities" in self._frame or "sensing" in self._frame
         bars_width = max(BARS_LEAST_WIDTH, int(0.32 * self.width())) + MARGIN if bars else 0
         pictures = 1 + ("sent" in self._frame)
+        height, width, _ = self._frame["received"].shape
         side = min(
-            self.height() - 2 * MARGIN - HEADING_HEIGHT - CAPTION_HEIGHT,
+            (self.height() - 2 * MARGIN - HEADING_HEIGHT - CAPTION_HEIGHT) * width // height,
             (self.width() - (1 + pictures) * MARGIN - bars_width) // pictures,
         )
         self._paint_pictures(painter, side)
@@ -81,15 +83,16 @@ class ImageView(QtWidgets.QWidget):
     def _paint_pictures(self, painter: QtGui.QPainter, side: int) -> None:
         frame = self._frame
         captions = self._captions_of_both() if "sent" in frame else self._caption_of_received()
+        height = side * frame["received"].shape[0] // frame["received"].shape[1]
         for place, (picture, heading, caption) in enumerate(captions):
             left = MARGIN + place * (side + MARGIN)
             _text(painter, QtCore.QRect(left, MARGIN, side, HEADING_HEIGHT), heading, INK, bold=True)
-            area = QtCore.QRect(left, MARGIN + HEADING_HEIGHT, side, side)
-            painter.drawImage(area, _enlarged(frame[picture], side))
+            area = QtCore.QRect(left, MARGIN + HEADING_HEIGHT, side, height)
+            painter.drawImage(area, _scaled(frame[picture], side, height))
             _text(painter, QtCore.QRect(left, area.bottom() + 1, side, CAPTION_HEIGHT), caption, FAINT_INK)
         lost = f", {frame['frames_lost']} lost" if frame.get("frames_lost") else ""
         corner = QtCore.QRect(MARGIN, self.height() - CAPTION_HEIGHT, 2 * side, CAPTION_HEIGHT)
-        if self.height() - CAPTION_HEIGHT > 2 * MARGIN + HEADING_HEIGHT + side + CAPTION_HEIGHT:
+        if self.height() - CAPTION_HEIGHT > 2 * MARGIN + HEADING_HEIGHT + height + CAPTION_HEIGHT:
             _text(painter, corner, f"frame {frame['frame_id']}{lost}", FAINT_INK)
 
     def _captions_of_both(self) -> list[tuple[str, str, str]]:
@@ -166,11 +169,13 @@ class ImageView(QtWidgets.QWidget):
         _text(painter, figure, f"{100 * probability:.0f} %", INK if decided else FAINT_INK, bold=decided)
 
 
-def _enlarged(picture: np.ndarray, side: int) -> QtGui.QImage:
-    """Picture uint8 [height, width, 3] as a smooth image of about side x side."""
-    height, width, _ = picture.shape
-    image = QtGui.QImage(picture.data, width, height, 3 * width, QtGui.QImage.Format_RGB888)
-    return image.scaled(max(side, 1), max(side, 1), QtCore.Qt.IgnoreAspectRatio, QtCore.Qt.FastTransformation)
+def _scaled(picture: np.ndarray, width: int, height: int) -> QtGui.QImage:
+    """Picture uint8 [height, width, 3] at another size; the pixels of a tiny one stay to be seen."""
+    rows, columns, _ = picture.shape
+    image = QtGui.QImage(picture.data, columns, rows, 3 * columns, QtGui.QImage.Format_RGB888)
+    tiny = rows < SMOOTH_FROM_PIXELS
+    kind = QtCore.Qt.FastTransformation if tiny else QtCore.Qt.SmoothTransformation
+    return image.scaled(max(width, 1), max(height, 1), QtCore.Qt.IgnoreAspectRatio, kind)
 
 
 def _text(painter, area, text: str, colour, bold: bool = False, flags=QtCore.Qt.AlignLeft) -> None:

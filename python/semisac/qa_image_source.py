@@ -102,6 +102,39 @@ class qa_image_source(gr_unittest.TestCase):
             sent, _ = send(semisac.image_source(folder, size=16), 768)
         np.testing.assert_array_equal(sent.reshape(-1, 3), [[10, 20, 30]] * 256)
 
+    def test_pictures_of_any_proportions(self):
+        with tempfile.TemporaryDirectory() as folder:
+            Image.new("RGB", (30, 20), (10, 20, 30)).save(Path(folder) / "one.png")
+            cropped, _ = send(semisac.image_source(folder, size=(8, 16)), 384)
+            padded, _ = send(semisac.image_source(folder, size=(8, 16), fit="pad"), 384)
+        np.testing.assert_array_equal(cropped.reshape(-1, 3), [[10, 20, 30]] * 128)
+        there = padded.reshape(8, 16, 3).any(axis=2)  # 12 x 8 pixels in the middle
+        np.testing.assert_array_equal(there, np.broadcast_to((np.arange(16) // 2 % 7) > 0, (8, 16)))
+
+    def test_late_images_of_a_set_are_dropped_on_request(self):
+        """A sink that takes 20 ms an image gets at most one in two, and the newest ones."""
+
+        class slow_sink(gr.sync_block):
+            def __init__(self):
+                gr.sync_block.__init__(self, "slow_sink", [(np.uint8, bt.IMAGE_LENGTH)], None)
+                self.first_pixels = []
+
+            def work(self, input_items, output_items):
+                time.sleep(0.02)
+                self.first_pixels.append(int(input_items[0][0][0]))
+                return 1
+
+        images = np.broadcast_to(np.arange(60, dtype=np.uint8)[:, None, None, None], (60, 32, 32, 3))
+        source = semisac.image_source(images, images_per_s=200.0, drop_late=True)
+        sink = slow_sink()
+        top = gr.top_block()
+        top.connect(source, sink)
+        top.run()
+        self.assertEqual(source.images_sent() + source.images_dropped(), 60)
+        self.assertEqual(source.images_sent(), len(sink.first_pixels))
+        self.assertGreater(source.images_dropped(), 20)
+        self.assertTrue((np.diff(sink.first_pixels) > 0).all())
+
     def test_rejects_wrong_images_and_labels(self):
         with self.assertRaisesRegex(ValueError, "expected uint8"):
             semisac.image_source(bt.pictures(2).astype(np.float32))
@@ -113,6 +146,8 @@ class qa_image_source(gr_unittest.TestCase):
             semisac.image_source(bt.pictures(2), batch=0)
         with self.assertRaisesRegex(ValueError, "images_per_s is -1"):
             semisac.image_source(bt.pictures(2), images_per_s=-1)
+        with self.assertRaisesRegex(ValueError, "drop_late is for images at a pace"):
+            semisac.image_source(bt.pictures(2), drop_late=True)
         with self.assertRaisesRegex(ValueError, "size is 16, expected 32, that of sample"):
             semisac.image_source("sample", size=16)
         with self.assertRaisesRegex(ValueError, "no such file, expected a video"):

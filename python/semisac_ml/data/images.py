@@ -14,6 +14,7 @@ from . import DataError
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff"})
 LARGEST_PIXELS = 100_000_000
+FITS = ("crop", "pad")
 
 
 def picture_files(path: str | os.PathLike[str]) -> list[Path]:
@@ -30,22 +31,25 @@ def picture_files(path: str | os.PathLike[str]) -> list[Path]:
     return [path]
 
 
-def load_images(path: str | os.PathLike[str], size: int = 32) -> np.ndarray:
+def load_images(
+    path: str | os.PathLike[str], size: int | tuple[int, int] = 32, fit: str = "crop"
+) -> np.ndarray:
     """Read a picture, or all pictures of a folder.
 
-    Each is turned as its camera says, converted to RGB (transparency on white), cropped to its central square
-    and resized (area-weighted).
+    Each is turned as its camera says, converted to RGB (transparency on white), and fitted to one size (see
+    :func:`fitted`).
 
     Parameters
     ----------
     path : path
         A picture, or a folder of pictures.
-    size : int
-        Height and width in pixels.
+    size : int or (int, int)
+        Height and width in pixels, one number for a square.
+    fit : "crop" or "pad"
 
     Returns
     -------
-    ndarray, uint8 [N, size, size, 3]
+    ndarray, uint8 [N, height, width, 3]
         In the order of the file names.
 
     Raises
@@ -53,21 +57,39 @@ def load_images(path: str | os.PathLike[str], size: int = 32) -> np.ndarray:
     DataError
         If a file is missing, is no picture, is cut off, or has more than 100 million pixels.
     """
-    return np.stack([_load(file, size) for file in picture_files(path)])
+    shape = height_and_width(size)
+    return np.stack([_load(file, shape, fit) for file in picture_files(path)])
 
 
-def central_square(picture, size: int) -> np.ndarray:
-    """Central square of a picture (RGB of Pillow, or uint8 [height, width, 3]), area-weighted, uint8
-    [size, size, 3].
+def height_and_width(size: int | tuple[int, int]) -> tuple[int, int]:
+    """Height and width in pixels of a size, one number for a square; raises ValueError below 1."""
+    height, width = (size, size) if np.ndim(size) == 0 else size
+    if int(height) < 1 or int(width) < 1:
+        raise ValueError(f"size is {size}, expected pixels of height and width, 1 or more")
+    return int(height), int(width)
+
+
+def fitted(picture, size: int | tuple[int, int], fit: str = "crop") -> np.ndarray:
+    """A picture at another size, area-weighted, uint8 [height, width, 3].
+
+    picture: RGB of Pillow, or uint8 [height, width, 3].
+    size: height and width, one number for a square.
+    fit: "crop": its largest central part of these proportions; "pad": all of it, with black beside.
+
+    Raises ValueError for any other fit.
     """
     from PIL import Image, ImageOps
 
+    if fit not in FITS:
+        raise ValueError(f"fit is {fit!r}, expected one of {', '.join(FITS)}")
     if isinstance(picture, np.ndarray):
         picture = Image.fromarray(picture)
-    return np.asarray(ImageOps.fit(picture, (size, size), method=Image.Resampling.BOX), dtype=np.uint8)
+    height, width = height_and_width(size)
+    place = ImageOps.fit if fit == "crop" else ImageOps.pad
+    return np.asarray(place(picture, (width, height), method=Image.Resampling.BOX), dtype=np.uint8)
 
 
-def _load(file: Path, size: int) -> np.ndarray:
+def _load(file: Path, size: tuple[int, int], fit: str) -> np.ndarray:
     from PIL import Image, ImageOps
 
     try:
@@ -80,7 +102,7 @@ def _load(file: Path, size: int) -> np.ndarray:
             if turned.has_transparency_data:
                 rgba = turned.convert("RGBA")
                 turned = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
-            square = central_square(turned.convert("RGB"), size)
+            pixels = fitted(turned.convert("RGB"), size, fit)
     except DataError:
         raise
     except Exception as error:  # Pillow's decoders raise many kinds
@@ -88,4 +110,4 @@ def _load(file: Path, size: int) -> np.ndarray:
         raise DataError(
             f"{file}: cannot be read as a picture ({reason}): convert it to PNG or JPEG"
         ) from error
-    return square
+    return pixels

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from . import DataError
-from .images import central_square
+from .images import fitted, height_and_width
 
 SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mkv", ".webm", ".avi", ".mov", ".mpg", ".mpeg", ".ts", ".ogv", ".y4m", ".wmv", ".flv"}
@@ -31,17 +31,19 @@ def is_video(name: object) -> bool:
 class Video:
     """A camera or a video file.
 
-    Each picture is turned as its camera says, cropped to its central square and resized (area-weighted).
+    Each picture is turned as its camera says and fitted to one size (see semisac_ml.data.images.fitted).
 
     name: "camera" for the first camera, "camera:N" for /dev/videoN, or the path of a video file.
-    size: height and width of the pictures in pixels.
+    size: height and width of the pictures in pixels, one number for a square.
+    fit: "crop" or "pad".
 
     Raises DataError when it cannot be opened or the package av is missing.
     """
 
-    def __init__(self, name: str, size: int = 32):
+    def __init__(self, name: str, size: int | tuple[int, int] = 32, fit: str = "crop"):
         self.name = str(name)
-        self.size = int(size)
+        self.size = height_and_width(size)
+        self._fit = fit
         self.live = self.name == "camera" or self.name.startswith("camera:")
         self._container = None
         self.open()
@@ -79,10 +81,10 @@ class Video:
         return frame, self._before_s + self._last_s
 
     def picture(self, frame) -> np.ndarray:
-        """The picture of a frame, uint8 [size, size, 3], RGB."""
+        """The picture of a frame, uint8 [height, width, 3], RGB."""
         pixels = frame.to_ndarray(format="rgb24")
         turns = int(round(getattr(frame, "rotation", 0) / 90.0)) % 4
-        return central_square(np.rot90(pixels, turns) if turns else pixels, self.size)
+        return fitted(np.rot90(pixels, turns) if turns else pixels, self.size, self._fit)
 
     def rewind(self) -> None:
         """Go to the beginning of a file; the time goes on."""
