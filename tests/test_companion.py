@@ -91,14 +91,16 @@ def together(name: str) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("examples", sorted({together(file.stem) for file in EXAMPLES}), ids="+".join)
 def test_examples_run(tmp_path, examples):
-    """With a made-up bundle under the shipped one's name; Qt draws off screen."""
+    """With made-up bundles under the names of those that ship; Qt draws off screen."""
     pytest.importorskip("onnx", reason="the made-up bundle is written with the onnx package")
     pytest.importorskip("PyQt5", reason="the example has a Qt window")
     if not Path(COMPILER).exists():
         pytest.skip("grcc is not installed")
     from tiny_bundle import make_tiny_bundle
+    from tiny_picture_bundle import make_tiny_picture_bundle
 
     make_tiny_bundle(tmp_path / "models" / "jssc" / "awgn")
+    make_tiny_picture_bundle(tmp_path / "models" / "jssc" / "hifi", channel_uses=256)
     programs = {name: compiled(name, tmp_path) for name in examples}
     needs = [comment_of(name)["Needs"] for name in examples if "Needs" in comment_of(name)]
     if needs:

@@ -92,7 +92,7 @@ def reconstruction() -> bytes:
     return net.build("reconstruction", inputs, {"image": picture})
 
 
-def make_tiny_picture_bundle(path: str | Path) -> Path:
+def make_tiny_picture_bundle(path: str | Path, channel_uses: int = CHANNEL_USES) -> Path:
     """Write the bundle and return its folder, whose name becomes the bundle's."""
     path = Path(path)
     picture = {"name": "image", "range": [0.0, 1.0]}
@@ -119,8 +119,8 @@ def make_tiny_picture_bundle(path: str | Path) -> Path:
         description="Made up for tests: linear code of 4 x 4 pixels, optimal detector; nothing is trained",
         licence="GPL-3.0-or-later",
         symbols={
-            "channel_uses": CHANNEL_USES,
-            "real_dimensions": 2 * CHANNEL_USES,
+            "channel_uses": channel_uses,
+            "real_dimensions": 2 * channel_uses,
             "bandwidth_ratio": 1 / 6,
             "power": "unit mean |x|^2 per channel use, each picture",
             "layout": "packets of the code",

@@ -21,6 +21,7 @@ from semisac_ml.cli.mistakes import run_program
 from semisac_ml.runtime import Bundle
 from semisac_ml.signal.frame import FrameParameters
 
+from . import pictures as picture_link
 from .air import summarise
 from .flowgraph import loopback_flowgraph
 from .report import write_report
@@ -30,6 +31,7 @@ from .settings import LinkSettings, load_pictures
 from .waveform import DEFAULT_TARGETS, Target, WaveformSettings, parse_taps
 
 SSIM_AFTER_INTERRUPT_S = 0.2
+PICTURES = "Pictures of any size (jssc/hifi)"
 WAVEFORM, AIR, RADAR = "Waveform (ofdm, lfm)", "On the way (ofdm, lfm)", "Radar (ofdm, lfm)"
 
 program = typer.Typer(
@@ -49,7 +51,8 @@ def loopback(
     data: Annotated[
         str,
         typer.Option(
-            help="**sample** (the 64 that ship), **cifar10** (the test set), or a picture or folder."
+            help="**sample** (the 64 that ship), **cifar10** (the test set), or a picture or folder; with a "
+            "bundle for pictures also **synthetic**, a video file, **camera** or **camera:N**."
         ),
     ] = "sample",
     images: Annotated[
@@ -105,8 +108,14 @@ def loopback(
         int, typer.Option(help="Subcarriers of an OFDM symbol, 64 to 2048.", rich_help_panel=WAVEFORM)
     ] = 64,
     images_per_frame: Annotated[
-        int, typer.Option(help="Images in a frame on the air.", rich_help_panel=WAVEFORM)
-    ] = 8,
+        int | None,
+        typer.Option(
+            help="Images, or packets of pictures, in a frame on the air. [default: 8, of packets "
+            "those of a picture, 32 at most]",
+            rich_help_panel=WAVEFORM,
+            show_default=False,
+        ),
+    ] = None,
     carrier_offset_hz: Annotated[
         float, typer.Option(help="Carrier offset of the receiver.", rich_help_panel=AIR)
     ] = 0.0,
@@ -156,6 +165,27 @@ def loopback(
             show_default=False,
         ),
     ] = None,
+    picture_size: Annotated[
+        str | None,
+        typer.Option(
+            help="Pixels of a square, or WIDTHxHEIGHT, multiples of 4. [default: 256, of CIFAR-10 32]",
+            rich_help_panel=PICTURES,
+            show_default=False,
+        ),
+    ] = None,
+    bandwidth_ratio: Annotated[
+        str,
+        typer.Option(
+            help="Complex channel uses a value of the picture: **1/24**, **1/12** or **1/6**.",
+            rich_help_panel=PICTURES,
+        ),
+    ] = picture_link.DEFAULT_RATIO,
+    fit: Annotated[
+        str,
+        typer.Option(
+            help="**crop** pictures to these proportions, or **pad** them.", rich_help_panel=PICTURES
+        ),
+    ] = "crop",
     report: Annotated[Path, typer.Option(help="Report to write.", dir_okay=False)] = Path("report.html"),
     no_report: Annotated[bool, typer.Option("--no-report", help="Write no report.")] = False,
     json: Annotated[
@@ -171,7 +201,14 @@ def loopback(
     """
     opened = Bundle.load(bundle)
     manifest = opened.manifest
-    _check_use(context, phy, tdl_profile)
+    has_pictures = manifest.symbols.code is not None
+    _check_use(context, phy, tdl_profile, has_pictures)
+    own = None
+    if has_pictures:
+        small = data in ("sample", "cifar10")
+        size = picture_size or ("32" if small else picture_link.DEFAULT_SIZE)
+        own = picture_link.PictureSettings.parse(opened, size, bandwidth_ratio, fit, images_per_frame)
+        images_per_frame = own.packets_per_frame
     waveform = None
     if phy in ("ofdm", "lfm"):
         delays_s, gains_db = parse_taps(taps)
@@ -180,7 +217,7 @@ def loopback(
                 sample_rate_hz=sample_rate_hz,
                 fft_size=fft_size,
                 prefix_samples=fft_size // 4,
-                images_per_frame=images_per_frame,
+                images_per_frame=8 if images_per_frame is None else images_per_frame,
                 channel_uses=manifest.symbols.channel_uses,
                 frame_type=phy,
                 symbols_per_pulse=1,
@@ -218,6 +255,7 @@ def loopback(
         seed=seed,
         batch=batch,
         images_per_s=images_per_s,
+        pictures=own,
     )
     warnings = settings.check_against(opened)
     if images is not None and images < 1:
@@ -225,8 +263,8 @@ def loopback(
     files = [] if no_report else [report]
     for file in files + ([json] if json else []):
         _check_writable(file)
-    pictures = load_pictures(data)
-    count = images or len(pictures.images)
+    pictures = picture_link.load(data, own) if own else load_pictures(data)
+    count = images or len(pictures.labels)
 
     messages = Console(stderr=True)
     for warning in warnings:
@@ -242,7 +280,8 @@ def loopback(
             print(f"report: {file}")
     if not result.finished:
         done = len(result.records)
-        print(f"run_loopback: interrupted after {done} of {count} images", file=sys.stderr)
+        of_all = f" of {count}" if count else ""
+        print(f"run_loopback: interrupted after {done}{of_all} images", file=sys.stderr)
         return 130
     return 0
 
@@ -250,12 +289,13 @@ def loopback(
 def _run(bundle: Bundle, pictures, count: int, settings: LinkSettings, console: Console | None) -> RunResult:
     """Run the flowgraph and collect what it gave. Raises RuntimeError when a block failed."""
     gr.logging().set_default_level(gr.log_levels.err)
-    flowgraph = loopback_flowgraph(bundle, pictures, count, settings)
+    made = picture_link.picture_flowgraph if settings.pictures else loopback_flowgraph
+    flowgraph = made(bundle, pictures, count, settings)
     flowgraph.start()
     # Only now: GNU Radio complains when others map memory while it maps its buffers.
     loading = threading.Thread(target=_load_figures, daemon=True)
     loading.start()
-    finished = wait_for_end(flowgraph, count, console or Console(quiet=True), console is not None)
+    finished = wait_for_end(flowgraph, count or None, console or Console(quiet=True), console is not None)
     if flowgraph.error() is not None:
         raise RuntimeError(f"the flowgraph stopped: {flowgraph.error()}")
     figures = None
@@ -267,7 +307,10 @@ def _run(bundle: Bundle, pictures, count: int, settings: LinkSettings, console: 
     if figures is None:
         budget = 0.0 if loading.is_alive() else SSIM_AFTER_INTERRUPT_S
         figures = flowgraph.sink.summary(finished=False, ssim_s=budget)
-    records = flowgraph.sink.records()
+    records = sensing_records = flowgraph.sink.records()
+    if settings.pictures:
+        figures |= flowgraph.figures()
+        sensing_records = flowgraph.sensing_records()
     return RunResult(
         bundle=bundle,
         pictures=pictures,
@@ -277,7 +320,8 @@ def _run(bundle: Bundle, pictures, count: int, settings: LinkSettings, console: 
         finished=finished,
         figures=figures,
         records=records,
-        air=summarise(flowgraph.layer, settings.waveform, records) if settings.waveform else None,
+        sensing_records=sensing_records,
+        air=summarise(flowgraph.layer, settings.waveform, sensing_records) if settings.waveform else None,
         examples=flowgraph.sink.examples(),
         sent_symbols=flowgraph.sent_symbols.kept(),
         received_symbols=flowgraph.received_symbols.kept(),
@@ -297,7 +341,7 @@ def _load_figures() -> None:
         importlib.import_module(module)
 
 
-def _check_use(context: typer.Context, phy: str, tdl_profile: str) -> None:
+def _check_use(context: typer.Context, phy: str, tdl_profile: str, has_pictures: bool) -> None:
     """Raise ValueError for an option that was given and would do nothing."""
     for parameter in context.command.params:
         source = context.get_parameter_source(parameter.name)
@@ -307,6 +351,12 @@ def _check_use(context: typer.Context, phy: str, tdl_profile: str) -> None:
         panel = getattr(parameter, "rich_help_panel", None)
         if phy == "symbols" and panel in (WAVEFORM, AIR, RADAR):
             raise ValueError(f"{option} does nothing with --phy symbols, expected --phy ofdm or lfm with it")
+        if panel == PICTURES and not has_pictures:
+            raise ValueError(
+                f"{option} does nothing with this --bundle, expected one for pictures, jssc/hifi"
+            )
+        if has_pictures and parameter.name == "sensing_knowledge":
+            raise ValueError(f"{option} does nothing with pictures, whose detector knows the symbols")
         if phy in ("ofdm", "lfm") and parameter.name == "range_step_db":
             raise ValueError(f"{option} does nothing with --phy {phy}, expected --phy symbols with it")
         if parameter.name == "delay_spread_ns" and not tdl_profile:

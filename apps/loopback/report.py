@@ -117,17 +117,21 @@ def _targets(result: RunResult):
 def _example(result: RunResult, example: dict[str, np.ndarray]) -> dict:
     names = result.bundle.manifest.data.classes
     label = int(example["label"])
-    probability = example["probabilities"]
-    likeliest = np.argsort(probability)[::-1][:BARS]
-    presence = 1.0 - float(example["sensing"][0])
-    sensed, truth = int(example["sensing"].argmax()), int(example["hypothesis"])
     psnr_db = metrics.psnr_db(example["sent"][None], example["received"][None])[0]
-    return {
+    shown = {
         "frame_id": int(example["frame_id"]),
         "sent": _picture(example["sent"]),
         "received": _picture(example["received"]),
         "psnr": f"{psnr_db:.1f} dB",
         "label": names[label] if 0 <= label < len(names) else "",
+    }
+    if "probabilities" not in example:
+        return shown
+    probability = example["probabilities"]
+    likeliest = np.argsort(probability)[::-1][:BARS]
+    presence = 1.0 - float(example["sensing"][0])
+    sensed, truth = int(example["sensing"].argmax()), int(example["hypothesis"])
+    return shown | {
         "classes": [
             {
                 "name": names[i] if i < len(names) else str(i),
@@ -151,7 +155,7 @@ def _hypothesis_name(hypothesis: int, ranges: int) -> str:
 
 def _confusion(result: RunResult) -> dict | None:
     names = result.bundle.manifest.data.classes
-    records = result.records[result.records["label"] >= 0]
+    records = result.records[(result.records["label"] >= 0) & (result.records["predicted"] >= 0)]
     if len(records) == 0:
         return None
     counts = metrics.confusion_matrix(records["label"], records["predicted"], len(names))
@@ -161,7 +165,7 @@ def _confusion(result: RunResult) -> dict | None:
 
 def _roc(result: RunResult) -> dict | None:
     """Measured and optimal ROC of presence; None unless the run had frames with and without a target."""
-    records = result.records
+    records = result.sensing_records
     present = records["hypothesis"] > 0
     if len(records) == 0 or present.all() or not present.any():
         return None

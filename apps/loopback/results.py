@@ -43,12 +43,15 @@ ROWS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     ("sensing_accuracy", "Target right", _percent),
     ("false_alarm_rate", "False alarms, no target", _percent),
     ("miss_rate", "Missed targets", _percent),
-    ("images_per_s", "Images a second", _decimals(0)),
+    ("pictures_dropped", "Pictures dropped, not taken in time", _decimals(0)),
+    ("pictures_damaged", "Pictures received with losses", _decimals(0)),
+    ("packets_lost", "Packets lost", _decimals(0)),
+    ("images_per_s", "Images a second", _decimals(1)),
     ("latency_p50_ms", "Latency, median", _decimals(1, " ms")),
     ("latency_p95_ms", "Latency, 95th percentile", _decimals(1, " ms")),
     ("latency_p99_ms", "Latency, 99th percentile", _decimals(1, " ms")),
 )
-COUNTS = ("frames_sent", "frames_lost")
+COUNTS = ("frames_sent", "frames_lost", "pictures_dropped", "pictures_damaged", "packets_lost")
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class RunResult:
 
     figures: by name, see ROWS.
     records: one a complete frame, see gnuradio.semisac.link_metrics.FRAME.
+    sensing_records: the same, one an echo; of pictures each has several.
     examples: first frames, whole.
     sent_symbols, received_symbols: complex64 [frames, channel uses], the first of each.
     air: of waveform and radar, None for bare symbols.
@@ -71,6 +75,7 @@ class RunResult:
     finished: bool
     figures: dict[str, Metric]
     records: np.ndarray
+    sensing_records: np.ndarray
     examples: list[dict[str, np.ndarray]]
     sent_symbols: np.ndarray
     received_symbols: np.ndarray

@@ -17,8 +17,13 @@ POLL_S = 0.05
 STOP_S = 5.0
 
 
-def wait_for_end(flowgraph: loopback_flowgraph, count: int, console: Console, show_progress: bool) -> bool:
-    """Wait for a started flowgraph; True when it ended by itself, False when Ctrl-C stopped it."""
+def wait_for_end(
+    flowgraph: loopback_flowgraph, count: int | None, console: Console, show_progress: bool
+) -> bool:
+    """Wait for a started flowgraph; True when it ended by itself, False when Ctrl-C stopped it.
+
+    count: images in all, None: unknown.
+    """
     ended = threading.Event()
 
     def wait() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from semisac_ml.data.images import load_images
 from semisac_ml.runtime import Bundle
 
 from .waveform import WaveformSettings
+
+if TYPE_CHECKING:
+    from .pictures import PictureSettings
 
 CHANNELS = ("awgn", "rayleigh")
 KNOWLEDGE = ("symbols", "echo")
@@ -38,6 +42,7 @@ class LinkSettings:
     seed: of all random draws.
     batch: most frames in one inference.
     images_per_s: pace, 0 = as fast as possible.
+    pictures: of a bundle for pictures of any size.
     """
 
     channel: str
@@ -53,6 +58,7 @@ class LinkSettings:
     seed: int = 0
     batch: int = 64
     images_per_s: float = 0.0
+    pictures: PictureSettings | None = None
 
     def __post_init__(self) -> None:
         _one_of("--channel", self.channel, CHANNELS)
@@ -77,6 +83,7 @@ class LinkSettings:
         """Settings by name, for people and JSON."""
         named = asdict(self)
         del named["waveform"]
+        named |= named.pop("pictures") or {}
         return named | (self.waveform.plain() if self.waveform else {})
 
     def check_against(self, bundle: Bundle) -> list[str]:
@@ -99,7 +106,7 @@ class LinkSettings:
                 f"--ranges is {self.ranges}, expected 1 with --sensing-knowledge echo: "
                 "telling ranges apart takes the symbols"
             )
-        needed = {"encoder", "reconstruction", "task"}
+        needed = {"encoder", "reconstruction"} | (set() if self.pictures else {"task"})
         needed.add("sensing" if self.sensing_knowledge == "symbols" else "sensing_echo")
         missing = sorted(name for name in needed if not bundle.has(name))
         if missing:
@@ -112,9 +119,11 @@ class LinkSettings:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Images uint8 [N, 32, 32, 3], labels int64 [N] (-1 unknown), and where they came from."""
+    """Images uint8 [N, height, width, 3] or the name of a camera or video, labels int64 [N] (-1 unknown), and
+    where they came from.
+    """
 
-    images: np.ndarray
+    images: np.ndarray | str
     labels: np.ndarray
     source: str
 

@@ -26,8 +26,9 @@ class image_source(gr.sync_block):
     Tags: frame_id (0, 1, 2, ...), label (-1 when unknown), tx_time (seconds since the epoch).
 
     images: uint8 array [images, height, width, 3]; or "sample" (64 CIFAR-10 test images that ship), "cifar10"
-        (the whole test set), a picture file or folder of pictures, a video file, "camera" or "camera:N"
-        (/dev/videoN). What comes from files and cameras is fitted to one size.
+        (the whole test set), "synthetic" (60 pictures of a moving scene), a picture file or folder of
+        pictures, a video file, "camera" or "camera:N" (/dev/videoN). What comes from files and cameras is
+        fitted to one size.
     labels: class of each image, int [images]; None: those of the data set, or -1.
     repeat: start again after the last image, for ever; frame_id goes on counting.
     count: images to send in all; the set is repeated when it holds fewer. 0: the set once.
@@ -168,6 +169,10 @@ def _load(name: str, size: tuple[int, int], fit: str) -> tuple[np.ndarray, np.nd
         if name == "cifar10":
             return cifar10.load("test")
         return cifar10.sample()[:2]
+    if name == "synthetic":
+        from semisac_ml.data.synthetic import moving_scene
+
+        return moving_scene(*size), None
     from semisac_ml.data.images import load_images
 
     return load_images(name, size, fit), None

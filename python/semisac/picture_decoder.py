@@ -16,6 +16,8 @@ from .picture_layout import PictureLayout
 from .semisac_python import input_has_ended, write_pixels
 from .work_errors import ends_flow_on_error
 
+LEAST_POWER_GAIN = 1e-6  # a packet that faded by 60 dB is worth nothing at any SNR
+
 
 class UnfinishedPicture:
     """Packets of one picture, as they come."""
@@ -54,9 +56,9 @@ class picture_decoder(gr.basic_block):
     them. A picture is decoded when all its packets came; if some were lost, when its last packet or one of
     another picture comes, or the input ends. A picture of which nothing came is missing in the output.
 
-    Input 0: packet, complex64[channel uses], y = x + w.
-    Input tags: frame_id on each packet, as picture_encoder writes it; snr_db, Es/N0 of each packet, held
-        until the next one (before the first: the bundle's reference SNR); tx_time, where it is known.
+    Input 0: packet, complex64[channel uses], y = h x + w.
+    Input tags: frame_id on each packet, as picture_encoder writes it; snr_db, mean Es/N0, and channel_gain,
+        h, held until the next one (before the first: the bundle's reference SNR and 1); tx_time, if known.
     Output 0: picture, uint8[height * width * 3], rows then columns then RGB.
     Tags: frame_id, the picture's number, as that of the sent picture; packets_lost, long; snr_db, mean of the
         packets that came; sent_channels, long; tx_time where it is known.
@@ -82,6 +84,7 @@ class picture_decoder(gr.basic_block):
         self.set_tag_propagation_policy(gr.TPP_DONT)
         self._trained_db = bundle.manifest.channel.snr_db
         self._snr_db = float(bundle.manifest.channel.reference_snr_db)
+        self._gain = 1.0 + 0.0j
         self._picture: UnfinishedPicture | None = None
         self._done_which, self._done_place = (-1, -1), -1
         self._pictures = self._damaged = self._missing = self._packets = self._packets_lost = 0
@@ -128,6 +131,7 @@ class picture_decoder(gr.basic_block):
         if ids.min() < 0:
             frame_tags.raise_missing(self, 0, int(np.argmin(ids)))
         snr_db = tags.held_doubles(frame_tags.SNR_DB, self._snr_db)
+        gains = tags.held_complexes(frame_tags.CHANNEL_GAIN, self._gain)
         times = tags.times()
         numbers, ratios, places = picture_packets.parts_of_ids(ids)
         taken = written = 0
@@ -140,16 +144,22 @@ class picture_decoder(gr.basic_block):
             if picture is None and (which != self._done_which or place <= self._done_place):
                 picture = self._begin(*which)
             if picture is not None and place < self._layout.filled(len(picture.came)):
-                picture.put(place, packets[taken], float(snr_db[taken]), float(times[taken]))
+                self._put(place, packets[taken], complex(gains[taken]), float(snr_db[taken]), times[taken])
                 is_last = place == self._layout.filled(len(picture.came)) - 1
                 if is_last or picture.came.all():
                     written = self._finish(output_items[0])
             elif which != self._done_which:
                 self._refused += 1
-            self._snr_db = float(snr_db[taken])
+            self._snr_db, self._gain = float(snr_db[taken]), complex(gains[taken])
             taken += 1
         self.consume(0, taken)
         return written
+
+    def _put(self, place: int, packet: np.ndarray, gain: complex, snr_db: float, tx_time: float) -> None:
+        """A packet of the picture at hand, as it came: y = h x + w of mean SNR snr_db."""
+        power = max(abs(gain) ** 2, LEAST_POWER_GAIN)
+        equalised = packet if gain == 1.0 else packet * (gain.conjugate() / power)
+        self._picture.put(place, equalised, snr_db + 10.0 * math.log10(power), float(tx_time))
 
     def _begin(self, number: int, ratio: int) -> UnfinishedPicture | None:
         if ratio >= len(self._layout.ratios):

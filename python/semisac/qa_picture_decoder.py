@@ -113,6 +113,22 @@ class qa_picture_decoder(gr_unittest.TestCase):
             expected = network_picture(4, came, np.full(len(packets), 7.0))
             self.assert_same_picture(pictures[0], expected)
 
+    def test_packets_that_fade_are_divided_by_their_gain(self):
+        packets, ids = sent_packets([0])
+        rng = np.random.default_rng(4)
+        gain = (rng.standard_normal((len(ids), 2)) @ [1, 1j] * np.sqrt(0.5)).astype(np.complex64)
+        tags = [bt.tag(item, "frame_id", int(number)) for item, number in enumerate(ids)]
+        tags += [bt.tag(item, "channel_gain", complex(h)) for item, h in enumerate(gain)]
+        tags += [bt.tag(0, "snr_db", 12.0)]
+        block = semisac.picture_decoder(BUNDLE, HEIGHT, WIDTH)
+        top = gr.top_block()
+        sink = bt.sink(np.uint8, LENGTH)
+        top.connect(bt.source(packets * gain[:, None], tags), block, sink)
+        top.run()
+        snr_db = 12.0 + 20.0 * np.log10(np.abs(gain))
+        expected = network_picture(0, np.ones(len(ids), bool), snr_db)
+        self.assert_same_picture(bt.contents(sink, np.uint8, LENGTH)[0], expected)
+
     def test_lost_packets_and_pictures_shift_nothing(self):
         packets, ids = sent_packets([0, 1, 2, 3, 4, 5])
         numbers, _, places = pp.parts_of_ids(ids.astype(np.int64))
