@@ -58,18 +58,24 @@ class Transmitter:
     def __init__(self, cyclic: bool, most: int, late: int, width: int):
         self.cyclic, self.most, self.width = cyclic, most, width
         self.blocks: deque[np.ndarray] = deque()
-        self._late, self._start, self._used = late, 0, 0
+        self._late, self._used = late, 0
+        self._start: int | None = None
 
     def push(self, samples: np.ndarray, now: int) -> None:
-        if self._start == 0:
+        if self._start is None:
             self._start = now + self._late
         self.blocks.append(samples)
+
+    def is_short(self, count: int) -> bool:
+        """Whether so many samples cannot be taken of a stream that has begun."""
+        waiting = sum(map(len, self.blocks)) - self._used
+        return not self.cyclic and self._start is not None and waiting < count
 
     def take(self, now: int, count: int) -> tuple[np.ndarray, bool]:
         """Samples of the time from now on, and whether some were missing."""
         taken = np.zeros(count, np.complex64)
-        if not self.blocks:
-            return taken, self._start > 0
+        if not self.blocks or self._start is None:
+            return taken, self._start is not None
         silent = min(max(0, self._start - now), count)
         if self.cyclic:
             block = self.blocks[0]

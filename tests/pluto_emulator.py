@@ -18,13 +18,15 @@ STATUS_REGISTER = 0x80000088
 UNDERFLOW, OVERFLOW = 1, 4
 RATE_WITHOUT_FIR, RATE_WITH_FIR = 25e6 / 12, 25e6 / 48
 REFERENCE_RX_GAIN_DB = 30.0
+WRITER_POLL_S, WRITER_PATIENCE_S = 0.01, 0.5
 
 
 class PlutoEmulator:
     """What is behind an IIO daemon.
 
-    speed: seconds of sample clock a second. lossless: the clock waits for the reader instead of losing
-    samples. stale_buffers: buffers that a receiver opens hold so many blocks of an earlier time.
+    speed: seconds of sample clock a second. lossless: the clock waits for a late reader, and a while for a
+    late writer, instead of losing samples. stale_buffers: buffers that a receiver opens hold so many blocks
+    of an earlier time.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class PlutoEmulator:
         self._rx: Receiver | None = None
         self._tx: Transmitter | None = None
         self._skip = 0
+        self._short_since: float | None = None
         self._history = np.zeros(0, np.complex64)
 
     # Attributes
@@ -257,8 +260,8 @@ class PlutoEmulator:
                 step = self._rx.samples if self._rx else max(256, int(rate * 2e-3))
                 full = self._rx is not None and len(self._rx.blocks) >= self._rx.most
                 idle = self._rx is None and self._tx is None
-                if idle or (full and self.lossless):
-                    self._change.wait(0.1)
+                if idle or (self.lossless and (full or self._waits_for_writer(step))):
+                    self._change.wait(0.1 if idle or full else WRITER_POLL_S)
                     started, begun = time.monotonic(), self.now
                     continue
                 due = started + (self.now + step - begun) / rate - time.monotonic()
@@ -269,6 +272,14 @@ class PlutoEmulator:
                     self._change.notify_all()
                     continue
             time.sleep(min(due, 0.05))
+
+    def _waits_for_writer(self, step: int) -> bool:
+        """Whether the clock stands still for a transmitter that is late, but not for ever."""
+        if self._tx is None or not self._tx.is_short(step):
+            self._short_since = None
+            return False
+        self._short_since = self._short_since or time.monotonic()
+        return time.monotonic() - self._short_since < WRITER_PATIENCE_S
 
     def _advance(self, count: int, full: bool) -> None:
         sent = self._transmit(count)

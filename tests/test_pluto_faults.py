@@ -37,7 +37,7 @@ def test_lost_samples_are_a_gap_and_cost_the_frames_they_hit(serve_pluto):
     until(lambda: sender.status()["cycle_samples"])
     receiver.prepare()
     receiving.start()
-    until(lambda: len(receiving.sinks[0].data()) > 100_000)
+    until(lambda: receiving.sinks[0].nitems_read(0) > 100_000)
     server.device.lose(700)
     receiving.wait()
     counts = receiver.status()

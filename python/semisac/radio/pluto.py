@@ -27,6 +27,10 @@ MOST_CYCLE_FRAMES = 4096
 # A source that is slower is not waited for: the cycle is made of what came.
 COLLECT_S = 2.0
 LEAST_AIR_S = 0.5
+# How far a stream is ahead of the aligner, and how long it may take in all from there to the air and back:
+# beside that, a third of a second in queues and kernel.
+AHEAD_S = 0.5
+SEARCH_S = 2.0
 
 
 class pluto_front_end(front_end):
@@ -74,8 +78,14 @@ class pluto_front_end(front_end):
         if role != "receive":
             self._connect_transmitter()
         if role != "transmit":
+            # A stream would run dry while the receiver gives nothing. It has no leakage in old samples.
             self._receiver = pluto_receiver(
-                self.device, settings.rx_channels, settings.sample_rate_hz, self.events
+                self.device,
+                settings.rx_channels,
+                settings.sample_rate_hz,
+                self.events,
+                begins=self._is_on_air,
+                stale=role == "monostatic" and not self._cyclic,
             )
         self._connect_outputs()
 
@@ -92,13 +102,19 @@ class pluto_front_end(front_end):
                 level,
                 self.events,
                 settings.sample_rate_hz,
-                MOST_CYCLE_SAMPLES,
+                self._cycle_frames * self.frame.frame_samples,
                 hold=self.role == "transmit",
             )
+            # All of the cycle goes out before anything is received that the aligner would take it for.
+            ahead = (self._cycle_frames + 2) * self.frame.frame_samples
         else:
             self._transmitter = pluto_stream_transmitter(
                 self.device, level, self.events, settings.sample_rate_hz
             )
+            # The transmitter must not wait for the aligner while that searches.
+            ahead = round(AHEAD_S * settings.sample_rate_hz) if self.role == "monostatic" else 0
+        if ahead:
+            self._scheduler.set_min_output_buffer(0, ahead)
         self._entrance = blocks.copy(gr.sizeof_gr_complex)  # tells when the input has ended
         self.connect(self, self._entrance, self._scheduler, self._transmitter)
 
@@ -108,8 +124,10 @@ class pluto_front_end(front_end):
             for channel in channels:
                 self.connect((self._receiver, channel), (self, channel))
         if self.role == "monostatic":
-            cycle = self._cycle_frames * self.frame.frame_samples if self._cyclic else 0
-            self._aligner = semisac.echo_aligner(self.frame, len(channels), "leakage", cycle)
+            search = round(SEARCH_S * self.settings.sample_rate_hz)
+            if self._cyclic:
+                search = self._cycle_frames * self.frame.frame_samples
+            self._aligner = semisac.echo_aligner(self.frame, len(channels), "leakage", search)
             self.connect(self._scheduler, (self._aligner, 0))
             for channel in channels:
                 self.connect((self._receiver, channel), (self._aligner, 1 + channel))
@@ -134,11 +152,19 @@ class pluto_front_end(front_end):
             raise RadioError("the Pluto is not open: call configure first")
         seconds = 2.0 * self.settings.timeout_s
         self._first_frame_s = None
+        if self._transmitter is not None:
+            self._transmitter.reset()
         if self._receiver is not None:
             within(seconds, f"{self.device.uri} opens no buffer", self._receiver.open)
         if self._transmitter is not None and not self._cyclic:
             within(seconds, f"{self.device.uri} opens no buffer", self._transmitter.open)
         self._watch.start()
+
+    def _is_on_air(self) -> bool:
+        """Whether what is received holds all of the cycle; without it, the leakage of a part of it would be
+        taken for that of all.
+        """
+        return self.role == "receive" or not self._cyclic or self._transmitter.cycle_samples > 0
 
     def close(self) -> None:
         self._watch.stop()

@@ -59,11 +59,22 @@ class pluto_receiver(gr.sync_block):
     Outputs: samples of each channel, complex64, full scale 1. Tag gap (long): so many zeros follow in place
     of samples that were lost.
 
-    device: set up to receive. events: where losses, and a device that vanishes, are counted.
+    device: set up to receive. events: where losses, and a device that vanishes, are counted. begins: whether
+    samples are wanted yet; what comes before is dropped. stale: samples that the kernel holds in that moment
+    are wanted too.
     """
 
-    def __init__(self, device: PlutoDevice, channels: int, sample_rate_hz: float, events: EventCounters):
+    def __init__(
+        self,
+        device: PlutoDevice,
+        channels: int,
+        sample_rate_hz: float,
+        events: EventCounters,
+        begins: Callable[[], bool] = lambda: True,
+        stale: bool = False,
+    ):
         gr.sync_block.__init__(self, "pluto_receiver", None, [np.complex64] * channels)
+        self._begins, self._stale = begins, stale
         self._device, self._channels, self._events = device, channels, events
         self.block = block_samples(sample_rate_hz)
         self._block_s = self.block / sample_rate_hz
@@ -120,7 +131,9 @@ class pluto_receiver(gr.sync_block):
 
     def _run(self, buffer: iio.Buffer) -> None:
         try:
-            for _ in range(KERNEL_BUFFERS):  # what waited there before the start
+            while not (self._begins() or self._stopping.is_set()):
+                buffer.refill()
+            for _ in range(0 if self._stale else KERNEL_BUFFERS):
                 buffer.refill()
             self._read(buffer)
         except OSError as error:

@@ -79,9 +79,10 @@ class pluto_cycle_transmitter(_transmitter):
     ):
         _transmitter.__init__(self, "pluto_cycle_transmitter", device, level, events)
         self._sample_rate_hz, self._most, self._hold = sample_rate_hz, most_samples, hold
-        self._reset()
+        self.reset()
 
-    def _reset(self) -> None:
+    def reset(self) -> None:
+        """Forget the last run."""
         self._parts: list[np.ndarray] = []
         self._length = 0
         self._first: int | None = None
@@ -99,7 +100,7 @@ class pluto_cycle_transmitter(_transmitter):
             self._finished = time.monotonic() - self._sent_at > least_s
 
     def start(self) -> bool:
-        self._reset()
+        self.reset()
         return True
 
     def stop(self) -> bool:
@@ -168,9 +169,10 @@ class pluto_stream_transmitter(_transmitter):
         _transmitter.__init__(self, "pluto_stream_transmitter", device, level, events)
         self.block = block_samples(sample_rate_hz)
         self._block_s = self.block / sample_rate_hz
-        self._reset()
+        self.reset()
 
-    def _reset(self) -> None:
+    def reset(self) -> None:
+        """Forget the last run."""
         self._part = np.zeros(self.block, np.complex64)
         self._filled = 0
         self.sends = False
@@ -184,7 +186,7 @@ class pluto_stream_transmitter(_transmitter):
         self._buffer, _ = self._device.transmit_buffer(self.block, KERNEL_BUFFERS, cyclic=False)
 
     def start(self) -> bool:
-        self._reset()
+        self.reset()
         if self._buffer is None:
             try:
                 self.open()
