@@ -142,6 +142,14 @@ def test_picture_that_does_not_fit_is_its_mean_colour() -> None:
     assert (received == received[0, 0]).all()
 
 
+@pytest.mark.parametrize("name", CODECS)
+def test_no_picture_is_worse_than_its_mean_colour(name: str) -> None:
+    """The smallest files of some codecs are."""
+    coded = codecs.CodedPicture(PICTURE, CODECS[name])
+    for bits in (20, 60, 100, 200, 300):
+        assert np.square(coded.within(bits) - PICTURE.astype(float)).mean() < PICTURE.var((0, 1)).mean() + 0.3
+
+
 def test_unknown_way_of_counting_is_refused() -> None:
     with pytest.raises(ValueError, match="counted is 'all', expected one of data, stream"):
         codecs.CodedPicture(PICTURE, CODECS["JPEG"], "all")

@@ -237,18 +237,16 @@ class CodedPicture:
     def within(self, bits: float) -> np.ndarray:
         """The picture as decoded from the best file of at most so many bits, uint8 (height, width, 3).
 
-        Where none fits: its mean colour, which is sent for nothing.
+        Where none fits, or all are worse: its mean colour, which is sent for nothing.
         """
-        pictures = []
+        colour = np.rint(self.picture.mean((0, 1))).astype(np.uint8)
+        pictures = [np.broadcast_to(colour, self.picture.shape)]
         for variant in range(len(self._variants)):
             index = self._largest(variant, bits)
             if index >= 0:
                 if (variant, index) not in self._decoded:
                     self._decoded[variant, index] = decode(self._file(variant, index))
                 pictures.append(self._decoded[variant, index])
-        if not pictures:
-            colour = np.rint(self.picture.mean((0, 1))).astype(np.uint8)
-            return np.broadcast_to(colour, self.picture.shape)
         true = self.picture.astype(np.float32)
         return min(pictures, key=lambda one: float(np.square(one - true).mean()))
 
