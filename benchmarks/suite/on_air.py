@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -128,20 +129,23 @@ def receiver(seconds: float) -> Iterator[Row]:
 
 
 def soak(seconds: float) -> Iterator[Row]:
-    """Receiver and sensing for long: does their memory grow?"""
-    for name, options in {
+    """Receiver and sensing for long, side by side: does their memory grow?"""
+    programs = {
         "run_receiver": ["--truth", "sample"],
         "run_sensing": ["--gate-m", "600", "--gate-mps", "8"],
-    }.items():
-        seen = watch(
-            [f"apps/{name}.py", "--radio", "simulation", "--duration-s", str(seconds), *options],
-            interval_s=2.0,
-        )
-        counters = seen.content["counters"]
-        frames = counters.get("frames_received", counters.get("frames_processed", 0))
-        condition = f"{name} at 1 MS/s, {seconds:g} s"
-        yield Row("growth of memory", condition, frames, seen.growth_kib(), "KiB", "flat")
-        yield Row("largest memory", condition, frames, float(seen.memory_kib.max()) / 1024, "MiB", "")
+    }
+
+    def run(name: str) -> Watched:
+        command = [f"apps/{name}.py", "--radio", "simulation", "--duration-s", str(seconds)]
+        return watch([*command, *programs[name]], interval_s=2.0)
+
+    with ThreadPoolExecutor() as pool:
+        for name, seen in zip(programs, pool.map(run, programs), strict=True):
+            counters = seen.content["counters"]
+            frames = counters.get("frames_received", counters.get("frames_processed", 0))
+            condition = f"{name} at 1 MS/s, {seconds:g} s"
+            yield Row("growth of memory", condition, frames, seen.growth_kib(), "KiB", "flat")
+            yield Row("largest memory", condition, frames, float(seen.memory_kib.max()) / 1024, "MiB", "")
 
 
 MEASUREMENTS: dict[str, Callable[[float], Iterator[Row]]] = {"receiver": receiver, "soak": soak}
