@@ -62,7 +62,7 @@ def test_an_unknown_radio_is_refused_with_those_that_exist():
 
 
 def test_blocks_import_without_uhd_and_libiio():
-    """Facts on radios, line 13."""
+    """docs/hardware.md, line 13."""
     code = """
 import sys
 for name in ("gnuradio.uhd", "gnuradio.iio", "iio", "adi", "uhd"):
@@ -98,7 +98,7 @@ def test_events_are_counted_by_kind_with_the_frames_they_hit():
 
 
 def test_a_calibration_is_found_by_its_key_alone(tmp_path):
-    """Facts on radios, line 1: another clock, rate or gain is another delay."""
+    """docs/hardware.md, line 1: another clock, rate or gain is another delay."""
     store = radio.CalibrationStore(tmp_path / "calibration.json")
     store.save(calibration())
     store.save(calibration(replace(KEY, sample_rate_hz=20e6), 165.0))
