@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 
+from . import frame_tags
 from .frame_join import joined_branches
 
 
@@ -15,7 +18,7 @@ class image_sink(joined_branches):
     are passed over.
 
     Input 0: sent image, uint8[height * width * 3], tags frame_id, label.
-    Input 1: received image, uint8[height * width * 3], tag frame_id.
+    Input 1: received image, uint8[height * width * 3], tag frame_id; packets_lost, where there are packets.
     Input 2: class probabilities, float32[classes], tag frame_id; absent when there are no class names.
     Input 3: hypothesis probabilities, float32[hypotheses], tags frame_id, target_hypothesis; absent when
         hypotheses is 0.
@@ -49,16 +52,24 @@ class image_sink(joined_branches):
 
         sent, received: uint8 [height, width, 3]; frame_id, label: int; probabilities and sensing: float32
             [...] or absent;
-        hypothesis: int, the truth; frames_lost: frames lost so far.
+        hypothesis: int, the truth; frames_lost: frames lost so far; packets_lost: int, of this picture;
+        latency_s: float, from its departure until it was complete, NaN unknown.
         """
         with self._lock:
             frame, self._newest = self._newest, None
         return frame
+
+    @staticmethod
+    def _tags_of(column):
+        if column == "received":
+            return {"packets_lost": lambda tags: tags.longs(frame_tags.PACKETS_LOST, 0)}
+        return joined_branches._tags_of(column)
 
     def _take_frames(self, ids, frames):
         frame = {name: values[-1] for name, values in frames.items()}
         for picture in ("sent", "received"):
             frame[picture] = np.ascontiguousarray(frame[picture]).reshape(self._image_shape)
         frame["frame_id"] = int(ids[-1])
+        frame["latency_s"] = time.time() - float(frame["tx_time"])
         frame["frames_lost"] = self._join.lost
         self._newest = frame

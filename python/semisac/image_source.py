@@ -15,8 +15,7 @@ from . import frame_tags
 from .image_feeds import LiveFeed, StillFeed, VideoFeed
 from .work_errors import ends_flow_on_error
 
-FEWEST_LIVE_IMAGES, MOST_LIVE_IMAGES = 2, 4
-LIVE_BUFFER_BYTES = 12288  # whole pages of memory
+LIVE_BUFFER_IMAGES = 4
 
 
 class image_source(gr.sync_block):
@@ -80,8 +79,7 @@ class image_source(gr.sync_block):
         self._feed.set_images_per_s(float(images_per_s))
         if live:
             self._batch = 1
-            few = LIVE_BUFFER_BYTES // int(np.prod(shape))
-            self.set_max_output_buffer(0, min(max(few, FEWEST_LIVE_IMAGES), MOST_LIVE_IMAGES))
+            self.set_max_output_buffer(0, LIVE_BUFFER_IMAGES)
         else:
             self.set_min_output_buffer(0, 2 * self._batch)
         self.set_max_noutput_items(self._batch)

@@ -21,6 +21,7 @@ MARGIN = 14
 CAPTION_HEIGHT = 24
 HEADING_HEIGHT = 26
 BARS_LEAST_WIDTH = 240
+LONGEST_SHOWN_S = 100.0  # latency; more comes of clocks that disagree
 SMOOTH_FROM_PIXELS = 64  # height of pictures that are scaled smoothly
 
 
@@ -104,6 +105,10 @@ class ImageView(QtWidgets.QWidget):
         named = (
             self._class_names[label] if 0 <= label < len(self._class_names) else f"frame {frame['frame_id']}"
         )
+        if 0.0 <= (latency_s := frame.get("latency_s", np.nan)) < LONGEST_SHOWN_S:
+            quality += f", {1e3 * latency_s:.0f} ms"
+        if lost := int(frame.get("packets_lost", 0)):
+            quality += f", {lost} packet{'s' if lost > 1 else ''} lost"
         return [("sent", "Sent", named), ("received", "Received", quality)]
 
     def _caption_of_received(self) -> list[tuple[str, str, str]]:
