@@ -12,10 +12,12 @@ from semisac_ml.data.images import height_and_width
 from semisac_ml.data.video import Video, is_video
 
 from . import frame_tags
-from .image_feeds import LiveFeed, StillFeed, VideoFeed
+from .image_feeds import LONGEST_WAIT_S, LiveFeed, StillFeed, VideoFeed
+from .semisac_python import items_waiting
 from .work_errors import ends_flow_on_error
 
 LIVE_BUFFER_IMAGES = 4
+SHORT_WAIT_S = 0.001
 
 
 class image_source(gr.sync_block):
@@ -34,7 +36,7 @@ class image_source(gr.sync_block):
     batch: most images a call; the output buffer has room for two such.
     images_per_s: pace; 0 sends as fast as the flowgraph takes them. A camera gives as many as it has, and at
         most so many; a video file then runs in its own time. Of both, pictures that the flowgraph does not
-        take in time are dropped, never queued: see `images_dropped`.
+        take in time are dropped, never queued: see `images_dropped`. At most one waits to be taken.
     size: height and width in pixels of what comes from files and cameras, one number for a square.
     fit: "crop" (the largest central part of these proportions) or "pad" (all of it, with black beside).
     drop_late: also of a set at a pace, images that the flowgraph does not take in time are dropped.
@@ -76,6 +78,7 @@ class image_source(gr.sync_block):
             self._feed = StillFeed(images.reshape(len(images), -1), labels, endless, live)
         gr.sync_block.__init__(self, "image_source", None, [(np.uint8, int(np.prod(shape)))])
         self._sent = 0
+        self._live = live
         self._feed.set_images_per_s(float(images_per_s))
         if live:
             self._batch = 1
@@ -107,6 +110,8 @@ class image_source(gr.sync_block):
 
     @ends_flow_on_error
     def work(self, input_items, output_items):
+        if self._live and not self._wait_until_taken():
+            return 0
         images = output_items[0]
         count = min(len(images), self._batch)
         if self._total:
@@ -118,6 +123,15 @@ class image_source(gr.sync_block):
             self._tag(labels)
             self._sent += len(labels)
         return len(labels)
+
+    def _wait_until_taken(self) -> bool:
+        """Whether the last image was taken: another one behind it would only grow old there."""
+        deadline = time.monotonic() + LONGEST_WAIT_S
+        while items_waiting(self.gateway, 0):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(SHORT_WAIT_S)
+        return True
 
     def _tag(self, labels: np.ndarray) -> None:
         count = len(labels)

@@ -13,6 +13,8 @@ from . import bundle_network, frame_tags
 from .picture_layout import PictureLayout
 from .work_errors import ends_flow_on_error
 
+FRAMES_ON_THEIR_WAY = 4
+
 
 class picture_encoder(gr.basic_block):
     """Turn each picture into packets of channel symbols, as many as the chosen bandwidth allows.
@@ -51,7 +53,10 @@ class picture_encoder(gr.basic_block):
             [(np.complex64, layout.channel_uses)],
         )
         self.set_tag_propagation_policy(gr.TPP_DONT)
-        self.set_min_output_buffer(0, layout.most_packets)
+        # whoever waits for the echo of a packet needs room for the frames on their way
+        self.set_min_output_buffer(
+            0, max(layout.most_packets, FRAMES_ON_THEIR_WAY * layout.packets_per_frame)
+        )
         self._trained_db = bundle.manifest.channel.snr_db
         self.set_snr_db(snr_db)
         self.set_sent_channels(sent_channels)

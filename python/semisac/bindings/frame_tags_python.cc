@@ -124,6 +124,17 @@ void bind_frame_tags(py::module& m)
         py::arg("items_taken"),
         "Whether input 0 ended and nothing is left of it but items_taken items.");
 
+    m.def(
+        "items_waiting",
+        [](gr::block& block, int port) {
+            const gr::buffer_sptr buffer = block.detail()->output(port);
+            gr::thread::scoped_lock guard(*buffer->mutex());
+            return buffer->bufsize() - 1 - buffer->space_available();
+        },
+        py::arg("block"),
+        py::arg("port"),
+        "Items of an output that not everybody has read.");
+
     py::class_<call_tags>(
         m,
         "call_tags",
