@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""USRP front end over a stub of gnuradio.uhd: arguments, times, bursts, events. Numbers are lines of the
-facts on radios that each test is for.
+"""USRP front end over a stub of gnuradio.uhd: arguments, times, bursts, events. Lines are those of the
+last table in docs/hardware.md.
 """
 
 from __future__ import annotations
