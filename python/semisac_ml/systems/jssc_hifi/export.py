@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import onnx
 import onnxruntime
 import torch
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 
 from semisac_ml.data import cifar10
 from semisac_ml.runtime import Bundle, write_bundle
+from semisac_ml.signal import metrics
 from semisac_ml.systems.jssc.export import round_weights, source_commit, to_onnx
 from semisac_ml.systems.jssc.settings import ANIMAL_CLASSES, SENSING_MAX_RANGES, SENSING_SNR_DB
 from semisac_ml.systems.jssc_hifi.model import (
@@ -30,10 +32,12 @@ from semisac_ml.systems.jssc_hifi.model import (
     bandwidth_ratio,
 )
 from semisac_ml.systems.jssc_hifi.train import HifiTraining, trained_model
+from semisac_ml.training.checkpoint import read_counters
 
 CHANNEL_USES = 256  # of a packet
 REFERENCE_SNR_DB = 10.0
 DETECTOR_BUNDLE = "jssc/awgn"
+DESCRIPTION = "Pictures of any size, fully convolutional, aware of SNR and bandwidth"
 
 Parts = tuple[nn.Module, dict[str, Tensor], str, dict[str, dict[int, str]]]
 
@@ -108,7 +112,8 @@ def export_bundle(
     *,
     command: str,
     commit: str,
-    metrics: Mapping[str, Mapping[str, Any]] | None = None,
+    description: str = DESCRIPTION,
+    figures: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Bundle:
     """Write a bundle and return it as loaded back, all its checks passed.
 
@@ -137,7 +142,7 @@ def export_bundle(
         interfaces=described,
         system="jssc",
         name=folder.name,
-        description="Pictures of any size, fully convolutional, aware of SNR and bandwidth",
+        description=description,
         licence="GPL-3.0-or-later",
         symbols={
             "channel_uses": CHANNEL_USES,
@@ -180,7 +185,7 @@ def export_bundle(
                 "onnxruntime": onnxruntime.__version__,
             },
         },
-        metrics=dict(metrics or {}),
+        metrics=dict(figures or {}),
     )
 
 
@@ -194,17 +199,45 @@ def training_command(settings: HifiTraining) -> str:
     return " ".join(words)
 
 
+def bundle_metrics(bundle: Bundle, images: np.ndarray) -> dict[str, dict[str, Any]]:
+    """PSNR at the reference SNR for each bandwidth, mean over pictures uint8 (count, height, width, 3)."""
+    from semisac_ml.systems.jssc_hifi.learned_code import LearnedCode
+
+    code = LearnedCode(str(bundle.path))
+    figures = {}
+    for sent in bundle.manifest.symbols.code.sent_channels:
+        rebuilt = code.reconstruct(images, REFERENCE_SNR_DB, sent, "awgn", seed=0)
+        found = metrics.mean(metrics.psnr_db(images, rebuilt))
+        conditions = (
+            f"AWGN {REFERENCE_SNR_DB:g} dB, k/n = {bandwidth_ratio(sent):.4g}, mean of each picture's PSNR"
+        )
+        figures[f"psnr_db_{sent}"] = {**found.as_dict(), "conditions": conditions}
+    return figures
+
+
 def command(
     run: Annotated[Path, typer.Option(help="Folder of a training (semisac train jssc_hifi --run).")],
     output: Annotated[Path, typer.Option(help="Folder of the bundle.")] = Path("models/jssc/hifi"),
+    evaluate: Annotated[
+        bool, typer.Option(help="Measure the bundle on its test images and state the figures in it.")
+    ] = True,
 ) -> None:
     """Export a trained picture code as a bundle: ONNX networks and a manifest that states what they are.
 
-    Large weights are stored in half precision; arithmetic is float32.
+    Also of a training that is not finished: the description then says how far it came. Large weights are
+    stored in half precision; arithmetic is float32.
     """
     model, settings = trained_model(run)
-    bundle = export_bundle(
-        model, settings, output, command=training_command(settings), commit=source_commit()
-    )
+    done = int(str(read_counters(run / "hifi.safetensors")["epochs_done"]))
+    interim = f"; interim, after {done} of {settings.epochs} epochs" if done < settings.epochs else ""
+    stated = {
+        "command": training_command(settings),
+        "commit": source_commit(),
+        "description": DESCRIPTION + interim,
+    }
+    bundle = export_bundle(model, settings, output, **stated)
+    if evaluate:
+        images = (cifar10.load("test") if settings.data == "cifar10" else cifar10.sample())[0]
+        bundle = export_bundle(model, settings, output, **stated, figures=bundle_metrics(bundle, images))
     size = sum(file.stat().st_size for file in output.iterdir()) / 1e6
     Console().print(f"{output}: {bundle.name} {bundle.fingerprint}, {size:.1f} MB")
