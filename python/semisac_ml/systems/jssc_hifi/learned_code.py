@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from semisac_ml.signal import picture_packets
 from semisac_ml.systems.jssc_hifi import air
 
 BATCH_PIXELS = 128 * 32 * 32
@@ -105,7 +106,7 @@ class LearnedCode:
         channel_uses = height // 4 * (width // 4) * sent_channels // 2
         if gains is None:
             gains = air.power_gains(channel, count, channel_uses, seed)
-        order = air.permutation(2 * channel_uses)
+        order = picture_packets.permutation(height // 4, width // 4, sent_channels)  # as in frames
         each = max(1, BATCH_PIXELS // (height * width))
         chunks = range(0, count, each)
         parts = [
