@@ -24,6 +24,7 @@ namespace {
 
 constexpr int64_t HELD_UP = 1000; // samples, by an injected underflow of a stream
 constexpr auto NAP = std::chrono::milliseconds(1);
+constexpr double LEAST_PIECE_S = 0.001; // a call costs as much as many samples
 
 } // namespace
 
@@ -296,7 +297,9 @@ int simulated_transmitter_impl::general_work(int noutput_items,
     const auto due = static_cast<int64_t>(d_running.elapsed_s() * d_rate);
     d_first = static_cast<int64_t>(nitems_written(0));
     d_end = std::min(d_first + noutput_items, due);
-    if (d_end <= d_first) {
+    const int64_t enough = std::min<int64_t>(
+        noutput_items, 1 + static_cast<int64_t>(d_rate * LEAST_PIECE_S));
+    if (d_end - d_first < enough) {
         std::this_thread::sleep_for(NAP);
         return 0;
     }
