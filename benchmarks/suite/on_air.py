@@ -122,7 +122,14 @@ def receiver(seconds: float) -> Iterator[Row]:
     detected = counters["frames_detected"]
     lost = detected - counters["frames_received"]
     condition = f"receiver at 2 MS/s, simulated air included, {seconds:g} s"
-    yield Row("frames detected but not received", condition, detected, lost, "frames", "<= 2: on their way at the end")
+    yield Row(
+        "frames detected but not received",
+        condition,
+        detected,
+        lost,
+        "frames",
+        "<= 2, on their way",
+    )
     yield Row("processor", condition, detected, seen.processor_s / took_s, "cores", "<= 2")
     share = 100.0 * content["status_cpu_share"]
     yield Row("counters and live status", condition, detected, share, "% of a core", "<= 1")
