@@ -34,6 +34,8 @@ class laboratory:
     radio = ""
     most_frames_hit = 3
     """By a short loss."""
+    least_events_of_a_storm = 35
+    """Of forty losses, some of which may meet."""
 
     def settings(self, **changes) -> radio.RadioSettings:
         return radio.RadioSettings(
@@ -48,6 +50,10 @@ class laboratory:
 
     def lose(self, front_end: radio.front_end, samples: int) -> None:
         """The receiver loses samples from now on."""
+        raise NotImplementedError
+
+    def delay(self, front_end: radio.front_end, frames: int) -> None:
+        """The next so many frames come too late. Only where `has_timestamps`."""
         raise NotImplementedError
 
     def unplug(self, front_end: radio.front_end) -> None:
@@ -80,6 +86,9 @@ class simulation(laboratory):
     def lose(self, front_end, samples):
         front_end.receiver.inject_loss(samples)
 
+    def delay(self, front_end, frames):
+        front_end.transmitter.inject_late(frames)
+
     def unplug(self, front_end):
         half = front_end.receiver or front_end.transmitter
         half.inject_vanish()
@@ -108,6 +117,9 @@ class usrp(laboratory):
     def lose(self, front_end, samples):
         self.stub.device.receiver.inject_loss(samples)
 
+    def delay(self, front_end, frames):
+        self.stub.device.transmitter.inject_late(frames)
+
     def unplug(self, front_end):
         self.stub.device.unplugged = True
         if self.stub.device.receiver is not None:
@@ -122,6 +134,7 @@ class pluto(laboratory):
 
     radio = "pluto"
     most_frames_hit = 48  # where samples are missing is known to two blocks; then the delay is sought anew
+    least_events_of_a_storm = 3  # a bit of a register that is asked now and then says that there were some
 
     def __init__(self):
         from iio_server import IioServer

@@ -121,6 +121,51 @@ def test_lost_samples_hit_their_frames_alone(lab):
         assert abs(direct_path(sent[span], received[span])[0]) < 0.1
 
 
+def test_a_storm_of_losses_is_counted_and_passes(lab):
+    """Forty losses in a second; frames behind them are right again."""
+    front_end = lab.open("monostatic")
+    flow = station(front_end, int(6.0 * FRAMES_A_SECOND))
+    flow.begin()
+    time.sleep(2.0)
+    for _ in range(40):
+        lab.lose(front_end, 501)
+        time.sleep(0.025)
+    time.sleep(2.5)
+    events = front_end.status()
+    flow.end()
+    assert front_end.events.vanished() == ""
+    assert events["overflow"] + events["gap"] >= lab.least_events_of_a_storm
+    sent, received = flow.output(0), flow.output(1)
+    tags = flow.sinks[0].tags()
+    marked = {tag.offset for tag in tags if str(tag.key) == "lost"}
+    assert marked
+    starts = [tag.offset for tag in tags if str(tag.key) == "packet_len"]
+    behind = [s for s in starts if s > max(marked) and s + FRAME.frame_samples <= len(sent)]
+    assert len(behind) > 20
+    for start in behind[:20]:
+        span = slice(start, start + FRAME.frame_samples)
+        assert abs(direct_path(sent[span], received[span])[0]) < 0.1
+
+
+def test_late_frames_are_named_and_the_next_are_right(lab):
+    front_end = lab.open("monostatic")
+    if not front_end.capabilities.has_timestamps:
+        front_end.close()
+        pytest.skip("a radio without a clock has no late bursts")
+    flow = station(front_end, int(4.0 * FRAMES_A_SECOND))
+    flow.begin()
+    time.sleep(2.0)
+    lab.delay(front_end, 3)
+    time.sleep(1.0)
+    counts, hit = front_end.events.counts(), front_end.events.frames_hit()
+    flow.end()
+    assert counts["late"] == 3
+    assert [kind for _, kind in hit] == ["late"] * 3
+    ids = {t.offset: int(str(t.value)) for t in flow.sinks[0].tags() if str(t.key) == "frame_id"}
+    lost = {t.offset: str(t.value) for t in flow.sinks[0].tags() if str(t.key) == "lost"}
+    assert {ids[offset]: reason for offset, reason in lost.items()} == dict(hit)
+
+
 @pytest.mark.parametrize("role", ["receive", "monostatic"])
 def test_a_device_that_is_gone_is_noticed_and_left(lab, role):
     front_end = lab.open(role, timeout_s=0.5)
