@@ -75,3 +75,10 @@ def test_too_few_frames_are_refused(tiny_bundle):
     done = call("calibrate", *UNKNOWN, "--frames", "1")
     assert done.returncode == 2
     assert "--frames is 1, expected 2 or more" in done.stderr
+
+
+@pytest.mark.parametrize("radio", ["pluto", "file", "zmq"])
+def test_a_radio_that_finds_its_delay_by_itself_is_not_calibrated(tiny_bundle, radio):
+    done = call("calibrate", "--radio", radio)
+    assert done.returncode == 2
+    assert f"--radio {radio} needs no calibration" in done.stderr

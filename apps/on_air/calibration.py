@@ -15,7 +15,7 @@ import numpy as np
 import pmt
 import typer
 from gnuradio import blocks, gr
-from gnuradio.semisac.radio import Calibration, CalibrationStore, RadioSettings, front_end
+from gnuradio.semisac.radio import Calibration, CalibrationStore, RadioSettings, front_end, front_end_class
 from gnuradio.semisac.work_errors import ends_flow_on_error
 
 from semisac_ml.cli.mistakes import run_program
@@ -54,6 +54,12 @@ def calibrate(
     if frames < 2:
         raise ValueError(f"--frames is {frames}, expected 2 or more")
     measuring = replace(radio, options={**radio.options, "measure_latency": True})
+    if not front_end_class(radio.radio).capabilities.needs_calibration:
+        raise ValueError(
+            f"--radio {radio.radio} needs no calibration: run_sensing.py takes its delay from the direct "
+            f"leakage at each "
+            "start, or from the recording"
+        )
     patience_s = run.duration_s or PATIENCE_S
     own = {"frames": frames}
     called = Program("calibrate", "monostatic", measuring, frame, replace(run, duration_s=0.0), own)
@@ -192,12 +198,7 @@ class calibration_flowgraph(on_air_flowgraph):
             frames=len(delays),
             date=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        if self._radio.capabilities.needs_calibration:
-            CalibrationStore().save(self._saved)
-        else:
-            self._called.warn(
-                f"--radio {self._called.radio.radio} finds its delay at each start: nothing is stored"
-            )
+        CalibrationStore().save(self._saved)
 
     def rows(self) -> Rows:
         measured = self.meter.measured()
@@ -225,8 +226,7 @@ class calibration_flowgraph(on_air_flowgraph):
         }
 
     def details(self) -> dict[str, object]:
-        stored = self._saved is not None and self._radio.capabilities.needs_calibration
-        return {"stored_in": str(CalibrationStore().file) if stored else None}
+        return {"stored_in": str(CalibrationStore().file) if self._saved else None}
 
 
 def run(arguments: list[str]) -> int:

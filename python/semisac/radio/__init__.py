@@ -11,5 +11,5 @@ nothing from here.
 from .calibration import Calibration, CalibrationError, CalibrationStore
 from .companion import radio_monostatic, radio_sink, radio_source
 from .events import EventCounters
-from .front_end import Capabilities, RadioError, front_end, open_front_end, radios
+from .front_end import Capabilities, RadioError, front_end, front_end_class, open_front_end, radios
 from .settings import RadioSettings

@@ -153,24 +153,31 @@ def radios() -> list[str]:
     return sorted(name for name, text in texts.items() if all(part.format(name) in text for part in needed))
 
 
+def front_end_class(name: str) -> type[front_end]:
+    """Class of the radio of this name.
+
+    Raises ValueError for a radio that does not exist, RadioError when its driver is not installed.
+    """
+    known = radios()
+    if name not in known:
+        raise ValueError(f"--radio is {name!r}, expected one of {', '.join(known)}")
+    try:
+        module = importlib.import_module(f"{__package__}.{name}")
+    except ImportError as error:
+        raise RadioError(
+            f"--radio {name} needs a driver that is missing ({error}): `semisac radio probe` says which and "
+            f"how to "
+            "install it"
+        ) from error
+    return getattr(module, f"{name}_front_end")
+
+
 def open_front_end(settings: RadioSettings, frame, role: str) -> front_end:
     """Front end of the radio that the settings name, not configured yet.
 
-    Raises ValueError for a radio that does not exist or settings it does not take, RadioError when its driver
-    is not installed.
+    Raises ValueError for settings that the radio does not take, and what `front_end_class` raises.
     """
-    known = radios()
-    if settings.radio not in known:
-        raise ValueError(f"--radio is {settings.radio!r}, expected one of {', '.join(known)}")
-    try:
-        module = importlib.import_module(f"{__package__}.{settings.radio}")
-    except ImportError as error:
-        raise RadioError(
-            f"--radio {settings.radio} needs a driver that is missing ({error}): `semisac radio probe` says "
-            f"which and "
-            "how to install it"
-        ) from error
-    return getattr(module, f"{settings.radio}_front_end")(settings, frame, role)
+    return front_end_class(settings.radio)(settings, frame, role)
 
 
 def _close_at_exit(radio: front_end) -> None:
