@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gnuradio.semisac.radio.watch import Overdue, within
+
 POLL_S = 0.05
 STOP_S = 0.9  # for the flowgraph's threads, and then
 CLOSE_S = 0.6  # for the device: together with the results within 2 s
@@ -104,9 +106,10 @@ class Run:
             ("radio does not close", self._radio.close, CLOSE_S),
         ):
             try:
-                if not within(seconds, call):
-                    troubles.append(f"the {what}: left without it")
-                    hangs = True
+                within(seconds, call, "stop")
+            except Overdue:
+                troubles.append(f"the {what}: left without it")
+                hangs = True
             except Exception as error:  # noqa: BLE001 - whatever a driver raises, the results must be written
                 troubles.append(f"the {what}: {error}")
         return troubles, hangs
@@ -135,23 +138,3 @@ class Run:
         if self._duration_s and self.seconds >= self._duration_s:
             return Ending("duration")
         return None
-
-
-def within(seconds: float, call: Callable[[], object]) -> bool:
-    """Whether a call returns in time; it runs in a thread that does not keep the program alive."""
-    done = threading.Event()
-    raised: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            call()
-        except BaseException as error:  # noqa: BLE001 - raised again below
-            raised.append(error)
-        done.set()
-
-    threading.Thread(target=run, name="stop", daemon=True).start()
-    if not done.wait(seconds):
-        return False
-    if raised:
-        raise raised[0]
-    return True

@@ -14,11 +14,11 @@ import json
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
-from typing import TypeVar
 
+from . import watch
 from .front_end import RadioError
+from .watch import Result
 
 IIOD_PORT = 30431
 BACKENDS = ("ip", "usb", "local", "serial", "xml")
@@ -26,31 +26,16 @@ BACKENDS = ("ip", "usb", "local", "serial", "xml")
 USUAL_ADDRESSES = ("ip:192.168.2.1", "ip:pluto.local")
 PROBE_COMMAND = "semisac radio probe"
 
-Result = TypeVar("Result")
-
 
 def within(seconds: float, what: str, function: Callable[[], Result]) -> Result:
     """Result of a function, or its exception, or RadioError when it takes longer than `seconds`."""
-    done: list[tuple[bool, object]] = []
-
-    def run() -> None:
-        try:
-            done.append((True, function()))
-        except BaseException as error:  # handed to the caller, whatever it is
-            done.append((False, error))
-
-    thread = threading.Thread(target=run, name="pluto-call", daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if not done:
+    try:
+        return watch.within(seconds, function, "pluto-call")
+    except watch.Overdue:
         raise RadioError(
             f"{what}: no answer within {seconds:g} s, expected a device that answers at once; check it with "
             f"`{PROBE_COMMAND}`, or raise --timeout-s"
-        )
-    fine, value = done[0]
-    if not fine:
-        raise value
-    return value
+        ) from None
 
 
 def complete_address(address: str) -> str:

@@ -1,15 +1,47 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A thread that looks after an open radio."""
+"""Time limits of calls to a device, and a thread that looks after an open one."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from .events import EventCounters
+
+Result = TypeVar("Result")
+
+
+class Overdue(RuntimeError):
+    """A call did not return in time."""
+
+
+def within(seconds: float, function: Callable[[], Result], name: str = "call") -> Result:
+    """Result of a function, or its exception; Overdue when it takes longer than `seconds`.
+
+    It runs in a thread that does not keep the program alive and is given up when its time is over. name: of
+    it.
+    """
+    done: list[tuple[bool, object]] = []
+    ended = threading.Event()
+
+    def run() -> None:
+        try:
+            done.append((True, function()))
+        except BaseException as error:  # handed to the caller, whatever it is
+            done.append((False, error))
+        ended.set()
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    if not ended.wait(seconds):
+        raise Overdue(f"no answer within {seconds:g} s")
+    fine, value = done[0]
+    if not fine:
+        raise value
+    return value
 
 
 class Watch:
