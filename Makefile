@@ -10,11 +10,12 @@ SETUP := bash scripts/setup.sh
 # A stamp says that a step of the set-up is done. Those of the environment live and go with it, that
 # of the module with its build folder.
 STAMPS := $(VENV)/stamps
+SCENES := .venv-scenes/ready
 MODULE := build/installed
 MODULE_SOURCES := CMakeLists.txt $(shell find include lib grc python/semisac models -type f \
 	-not -name '*.pyc' 2>/dev/null)
 
-.PHONY: help setup loopback test bench clean check-place
+.PHONY: help setup loopback test bench scenes-env clean check-place
 .DELETE_ON_ERROR:
 
 help:
@@ -22,6 +23,7 @@ help:
 	@echo 'make test                   set up what is missing, then run all checks and tests'
 	@echo 'make bench [ARGS="..."]     set up what is missing, then measure against the peers'
 	@echo 'make setup                  set up what is missing: packages, $(VENV), the GNU Radio module'
+	@echo 'make scenes-env             set up .venv-scenes, which `semisac data scenes` runs in'
 	@echo 'make clean                  remove the build folder and caches; $(VENV) stays'
 
 setup: check-place $(STAMPS)/runtime $(MODULE)
@@ -34,6 +36,8 @@ test: setup $(STAMPS)/development
 
 bench: setup $(STAMPS)/development
 	@$(PYTHON) benchmarks/run.py $(ARGS)
+
+scenes-env: $(SCENES)
 
 clean:
 	rm -rf build .pytest_cache .ruff_cache python/semisac.egg-info
@@ -65,4 +69,8 @@ $(STAMPS)/development: $(STAMPS)/runtime
 
 $(MODULE): $(STAMPS)/venv $(MODULE_SOURCES)
 	@$(SETUP) module
+	@touch $@
+
+$(SCENES): scripts/scenes-requirements.txt scripts/scenes-apt-packages.txt
+	@$(SETUP) scenes
 	@touch $@

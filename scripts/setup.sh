@@ -10,12 +10,14 @@
 #   setup.sh venv            .venv with the system's Python, which alone sees GNU Radio
 #   setup.sh python [EXTRA]  this project and the Python packages it needs, into .venv
 #   setup.sh module          the GNU Radio module: built in build/, installed into .venv
+#   setup.sh scenes          .venv-scenes with the ray tracer of the scene generator, for nothing else
 #
 # SEMISAC_SKIP_APT=1 leaves the packages of the distribution to you.
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly venv=$PWD/.venv
+readonly scenes_venv=$PWD/.venv-scenes
 readonly system_python=/usr/bin/python3 # never the python3 of PATH: pyenv and conda see no GNU Radio
 
 fail() {
@@ -27,7 +29,7 @@ say() {
     echo "==> $*"
 }
 
-install_system_packages() {
+install_system_packages() { # LIST_OF_PACKAGES
     [ "${SEMISAC_SKIP_APT:-0}" = 1 ] && return
     local id='' version='' name missing=() as_root=()
     if [ -r /etc/os-release ]; then
@@ -37,12 +39,12 @@ install_system_packages() {
     case "$id $version" in
     "debian 12" | "ubuntu 24.04") ;;
     *) fail "this is ${id:-an unknown system} $version, expected Debian 12 or Ubuntu 24.04; install what" \
-        "scripts/apt-packages.txt names and run again with SEMISAC_SKIP_APT=1" ;;
+        "$1 names and run again with SEMISAC_SKIP_APT=1" ;;
     esac
 
     while read -r name; do
         [ "$(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || missing+=("$name")
-    done < <(sed -e 's/#.*//' -e '/^[[:space:]]*$/d' scripts/apt-packages.txt)
+    done < <(sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$1")
     [ ${#missing[@]} -eq 0 ] && return
 
     if [ "$(id -u)" -ne 0 ]; then
@@ -126,6 +128,18 @@ install_python_packages() {
         -c scripts/constraints.txt -e ".${1:+[$1]}" | sed '/^Requirement already satisfied/d'
 }
 
+# The ray tracer needs numpy 2, which the distribution's GNU Radio cannot live with: another environment.
+install_scenes() {
+    say "making .venv-scenes, the environment of the scene generator"
+    "$system_python" -c 'import ensurepip' 2>/dev/null || fail "$system_python has no venv; run make setup first"
+    "$system_python" -m venv "$scenes_venv"
+    "$scenes_venv/bin/python" -m pip install --disable-pip-version-check --no-input \
+        -r scripts/scenes-requirements.txt | sed '/^Requirement already satisfied/d'
+    local site
+    site=$("$scenes_venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+    echo "$PWD/python" >"$site/semisac.pth" # this project without its own needs, which forbid numpy 2
+}
+
 install_module() {
     # A build folder remembers its absolute path: one that was moved or copied is of no use.
     if [ -e build/CMakeCache.txt ] && ! grep -Fqx "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" build/CMakeCache.txt; then
@@ -142,9 +156,13 @@ install_module() {
 }
 
 case "${1:-}" in
-system) install_system_packages ;;
+system) install_system_packages scripts/apt-packages.txt ;;
 venv) make_venv ;;
 python) install_python_packages "${2:-}" ;;
 module) install_module ;;
-*) fail "step is \"${1:-}\", expected system, venv, python or module; see the head of scripts/setup.sh" ;;
+scenes)
+    install_system_packages scripts/scenes-apt-packages.txt
+    install_scenes
+    ;;
+*) fail "step is \"${1:-}\", expected system, venv, python, module or scenes; see the head of scripts/setup.sh" ;;
 esac
