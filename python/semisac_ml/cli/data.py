@@ -58,7 +58,7 @@ def fetch(dataset: DataSetArgument, root: RootOption = None) -> None:
 
 @commands.command()
 def verify(dataset: DataSetArgument, root: RootOption = None) -> None:
-    """Compare the checksums of a data set with the official ones."""
+    """Check a data set: its official checksums where there are any, else every file of it."""
     from rich.console import Console
 
     folder = _data_set(dataset).verify(root)

@@ -145,7 +145,7 @@ def data() -> list[dict[str, Any]]:
     found = []
     for name, module in data_sets().items():
         try:
-            found.append({"name": name, "path": str(module.find_root() / module.FOLDER), "found": True})
+            found.append({"name": name, "path": str(module.find_folder()), "found": True})
         except DataError:
             found.append({"name": name, "path": None, "found": False, "get": f"semisac data fetch {name}"})
     return found

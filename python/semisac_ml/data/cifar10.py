@@ -73,6 +73,11 @@ def find_root(root: str | os.PathLike[str] | None = None) -> Path:
     )
 
 
+def find_folder(root: str | os.PathLike[str] | None = None) -> Path:
+    """The folder cifar-10-batches-py; raises DataError, which says how to get it, if there is none."""
+    return find_root(root) / FOLDER
+
+
 def load(split: str, root: str | os.PathLike[str] | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Read the training or the test images.
 

@@ -1,0 +1,160 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files of data sets, read with distrust: whatever is wrong is one DataError that names file and field."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from . import DataError
+
+
+def wrong(file: object, field: str, what: str, expected: str) -> DataError:
+    """The error of a file, in the form "file: field: what is wrong, expected what"."""
+    return DataError(f"{file}: {field}: {what}, expected {expected}")
+
+
+def find_folder(names: Sequence[str], root: str | os.PathLike[str] | None, get: str) -> Path:
+    """The first folder of these names below root, or root itself if it has one of them.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Paths below a folder of data sets, the usual one first.
+    root : path, optional
+        Folder of data sets; by default where :func:`semisac_ml.data.cifar10.roots` looks.
+    get : str
+        What to download and where to put it, for the error.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+    """
+    from .cifar10 import roots
+
+    places = [Path(root).expanduser()] if root is not None else roots()
+    for place in places:
+        for name in names:
+            if (place / name).is_dir():
+                return place / name
+            if place.is_dir() and place.parts[-len(Path(name).parts) :] == Path(name).parts:
+                return place
+    raise DataError(f"{names[0]} not found in {', '.join(map(str, places))}: {get}")
+
+
+def inside(folder: Path, name: str, source: Path, field: str) -> Path:
+    """The file that a table names, relative to its folder; DataError if the name leads out of it."""
+    relative = Path(name.strip().replace("\\", "/"))
+    if not name.strip() or relative.is_absolute() or ".." in relative.parts:
+        raise wrong(source, field, f"names {name!r}", f"a file below {folder}")
+    return folder / relative
+
+
+def text(file: Path, field: str) -> str:
+    """The content of a text file (UTF-8)."""
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise wrong(file, field, f"cannot be read ({error.strerror})", "a text file") from error
+    except UnicodeDecodeError as error:
+        raise wrong(file, field, "is no text", "a text file of numbers or names") from error
+
+
+def numbers(file: Path, field: str, count: int | None = None) -> np.ndarray:
+    """The numbers of a text file, finite, float64 [count], whatever white space or comma is between."""
+    words = text(file, field).replace(",", " ").split()
+    try:
+        values = np.array([float(word) for word in words])
+    except ValueError as error:
+        raise wrong(file, field, f"is no number ({error})", "numbers") from error
+    if count is not None and len(values) != count:
+        raise wrong(file, field, f"holds {len(values)} numbers", f"{count}")
+    if not np.isfinite(values).all():
+        raise wrong(file, field, f"number {int(np.argmin(np.isfinite(values))) + 1} is not finite", "numbers")
+    return values
+
+
+def table(file: Path, columns: Iterable[str]) -> dict[str, list[str]]:
+    """A CSV file with a header, by column; each must be of the same length and hold the columns named."""
+    lines = text(file, "header").splitlines()
+    rows = list(csv.reader(lines, strict=False))
+    if not rows:
+        raise wrong(file, "header", "is missing: the file is empty", "a CSV file with a header")
+    header = [name.strip() for name in rows[0]]
+    for column in columns:
+        if column not in header:
+            raise wrong(file, column, "is missing", f"a column of this name beside {', '.join(header[:8])}")
+    repeated = {name for name in header if name and header.count(name) > 1}
+    if repeated:
+        raise wrong(file, sorted(repeated)[0], "is the name of two columns", "one")
+    body = [(line, row) for line, row in enumerate(rows[1:], start=2) if row]
+    if not body:
+        raise wrong(file, "rows", "are missing", "one row a sample")
+    for line, row in body:
+        if len(row) != len(header):
+            raise wrong(file, f"line {line}", f"has {len(row)} columns", f"{len(header)} as in the header")
+    return {name: [row[place] for _, row in body] for place, name in enumerate(header)}
+
+
+def integers(file: Path, column: str, words: Sequence[str]) -> np.ndarray:
+    """A column of a table as int64; whole numbers may be written as 3.0."""
+    found = np.empty(len(words), dtype=np.int64)
+    for row, word in enumerate(words):
+        try:
+            value = float(word)
+        except ValueError:
+            value = float("nan")
+        if not value.is_integer():
+            raise wrong(file, column, f"is {word!r} in row {row + 1}", "a whole number")
+        found[row] = int(value)
+    return found
+
+
+def array(file: Path, field: str, kinds: str = "fiu") -> np.ndarray:
+    """An array of a ``.npy`` file; kinds: the kinds of numpy that are allowed. Never unpickles."""
+    if not file.is_file():
+        raise wrong(file, field, "is missing", "a .npy file")
+    try:
+        stored = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise wrong(file, field, f"cannot be read ({str(error)[:120]})", "a .npy file of numbers") from error
+    if not isinstance(stored, np.ndarray) or stored.dtype.kind not in kinds:
+        kind = getattr(stored, "dtype", type(stored).__name__)
+        raise wrong(file, field, f"holds {kind}", "an array of numbers")
+    finite = np.isfinite(stored)
+    if not finite.all():
+        place = tuple(int(k) for k in np.argwhere(~finite)[0])
+        raise wrong(file, field, f"is not finite at {place}", "finite numbers")
+    return stored
+
+
+def picture(file: Path, field: str, mode: str = "RGB") -> np.ndarray:
+    """A picture, all of it decoded: uint8 [height, width, 3] for RGB, 4 for RGBA, [height, width] for L.
+
+    mode: "RGB" turns other pictures into RGB; "RGBA" takes four channels only; "L" takes one channel only and
+    returns the stored numbers, which of a picture with a palette are the indices.
+    """
+    from PIL import Image
+
+    if not file.is_file():
+        raise wrong(file, field, "is missing", "a picture")
+    try:
+        with Image.open(file) as stored:
+            stored.load()
+            if mode == "RGB" and stored.mode != "RGBA":
+                return np.asarray(stored.convert("RGB"))
+            if stored.mode != mode and (mode, stored.mode) != ("L", "P"):
+                raise wrong(file, field, f"has the channels {stored.mode}", f"{mode}")
+            return np.asarray(stored)
+    except DataError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the decoders raise many kinds
+        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+        raise wrong(file, field, f"cannot be read as a picture ({reason})", "a whole PNG or JPEG") from error
