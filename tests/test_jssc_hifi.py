@@ -22,9 +22,18 @@ from semisac_ml.systems.jssc_hifi.model import (  # noqa: E402
     SENT_CHANNELS,
     HifiModel,
     HifiSettings,
+    HifiTask,
     bandwidth_ratio,
 )
-from semisac_ml.systems.jssc_hifi.train import HifiTraining, train, trained_model  # noqa: E402
+from semisac_ml.systems.jssc_hifi.train_code import (  # noqa: E402
+    CROP_PIXELS,
+    HifiTraining,
+    crops,
+    load_photographs,
+    train,
+    trained_model,
+)
+from semisac_ml.systems.jssc_hifi.train_task import train_task, trained_task  # noqa: E402
 
 SMALL = HifiSettings(fine_width=8, coarse_width=16, encoder_blocks=(1, 1), decoder_blocks=(1, 1))
 
@@ -34,7 +43,7 @@ def small_model(seed: int = 0) -> HifiModel:
     torch.manual_seed(seed)
     model = HifiModel(SMALL).eval()
     for name, weight in model.named_parameters():
-        if "project" in name:
+        if "second" in name:
             torch.nn.init.normal_(weight, std=0.1)
     return model
 
@@ -105,7 +114,10 @@ def test_values_that_did_not_come_do_not_matter():
 
 def test_the_exported_networks_are_the_trained_ones(tmp_path):
     model = small_model()
-    bundle = export_bundle(model, HifiTraining(), tmp_path / "jssc" / "hifi", command="x", commit="y")
+    task = HifiTask(classes=3, width=8, blocks=1).eval()
+    bundle = export_bundle(
+        model, HifiTraining(), tmp_path / "jssc" / "hifi", task=task, command="x", commit="y"
+    )
     assert bundle.name == "jssc/hifi"
     assert bundle.manifest.symbols.code.sent_channels == list(SENT_CHANNELS)
     rng = np.random.default_rng(3)
@@ -116,11 +128,15 @@ def test_the_exported_networks_are_the_trained_ones(tmp_path):
         worth = rng.random(code.shape, np.float32)
         inputs = {"received": code, "worth": worth, "snr_db": snr_db, "sent_channels": sent}
         rebuilt = bundle.session("reconstruction").run(**inputs)["image"]
+        said = bundle.session("task").run(**inputs)["probability"]
         with torch.no_grad():
             tensors = [torch.from_numpy(value) for value in (image, snr_db, sent)]
             assert np.allclose(model.encoder(*tensors), code, atol=1e-4)
             expected = model.decoder(*(torch.from_numpy(value) for value in inputs.values()))
             assert np.allclose(expected, rebuilt, atol=1e-4)
+            expected = task(*(torch.from_numpy(value) for value in inputs.values()))
+            assert np.allclose(expected, said, atol=1e-4)
+            assert np.allclose(said.sum(axis=1), 1.0, atol=1e-5)
     # the detector of jssc/awgn serves packets of this length
     symbols = rng.standard_normal((2, 256, 2)).astype(np.float32)
     probability = bundle.session("sensing").run(
@@ -150,11 +166,11 @@ def test_an_interrupted_training_ends_in_the_same_weights(tmp_path):
                 return {}
 
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("semisac_ml.systems.jssc_hifi.train.validation", stop)
+                patch.setattr("semisac_ml.systems.jssc_hifi.train_code.validation", stop)
                 with pytest.raises(KeyboardInterrupt):
                     train(settings, data, folder, console, device)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("semisac_ml.systems.jssc_hifi.train.validation", lambda *arguments: {})
+            patch.setattr("semisac_ml.systems.jssc_hifi.train_code.validation", lambda *arguments: {})
             return train(settings, data, folder, console, device).state_dict()
 
     with pytest.MonkeyPatch.context() as patch:
@@ -167,7 +183,54 @@ def test_an_interrupted_training_ends_in_the_same_weights(tmp_path):
     assert training_command(kept) == "semisac train jssc_hifi --epochs 2 --batch 32 --data sample"
 
 
-@pytest.mark.parametrize("change", [{"size": "huge"}, {"sent_channels": 5}, {"epochs": 0}])
+def test_a_task_learns_from_the_code_and_leaves_the_encoder_alone(tmp_path):
+    """Two classes told apart by brightness: right for all pictures after a few steps."""
+    bright = torch.arange(64) % 2
+    images = (bright[:, None, None, None] * 150 + 40).expand(64, 3, 32, 32).to(torch.uint8)
+    data = ImageSet(images, bright, images, bright)
+    settings = HifiTraining(batch=16, data="sample", task_epochs=15)
+    model = small_model()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    task = train_task(model.encoder, settings, data, tmp_path, Console(quiet=True), torch.device("cpu"))
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    log = (tmp_path / "task.csv").read_text().splitlines()
+    assert [float(value) for value in log[-1].split(",")[2:]] == [1.0, 1.0, 1.0]
+    again = trained_task(tmp_path).state_dict()
+    assert all(torch.equal(value, again[name]) for name, value in task.state_dict().items())
+    assert trained_task(tmp_path / "none") is None
+
+
+def test_photographs_are_trained_on_in_parts(tmp_path):
+    from PIL import Image
+
+    rng = np.random.default_rng(4)
+    for index, (height, width) in enumerate([(120, 200), (1100, 600), (40, 300)]):
+        level = np.full((height, width, 3), 80 * index, np.uint8)
+        level[:, :, 2] = rng.integers(0, 256, (height, width))
+        Image.fromarray(level).save(tmp_path / f"{index}.png")
+    console = Console(quiet=True)
+    pictures = load_photographs(str(tmp_path), console)
+    # the third is too small, the second was made smaller
+    assert [tuple(picture.shape) for picture in pictures] == [(3, 120, 200), (3, 939, 512)]
+    generator = torch.Generator().manual_seed(1)
+    found = crops(pictures, 40, generator)
+    assert found.shape == (40, 3, CROP_PIXELS, CROP_PIXELS)
+    assert set(found[:, 0].unique().tolist()) == {0, 80}
+    settings = HifiTraining(
+        epochs=1, batch=32, data="sample", photographs=str(tmp_path), photograph_share=1.0
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(HifiSettings, "named", classmethod(lambda cls, size: SMALL))
+        train(settings, ImageSet.load("sample"), tmp_path / "run", console, torch.device("cpu"))
+    for path in tmp_path.glob("[01].png"):
+        path.unlink()
+    with pytest.raises(ValueError, match="96 x 96"):
+        load_photographs(str(tmp_path), console)
+
+
+@pytest.mark.parametrize(
+    "change", [{"size": "huge"}, {"sent_channels": 5}, {"epochs": 0}, {"photograph_share": 0.5}]
+)
 def test_settings_that_no_training_can_have_are_refused(change):
     with pytest.raises(ValueError, match="expected"):
         HifiTraining(**change)

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +60,45 @@ def load_images(
         If a file is missing, is no picture, is cut off, or has more than 100 million pixels.
     """
     shape = height_and_width(size)
-    return np.stack([_load(file, shape, fit) for file in picture_files(path)])
+    return np.stack([_load(file, lambda width, height: shape, fit) for file in picture_files(path)])
+
+
+def load_photographs(
+    path: str | os.PathLike[str], short_side: int = 512, tell: Callable[[int, int], None] | None = None
+) -> list[np.ndarray]:
+    """Read a picture, or all pictures of a folder, in their own proportions.
+
+    Parameters
+    ----------
+    path : path
+        A picture, or a folder of pictures.
+    short_side : int
+        Pictures whose shorter side has more pixels are made smaller, area-weighted, until it has this many.
+    tell : (done, all) -> None
+        Called after each picture.
+
+    Returns
+    -------
+    list of ndarray, uint8 [height, width, 3]
+        In the order of the file names.
+
+    Raises
+    ------
+    DataError
+        As :func:`load_images`.
+    """
+    files = picture_files(path)
+
+    def load(file: Path) -> np.ndarray:
+        return _load(file, lambda width, height: _shrunk(height, width, short_side), "crop")
+
+    found = []
+    with ThreadPoolExecutor() as pool:
+        for picture in pool.map(load, files):
+            found.append(picture)
+            if tell:
+                tell(len(found), len(files))
+    return found
 
 
 def height_and_width(size: int | tuple[int, int]) -> tuple[int, int]:
@@ -89,7 +129,12 @@ def fitted(picture, size: int | tuple[int, int], fit: str = "crop") -> np.ndarra
     return np.asarray(place(picture, (width, height), method=Image.Resampling.BOX), dtype=np.uint8)
 
 
-def _load(file: Path, size: tuple[int, int], fit: str) -> np.ndarray:
+def _shrunk(height: int, width: int, short_side: int) -> tuple[int, int]:
+    scale = min(1.0, short_side / min(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def _load(file: Path, size: Callable[[int, int], tuple[int, int]], fit: str) -> np.ndarray:
     from PIL import Image, ImageOps
 
     try:
@@ -102,7 +147,7 @@ def _load(file: Path, size: tuple[int, int], fit: str) -> np.ndarray:
             if turned.has_transparency_data:
                 rgba = turned.convert("RGBA")
                 turned = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
-            pixels = fitted(turned.convert("RGB"), size, fit)
+            pixels = fitted(turned.convert("RGB"), size(turned.width, turned.height), fit)
     except DataError:
         raise
     except Exception as error:  # Pillow's decoders raise many kinds

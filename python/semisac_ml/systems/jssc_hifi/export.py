@@ -29,9 +29,11 @@ from semisac_ml.systems.jssc_hifi.model import (
     SNR_DB,
     STRIDE,
     HifiModel,
+    HifiTask,
     bandwidth_ratio,
 )
-from semisac_ml.systems.jssc_hifi.train import HifiTraining, trained_model
+from semisac_ml.systems.jssc_hifi.train_code import HifiTraining, trained_model
+from semisac_ml.systems.jssc_hifi.train_task import trained_task
 from semisac_ml.training.checkpoint import read_counters
 
 CHANNEL_USES = 256  # of a packet
@@ -42,32 +44,32 @@ DESCRIPTION = "Pictures of any size, fully convolutional, aware of SNR and bandw
 Parts = tuple[nn.Module, dict[str, Tensor], str, dict[str, dict[int, str]]]
 
 
-def networks(model: HifiModel) -> dict[str, Parts]:
+def networks(model: HifiModel, task: HifiTask | None = None) -> dict[str, Parts]:
     """Each network: module, example inputs, name of the output, dynamic axes."""
     picture = {0: "batch", 2: "height", 3: "width"}
     code = {0: "batch", 2: "rows", 3: "columns"}
     batch = {0: "batch"}
     snr_db, sent = torch.tensor([3.0, 7.0]), torch.tensor([8.0, 16.0])
     received = torch.randn(2, CODE_CHANNELS, 10, 12)
-    return {
+    arrived = {
+        "received": received,
+        "worth": torch.rand_like(received),
+        "snr_db": snr_db,
+        "sent_channels": sent,
+    }
+    changing = {"received": code, "worth": code, "snr_db": batch, "sent_channels": batch}
+    parts: dict[str, Parts] = {
         "encoder": (
             model.encoder,
             {"image": torch.rand(2, 3, 40, 48), "snr_db": snr_db, "sent_channels": sent},
             "code",
             {"image": picture, "snr_db": batch, "sent_channels": batch, "code": code},
         ),
-        "reconstruction": (
-            model.decoder,
-            {
-                "received": received,
-                "worth": torch.rand_like(received),
-                "snr_db": snr_db,
-                "sent_channels": sent,
-            },
-            "image",
-            {"received": code, "worth": code, "snr_db": batch, "sent_channels": batch, "image": picture},
-        ),
+        "reconstruction": (model.decoder, arrived, "image", {**changing, "image": picture}),
     }
+    if task is not None:
+        parts["task"] = (task, arrived, "probability", {**changing, "probability": batch})
+    return parts
 
 
 def interfaces() -> dict[str, dict[str, list[dict[str, object]]]]:
@@ -96,12 +98,17 @@ def interfaces() -> dict[str, dict[str, list[dict[str, object]]]]:
         "range": [0.0, 1.0],
         "description": "snr / (1 + snr) of each value, 0 where nothing came",
     }
+    arrived = [{"name": "received", **code, "range": [-5.0, 5.0]}, worth, snr, sent]
+    probability = {
+        "name": "probability",
+        "unit": "1",
+        "range": [0.0, 1.0],
+        "description": "of each class of the data set, in its order",
+    }
     return {
         "encoder": {"inputs": [image, snr, sent], "outputs": [{"name": "code", **code}]},
-        "reconstruction": {
-            "inputs": [{"name": "received", **code, "range": [-5.0, 5.0]}, worth, snr, sent],
-            "outputs": [image],
-        },
+        "reconstruction": {"inputs": arrived, "outputs": [image]},
+        "task": {"inputs": arrived, "outputs": [probability]},
     }
 
 
@@ -110,6 +117,7 @@ def export_bundle(
     settings: HifiTraining,
     folder: Path,
     *,
+    task: HifiTask | None = None,
     command: str,
     commit: str,
     description: str = DESCRIPTION,
@@ -121,9 +129,11 @@ def export_bundle(
 
     Raises BundleError when jssc/awgn is not there.
     """
-    round_weights(model)
-    contents = {name: to_onnx(*parts) for name, parts in networks(model).items()}
-    described = interfaces()
+    for trained in (model, task):
+        if trained is not None:
+            round_weights(trained)
+    contents = {name: to_onnx(*parts) for name, parts in networks(model, task).items()}
+    described = {name: tensors for name, tensors in interfaces().items() if name in contents}
     detector = Bundle.load(DETECTOR_BUNDLE)
     tensors = detector.manifest.networks["sensing"]
     contents["sensing"] = (detector.path / tensors.file).read_bytes()
@@ -199,19 +209,31 @@ def training_command(settings: HifiTraining) -> str:
     return " ".join(words)
 
 
-def bundle_metrics(bundle: Bundle, images: np.ndarray) -> dict[str, dict[str, Any]]:
-    """PSNR at the reference SNR for each bandwidth, mean over pictures uint8 (count, height, width, 3)."""
+def bundle_metrics(bundle: Bundle, images: np.ndarray, labels: np.ndarray) -> dict[str, dict[str, Any]]:
+    """PSNR, and accuracy where it has a task, at the reference SNR for each bandwidth, mean over pictures.
+
+    images: uint8 (count, height, width, 3). labels: (count,).
+    """
     from semisac_ml.systems.jssc_hifi.learned_code import LearnedCode
 
     code = LearnedCode(str(bundle.path))
+    task = bundle.session("task") if "task" in bundle.manifest.networks else None
     figures = {}
     for sent in bundle.manifest.symbols.code.sent_channels:
-        rebuilt = code.reconstruct(images, REFERENCE_SNR_DB, sent, "awgn", seed=0)
-        found = metrics.mean(metrics.psnr_db(images, rebuilt))
-        conditions = (
-            f"AWGN {REFERENCE_SNR_DB:g} dB, k/n = {bandwidth_ratio(sent):.4g}, mean of each picture's PSNR"
-        )
-        figures[f"psnr_db_{sent}"] = {**found.as_dict(), "conditions": conditions}
+        at = REFERENCE_SNR_DB, sent, "awgn", 0
+        conditions = f"AWGN {REFERENCE_SNR_DB:g} dB, k/n = {bandwidth_ratio(sent):.4g}"
+        psnr_db = metrics.mean(metrics.psnr_db(images, code.reconstruct(images, *at)))
+        figures[f"psnr_db_{sent}"] = {
+            **psnr_db.as_dict(),
+            "conditions": conditions + ", mean of each picture's PSNR",
+        }
+        if task is not None:
+            said = [
+                task.run(**arrival)["probability"].argmax(axis=1) for arrival in code.arrivals(images, *at)
+            ]
+            right = np.concatenate(said) == labels
+            accuracy = metrics.proportion(int(right.sum()), len(right))
+            figures[f"accuracy_{sent}"] = {**accuracy.as_dict(), "conditions": conditions}
     return figures
 
 
@@ -231,13 +253,14 @@ def command(
     done = int(str(read_counters(run / "hifi.safetensors")["epochs_done"]))
     interim = f"; interim, after {done} of {settings.epochs} epochs" if done < settings.epochs else ""
     stated = {
+        "task": trained_task(run),
         "command": training_command(settings),
         "commit": source_commit(),
         "description": DESCRIPTION + interim,
     }
     bundle = export_bundle(model, settings, output, **stated)
     if evaluate:
-        images = (cifar10.load("test") if settings.data == "cifar10" else cifar10.sample())[0]
-        bundle = export_bundle(model, settings, output, **stated, figures=bundle_metrics(bundle, images))
+        pictures = (cifar10.load("test") if settings.data == "cifar10" else cifar10.sample())[:2]
+        bundle = export_bundle(model, settings, output, **stated, figures=bundle_metrics(bundle, *pictures))
     size = sum(file.stat().st_size for file in output.iterdir()) / 1e6
     Console().print(f"{output}: {bundle.name} {bundle.fingerprint}, {size:.1f} MB")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -56,7 +57,7 @@ class TrainingNetworks:
     def __init__(self, folder: Path) -> None:
         import torch
 
-        from semisac_ml.systems.jssc_hifi.train import trained_model
+        from semisac_ml.systems.jssc_hifi.train_code import trained_model
 
         self._torch = torch
         self._model, _ = trained_model(folder)
@@ -102,20 +103,33 @@ class LearnedCode:
         pictures : uint8 (count, height, width, 3), height and width multiples of 4.
         gains : |h|^2 (count, channel uses); drawn for the channel and seed if not given.
         """
+        arrivals = self.arrivals(pictures, snr_db, sent_channels, channel, seed, gains)
+        rebuilt = [self.networks.decode(**arrival) for arrival in arrivals]
+        return np.concatenate(rebuilt).transpose(0, 2, 3, 1)
+
+    def arrivals(
+        self,
+        pictures: np.ndarray,
+        snr_db: float,
+        sent_channels: int,
+        channel: str,
+        seed: int,
+        gains: np.ndarray | None = None,
+    ) -> Iterator[dict[str, np.ndarray]]:
+        """What the decoders are given, some pictures at a time: received, worth, snr_db, sent_channels.
+
+        Parameters: as of reconstruct.
+        """
         count, height, width, _ = pictures.shape
         channel_uses = height // 4 * (width // 4) * sent_channels // 2
         if gains is None:
             gains = air.power_gains(channel, count, channel_uses, seed)
         order = picture_packets.permutation(height // 4, width // 4, sent_channels)  # as in frames
         each = max(1, BATCH_PIXELS // (height * width))
-        chunks = range(0, count, each)
-        parts = [
-            self._send(
+        for at in range(0, count, each):
+            yield self._send(
                 pictures[at : at + each], snr_db, sent_channels, gains[at : at + each], order, (seed, at)
             )
-            for at in chunks
-        ]
-        return np.concatenate(parts)
 
     def _send(
         self,
@@ -125,11 +139,14 @@ class LearnedCode:
         gains: np.ndarray,
         order: np.ndarray,
         place: tuple[int, int],
-    ) -> np.ndarray:
+    ) -> dict[str, np.ndarray]:
         count = len(pictures)
-        told = np.full(count, snr_db, np.float32), np.full(count, sent_channels, np.float32)
+        told = {
+            "snr_db": np.full(count, snr_db, np.float32),
+            "sent_channels": np.full(count, sent_channels, np.float32),
+        }
         image = np.ascontiguousarray(pictures.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
-        code = self.networks.encode(image, *told)
+        code = self.networks.encode(image=image, **told)
         values = code[:, :sent_channels].reshape(count, -1).astype(np.float64)
         symbols = np.ascontiguousarray(values[:, order]).view(np.complex128) / np.sqrt(2.0)
         snr = np.maximum(10.0 ** (snr_db / 10.0) * gains, 1e-2)
@@ -139,4 +156,4 @@ class LearnedCode:
         for target, source in ((received, arrived), (worth, np.repeat(snr / (1.0 + snr), 2, axis=1))):
             flat[:, order] = source
             target[:, :sent_channels] = flat.reshape(count, sent_channels, *code.shape[2:])
-        return self.networks.decode(received, worth, *told).transpose(0, 2, 3, 1)
+        return {"received": received, "worth": worth, **told}

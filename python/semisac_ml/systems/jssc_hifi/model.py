@@ -40,10 +40,10 @@ class HifiSettings:
     encoder_blocks, decoder_blocks: blocks at half and at a quarter of the resolution.
     """
 
-    fine_width: int = 48
-    coarse_width: int = 128
+    fine_width: int = 32
+    coarse_width: int = 64
     encoder_blocks: tuple[int, int] = (1, 5)
-    decoder_blocks: tuple[int, int] = (2, 9)
+    decoder_blocks: tuple[int, int] = (1, 10)
 
     @classmethod
     def named(cls, size: str) -> HifiSettings:
@@ -51,7 +51,7 @@ class HifiSettings:
         if size == "default":
             return cls()
         if size == "large":
-            return cls(fine_width=96, coarse_width=256, encoder_blocks=(2, 8), decoder_blocks=(4, 14))
+            return cls(fine_width=64, coarse_width=160, encoder_blocks=(1, 6), decoder_blocks=(2, 12))
         raise ValueError(f"size is {size!r}, expected default or large")
 
 
@@ -64,26 +64,23 @@ def conditions(snr_db: Tensor, sent_channels: Tensor) -> Tensor:
 
 
 class AttentiveBlock(nn.Module):
-    """Residual block: depthwise convolution, attention of the channels, two pointwise layers.
+    """Residual block: two convolutions, attention of the channels between them.
 
     The gate of each channel follows from its mean over the picture, from SNR and bandwidth.
     """
 
     def __init__(self, width: int, hidden: int = 32) -> None:
         super().__init__()
-        self.depthwise = nn.Conv2d(width, width, 5, padding=2, groups=width)
+        self.first = nn.Conv2d(width, width, 3, padding=1)
         self.squeeze = nn.Linear(width + 2, hidden)
         self.excite = nn.Linear(hidden, width)
-        self.expand = nn.Conv2d(width, 2 * width, 1)
-        self.project = nn.Conv2d(2 * width, width, 1)
-        nn.init.zeros_(self.project.weight)
-        nn.init.zeros_(self.project.bias)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
 
     def forward(self, values: Tensor, at: Tensor) -> Tensor:
-        filtered = self.depthwise(values)
+        filtered = functional.relu(self.first(values))
         seen = torch.cat([filtered.mean((2, 3)), at], dim=1)
         gate = 2.0 * torch.sigmoid(self.excite(functional.relu(self.squeeze(seen))))
-        return values + self.project(functional.gelu(self.expand(filtered * gate[:, :, None, None])))
+        return values + self.second(filtered * gate[:, :, None, None])
 
 
 class HifiEncoder(nn.Module):
@@ -160,6 +157,36 @@ class HifiDecoder(nn.Module):
 
     def forward(self, received: Tensor, worth: Tensor, snr_db: Tensor, sent_channels: Tensor) -> Tensor:
         return self.unlimited(received, worth, snr_db, sent_channels).clamp(0.0, 1.0)
+
+
+class HifiTask(nn.Module):
+    """Received code to what the picture shows, without rebuilding it.
+
+    Inputs: as of HifiDecoder. Output: probability (batch, classes).
+    """
+
+    def __init__(self, classes: int = 10, width: int = 64, blocks: int = 3) -> None:
+        super().__init__()
+        self.enter = nn.Conv2d(2 * CODE_CHANNELS, width, 3, padding=1)
+        self.fine = nn.ModuleList(AttentiveBlock(width) for _ in range(blocks))
+        self.down = nn.Conv2d(width, 2 * width, 3, stride=2, padding=1)
+        self.coarse = nn.ModuleList(AttentiveBlock(2 * width) for _ in range(blocks))
+        self.drop = nn.Dropout(0.2)
+        self.decide = nn.Linear(2 * width, classes)
+
+    def logits(self, received: Tensor, worth: Tensor, snr_db: Tensor, sent_channels: Tensor) -> Tensor:
+        """What the probabilities follow from, (batch, classes)."""
+        at = conditions(snr_db, sent_channels)
+        values = self.enter(torch.cat([received * worth, 2.0 * worth - 1.0], dim=1))
+        for block in self.fine:
+            values = block(values, at)
+        values = self.down(values)
+        for block in self.coarse:
+            values = block(values, at)
+        return self.decide(self.drop(functional.relu(values).mean((2, 3)))).float()
+
+    def forward(self, received: Tensor, worth: Tensor, snr_db: Tensor, sent_channels: Tensor) -> Tensor:
+        return self.logits(received, worth, snr_db, sent_channels).softmax(dim=1)
 
 
 class HifiModel(nn.Module):

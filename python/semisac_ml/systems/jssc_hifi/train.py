@@ -1,209 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Training of the picture code over all SNRs and bandwidths at once."""
+"""``semisac train jssc_hifi``: the picture code, then the decoder that says what a picture shows."""
 
 from __future__ import annotations
 
-import copy
 import dataclasses
 import json
-import math
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import torch
 import typer
 from rich.console import Console
-from torch import Tensor, nn
 
-from semisac_ml.systems.jssc.pretrain import ImageSet, batches, to_unit
-from semisac_ml.systems.jssc_hifi.link import transmit
-from semisac_ml.systems.jssc_hifi.model import SENT_CHANNELS, SNR_DB, HifiModel, HifiSettings
-from semisac_ml.training import Stage, autocast, choose_device, load_checkpoint, train_stage
-
-AVERAGE_OVER_STEPS = 1000
-LEAST_ERROR = 1e-4  # 40 dB: what is better than that need not get better still
-FADING_SHARE, LOSSY_SHARE, MOST_LOST = 0.2, 0.2, 0.5
-TEST_IMAGES = 1000
-TEST_SNR_DB = 10.0
-
-
-@dataclass(frozen=True)
-class HifiTraining:
-    """A training run, whole.
-
-    size: "default" or "large". snr_db, sent_channels: one SNR and one bandwidth, for comparison; None and 0:
-        all.
-    """
-
-    size: str = "default"
-    snr_db: float | None = None
-    sent_channels: int = 0
-    epochs: int = 24
-    batch: int = 128
-    learning_rate: float = 1e-3
-    seed: int = 0
-    data: str = "cifar10"
-
-    def __post_init__(self) -> None:
-        HifiSettings.named(self.size)
-        if self.sent_channels not in (0, *SENT_CHANNELS):
-            raise ValueError(
-                f"sent_channels is {self.sent_channels}, expected 0 (all) or one of "
-                f"{', '.join(map(str, SENT_CHANNELS))}"
-            )
-        if self.epochs < 1 or self.batch < 1:
-            raise ValueError(f"epochs is {self.epochs} and batch {self.batch}, expected 1 or more")
-
-
-class AveragedModel(nn.Module):
-    """A model and the average of its weights over the last steps, which is what is used in the end."""
-
-    def __init__(self, model: HifiModel) -> None:
-        super().__init__()
-        self.model = model
-        self.average = copy.deepcopy(model).requires_grad_(False)
-        self.register_buffer("steps", torch.zeros((), dtype=torch.long))
-
-    @torch.no_grad()
-    def update(self) -> None:
-        """Take the newest weights into the average."""
-        self.steps += 1
-        done = int(self.steps)
-        share = max(1.0 / AVERAGE_OVER_STEPS, 9.0 / (done + 10.0))
-        torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), share)
-
-
-def draw_conditions(
-    settings: HifiTraining, count: int, generator: torch.Generator
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """SNR in dB, channels sent, whether frames fade, and the share of lost frames, each (count,)."""
-    device = generator.device
-
-    def uniform() -> Tensor:
-        return torch.rand(count, generator=generator, device=device)
-
-    if settings.snr_db is not None:
-        steady = torch.zeros(count, device=device)
-        snr_db = torch.full((count,), settings.snr_db, device=device)
-        return snr_db, _channels(settings, count, generator), steady.bool(), steady
-    low, high = SNR_DB
-    snr_db = low + (high - low) * uniform()
-    lossy = uniform() < LOSSY_SHARE
-    lost_share = torch.where(lossy, MOST_LOST * uniform(), 0.0)
-    return snr_db, _channels(settings, count, generator), uniform() < FADING_SHARE, lost_share
-
-
-def _channels(settings: HifiTraining, count: int, generator: torch.Generator) -> Tensor:
-    choices = torch.tensor(
-        [settings.sent_channels] if settings.sent_channels else SENT_CHANNELS,
-        dtype=torch.float32,
-        device=generator.device,
-    )
-    return choices[torch.randint(len(choices), (count,), generator=generator, device=generator.device)]
-
-
-def errors(
-    model: HifiModel, images: Tensor, at: tuple[Tensor, Tensor, Tensor, Tensor], generator: torch.Generator
-) -> Tensor:
-    """Mean squared error of each picture over the link, (batch,)."""
-    snr_db, sent, fades, lost_share = at
-    with autocast(images.device):
-        code = model.encoder(images, snr_db, sent)
-    received, worth = transmit(code.float(), snr_db, sent, fades, lost_share, generator)
-    with autocast(images.device):
-        rebuilt = model.decoder.unlimited(received, worth, snr_db, sent)
-    return (rebuilt.float() - images).square().mean((1, 2, 3))
-
-
-@torch.no_grad()
-def validation(model: HifiModel, images: Tensor, device: torch.device) -> dict[str, float]:
-    """PSNR in dB at 10 dB for each bandwidth, mean of the first test images; nothing is chosen by it."""
-    figures = {}
-    for sent in SENT_CHANNELS:
-        generator = torch.Generator(device=device).manual_seed(0)
-        found = []
-        for chunk in images[:TEST_IMAGES].split(250):
-            count = len(chunk)
-            steady = torch.zeros(count, device=device)
-            at = (
-                torch.full((count,), TEST_SNR_DB, device=device),
-                torch.full((count,), float(sent), device=device),
-                steady.bool(),
-                steady,
-            )
-            found.append(-10.0 * errors(model, to_unit(chunk.to(device)), at, generator).log10())
-        figures[f"test_psnr_db_{sent}"] = float(torch.cat(found).mean())
-    return figures
-
-
-def train(
-    settings: HifiTraining, data: ImageSet, folder: Path, console: Console, device: torch.device
-) -> HifiModel:
-    """Train, going on from a checkpoint in ``folder``; the averaged model, in evaluation mode on the CPU.
-
-    The loss is the mean of the pictures' PSNR: easy and hard ones, high and low SNR count alike.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(settings.seed)
-    both = AveragedModel(HifiModel(HifiSettings.named(settings.size)))
-    both.to(device, memory_format=torch.channels_last)
-    parameters = list(both.model.parameters())
-    optimiser = torch.optim.AdamW(parameters, lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=1e-4)
-    batch = min(settings.batch, len(data.images))
-
-    def step(generator: torch.Generator) -> Iterator[dict[str, float]]:
-        for index in batches(len(data.images), batch, generator):
-            images = to_unit(data.images[index.cpu()].to(device))
-            flip = torch.rand(batch, generator=generator, device=device) < 0.5
-            images = torch.where(flip[:, None, None, None], images.flip(3), images)
-            images = images.contiguous(memory_format=torch.channels_last)
-            at = draw_conditions(settings, batch, generator)
-            loss = 10.0 * (errors(both.model, images, at, generator) + LEAST_ERROR).log10().mean()
-            optimiser.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(parameters, 1.0)
-            optimiser.step()
-            both.update()
-            yield {"loss": loss.item()}
-
-    steps = len(data.images) // batch
-    warm_up = min(0.05, 500 / (settings.epochs * steps))
-    train_stage(
-        Stage(
-            name="hifi",
-            model=both,
-            optimiser=optimiser,
-            epochs=settings.epochs,
-            steps_per_epoch=steps,
-            learning_rate=lambda done: min(done / warm_up, 0.01 + 0.495 * (1.0 + math.cos(math.pi * done))),
-            step=step,
-            validate=lambda: validation(both.average, data.test_images, device),
-            seed=settings.seed,
-            settings=dataclasses.asdict(settings),
-        ),
-        folder,
-        console,
-    )
-    return both.average.cpu().eval()
-
-
-def trained_model(folder: Path) -> tuple[HifiModel, HifiTraining]:
-    """The averaged model that ``train`` left in a folder, and its settings.
-
-    Raises ValueError if the folder holds no training, CheckpointError if it holds another one.
-    """
-    try:
-        settings = HifiTraining(**json.loads((folder / "settings.json").read_text()))
-    except (OSError, TypeError, json.JSONDecodeError) as error:
-        raise ValueError(
-            f"{folder} holds no training ({error}): expected settings.json and hifi.safetensors; run "
-            f"`semisac train jssc_hifi --run {folder}`"
-        ) from error
-    both = AveragedModel(HifiModel(HifiSettings.named(settings.size)))
-    load_checkpoint(folder / "hifi.safetensors", both)
-    return both.average.eval(), settings
+from semisac_ml.systems.jssc.pretrain import ImageSet
+from semisac_ml.systems.jssc_hifi.train_code import HifiTraining, train
+from semisac_ml.systems.jssc_hifi.train_task import train_task
+from semisac_ml.training import choose_device
 
 
 def command(
@@ -219,13 +31,31 @@ def command(
             help="Train for 4, 8 or 16 channels of the code alone (k/n 1/24, 1/12, 1/6); 0: for all."
         ),
     ] = 0,
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs.")] = 24,
+    epochs: Annotated[int, typer.Option(min=1, help="Epochs.")] = 55,
     batch: Annotated[int, typer.Option(min=1, help="Images a step.")] = 128,
-    learning_rate: Annotated[float, typer.Option(min=0.0, help="Peak learning rate.")] = 1e-3,
+    learning_rate: Annotated[float, typer.Option(min=0.0, help="Peak learning rate.")] = 4e-3,
+    task_epochs: Annotated[
+        int,
+        typer.Option(min=0, help="Epochs of the decoder that says what a picture shows; 0: without it."),
+    ] = 20,
     seed: Annotated[int, typer.Option(help="Seed.")] = 0,
     data: Annotated[
         str, typer.Option(help="cifar10, or sample (64 shipped images, for a trial).")
     ] = "cifar10",
+    photographs: Annotated[
+        str,
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder of larger pictures to train on as well, such as DIV2K_train_HR of "
+            "`semisac data fetch div2k`.",
+        ),
+    ] = "",
+    photograph_share: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0, max=1.0, help="Share of the steps that see photographs [default: 0.5 with them]."
+        ),
+    ] = None,
     run: Annotated[
         Path | None,
         typer.Option(help="Folder of checkpoints and logs [default: runs/jssc_hifi/SIZE-seedSEED]."),
@@ -239,10 +69,27 @@ def command(
     """
     if threads:
         torch.set_num_threads(threads)
-    settings = HifiTraining(size, snr_db, sent_channels, epochs, batch, learning_rate, seed, data)
+    if photograph_share is None:
+        photograph_share = 0.5 if photographs else 0.0
+    settings = HifiTraining(
+        size=size,
+        snr_db=snr_db,
+        sent_channels=sent_channels,
+        epochs=epochs,
+        batch=batch,
+        learning_rate=learning_rate,
+        seed=seed,
+        data=data,
+        photographs=photographs,
+        photograph_share=photograph_share,
+        task_epochs=task_epochs,
+    )
     folder = run or Path("runs") / "jssc_hifi" / f"{size}-seed{seed}"
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "settings.json").write_text(json.dumps(dataclasses.asdict(settings), indent=2) + "\n")
     console = Console()
-    train(settings, ImageSet.load(data), folder, console, choose_device(device))
+    images = ImageSet.load(data)
+    model = train(settings, images, folder, console, choose_device(device))
+    if task_epochs:
+        train_task(model.encoder, settings, images, folder, console, choose_device(device))
     console.print(f"trained: {folder}; next: semisac export jssc_hifi --run {folder}")
