@@ -84,6 +84,11 @@ def test_the_same_seed_gives_the_same_pictures(folder):
     runs = [measure(folder, "--data", "sample", "--images", "8", "--phy", "symbols") for _ in range(2)]
     assert runs[0]["metrics"]["psnr_db"] == runs[1]["metrics"]["psnr_db"]
     assert runs[0]["settings"]["width"] == 32
+    # the bundle's task knows brightness, not CIFAR-10's classes: of 8 pictures it is right by chance
+    assert runs[0]["metrics"]["class_accuracy"]["n"] == 8
+    assert (
+        runs[0]["metrics"]["class_accuracy"]["value"] == runs[1]["metrics"]["class_accuracy"]["value"] < 0.7
+    )
 
 
 def test_a_video_is_sent_to_its_end_and_reported(folder):

@@ -5,6 +5,7 @@
 
 encoder: slow cosines of each colour, power normalised for each picture.
 reconstruction: each value times what it is worth, then the cosines again.
+task: how bright, by the mean of the code's first channel.
 sensing: that of the made-up bundle for images.
 """
 
@@ -22,6 +23,7 @@ from semisac_ml.runtime import write_bundle
 CHANNELS, STRIDE = 16, 4
 SENT_CHANNELS = (4, 8, 16)
 CHANNEL_USES = 32
+CLASSES = tuple(f"brightness {level}" for level in range(10))
 SPREAD = 1.3  # typical root mean square of a code's first values before they are normalised
 
 
@@ -92,6 +94,17 @@ def reconstruction() -> bytes:
     return net.build("reconstruction", inputs, {"image": picture})
 
 
+def task() -> bytes:
+    """Network received, worth, snr_db, sent_channels -> probability of each brightness."""
+    net = NetworkBuilder()
+    means = net("ReduceMean", net("Mul", "received", "worth"), axes=[2, 3], keepdims=0)
+    first = net.constant(np.outer(np.eye(CHANNELS)[0], np.linspace(-4.0, 4.0, len(CLASSES))))
+    net("Softmax", net("MatMul", means, first), axis=1, output="probability")
+    code = ["batch", CHANNELS, "rows", "columns"]
+    inputs = {"received": code, "worth": code, "snr_db": ["batch"], "sent_channels": ["batch"]}
+    return net.build("task", inputs, {"probability": ["batch", len(CLASSES)]})
+
+
 def make_tiny_picture_bundle(path: str | Path, channel_uses: int = CHANNEL_USES) -> Path:
     """Write the bundle and return its folder, whose name becomes the bundle's."""
     path = Path(path)
@@ -105,12 +118,21 @@ def make_tiny_picture_bundle(path: str | Path, channel_uses: int = CHANNEL_USES)
     ]
     write_bundle(
         path,
-        networks={"encoder": encoder(), "reconstruction": reconstruction(), "sensing": sensing("none")},
+        networks={
+            "encoder": encoder(),
+            "reconstruction": reconstruction(),
+            "task": task(),
+            "sensing": sensing("none"),
+        },
         interfaces={
             "encoder": {"inputs": [picture, snr, sent]},
             "reconstruction": {
                 "inputs": [{"name": "worth", "unit": "1", "range": [0.0, 1.0]}, snr, sent],
                 "outputs": [picture],
+            },
+            "task": {
+                "inputs": [{"name": "worth", "unit": "1", "range": [0.0, 1.0]}, snr, sent],
+                "outputs": [{"name": "probability", "range": [0.0, 1.0]}],
             },
             "sensing": {"inputs": detector},
         },
@@ -141,7 +163,7 @@ def make_tiny_picture_bundle(path: str | Path, channel_uses: int = CHANNEL_USES)
             "random_phase": False,
             "max_frequency_offset": 0.0,
         },
-        data={"name": "none", "split": "none"},
+        data={"name": "none", "split": "none", "classes": list(CLASSES)},
         training={
             "command": "python tests/tiny_picture_bundle.py FOLDER",
             "seed": 0,

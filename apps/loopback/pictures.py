@@ -131,8 +131,12 @@ class picture_flowgraph(gr.top_block):
         size = (own.height, own.width)
         self.encoder = semisac.picture_encoder(bundle, *size, own.sent_channels, settings.snr_db, per_frame)
         self.layer = LAYERS[settings.phy](bundle, settings)
-        self.decoder = semisac.picture_decoder(bundle, *size, per_frame)
-        self.sink = semisac.metrics_sink(own.shape, classes=0, hypotheses=0, examples=EXAMPLES)
+        labelled = is_set and len(pictures.labels) > 0 and pictures.labels.max() >= 0
+        classes = len(bundle.manifest.data.classes) if labelled and bundle.has("task") else 0
+        self.decoder = semisac.picture_decoder(bundle, *size, per_frame, classes)
+        self.sink = semisac.metrics_sink(
+            own.shape, classes, bundle.manifest.data.animal_classes, hypotheses=0, examples=EXAMPLES
+        )
         self.sent_symbols = first_items(channel_uses, CONSTELLATION_FRAMES)
         self.received_symbols = first_items(channel_uses, CONSTELLATION_FRAMES)
         self.sensing = semisac.sensing_decoder(
@@ -154,6 +158,8 @@ class picture_flowgraph(gr.top_block):
         )
         self.connect(self.source, (self.sink, 0))
         self.connect(self.source, self.encoder, self.layer, self.decoder, (self.sink, 1))
+        if classes:
+            self.connect((self.decoder, 1), (self.sink, 2))
         self.connect(self.encoder, (self.sensing, 0))
         self.connect((self.layer, 1), (self.sensing, 1))
         self.connect(self.sensing, self.sensed)

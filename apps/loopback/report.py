@@ -129,17 +129,19 @@ def _example(result: RunResult, example: dict[str, np.ndarray]) -> dict:
         return shown
     probability = example["probabilities"]
     likeliest = np.argsort(probability)[::-1][:BARS]
+    shown["classes"] = [
+        {
+            "name": names[i] if i < len(names) else str(i),
+            "percent": round(100 * float(probability[i])),
+            "kind": "" if place else ("right" if int(i) == label or label < 0 else "wrong"),
+        }
+        for place, i in enumerate(likeliest)
+    ]
+    if "sensing" not in example:
+        return shown
     presence = 1.0 - float(example["sensing"][0])
     sensed, truth = int(example["sensing"].argmax()), int(example["hypothesis"])
     return shown | {
-        "classes": [
-            {
-                "name": names[i] if i < len(names) else str(i),
-                "percent": round(100 * float(probability[i])),
-                "kind": "" if place else ("right" if int(i) == label or label < 0 else "wrong"),
-            }
-            for place, i in enumerate(likeliest)
-        ],
         "target_truth": _hypothesis_name(truth, result.settings.ranges),
         "target_percent": round(100 * presence),
         "target_said": _hypothesis_name(sensed, result.settings.ranges),

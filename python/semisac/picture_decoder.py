@@ -62,24 +62,29 @@ class picture_decoder(gr.basic_block):
     Output 0: picture, uint8[height * width * 3], rows then columns then RGB.
     Tags: frame_id, the picture's number, as that of the sent picture; packets_lost, long; snr_db, mean of the
         packets that came; sent_channels, long; tx_time where it is known.
+    Output 1: probability of each class, float32[classes], one item a picture, from the bundle's ``task``;
+        absent when classes is 0. Tag: frame_id.
 
     bundle: folder of the bundle, or "<system>/<name>" of one that ships.
     height, width: of the pictures, as at the transmitter.
     packets_per_frame: images_per_frame of the frames, as at the transmitter.
+    classes: number of classes of the bundle's task; 0: do not ask what pictures show.
 
-    Raises BundleError when the folder is no bundle or none for pictures, ValueError for a bad parameter.
+    Raises BundleError when the folder is no bundle or none for pictures, or has no such task, ValueError for
+    a bad parameter.
     """
 
-    def __init__(self, bundle, height=256, width=256, packets_per_frame=1):
+    def __init__(self, bundle, height=256, width=256, packets_per_frame=1, classes=0):
         self._bundle = bundle = bundle_network.open_bundle(bundle)
         self._layout = layout = PictureLayout.of(bundle, height, width, packets_per_frame)
         inputs = ("received", "worth", "snr_db", "sent_channels")
         self._session = bundle_network.open_network(bundle, "reconstruction", inputs, "image")
+        self._task = self._open_task(inputs, int(classes)) if classes else None
         gr.basic_block.__init__(
             self,
             "picture_decoder",
             [(np.complex64, layout.channel_uses)],
-            [(np.uint8, layout.image_length)],
+            [(np.uint8, layout.image_length)] + ([(np.float32, int(classes))] if classes else []),
         )
         self.set_tag_propagation_policy(gr.TPP_DONT)
         self._trained_db = bundle.manifest.channel.snr_db
@@ -89,6 +94,15 @@ class picture_decoder(gr.basic_block):
         self._done_which, self._done_place = (-1, -1), -1
         self._pictures = self._damaged = self._missing = self._packets = self._packets_lost = 0
         self._refused = 0
+
+    def _open_task(self, inputs: tuple[str, ...], classes: int):
+        session = bundle_network.open_network(self._bundle, "task", inputs, "probability")
+        known = int(session.outputs["probability"].shape[1])
+        if known != classes:
+            raise ValueError(
+                f"classes is {classes}, expected {known}, as the task of bundle {self._bundle.name} has, or 0"
+            )
+        return session
 
     def pictures_received(self) -> int:
         """Pictures decoded so far, damaged ones among them."""
@@ -124,7 +138,7 @@ class picture_decoder(gr.basic_block):
         count = len(packets)
         if count == 0:
             if self._picture is not None and input_has_ended(self.gateway, 0):
-                return self._finish(output_items[0])
+                return self._finish(output_items)
             return 0
         tags = frame_tags.CallTags(self, 0, count)
         ids = tags.longs(frame_tags.FRAME_ID)
@@ -139,7 +153,7 @@ class picture_decoder(gr.basic_block):
             which, place = (int(numbers[taken]), int(ratios[taken])), int(places[taken])
             picture = self._picture
             if picture is not None and (which != picture.which or place <= picture.last_place):
-                written = self._finish(output_items[0])
+                written = self._finish(output_items)
                 break
             if picture is None and (which != self._done_which or place <= self._done_place):
                 picture = self._begin(*which)
@@ -147,7 +161,7 @@ class picture_decoder(gr.basic_block):
                 self._put(place, packets[taken], complex(gains[taken]), float(snr_db[taken]), times[taken])
                 is_last = place == self._layout.filled(len(picture.came)) - 1
                 if is_last or picture.came.all():
-                    written = self._finish(output_items[0])
+                    written = self._finish(output_items)
             elif which != self._done_which:
                 self._refused += 1
             self._snr_db, self._gain = float(snr_db[taken]), complex(gains[taken])
@@ -169,21 +183,23 @@ class picture_decoder(gr.basic_block):
         self._picture = UnfinishedPicture(number, ratio, self._layout)
         return self._picture
 
-    def _finish(self, pictures: np.ndarray) -> int:
-        """Decode the picture at hand into the first of `pictures`; 1, the number of pictures written."""
+    def _finish(self, output_items: list[np.ndarray]) -> int:
+        """Decode the picture at hand into the first item of each output; 1, the number of items written."""
         picture, self._picture = self._picture, None
         sent_channels = self._layout.ratios[picture.ratio]
         code, worth = picture_packets.code_of(
             picture.packets, picture.came, picture.snr_db, self._layout.shape, sent_channels
         )
         snr_db = picture.mean_snr_db()
-        image = self._session.run(
-            received=code[None],
-            worth=worth[None],
-            snr_db=np.array([np.clip(snr_db, *self._trained_db)], np.float32),
-            sent_channels=np.array([sent_channels], np.float32),
-        )["image"]
-        write_pixels(image, pictures[:1])
+        arrived = {
+            "received": code[None],
+            "worth": worth[None],
+            "snr_db": np.array([np.clip(snr_db, *self._trained_db)], np.float32),
+            "sent_channels": np.array([sent_channels], np.float32),
+        }
+        write_pixels(self._session.run(**arrived)["image"], output_items[0][:1])
+        if self._task is not None:
+            output_items[1][0] = self._task.run(**arrived)["probability"][0]
         lost = picture.lost()
         self._done_which, self._done_place = picture.which, picture.last_place
         self._pictures += 1
@@ -195,7 +211,8 @@ class picture_decoder(gr.basic_block):
 
     def _tag(self, picture: UnfinishedPicture, lost: int, snr_db: float, sent_channels: int) -> None:
         offset = self.nitems_written(0)
-        self.add_item_tag(0, offset, frame_tags.FRAME_ID, pmt.from_uint64(picture.number))
+        for port in range(1 if self._task is None else 2):
+            self.add_item_tag(port, offset, frame_tags.FRAME_ID, pmt.from_uint64(picture.number))
         self.add_item_tag(0, offset, frame_tags.PACKETS_LOST, pmt.from_long(lost))
         self.add_item_tag(0, offset, frame_tags.SNR_DB, pmt.from_double(snr_db))
         self.add_item_tag(0, offset, frame_tags.SENT_CHANNELS, pmt.from_long(sent_channels))

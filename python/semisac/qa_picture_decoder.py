@@ -113,6 +113,33 @@ class qa_picture_decoder(gr_unittest.TestCase):
             expected = network_picture(4, came, np.full(len(packets), 7.0))
             self.assert_same_picture(pictures[0], expected)
 
+    def test_says_what_pictures_show_also_of_damaged_ones(self):
+        packets, ids = sent_packets([0, 1, 2])
+        each = len(packets) // 3
+        came = np.ones(len(packets), bool)
+        came[each : 2 * each - 1 : 2] = False
+        block = semisac.picture_decoder(BUNDLE, HEIGHT, WIDTH, classes=len(tiny.CLASSES))
+        tags = [bt.tag(item, "frame_id", int(number)) for item, number in enumerate(ids[came])]
+        top = gr.top_block()
+        pictures, said = bt.sink(np.uint8, LENGTH), bt.sink(np.float32, len(tiny.CLASSES))
+        top.connect(bt.source(packets[came], [*tags, bt.tag(0, "snr_db", 12.0)]), block, pictures)
+        top.connect((block, 1), said)
+        top.run()
+        found = bt.contents(said, np.float32, len(tiny.CLASSES))
+        for number in range(3):
+            own = slice(number * each, (number + 1) * each)
+            received, worth = pp.code_of(packets[own], came[own], np.full(each, 12.0), SHAPE, 8)
+            inputs = {"received": received[None], "worth": worth[None]}
+            inputs |= {"snr_db": np.full(1, 12.0, np.float32), "sent_channels": np.full(1, 8, np.float32)}
+            expected = Bundle.load(BUNDLE).session("task").run(**inputs)["probability"]
+            np.testing.assert_allclose(found[number], expected[0], atol=1e-5)
+        self.assertEqual(bt.tag_values(said, "frame_id"), [0, 1, 2])
+        self.assertEqual(len(bt.contents(pictures, np.uint8, LENGTH)), 3)
+
+    def test_another_number_of_classes_is_refused(self):
+        with self.assertRaisesRegex(ValueError, "expected 10"):
+            semisac.picture_decoder(BUNDLE, HEIGHT, WIDTH, classes=3)
+
     def test_packets_that_fade_are_divided_by_their_gain(self):
         packets, ids = sent_packets([0])
         rng = np.random.default_rng(4)
