@@ -140,3 +140,103 @@ def write_ascii_ply(file: Path, points: np.ndarray) -> None:
         "property double z\nproperty ushort intensity\nend_header\n"
     )
     file.write_text(header + "".join("{:.4f} {:.4f} {:.4f} 7\n".format(*point) for point in points))
+
+
+MFNET_SIZE = (12, 16)
+MFNET_NAMES = {
+    "train": ["00001D", "00002N", "00003D", "00004N", "00001D_flip"],
+    "val": ["00005D", "00006N"],
+    "test": ["00007D", "00008N", "00009N"],
+}
+
+
+def mfnet(folder: Path) -> Path:
+    """Pairs in four channels with labels, and the lists of the splits; returns folder/ir_seg_dataset."""
+    home = folder / "ir_seg_dataset"
+    rng = np.random.default_rng(3)
+    for kind in ("images", "labels"):
+        (home / kind).mkdir(parents=True, exist_ok=True)
+    for split, names in MFNET_NAMES.items():
+        (home / f"{split}.txt").write_text("".join(f"{name}\n" for name in names))
+        for name in names:
+            if name.endswith("_flip"):
+                continue
+            picture = rng.integers(0, 256, (*MFNET_SIZE, 4), dtype=np.uint8)
+            Image.fromarray(picture, "RGBA").save(home / f"images/{name}.png")
+            label = rng.integers(0, 9, MFNET_SIZE, dtype=np.uint8)
+            Image.fromarray(label, "L").save(home / f"labels/{name}.png")
+    return home
+
+
+CDNET_SIZE = (60, 80)
+CDNET_FRAMES = range(10, 30, 2)
+
+
+def cdnet_squares(frame: int) -> list[tuple[int, int, int, int]]:
+    """Left, top, width and height of two squares: one moves 2 px a frame to the right, one 1 px downwards."""
+    return [(5 + 2 * (frame - 10), 8, 10, 10), (60, 10 + (frame - 10), 12, 9)]
+
+
+def cdnet(folder: Path) -> Path:
+    """A video with labels; every second frame is there. Returns folder/cdnet-highway."""
+    home = folder / "cdnet-highway"
+    for kind in ("input", "groundtruth"):
+        (home / kind).mkdir(parents=True, exist_ok=True)
+    Image.new("L", CDNET_SIZE[::-1], 255).save(home / "ROI.bmp")
+    (home / "temporalROI.txt").write_text(f"{CDNET_FRAMES[0]} {CDNET_FRAMES[-1]}\n")
+    for frame in CDNET_FRAMES:
+        picture = np.full((*CDNET_SIZE, 3), 90, dtype=np.uint8)
+        label = np.zeros(CDNET_SIZE, dtype=np.uint8)
+        for left, top, width, height in cdnet_squares(frame):
+            around = (slice(top - 1, top + height + 1), slice(left - 1, left + width + 1))
+            label[around] = 170
+            label[top : top + height, left : left + width] = 255
+            picture[top : top + height, left : left + width] = (200, 30, 30)
+        Image.fromarray(picture).save(home / f"input/in{frame:06d}.jpg", quality=95)
+        Image.fromarray(label).save(home / f"groundtruth/gt{frame:06d}.png")
+    return home
+
+
+VIRAT_CLIP = "VIRAT_S_000001"
+VIRAT_SIZE = (64, 96)
+VIRAT_RATE = 10
+VIRAT_FRAMES = 45
+
+
+def virat_boxes(frame: int) -> dict[int, tuple[int, int, int, int, int]]:
+    """Left, top, width, height, kind: car 0 moves 1 px a frame, car 1 is parked, person 2 comes and goes."""
+    boxes = {0: (2 + frame, 20, 20, 12, 2), 1: (70, 40, 16, 10, 2)}
+    return boxes | ({2: (40, 30, 9, 18, 1)} if 5 <= frame < 30 else {})
+
+
+def virat(folder: Path, clip: str = VIRAT_CLIP) -> Path:
+    """Annotations and video of a clip; returns folder/virat."""
+    home = folder / "virat"
+    (home / "annotations").mkdir(parents=True, exist_ok=True)
+    (home / "videos_original").mkdir(exist_ok=True)
+    lines = []
+    for number in range(3):
+        frames = [frame for frame in range(VIRAT_FRAMES) if number in virat_boxes(frame)]
+        for frame in frames:
+            *box, kind = virat_boxes(frame)[number]
+            lines.append(" ".join(map(str, (number, len(frames), frame, *box, kind))) + " \n")
+    (home / f"annotations/{clip}.viratdata.objects.txt").write_text("".join(lines))
+    write_mp4(home / f"videos_original/{clip}.mp4", VIRAT_FRAMES, VIRAT_SIZE, VIRAT_RATE)
+    return home
+
+
+def write_mp4(file: Path, frames: int, size: tuple[int, int], rate: int) -> None:
+    """A video of grey pictures, of which the level is 16 and 5 more with each."""
+    import av
+
+    with av.open(str(file), "w") as container:
+        stream = container.add_stream("mpeg4", rate=rate, options={"g": "12"})
+        stream.bit_rate = 20_000_000
+        stream.height, stream.width = size
+        stream.pix_fmt = "yuv420p"
+        for frame in range(frames):
+            picture = np.full((*size, 3), 16 + 5 * frame, dtype=np.uint8)
+            for packet in stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")):
+                container.mux(packet)
+        for packet in stream.encode():
+            container.mux(packet)
