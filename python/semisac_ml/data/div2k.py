@@ -48,9 +48,14 @@ def files(split: str, root: str | os.PathLike[str] | None = None) -> list[Path]:
     return found
 
 
+def find_folder(root: str | os.PathLike[str] | None = None) -> Path:
+    """The folder that holds both splits; raises DataError, which says how to get it, if there is none."""
+    return files("train", root)[0].parents[1]
+
+
 def verify(root: str | os.PathLike[str] | None = None) -> Path:
     """Check that all 900 photographs are there; returns the folder that holds both splits."""
-    place = files("train", root)[0].parents[1]
+    place = find_folder(root)
     files("valid", place)
     return place
 
