@@ -28,6 +28,7 @@ from semisac_ml.systems.jssc_hifi.codecs import Codec, CodedPicture
 GREY = 128
 OUTAGES = (0.02, 0.05, 0.1, 0.2, 0.35)
 GAIN_DRAWS = 4000
+ROWS_AT_ONCE = 8
 LEAST_PIXELS_MS_SSIM = 176  # a side: five scales of a window of 11 pixels
 
 Scores = dict[str, np.ndarray]
@@ -74,7 +75,10 @@ def mixed(arrived: Scores, lost: Scores, probability: float) -> Scores:
 
 def ideal_bits(snr_db: float, gains: np.ndarray) -> np.ndarray:
     """Bits that each picture's channel uses carry, from gains |h|^2 (pictures, channel uses)."""
-    return np.log2(1.0 + 10.0 ** (snr_db / 10.0) * gains).sum(axis=1)
+    snr = 10.0 ** (snr_db / 10.0)
+    # few at a time: arrays that stay in the cache are ten times as fast as ones of hundreds of megabytes
+    chunks = (gains[at : at + ROWS_AT_ONCE] for at in range(0, len(gains), ROWS_AT_ONCE))
+    return np.concatenate([np.log2(1.0 + snr * chunk).sum(axis=1) for chunk in chunks])
 
 
 class DigitalSchemes:
