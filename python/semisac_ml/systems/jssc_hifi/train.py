@@ -34,6 +34,13 @@ def command(
     epochs: Annotated[int, typer.Option(min=1, help="Epochs.")] = 55,
     batch: Annotated[int, typer.Option(min=1, help="Images a step.")] = 128,
     learning_rate: Annotated[float, typer.Option(min=0.0, help="Peak learning rate.")] = 4e-3,
+    start: Annotated[
+        str,
+        typer.Option(
+            metavar="FOLDER",
+            help="Start from the weights of another training, such as runs/jssc_hifi/default-seed0.",
+        ),
+    ] = "",
     task_epochs: Annotated[
         int,
         typer.Option(min=0, help="Epochs of the decoder that says what a picture shows; 0: without it."),
@@ -82,6 +89,7 @@ def command(
         data=data,
         photographs=photographs,
         photograph_share=photograph_share,
+        start=start,
         task_epochs=task_epochs,
     )
     folder = run or Path("runs") / "jssc_hifi" / f"{size}-seed{seed}"

@@ -38,6 +38,7 @@ class HifiTraining:
         all.
     photographs: folder of larger pictures to train on as well, "" for none.
     photograph_share: of the steps; such a step sees as many pixels as any other.
+    start: folder of another training whose weights this one starts from, "" for fresh ones.
     task_epochs: of the decoder that says what a picture shows, trained on the finished code; 0: without it.
     """
 
@@ -51,6 +52,7 @@ class HifiTraining:
     data: str = "cifar10"
     photographs: str = ""
     photograph_share: float = 0.0
+    start: str = ""
     task_epochs: int = 20
 
     def __post_init__(self) -> None:
@@ -192,7 +194,7 @@ def train(
     """
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(settings.seed)
-    both = AveragedModel(HifiModel(HifiSettings.named(settings.size)))
+    both = AveragedModel(_initial_model(settings))
     both.to(device, memory_format=torch.channels_last)
     parameters = list(both.model.parameters())
     optimiser = torch.optim.AdamW(parameters, lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=1e-4)
@@ -240,6 +242,17 @@ def train(
         console,
     )
     return both.average.cpu().eval()
+
+
+def _initial_model(settings: HifiTraining) -> HifiModel:
+    if not settings.start:
+        return HifiModel(HifiSettings.named(settings.size))
+    model, other = trained_model(Path(settings.start))
+    if other.size != settings.size:
+        raise ValueError(
+            f"start is {settings.start}, of size {other.size}, expected one of size {settings.size}"
+        )
+    return model.train().requires_grad_(True)
 
 
 def trained_model(folder: Path) -> tuple[HifiModel, HifiTraining]:
