@@ -39,10 +39,24 @@ def test_table_and_arrays_agree(tmp_path):
     made_up_data.deepsense_arrays(tmp_path, 1)
     made_up_data.deepsense_scenario(tmp_path, 31)
     one, other = deepsense6g.load(1, tmp_path), deepsense6g.load(31, tmp_path)
-    for field in ("power", "beam", "sequence", "vehicle", "base_station", "row"):
+    for field in ("power", "beam", "sequence", "vehicle", "base_station", "index"):
         np.testing.assert_allclose(getattr(one, field), getattr(other, field), atol=1e-12)
     assert set(other.files) == {"camera", "lidar", "radar"} and not one.files
     assert deepsense6g.scenarios(tmp_path) == [1, 31]
+
+
+def test_beams_of_older_tables_count_from_0(tmp_path):
+    table = made_up_data.deepsense_scenario(tmp_path, 2)
+    columns = made_up_data.read_csv(table)
+    columns["unit1_beam_index"] = [int(beam) - 1 for beam in columns.pop("unit1_beam")]
+    made_up_data.write_csv(table, columns)
+    np.testing.assert_array_equal(
+        deepsense6g.load(2, tmp_path).beam, made_up_data.beam_powers(22).argmax(axis=1)
+    )
+    columns["unit1_beam_index"][4] += 2
+    made_up_data.write_csv(table, columns)
+    with pytest.raises(DataError, match="scenario2.csv: unit1_beam_index: of row 1 is"):
+        deepsense6g.load(2, tmp_path)
 
 
 def test_windows_never_cross_a_drive(tmp_path):
@@ -61,11 +75,13 @@ def test_frames_left_out_break_windows(tmp_path):
         deepsense6g.load(31, tmp_path)
     scenario = deepsense6g.load(31, tmp_path, damaged="leave out")
     assert len(scenario) == 11 and "row 6" in scenario.left_out[0]
-    assert scenario.row[scenario.windows()].tolist() == [
-        [0, 1, 2, 3, 4],
-        [6, 7, 8, 9, 10],
-        [7, 8, 9, 10, 11],
-    ]
+    expected = [[1, 2, 3, 4, 5], [7, 8, 9, 10, 11], [8, 9, 10, 11, 12]]
+    assert scenario.index[scenario.windows()].tolist() == expected
+    # likewise where the table itself skips a number
+    columns = made_up_data.read_csv(table)
+    made_up_data.write_csv(table, {name: cells[:5] + cells[6:] for name, cells in columns.items()})
+    scenario = deepsense6g.load(31, tmp_path)
+    assert scenario.index[scenario.windows()].tolist() == expected and not scenario.left_out
 
 
 def test_sequences_of_a_scenario_and_of_the_challenge_are_alike(tmp_path):

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import pickle
+
 import made_up_data
 import numpy as np
 import pytest
@@ -60,6 +63,17 @@ def test_a_sample_shows_its_frame(tmp_path):
     one = samples[index]
     assert abs(np.median(one.frame) - (16 + 5 * 30)) < 2.5
     assert one.target.any(axis=2).sum() == samples.tracks.box[index, 2:].prod()
+
+
+def test_samples_go_to_other_processes(tmp_path):
+    made_up_data.virat(tmp_path)
+    samples = virat.load_targets(CLIP, tmp_path)
+    expected = [one.frame for one in samples]  # the decoder is open in this process
+    with multiprocessing.get_context("fork").Pool(2) as forked:
+        for frame, other in zip(expected, forked.map(samples.__getitem__, range(len(samples))), strict=True):
+            np.testing.assert_array_equal(frame, other.frame)
+    copy = pickle.loads(pickle.dumps(samples))
+    np.testing.assert_array_equal(copy[3].frame, expected[3])
 
 
 def test_verify_and_what_to_download(tmp_path):

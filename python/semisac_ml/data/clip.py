@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -29,27 +30,43 @@ class Clip:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        if not file.is_file():
-            raise wrong(file, "video", "is missing", "a video file")
+        self._open()
+        self.frame_rate_hz = float(self._stream.average_rate)
+        self.size = (self._stream.height, self._stream.width)
+        self.frames = int(self._stream.frames)
+
+    def _open(self) -> None:
+        """Begin to read; in the process that reads, since a decoder cannot be shared with another."""
+        if not self.file.is_file():
+            raise wrong(self.file, "video", "is missing", "a video file")
         try:
             import av
         except ImportError as error:
             raise DataError(
-                f"{file}: videos need the package av ({error}): pip install 'semisac[radio]'"
+                f"{self.file}: videos need the package av ({error}): pip install 'semisac[radio]'"
             ) from error
         try:
-            self._container = av.open(str(file))
+            self._container = av.open(str(self.file))
             self._stream = self._container.streams.video[0]
-            self.frame_rate_hz = float(self._stream.average_rate)
-        except (av.error.FFmpegError, OSError, IndexError, TypeError) as error:
-            raise wrong(file, "video", f"cannot be opened ({error})", "a whole video file") from error
-        self.size = (self._stream.height, self._stream.width)
-        self.frames = int(self._stream.frames)
+            if not self._stream.average_rate:
+                raise ValueError("it has no frame rate")
+        except (av.error.FFmpegError, OSError, IndexError, ValueError) as error:
+            raise wrong(self.file, "video", f"cannot be opened ({error})", "a whole video file") from error
+        self._process = os.getpid()
         self._decoded = None
         self._next = 0
 
+    def __getstate__(self) -> dict:
+        return {key: getattr(self, key) for key in ("file", "frame_rate_hz", "size", "frames")}
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        self._process = -1
+
     def read(self, number: int) -> np.ndarray:
         """Picture of a number, counted from 0: uint8 [height, width, 3], RGB; DataError if it is missing."""
+        if self._process != os.getpid():
+            self._open()
         if self._decoded is None or not self._next <= number <= self._next + FAR:
             self._seek(number)
         for found, frame in self._decode():

@@ -56,7 +56,7 @@ def load(folder: Path, number: int) -> Scenario:
         power=power,
         beam=power.argmax(axis=1),
         sequence=sequence,
-        row=np.arange(len(power)),
+        index=np.arange(1, len(power) + 1),
         vehicle=places["unit2_loc"],
         base_station=places["unit1_loc"],
         vehicle_calibrated=places.get(CALIBRATED),

@@ -27,8 +27,8 @@ class Scenario:
         order of the official table.
     beam: the strongest, int64 [samples], counted from 0 (the tables count from 1).
     sequence: number of the drive, int64 [samples].
-    row: place of each sample in the recording, int64 [samples]; neighbours differ by 1 unless samples between
-        them were left out.
+    index: number of each sample in the recording, int64 [samples], rising; neighbours differ by 1 unless
+        samples between them are missing.
     vehicle, base_station: latitude and longitude in degrees, float64 [samples, 2].
     vehicle_calibrated: the same after a correction per drive that was made afterwards, or None. It knows the
         whole drive: a receiver would not have it.
@@ -40,7 +40,7 @@ class Scenario:
     power: np.ndarray
     beam: np.ndarray
     sequence: np.ndarray
-    row: np.ndarray
+    index: np.ndarray
     vehicle: np.ndarray
     base_station: np.ndarray
     vehicle_calibrated: np.ndarray | None = None
@@ -55,7 +55,7 @@ class Scenario:
         starts = np.arange(max(len(self) - frames + 1, 0))
         last = starts + frames - 1
         same = self.sequence[starts] == self.sequence[last]
-        whole = self.row[last] - self.row[starts] == frames - 1
+        whole = self.index[last] - self.index[starts] == frames - 1
         return starts[same & whole][:, None] + np.arange(frames)
 
     def frame_sequences(self, frames: int = FRAMES) -> FrameSequences:

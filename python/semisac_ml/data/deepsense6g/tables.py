@@ -33,8 +33,10 @@ def load_scenario(file: Path, name: str, leave_out: bool) -> Scenario:
     columns = table(file, NEEDED)
     sequence = integers(file, "seq_index", columns["seq_index"])
     check_order(sequence, file, "seq_index")
+    number = np.arange(1, len(sequence) + 1)
     if "index" in columns:
-        _check_rising(file, "index", integers(file, "index", columns["index"]))
+        number = integers(file, "index", columns["index"])
+        _check_rising(file, "index", number)
     kinds = {kind: column for kind, column in COLUMNS.items() if _recorded(columns, column, kind)}
     calibrated = "unit2_loc_cal" if any(columns.get("unit2_loc_cal", ())) else None
     located = ("unit1_loc", "unit2_loc") + ((calibrated,) if calibrated else ())
@@ -60,7 +62,7 @@ def load_scenario(file: Path, name: str, leave_out: bool) -> Scenario:
         power=power,
         beam=power.argmax(axis=1) if beam is None else beam,
         sequence=sequence[kept],
-        row=kept,
+        index=number[kept],
         vehicle=np.stack([cells["unit2_loc"] for cells in rows]),
         base_station=np.stack([cells["unit1_loc"] for cells in rows]),
         vehicle_calibrated=np.stack([cells[calibrated] for cells in rows]) if calibrated else None,
@@ -158,6 +160,8 @@ def _beam(file: Path, columns: Columns, power: np.ndarray, kept: np.ndarray) -> 
     if column is None:
         return None
     beam = integers(file, column, [columns[column][row] for row in kept]) - 1
+    if column == "unit1_beam_index" and np.array_equal(beam + 1, power.argmax(axis=1)):
+        return beam + 1  # some tables of scenarios 1 to 9 count from 0
     if (beam < 0).any() or (beam >= sensors.BEAMS).any():
         raise wrong(file, column, f"is {beam.min() + 1} to {beam.max() + 1}", f"1 to {sensors.BEAMS}")
     check_beam(beam, power, file, column)
