@@ -48,6 +48,8 @@ class Clip:
         try:
             self._container = av.open(str(self.file))
             self._stream = self._container.streams.video[0]
+            # one thread: those of a decoder do not survive a fork, and freeing it would wait for them
+            self._stream.codec_context.thread_count = 1
             if not self._stream.average_rate:
                 raise ValueError("it has no frame rate")
         except (av.error.FFmpegError, OSError, IndexError, ValueError) as error:
