@@ -128,8 +128,9 @@ class calibration_flowgraph(on_air_flowgraph):
     def __init__(self, called: Program, frames: int, patience_s: float):
         gr.top_block.__init__(self, "calibrate")
         self._called, self._frames = called, frames
-        images = SourceSettings("sample", 0, IMAGES_PER_S, None)
-        self.sender = sender(called.bundle, called.layout, images, repeat=True)
+        sizeless = called.bundle.manifest.symbols.code is not None
+        images = SourceSettings("synthetic" if sizeless else "sample", 0, IMAGES_PER_S, None, None, None)
+        self.sender = sender(called, images, repeat=True)
         self.meter = path_meter(frames)
         self._radio: front_end | None = None
         self._peak = 0.0

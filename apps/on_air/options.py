@@ -16,6 +16,7 @@ from typing import Annotated, get_args, get_origin, get_type_hints
 
 import typer
 from gnuradio.semisac.radio import RadioSettings, radios
+from loopback.pictures import DEFAULT_RATIO, DEFAULT_SIZE, MOST_PACKETS_PER_FRAME, PictureSettings
 
 from semisac_ml.runtime import Bundle
 from semisac_ml.signal.frame import FrameParameters
@@ -24,17 +25,23 @@ from . import configuration
 
 RADIO, FRAME, RUN = "Radio", "Frames (the same at both ends)", "Run and results"
 FRAME_TYPES = ("ofdm", "lfm")
+IMAGES_PER_FRAME = 8
 
 
 @dataclass(frozen=True)
 class FrameSettings:
-    """What transmitter and receiver must agree upon: the bundle and the layout of frames."""
+    """What transmitter and receiver must agree upon: the bundle and the layout of frames.
+
+    images_per_frame: packets of a frame, for a bundle for pictures; None: the bundle's default. picture_size:
+        as on the command line, None: the default; only for a bundle for pictures.
+    """
 
     bundle: str
     phy: str
     fft_size: int
-    images_per_frame: int
+    images_per_frame: int | None
     gap_samples: int
+    picture_size: str | None
 
     def __post_init__(self) -> None:
         if self.phy not in FRAME_TYPES:
@@ -46,12 +53,45 @@ class FrameSettings:
             sample_rate_hz=sample_rate_hz,
             fft_size=self.fft_size,
             prefix_samples=self.fft_size // 4,
-            images_per_frame=self.images_per_frame,
+            images_per_frame=self._images_per_frame(bundle),
             channel_uses=bundle.manifest.symbols.channel_uses,
             gap_samples=self.gap_samples,
             frame_type=self.phy,
             symbols_per_pulse=1,
         )
+
+    def pictures(
+        self, bundle: Bundle, bandwidth_ratio: str | None = None, fit: str | None = None
+    ) -> PictureSettings | None:
+        """How pictures are sent, None for a bundle whose images have one size. Raises ValueError.
+
+        bandwidth_ratio, fit: of the transmitter, None: the default.
+        """
+        given = {
+            "--picture-size": self.picture_size,
+            "--bandwidth-ratio": bandwidth_ratio,
+            "--fit": fit,
+        }
+        if bundle.manifest.symbols.code is None:
+            for option, value in given.items():
+                if value is not None:
+                    raise ValueError(
+                        f"{option} is {value}, but the images of bundle {bundle.name} have one size: leave "
+                        "it out, or choose a bundle for pictures, such as jssc/hifi"
+                    )
+            return None
+        return PictureSettings.parse(
+            bundle,
+            self.picture_size or DEFAULT_SIZE,
+            bandwidth_ratio or DEFAULT_RATIO,
+            fit or "crop",
+            self._images_per_frame(bundle),
+        )
+
+    def _images_per_frame(self, bundle: Bundle) -> int:
+        if self.images_per_frame is not None:
+            return self.images_per_frame
+        return IMAGES_PER_FRAME if bundle.manifest.symbols.code is None else MOST_PACKETS_PER_FRAME
 
 
 @dataclass(frozen=True)
@@ -59,13 +99,16 @@ class SourceSettings:
     """Images that are sent, and how.
 
     data: where they come from. images: how many, 0: no number given. images_per_s: 0: as fast as the radio
-    takes them. snr_db: for which they are encoded, None: the bundle's reference.
+    takes them. snr_db: for which they are encoded, None: the bundle's reference. bandwidth_ratio, fit: of
+    pictures, None: the default.
     """
 
     data: str
     images: int
     images_per_s: float
     snr_db: float | None
+    bandwidth_ratio: str | None
+    fit: str | None
 
     def __post_init__(self) -> None:
         check_not_negative("--images", self.images)
@@ -223,11 +266,28 @@ def frame_options(
     fft_size: Annotated[
         int, typer.Option(help="Subcarriers of an OFDM symbol, 64 to 2048.", rich_help_panel=FRAME)
     ] = 64,
-    images_per_frame: Annotated[int, typer.Option(help="Images in a frame.", rich_help_panel=FRAME)] = 8,
+    images_per_frame: Annotated[
+        int | None,
+        typer.Option(
+            help="Images in a frame, or packets of pictures. [default: 8 images, 32 packets]",
+            rich_help_panel=FRAME,
+            show_default=False,
+        ),
+    ] = None,
     gap_samples: Annotated[int, typer.Option(help="Silence behind each frame.", rich_help_panel=FRAME)] = 0,
+    picture_size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PIXELS",
+            help="Of pictures, such as 256 or 320x240 (width x height), with a bundle for pictures. "
+            "[default: 256]",
+            rich_help_panel=FRAME,
+            show_default=False,
+        ),
+    ] = None,
 ) -> FrameSettings:
     """Settings of the frames. Raises ValueError."""
-    return FrameSettings(bundle, phy, fft_size, images_per_frame, gap_samples)
+    return FrameSettings(bundle, phy, fft_size, images_per_frame, gap_samples, picture_size)
 
 
 def run_options(
@@ -280,9 +340,21 @@ def source_options(
         float | None,
         typer.Option(help="Mean Es/N0 for which images are encoded. [default: the bundle's reference]"),
     ] = None,
+    bandwidth_ratio: Annotated[
+        str | None,
+        typer.Option(
+            help="Channel uses a value of a picture: **1/24**, **1/12** or **1/6**, with a bundle for "
+            "pictures. [default: 1/12]",
+            show_default=False,
+        ),
+    ] = None,
+    fit: Annotated[
+        str | None,
+        typer.Option(help="Pictures of other proportions: **crop** or **pad** them. [default: crop]"),
+    ] = None,
 ) -> SourceSettings:
     """Images to send. Raises ValueError."""
-    return SourceSettings(data, images, images_per_s, snr_db)
+    return SourceSettings(data, images, images_per_s, snr_db, bandwidth_ratio, fit)
 
 
 GROUPS = {"source": source_options, "radio": radio_options, "frame": frame_options, "run": run_options}

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
-import pmt
 from gnuradio import gr
 from gnuradio.semisac import frame_tags
 from gnuradio.semisac.link_metrics import LEAST_MSE, mean_squared_error
@@ -22,7 +21,6 @@ from semisac_ml.signal.metrics import Metric
 
 from .figures import RunningMean, RunningShare, present
 
-CFO_HZ = pmt.intern("cfo_hz")
 LISTED = 1000
 IMAGE = np.dtype(
     [
@@ -89,7 +87,7 @@ class received_images(gr.sync_block):
         tags = frame_tags.CallTags(self, 0, count)
         ids = records["frame_id"] = tags.longs(frame_tags.FRAME_ID)
         records["snr_db"] = tags.held_doubles(frame_tags.SNR_DB, self._last["snr_db"])
-        records["cfo_hz"] = tags.held_doubles(CFO_HZ, self._last["cfo_hz"])
+        records["cfo_hz"] = tags.held_doubles(frame_tags.CFO_HZ, self._last["cfo_hz"])
         pictures = items[0] if self._shape else None
         probabilities = items[-1] if self._class_names else None
         records["class"], records["probability"] = -1, np.nan

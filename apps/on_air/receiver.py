@@ -8,9 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 from gnuradio import blocks, gr, semisac
 from gnuradio.semisac.radio import RadioSettings, front_end
+from loopback.pictures import load
 from loopback.settings import Pictures, load_pictures
 
 from semisac_ml.cli.mistakes import run_program
@@ -86,7 +88,14 @@ def receive(
         "print": print_images,
     }
     called = Program("run_receiver", "receive", radio, frame, run, own)
-    pictures = load_pictures(truth) if truth else None
+    size = frame.pictures(called.bundle)
+    pictures = None
+    if truth:
+        pictures = load_pictures(truth) if size is None else load(truth, size)
+        if not isinstance(pictures.images, np.ndarray):
+            raise ValueError(
+                f"--truth is {truth}, expected pictures: a camera or video cannot be compared with"
+            )
     return called.on_air(lambda: receiver_flowgraph(called, pictures, images, save, print_images))
 
 
@@ -108,9 +117,17 @@ class receiver_flowgraph(on_air_flowgraph):
                 "--bundle"
             )
         data = bundle.manifest.data
-        self.decoder = semisac.jscc_decoder(bundle, BATCH) if rebuilds else None
-        self.task = semisac.task_decoder(bundle, BATCH) if names else None
-        shape = _picture_shape(bundle) if rebuilds else None
+        size = called.frame.pictures(bundle)
+        if size is None:
+            self.decoder = semisac.jscc_decoder(bundle, BATCH) if rebuilds else None
+            self.task = semisac.task_decoder(bundle, BATCH) if names else None
+            shape = _picture_shape(bundle) if rebuilds else None
+        else:
+            classes = len(data.classes) if names else 0
+            self.decoder = semisac.picture_decoder(
+                bundle, size.height, size.width, layout.images_per_frame, classes
+            )
+            self.task, shape = None, size.shape
         if save is not None and not rebuilds:
             raise ValueError(
                 f"--save needs pictures, but bundle {bundle.name} holds no reconstruction network"
@@ -130,6 +147,9 @@ class receiver_flowgraph(on_air_flowgraph):
         self.connect(self.synchronizer, self.demodulator)
         for port, block in enumerate(block for block in (self.decoder, self.task) if block is not None):
             self.connect(self.demodulator, block, (self.sink, port))
+        self._pictures = self.decoder if size is not None else None
+        if self._pictures is not None and names:
+            self.connect((self.decoder, 1), (self.sink, 1))
 
     def connect_radio(self, radio: front_end) -> None:
         self.connect(radio.rx(0), self.synchronizer)
@@ -150,7 +170,7 @@ class receiver_flowgraph(on_air_flowgraph):
             ("images", str(self.sink.count)),
             ("newest image", f"{last['frame_id']}: {said}" if last["class"] >= 0 else ""),
             ("SNR", f"{last['snr_db']:.1f} dB" if self.sink.count else ""),
-            ("carrier offset", f"{last['cfo_hz']:.0f} Hz" if self.sink.count else ""),
+            ("carrier offset", f"{last['cfo_hz']:.0f} Hz" if np.isfinite(last["cfo_hz"]) else ""),
         ]
 
     def counters(self) -> dict[str, int]:
@@ -165,9 +185,16 @@ class receiver_flowgraph(on_air_flowgraph):
             "frames_with_wrong_bundle": demodulator.frames_with_wrong_bundle(),
             "candidates_dropped": synchronizer.candidates_dropped(),
             "images_received": self.sink.count,
-            "images_lost": demodulator.images_lost(),
-            "begun_again": self.sink.begun_again,
         }
+        if self._pictures is None:
+            counts["images_lost"] = demodulator.images_lost()
+        else:
+            counts |= {
+                "images_lost": self._pictures.pictures_lost(),
+                "images_damaged": self._pictures.pictures_damaged(),
+                "packets_lost": self._pictures.packets_lost(),
+            }
+        counts["begun_again"] = self.sink.begun_again
         if self.files is not None:
             counts |= {"pictures_saved": self.files.saved, "pictures_left_out": self.files.left_out}
         return counts
@@ -189,12 +216,13 @@ class receiver_flowgraph(on_air_flowgraph):
         start_qt()
         from gnuradio.semisac.image_view import ImageView
 
-        view = ImageView(self.sink.take_newest, class_names if self.task else [], 20.0)
+        view = ImageView(self.sink.take_newest, class_names if self._called.bundle.has("task") else [], 20.0)
         return Window("semisac receiver", [view])
 
 
 LOST = {
     "images_lost": "images",
+    "images_damaged": "images damaged",
     "frames_truncated": "frames cut short",
     "frames_with_gap": "with a gap",
     "frames_with_bad_header": "with a bad header",

@@ -5,14 +5,22 @@
 
 from __future__ import annotations
 
+import math
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
 from gnuradio import gr, semisac
 from gnuradio.semisac.radio import front_end
+from loopback.pictures import load
 
 from semisac_ml.runtime import Bundle
-from semisac_ml.signal.frame import FrameParameters
 
 from .options import SourceSettings
 from .status import Rows
+
+if TYPE_CHECKING:
+    from .command import Program
 
 BATCH = 32
 REMEMBERED = 4096  # images: encoding takes 1.3 ms of each, of which a frame may hold many
@@ -29,34 +37,47 @@ class ending_source(semisac.image_source):
 
 
 class sender:
-    """Image source, encoder and modulator of a flowgraph.
+    """Image source, encoder and modulator of a flowgraph, for the frames that a program sends.
 
     repeat: send the images for ever.
 
-    Raises DataError when they cannot be read, BundleError when the bundle has no encoder.
+    Raises DataError when they cannot be read, BundleError when the bundle has no encoder, ValueError for
+    settings that do not fit the bundle.
     """
 
-    def __init__(
-        self,
-        bundle: Bundle,
-        layout: FrameParameters,
-        settings: SourceSettings,
-        repeat: bool,
-    ):
-        self.source = ending_source(
-            settings.data,
-            repeat=repeat,
-            count=settings.images,
-            batch=BATCH,
-            images_per_s=settings.images_per_s,
-        )
+    def __init__(self, called: Program, settings: SourceSettings, repeat: bool):
+        bundle, layout = called.bundle, called.layout
         reference_db = bundle.manifest.channel.reference_snr_db
-        self.encoder = semisac.jscc_encoder(
-            bundle, reference_db if settings.snr_db is None else settings.snr_db, BATCH, REMEMBERED
-        )
+        snr_db = reference_db if settings.snr_db is None else settings.snr_db
+        own = called.frame.pictures(bundle, settings.bandwidth_ratio, settings.fit)
+        if own is None:
+            self.source = ending_source(
+                settings.data,
+                repeat=repeat,
+                count=settings.images,
+                batch=BATCH,
+                images_per_s=settings.images_per_s,
+            )
+            self.encoder = semisac.jscc_encoder(bundle, snr_db, BATCH, REMEMBERED)
+            self._frames_per_image = Fraction(1, layout.images_per_frame)
+        else:
+            images = load(settings.data, own).images
+            self.source = ending_source(
+                images,
+                repeat=repeat,
+                count=settings.images,
+                batch=1,
+                images_per_s=settings.images_per_s,
+                size=(own.height, own.width),
+                fit=own.fit,
+                drop_late=isinstance(images, np.ndarray) and settings.images_per_s > 0,
+            )
+            self.encoder = semisac.picture_encoder(
+                bundle, own.height, own.width, own.sent_channels, snr_db, own.packets_per_frame
+            )
+            self._frames_per_image = Fraction(self.encoder.packets_per_picture(), layout.images_per_frame)
         self.modulator = semisac.frame_modulator(layout, fingerprint(bundle))
         self.wanted = settings.images
-        self._images_per_frame = layout.images_per_frame
 
     def connect(self, flowgraph: gr.top_block, radio: front_end) -> None:
         """Send through a radio."""
@@ -72,7 +93,7 @@ class sender:
 
     def frames(self) -> int:
         """Frames that the images make that have left the source."""
-        return -(-self.source.images_sent() // self._images_per_frame)
+        return math.ceil(self.source.images_sent() * self._frames_per_image)
 
     def counters(self) -> dict[str, int]:
         """Images and frames so far."""

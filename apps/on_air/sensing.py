@@ -161,7 +161,7 @@ class sensing_flowgraph(on_air_flowgraph):
             element_spacing=own["element_spacing"],
             frames_per_interval=own["frames_per_map"],
         )
-        self.sender = sender(called.bundle, called.layout, source, repeat=not source.images)
+        self.sender = sender(called, source, repeat=not source.images)
         reference_db = called.bundle.manifest.sensing.reference_snr_db
         self.processor = semisac.echo_processor(
             self.radar,

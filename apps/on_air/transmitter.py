@@ -57,7 +57,7 @@ class transmitter_flowgraph(on_air_flowgraph):
 
     def __init__(self, called: Program, source: SourceSettings, repeat: bool):
         on_air_flowgraph.__init__(self, "transmitter")
-        self.sender = sender(called.bundle, called.layout, source, repeat)
+        self.sender = sender(called, source, repeat)
         self._window = Window.of_spectrum("semisac transmitter", called.radio) if called.run.window else None
         self._radio: front_end | None = None
 

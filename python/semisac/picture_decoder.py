@@ -58,10 +58,11 @@ class picture_decoder(gr.basic_block):
 
     Input 0: packet, complex64[channel uses], y = h x + w.
     Input tags: frame_id on each packet, as picture_encoder writes it; snr_db, mean Es/N0, and channel_gain,
-        h, held until the next one (before the first: the bundle's reference SNR and 1); tx_time, if known.
+        h, held until the next one (before the first: the bundle's reference SNR and 1); tx_time and cfo_hz,
+        if known.
     Output 0: picture, uint8[height * width * 3], rows then columns then RGB.
     Tags: frame_id, the picture's number, as that of the sent picture; packets_lost, long; snr_db, mean of the
-        packets that came; sent_channels, long; tx_time where it is known.
+        packets that came; sent_channels, long; where known tx_time, and cfo_hz of the newest packet.
     Output 1: probability of each class, float32[classes], one item a picture, from the bundle's ``task``;
         absent when classes is 0. Tag: frame_id.
 
@@ -90,6 +91,7 @@ class picture_decoder(gr.basic_block):
         self._trained_db = bundle.manifest.channel.snr_db
         self._snr_db = float(bundle.manifest.channel.reference_snr_db)
         self._gain = 1.0 + 0.0j
+        self._cfo_hz = math.nan
         self._picture: UnfinishedPicture | None = None
         self._done_which, self._done_place = (-1, -1), -1
         self._pictures = self._damaged = self._missing = self._packets = self._packets_lost = 0
@@ -146,6 +148,7 @@ class picture_decoder(gr.basic_block):
             frame_tags.raise_missing(self, 0, int(np.argmin(ids)))
         snr_db = tags.held_doubles(frame_tags.SNR_DB, self._snr_db)
         gains = tags.held_complexes(frame_tags.CHANNEL_GAIN, self._gain)
+        offsets_hz = tags.held_doubles(frame_tags.CFO_HZ, self._cfo_hz)
         times = tags.times()
         numbers, ratios, places = picture_packets.parts_of_ids(ids)
         taken = written = 0
@@ -155,6 +158,7 @@ class picture_decoder(gr.basic_block):
             if picture is not None and (which != picture.which or place <= picture.last_place):
                 written = self._finish(output_items)
                 break
+            self._cfo_hz = float(offsets_hz[taken])
             if picture is None and (which != self._done_which or place <= self._done_place):
                 picture = self._begin(*which)
             if picture is not None and place < self._layout.filled(len(picture.came)):
@@ -216,5 +220,7 @@ class picture_decoder(gr.basic_block):
         self.add_item_tag(0, offset, frame_tags.PACKETS_LOST, pmt.from_long(lost))
         self.add_item_tag(0, offset, frame_tags.SNR_DB, pmt.from_double(snr_db))
         self.add_item_tag(0, offset, frame_tags.SENT_CHANNELS, pmt.from_long(sent_channels))
+        if math.isfinite(self._cfo_hz):
+            self.add_item_tag(0, offset, frame_tags.CFO_HZ, pmt.from_double(self._cfo_hz))
         if math.isfinite(picture.tx_time):
             self.add_item_tag(0, offset, frame_tags.TX_TIME, pmt.from_double(picture.tx_time))
