@@ -32,6 +32,15 @@ def test_splits_share_no_pair(tmp_path):
     assert sum(map(len, names)) == len(set.union(*names)) == 9
 
 
+def test_an_empty_list_matters_where_it_is_asked_for(tmp_path):
+    home = made_up_data.mfnet(tmp_path)
+    (home / "val.txt").write_text("")
+    assert len(mfnet.load("train", tmp_path)) == 5
+    for attempt in (lambda: mfnet.load("val", tmp_path), lambda: mfnet.verify(tmp_path)):
+        with pytest.raises(DataError, match="val.txt: names: are missing"):
+            attempt()
+
+
 def test_day_and_night(tmp_path):
     made_up_data.mfnet(tmp_path)
     assert mfnet.load("test", tmp_path, light="day").names == ("00007D",)

@@ -40,6 +40,9 @@ def test_samples_one_second_apart(tmp_path):
     centre = np.array([2 + 20 + 10, 20 + 6])
     index = int(np.flatnonzero(moving & (samples.tracks.frame == 20))[0])
     assert samples.distance_m[index] == pytest.approx(np.linalg.norm(centre - (width, height)))
+    fast = virat.load_targets(CLIP, tmp_path, sampling_hz=5.0)
+    assert len(set(fast.tracks.frame)) == 22
+    np.testing.assert_allclose(fast.velocity_mps[fast.tracks.track == 0], 10.0)
     people = virat.load_targets(CLIP, tmp_path, kinds=("person",))
     assert people.tracks.frame.tolist() == [10]
 

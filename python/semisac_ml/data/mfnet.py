@@ -124,7 +124,7 @@ def load(split: str, root: str | os.PathLike[str] | None = None, *, light: str |
     if light is not None and light not in LIGHTS:
         raise DataError(f"light is {light!r}, expected one of {', '.join(LIGHTS)}")
     folder = find_folder(root)
-    names = _lists(folder)[split]
+    names = _named(folder, _lists(folder), split)
     if light is not None:
         names = [name for name in names if name.removesuffix("_flip").endswith(LIGHTS[light])]
     return Pairs(folder, names)
@@ -133,7 +133,8 @@ def load(split: str, root: str | os.PathLike[str] | None = None, *, light: str |
 def verify(root: str | os.PathLike[str] | None = None) -> Path:
     """Read every pair of every split; returns the folder. Raises DataError at the first fault."""
     folder = find_folder(root)
-    pairs = Pairs(folder, [name for names in _lists(folder).values() for name in names])
+    lists = _lists(folder)
+    pairs = Pairs(folder, [name for split in SPLITS for name in _named(folder, lists, split)])
     for index in range(len(pairs)):
         pairs[index]
     return folder
@@ -150,8 +151,6 @@ def _lists(folder: Path) -> dict[str, list[str]]:
     for split in SPLITS:
         file = folder / f"{split}.txt"
         names = text(file, "names").split()
-        if not names:
-            raise wrong(file, "names", "are missing: the file is empty", "one name a line")
         for line, name in enumerate(names, start=1):
             if not NAME.fullmatch(name):
                 raise wrong(
@@ -166,3 +165,9 @@ def _lists(folder: Path) -> dict[str, list[str]]:
                 )
         lists[split] = names
     return lists
+
+
+def _named(folder: Path, lists: dict[str, list[str]], split: str) -> list[str]:
+    if not lists[split]:
+        raise wrong(folder / f"{split}.txt", "names", "are missing: the file is empty", "one name a line")
+    return lists[split]

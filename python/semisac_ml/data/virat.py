@@ -77,9 +77,10 @@ def load_targets(
     root: str | os.PathLike[str] | None = None,
     *,
     kinds: tuple[str, ...] = VEHICLES,
+    sampling_hz: float = SAMPLING_HZ,
     metres_per_pixel: float = 1.0,
 ) -> tracks.TargetSamples:
-    """Samples of SIMAC from a clip, one frame a second as in the paper: targets that are seen a second later.
+    """Samples of SIMAC from a clip: targets that are seen again in the next sampled frame.
 
     Parameters
     ----------
@@ -89,6 +90,8 @@ def load_targets(
         Folder that holds virat.
     kinds : tuple of str
         Of KINDS.
+    sampling_hz : float
+        Sampled frames a second, 1 in the paper.
     metres_per_pixel : float
         See :mod:`semisac_ml.data.tracks`.
 
@@ -101,8 +104,10 @@ def load_targets(
     if unknown:
         raise DataError(f"kind is {unknown[0]!r}, expected one of {', '.join(KINDS)}")
     found, kind = load_objects(clip, root)
+    if not sampling_hz > 0:
+        raise DataError(f"sampling_hz is {sampling_hz}, expected a number above 0")
     video = _video(clip, find_folder(root), found)
-    step = max(round(video.frame_rate_hz / SAMPLING_HZ), 1)
+    step = max(round(video.frame_rate_hz / sampling_hz), 1)
     height, width = video.size
     inside = (found.centre >= 0).all(axis=1) & (found.centre < (width, height)).all(axis=1)
     large = (found.box[:, 2:] >= LEAST_SIDE_PX).all(axis=1)
