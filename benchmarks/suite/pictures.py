@@ -1,0 +1,120 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Command line of benchmarks/pictures.py."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from semisac_ml.cli.mistakes import run_program
+from semisac_ml.signal import metrics
+from semisac_ml.systems.jssc_hifi.comparison import SENT_CHANNELS, Comparison
+from semisac_ml.systems.jssc_hifi.learned_code import LearnedCode
+
+from .air_command import write
+from .air_trials import Row
+from .on_air import ROOT, watch
+from .record import machine
+
+RESULTS = ROOT / "results" / "jssc_hifi" / "loopback.csv"
+BUNDLE = "jssc/hifi"
+MULTIPATH = ("--tdl-profile", "B", "--delay-spread-ns", "100", "--doppler-hz", "20")
+RATIO = Fraction(1, 12)
+SNR_DB = (0.0, 5.0, 10.0, 15.0, 20.0)
+PACE = 15.0
+
+program = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def loopback(*arguments: str) -> dict[str, dict[str, float]]:
+    """Figures of apps/run_loopback.py with pictures of 256 x 256 through OFDM frames, the radar running."""
+    command = ["apps/run_loopback.py", "--bundle", BUNDLE, "--bandwidth-ratio", str(RATIO), "--no-report"]
+    return watch([*command, *arguments]).content["metrics"]
+
+
+def speed(pictures: int) -> Iterator[Row]:
+    """Pictures a second as fast as it goes, and latency at a pace."""
+    link = "256 x 256, 1/12, OFDM, radar of 4 antennas, 10 dB"
+    figures = loopback("--data", "synthetic", "--images", str(pictures))
+    yield Row(
+        "pictures a second", f"{link}, full speed", pictures, figures["images_per_s"]["value"], "/s", ">= 15"
+    )
+    yield Row("latency, p95", f"{link}, full speed", pictures, figures["latency_p95_ms"]["value"], "ms", "")
+    figures = loopback("--data", "synthetic", "--images", str(pictures), "--images-per-s", str(PACE))
+    condition = f"{link}, {PACE:g} pictures a second wanted"
+    yield Row("latency, p95", condition, pictures, figures["latency_p95_ms"]["value"], "ms", "")
+    dropped = figures["pictures_dropped"]["value"]
+    yield Row("pictures dropped as late", condition, pictures, dropped, "pictures", "0")
+
+
+def quality(pictures: int) -> Iterator[Row]:
+    """PSNR of photographs over samples and multipath, beside the symbols of an ideal OFDM link."""
+    comparison = Comparison("photographs", picture_size=256)
+    photographs = comparison.pictures()
+    code = LearnedCode(BUNDLE)
+    with tempfile.TemporaryDirectory() as folder:
+        from PIL import Image
+
+        for number, pixels in enumerate(photographs):
+            Image.fromarray(pixels).save(Path(folder) / f"{number}.png")
+        for snr_db in SNR_DB:
+            arguments = ("--data", folder, "--images", str(pictures), "--snr-db", str(snr_db))
+            for name, channel in (("AWGN", ()), ("TDL-B, 100 ns, 20 Hz", MULTIPATH)):
+                found = loopback(*arguments, *channel)["psnr_db"]
+                condition = f"frames of OFDM, {name}, 1/12, {snr_db:g} dB"
+                yield Row("PSNR, mean of pictures", condition, pictures, found["value"], "dB", "")
+            for name, channel in (("AWGN", "awgn"), ("8 Rayleigh taps", "ofdm")):
+                rebuilt = code.reconstruct(photographs, snr_db, SENT_CHANNELS[RATIO], channel, seed=0)
+                found = metrics.mean(metrics.psnr_db(photographs, rebuilt))
+                condition = f"ideal symbols, {name}, 1/12, {snr_db:g} dB"
+                yield Row("PSNR, mean of pictures", condition, len(photographs), found.value, "dB", "")
+
+
+MEASUREMENTS: dict[str, Callable[[int], Iterator[Row]]] = {"speed": speed, "quality": quality}
+PICTURES = {"speed": 150, "quality": 32}
+
+
+@program.command()
+def pictures(
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help=f"Measure this alone; may be repeated: {', '.join(PICTURES)}.", show_default=False),
+    ] = None,
+    count: Annotated[
+        int | None,
+        typer.Option(
+            "--pictures", min=1, help="Of each run, in the place of the usual ones.", show_default=False
+        ),
+    ] = None,
+    file: Annotated[
+        Path, typer.Option("--csv", help="File to write; rows of other measurements stay.")
+    ] = RESULTS,
+) -> int:
+    """Measure how fast pictures of 256 x 256 pass the whole link, how late, and how good they arrive."""
+    unknown = [name for name in only or () if name not in PICTURES]
+    if unknown:
+        raise ValueError(f"--only is {unknown[0]!r}, expected one of {', '.join(PICTURES)}")
+    print(machine())
+    for name in only or PICTURES:
+        for row in MEASUREMENTS[name](count or PICTURES[name]):
+            goal = f", goal {row.goal}" if row.goal else ""
+            print(f"{row.measurement}: {row.condition}: {row.value:.4g} {row.unit}{goal}", flush=True)
+            write(row, file)
+    return 0
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command line of this program and return its exit code."""
+    return run_program(program, "pictures", arguments, typed="benchmarks/pictures.py")
