@@ -18,7 +18,7 @@ import numpy as np
 
 from semisac_ml.data import DataError
 
-from .geometry import Mesh
+from .geometry import Mesh, placed
 
 HIDDEN_M = -500.0
 MATERIALS = ("concrete", "brick", "marble", "wood", "metal", "body")
@@ -115,8 +115,9 @@ class RayTracer:
             for body in bodies
         ]
         self._scene.edit(add=objects)
-        self._movers = [self._scene.objects[body.name] for body in bodies if body.moves]
-        self._centres = np.array([_centre(body.mesh) for body in bodies if body.moves]).reshape(-1, 3)
+        self._moving = [body for body in bodies if body.moves]
+        self._movers = [self._scene.objects[body.name] for body in self._moving]
+        self._fields = self._scene.mi_scene_params
         names = {self._scene.objects[body.name].object_id: k for k, body in enumerate(bodies)}
         keys = np.array(sorted(names), dtype=np.uint32)
         self._keys, self._places = keys, np.array([names[key] for key in keys], dtype=np.int32)
@@ -127,16 +128,13 @@ class RayTracer:
 
     def move(self, positions_m: np.ndarray, headings_rad: np.ndarray, velocities_mps: np.ndarray) -> None:
         """Give every body that moves its pose, [movers, 3], [movers] and [movers, 3]; NaN hides it."""
-        for k, mover in enumerate(self._movers):
-            if not np.isfinite(positions_m[k]).all():
-                mover.position = self._mi.Point3f(0.0, 0.0, HIDDEN_M - 10.0 * k)
-                continue
-            cosine, sine = np.cos(headings_rad[k]), np.sin(headings_rad[k])
-            x, y, z = self._centres[k]
-            place = positions_m[k] + [cosine * x - sine * y, sine * x + cosine * y, z]
-            mover.orientation = self._mi.Point3f(float(headings_rad[k]), 0.0, 0.0)
-            mover.position = self._mi.Point3f(*(float(v) for v in place))
-            mover.velocity = self._mi.Vector3f(*(float(v) for v in velocities_mps[k]))
+        for k, (mover, body) in enumerate(zip(self._movers, self._moving, strict=True)):
+            there = np.isfinite(positions_m[k]).all()
+            place = positions_m[k] if there else (0.0, 0.0, HIDDEN_M - 10.0 * k)
+            corners = placed(body.mesh, place, headings_rad[k] if there else 0.0).corners
+            self._fields[f"{body.name}.vertex_positions"] = corners.ravel()
+            mover.velocity = self._mi.Vector3f(*(float(v) for v in (velocities_mps[k] if there else np.zeros(3))))
+        self._fields.update()
 
     def first_hit(self, origins_m: np.ndarray, directions: np.ndarray) -> Hits:
         """What rays, [rays, 3] each and of unit direction, meet first."""
@@ -147,6 +145,7 @@ class RayTracer:
         place = np.clip(np.searchsorted(self._keys, pointer), 0, len(self._keys) - 1)
         body = np.where(hit, self._places[place], -1).astype(np.int32)
         weights = np.stack([np.array(found.prim_uv.x), np.array(found.prim_uv.y)], axis=-1)
+        weights[~hit] = 0.0
         triangle = np.where(hit, np.array(found.prim_index), 0).astype(np.int32)
         return Hits(distance, body, triangle, weights.astype(np.float32))
 
@@ -171,8 +170,8 @@ class RayTracer:
             scene.remove(name)
         self._ends = [*(f"transmitter {k}" for k in range(len(transmitters_m))), "receiver"]
         for name, place, velocity in zip(self._ends, transmitters_m, velocities_mps, strict=False):
-            scene.add(rt.Transmitter(name, mi.Point3f(*place), velocity=mi.Vector3f(*velocity)))
-        scene.add(rt.Receiver("receiver", mi.Point3f(*receiver_m)))
+            scene.add(rt.Transmitter(name, place.tolist(), velocity=velocity.tolist()))
+        scene.add(rt.Receiver("receiver", list(map(float, receiver_m))))
         found = self._solver(
             scene, max_depth=depth, samples_per_src=samples, refraction=False, diffuse_reflection=False, seed=seed
         )
@@ -232,8 +231,3 @@ class RayTracer:
         )
         return made
 
-
-def _centre(mesh: Mesh) -> np.ndarray:
-    """Centre of the bounding box, which is what the ray tracer calls the position of an object."""
-    points = mesh.corners.reshape(-1, 3)
-    return (points.min(axis=0) + points.max(axis=0)) / 2.0
