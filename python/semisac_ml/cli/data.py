@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``semisac data fetch|verify``: whatever modules of semisac_ml.data can fetch and verify."""
+"""``semisac data fetch|verify|scenes|show``: whatever modules of semisac_ml.data can fetch and verify; scenes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ from typing import Annotated, Any
 
 import typer
 
-commands = typer.Typer(name="data", no_args_is_help=True, help="Download data sets and check them.")
+from . import scenes
+
+commands = typer.Typer(name="data", no_args_is_help=True, help="Download data sets, check them, or make them.")
+commands.command("scenes")(scenes.scenes)
+commands.command("show")(scenes.show)
 
 DataSetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="Such as cifar10.")]
 RootOption = Annotated[

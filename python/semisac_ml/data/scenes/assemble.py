@@ -5,7 +5,8 @@
 
 VIRAT Ground 2.0: a video a drive and ``*.viratdata.objects.txt``, a line a target and frame: number, duration in
 frames, frame, left, top, width, height, type (1 person, 2 car, 3 other vehicle, 5 bicycle). MFNet: RGB with the
-thermal image as fourth channel, 480x640, labels of its nine classes. DeepSense 6G: a table a scenario.
+thermal image as fourth channel, labels of its nine classes; not 480x640 as there, but of the scenes' own size.
+DeepSense 6G: a table a scenario.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from .plan import Plan, step_name, write_text
 from .reader import Moment, SceneSet
 from .world import CLASSES
 
-MFNET_SIZE = (640, 480)
 MFNET_OF_CLASS = {"car": 1, "van": 1, "bus": 1, "truck": 1, "person": 2, "cyclist": 3}
 VIRAT_TYPE = {"person": 1, "car": 2, "van": 3, "bus": 3, "truck": 3, "cyclist": 5}
 SMALLEST_BOX_PX = 12
@@ -125,6 +125,7 @@ def _mfnet(scenes: SceneSet, every: int) -> None:
     table = np.zeros(256, np.uint8)
     for name, number in MFNET_OF_CLASS.items():
         table[CLASSES.index(name)] = number
+    split_of = _splits([drive["sequence"] for drive in scenes.drives])
     for moment in scenes:
         sequence, step = moment.record["sequence"], moment.record["step"]
         if step % every:
@@ -132,11 +133,9 @@ def _mfnet(scenes: SceneSet, every: int) -> None:
         dark = "N" if moment.drive["time"] == "night" else "D"
         name = step_name(sequence, step).replace("_", "") + dark
         arrays = moment.arrays()
-        four = np.dstack([moment.image(), arrays["thermal"]])
-        _save(places["images"] / f"{name}.png", Image.fromarray(four, "RGBA"), Image.Resampling.BICUBIC)
-        labels = Image.fromarray(table[arrays["classes"]])
-        _save(places["labels"] / f"{name}.png", labels, Image.Resampling.NEAREST)
-        lists[("train", "train", "val", "test")[sequence % 4]].append(name)
+        _save(places["images"] / f"{name}.png", np.dstack([moment.image(), arrays["thermal"]]), "RGBA")
+        _save(places["labels"] / f"{name}.png", table[arrays["classes"]], "L")
+        lists[split_of[sequence]].append(name)
     everything = {**lists}
     for split, names in lists.items():
         everything[f"{split}_day"] = [n for n in names if n.endswith("D")]
@@ -145,10 +144,13 @@ def _mfnet(scenes: SceneSet, every: int) -> None:
         write_text(scenes.folder / "mfnet" / f"{split}.txt", "".join(f"{n}\n" for n in names))
 
 
-def _save(file: Path, image: Image.Image, resampling: Image.Resampling) -> None:
-    """Channels are enlarged one by one: Pillow weighs colours by a fourth channel, which here is no opacity."""
-    bands = [band.resize(MFNET_SIZE, resampling) for band in image.split()]
-    whole = Image.merge(image.mode, bands) if len(bands) > 1 else bands[0]
+def _splits(sequences: list[int]) -> dict[int, str]:
+    """Drives to splits, none in two: half to train, a quarter each to val and test; fewer than 4 in turn."""
+    names = ("train", "val", "test", "train") if len(sequences) < 4 else ("train", "train", "val", "test")
+    return {sequence: names[k % 4] for k, sequence in enumerate(sequences)}
+
+
+def _save(file: Path, image: np.ndarray, mode: str) -> None:
     unfinished = file.with_name(file.name + ".part")
-    whole.save(unfinished, "PNG", optimize=False)
+    Image.frombytes(mode, image.shape[1::-1], np.ascontiguousarray(image).tobytes()).save(unfinished, "PNG")
     unfinished.replace(file)

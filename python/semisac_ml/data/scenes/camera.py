@@ -94,7 +94,7 @@ def photograph(radiance: np.ndarray, glow: np.ndarray, weather: Weather, rng: np
     radius = np.hypot((x / luminance.shape[1] - 0.5), (y / luminance.shape[0] - 0.5) * 0.75) / 0.62
     exposed *= (1 - 0.22 * radius**2)[..., None]
     # photons: 4000 fill a pixel of a well lit scene, fewer where the gain is high
-    full = 4000.0 / np.clip(gain / 3.0, 1.0, 14.0)
+    full = 5000.0 / np.clip(gain / 3.0, 1.0, 9.0)
     sigma = np.sqrt(np.clip(exposed, 0, 2) / full + (2.5 / full) ** 2 * 4)
     exposed = exposed + sigma * rng.standard_normal(exposed.shape)
     exposed = ndimage.gaussian_filter(exposed, (0.3, 0.3, 0))  # demosaicking

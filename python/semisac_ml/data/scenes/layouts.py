@@ -144,6 +144,8 @@ class _Builder:
         place = np.asarray(station_m) + np.r_[rng.uniform(-1.5, 1.5, 2) * [1, 0.2], rng.uniform(-0.7, 0.9)]
         aim = np.asarray(look_at) - place[:2]
         self._clear_view(place, float(np.arctan2(aim[1], aim[0])))
+        far = [[(-400, -400, -0.03), (400, -400, -0.03), (400, 400, -0.03), (-400, 400, -0.03)]]
+        self.ground.append(quads(far, Part.PAVING, np.asarray(PAVING) * 0.8))
         solids = {"ground": join(self.ground), "houses": join(self.houses)}
         for label, meshes in (("trees", self.green), ("steel", self.steel)):
             if meshes:
@@ -155,7 +157,7 @@ class _Builder:
         )  # fmt: skip
 
     def _clear_view(self, place: np.ndarray, boresight_rad: float) -> None:
-        """Fell trees right in front of the camera."""
+        """Fell trees and posts right in front of the camera."""
 
         def in_the_way(mesh: Mesh) -> bool:
             centre = mesh.corners.reshape(-1, 3).mean(axis=0)[:2] - place[:2]
@@ -164,6 +166,7 @@ class _Builder:
             return away < 5 or (away < 17 and abs(bearing) < 0.75)
 
         self.green = [mesh for mesh in self.green if not in_the_way(mesh)]
+        self.steel = [mesh for mesh in self.steel if not in_the_way(mesh)]
 
 
 def _along(heading_rad: float, start_m: float, end_m: float, side_m: float = 0.0) -> np.ndarray:

@@ -149,24 +149,33 @@ def lights_of(weather: Weather, world: World) -> Lights:
     )
 
 
-def shine(lights: Lights, position_m: np.ndarray, normal: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Unblocked irradiance of every light on points: scalar [points, lights], to-light [.., 3], distance."""
-    away = lights.position_m[None].astype(np.float32) - position_m[:, None]
-    distance = np.sqrt((away**2).sum(-1))
-    away /= np.maximum(distance, 0.1)[..., None]
-    cosine = np.clip((away * normal[:, None]).sum(-1), 0, 1)
-    along = -(away * lights.towards[None].astype(np.float32)).sum(-1)
-    spread = np.where(lights.headlight, _headlight(away, along, lights), _lamp(along))
+def shine(
+    lights: Lights, position_m: np.ndarray, normal: np.ndarray
+) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray], np.ndarray]:
+    """Unblocked irradiance of every light on points, ways to the lights (x, y, z), distances: [points, lights]."""
+    x, y, z = (
+        lights.position_m[None, :, k].astype(np.float32) - position_m[:, k : k + 1] for k in range(3)
+    )
+    distance = np.sqrt(x * x + y * y + z * z)
+    near = 1.0 / np.maximum(distance, 0.1)
+    x, y, z = x * near, y * near, z * near
+    cosine = np.clip(x * normal[:, :1] + y * normal[:, 1:2] + z * normal[:, 2:], 0, 1)
+    towards = lights.towards.astype(np.float32)
+    along = -(x * towards[:, 0] + y * towards[:, 1] + z * towards[:, 2])
+    spread = np.empty_like(along)
+    beam = lights.headlight
+    spread[:, ~beam] = _lamp(along[:, ~beam])
+    spread[:, beam] = _headlight(z[:, beam], along[:, beam])
     power = lights.colour.max(axis=1).astype(np.float32)
-    return power * spread * cosine / np.maximum(distance, 0.5) ** 2, away, distance
+    return power * spread * cosine / np.maximum(distance, 0.5) ** 2, (x, y, z), distance
 
 
 def _lamp(along: np.ndarray) -> np.ndarray:
     return np.clip(along, 0, 1) ** 1.5 * np.clip((along - 0.12) / 0.3, 0, 1)
 
 
-def _headlight(away: np.ndarray, along: np.ndarray, lights: Lights) -> np.ndarray:
-    aside = np.sqrt(np.clip(1 - along**2, 0, 1))
-    rise = -away[..., 2] + 0.03  # of the ray from the lamp, against its axis: above it the beam is cut off
-    cut = np.clip(1 - np.clip(rise + 0.0, 0, 1) / 0.04, 0.04, 1)
-    return np.clip(along, 0, 1) * np.exp(-((aside / 0.33) ** 2)) * cut
+def _headlight(rise: np.ndarray, along: np.ndarray) -> np.ndarray:
+    """`rise`: of the way back to the light; the beam is cut off above its axis, as low beams are."""
+    above = np.clip(0.03 - rise, 0, 1)
+    cut = np.clip(1 - above / 0.04, 0.04, 1)
+    return np.clip(along, 0, 1) * np.exp((along * along - 1) / 0.33**2) * cut

@@ -136,9 +136,8 @@ class Renderer:
             chosen = np.minimum(chosen, strength.shape[1] - 1)
             rows = np.arange(len(grown))
             lit = np.flatnonzero(grown[:, -1] > 1e-5)
-            shadow = self._tracer.blocked(
-                spot.start[piece][lit], away[lit, chosen[lit]], distance[lit, chosen[lit]] - 0.35
-            )
+            ways = np.stack([component[lit, chosen[lit]] for component in away], axis=-1)
+            shadow = self._tracer.blocked(spot.start[piece][lit], ways, distance[lit, chosen[lit]] - 0.35)
             visible = np.zeros(len(grown), np.float32)
             visible[lit[~shadow]] = 1.0
             hue = (lights.colour / lights.colour.max(axis=1, keepdims=True)).astype(np.float32)[chosen[rows]]

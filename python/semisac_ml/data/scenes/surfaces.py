@@ -195,7 +195,7 @@ def _wall_tone(u: np.ndarray, v: np.ndarray, style: np.ndarray, facades: Facades
     tone = 0.86 + 0.28 * fractal_noise(place * 0.6, style, 4)
     course = np.floor(v / 0.075)
     brick = np.floor(u / 0.25 + 0.5 * (course % 2))
-    tone = np.where(facades.brick[style] > 0.5, tone * (0.8 + 0.4 * hashed(course, brick)), tone)
+    tone = np.where(facades.brick[style] > 0.5, tone * (0.91 + 0.18 * hashed(course, brick)), tone)
     streak = smooth_noise(np.stack([u * 1.8, v * 0.08], axis=-1), style + 5)
     return tone * (1 - 0.22 * np.clip(streak - 0.5, 0, 1)) * np.clip(0.8 + 0.14 * v, 0.8, 1.0)
 
@@ -206,7 +206,7 @@ def _window_light(
 ) -> np.ndarray:  # fmt: skip
     if not weather.lamps_on:
         return np.zeros((len(key), 3), np.float32)
-    strength = 0.09 if weather.time == "night" else 0.05
+    strength = 0.05 if weather.time == "night" else 0.04
     on = np.where(ground, hashed(style, 3) < 0.6, hashed((key * 1e6).astype(np.int64), 11) < facades.lit[style])
     shade = 0.35 + 0.65 * smooth_noise(np.stack([x * 4 + key * 99, y * 4], axis=-1), style)
     level = pane * on * strength * np.where(ground, 1.5, 0.4 + 0.9 * hashed((key * 1e6).astype(np.int64), 5)) * shade

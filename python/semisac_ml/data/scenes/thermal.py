@@ -26,8 +26,8 @@ SKIN_K = 306.0
 
 EMISSIVITY = {
     Part.ASPHALT: 0.95, Part.PAVING: 0.94, Part.KERB: 0.94, Part.GRASS: 0.98, Part.FACADE: 0.93, Part.ROOF: 0.92,
-    Part.BARK: 0.95, Part.LEAVES: 0.97, Part.STEEL: 0.55, Part.SIGN: 0.85, Part.LAMP: 0.85, Part.PAINT: 0.86,
-    Part.GLASS: 0.84, Part.TYRE: 0.95, Part.RIM: 0.4, Part.TRIM: 0.92, Part.HEADLIGHT: 0.88, Part.TAILLIGHT: 0.88,
+    Part.BARK: 0.95, Part.LEAVES: 0.97, Part.STEEL: 0.82, Part.SIGN: 0.85, Part.LAMP: 0.85, Part.PAINT: 0.86,
+    Part.GLASS: 0.84, Part.TYRE: 0.95, Part.RIM: 0.6, Part.TRIM: 0.92, Part.HEADLIGHT: 0.88, Part.TAILLIGHT: 0.88,
     Part.PLATE: 0.85, Part.SKIN: 0.98, Part.CLOTHES: 0.95, Part.BONNET: 0.86, Part.PLASTIC: 0.92,
 }  # fmt: skip
 _SUN_HEATING_K = {  # above the air in full sun

@@ -154,7 +154,7 @@ class World:
 def build_world(street: Street, tracks: list[Track], seed: int) -> World:
     """Meshes for a street and its traffic; the same seed gives the same ones."""
     rng = np.random.default_rng([seed, 3])
-    walls = ("concrete", "brick", "marble")[rng.integers(3)]
+    walls = ("concrete", "plasterboard", "glass")[rng.integers(3)]
     materials = {"ground": "concrete", "houses": walls, "trees": "wood", "steel": "metal"}
     bodies = [Body(name, mesh, materials[name]) for name, mesh in street.solids.items()]
     numbers = [0] * len(bodies)
