@@ -17,7 +17,8 @@ LIGHT = constants.speed_of_light
 
 def one_echo(range_m: float, rate_mps: float, azimuth_deg: float, amplitude: float = 1.0) -> radar.Echoes:
     return radar.Echoes(
-        np.array([amplitude], complex), *(np.array([v]) for v in (range_m, rate_mps, np.radians(azimuth_deg), 0.0))
+        np.array([amplitude], complex),
+        *(np.array([v]) for v in (range_m, rate_mps, np.radians(azimuth_deg), 0.0)),
     )
 
 
@@ -56,17 +57,26 @@ def test_any_number_of_antennas():
 
 
 def test_a_plate_seen_head_on_obeys_the_radar_equation():
-    """A patch that fills the ray: sigma = 4 rho area, received power P G^2 lambda^2 sigma / ((4 pi)^3 R^4)."""
+    """A patch that fills the ray: sigma = 4 rho area, power P G^2 lambda^2 sigma / ((4 pi)^3 R^4)."""
     settings, distance, solid = radar.RadarSettings(), 40.0, 1e-4
     echoes = radar.echoes_from_rays(
-        np.array([distance]), np.zeros(1), np.zeros(1), np.zeros(1), np.array([solid]), np.ones(1),
-        np.array([int(Part.CLOTHES)]), settings,
-    )  # fmt: skip
+        np.array([distance]),
+        np.zeros(1),
+        np.zeros(1),
+        np.zeros(1),
+        np.array([solid]),
+        np.ones(1),
+        np.array([int(Part.CLOTHES)]),
+        settings,
+    )
     section = 4 * radar.BACKSCATTER[Part.CLOTHES] * (1 + radar.HEAD_ON) * solid * distance**2
     expected = (
-        settings.transmit_power_w * settings.antenna_gain**2 * settings.wavelength_m**2 * section
+        settings.transmit_power_w
+        * settings.antenna_gain**2
+        * settings.wavelength_m**2
+        * section
         / ((4 * np.pi) ** 3 * distance**4)
-    )  # fmt: skip
+    )
     assert np.abs(echoes.amplitude[0]) ** 2 == pytest.approx(expected)
 
 
@@ -81,7 +91,9 @@ def test_noise_of_the_converter_is_what_the_settings_say():
 def test_signal_to_noise_ratio_of_a_known_power():
     settings = radar.RadarSettings()
     echo = one_echo(30.0, 4.0, 0.0, np.sqrt(100 * settings.noise_w))
-    counts = radar.digitised(radar.beat_samples(echo, settings), settings, np.random.default_rng(1)).astype(float)
+    counts = radar.digitised(radar.beat_samples(echo, settings), settings, np.random.default_rng(1)).astype(
+        float
+    )
     power = (counts**2).sum(axis=-1).mean()
     assert power == pytest.approx(101 * 2 * settings.noise_counts**2, rel=0.02)
 
@@ -89,7 +101,12 @@ def test_signal_to_noise_ratio_of_a_known_power():
 @pytest.mark.parametrize("azimuth_deg", [-40.0, -13.9, 0.5, 27.0])
 def test_the_strongest_beam_points_at_the_transmitter(azimuth_deg):
     power = beams.beam_powers(
-        np.array([1e-4 + 0j]), np.array([1e-7]), np.radians([azimuth_deg]), np.zeros(1), 1e-13, np.random.default_rng(2)
+        np.array([1e-4 + 0j]),
+        np.array([1e-7]),
+        np.radians([azimuth_deg]),
+        np.zeros(1),
+        1e-13,
+        np.random.default_rng(2),
     )
     pointed = np.degrees(beams.beam_azimuths_rad()[power.argmax()])
     assert pointed == pytest.approx(azimuth_deg, abs=90 / beams.BEAMS)
@@ -98,7 +115,12 @@ def test_the_strongest_beam_points_at_the_transmitter(azimuth_deg):
 def test_beams_have_the_gain_of_the_array_and_a_floor_of_noise():
     gain, noise = 1e-4, 1e-13
     power = beams.beam_powers(
-        np.array([gain + 0j]), np.zeros(1), beams.beam_azimuths_rad()[[32]], np.zeros(1), noise, np.random.default_rng(2)
+        np.array([gain + 0j]),
+        np.zeros(1),
+        beams.beam_azimuths_rad()[[32]],
+        np.zeros(1),
+        noise,
+        np.random.default_rng(2),
     )
     assert power.max() == pytest.approx(beams.ELEMENTS * gain**2, rel=0.03)
     nothing = beams.beam_powers(*(np.zeros(0),) * 4, noise_w=noise, rng=np.random.default_rng(2))
@@ -111,7 +133,12 @@ def channel_of(doppler_hz, delay_s, arrival_deg=0.0, **options):
     arrival[:, 0] = np.radians(arrival_deg)
     settings = channel.ChannelSettings(**options)
     return channel.channel_from_paths(
-        np.ones(count, complex), np.atleast_1d(delay_s), np.atleast_1d(doppler_hz), np.zeros((count, 2)), arrival, settings
+        np.ones(count, complex),
+        np.atleast_1d(delay_s),
+        np.atleast_1d(doppler_hz),
+        np.zeros((count, 2)),
+        arrival,
+        settings,
     )
 
 
@@ -142,9 +169,13 @@ def test_phase_over_antennas_is_that_of_the_angle():
 def test_normalised_channel_has_unit_power_per_element():
     rng = np.random.default_rng(3)
     h = channel.channel_from_paths(
-        1e-6 * rng.standard_normal(6), 1e-7 * rng.random(6), 100 * rng.random(6), rng.random((6, 2)),
-        rng.random((6, 2)), normalised=True,
-    )  # fmt: skip
+        1e-6 * rng.standard_normal(6),
+        1e-7 * rng.random(6),
+        100 * rng.random(6),
+        rng.random((6, 2)),
+        rng.random((6, 2)),
+        normalised=True,
+    )
     assert (np.abs(h) ** 2).mean() == pytest.approx(1.0, rel=1e-5)
 
 

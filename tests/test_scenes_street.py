@@ -28,8 +28,12 @@ def test_a_box_has_the_area_of_its_faces():
 
 
 def test_a_tube_and_a_ball_come_near_their_ideals():
-    assert area(tube((0, 0, 0), (0, 0, 2), 0.5, Part.STEEL, (1, 1, 1), 40)) == pytest.approx(2 * np.pi, rel=0.01)
-    assert area(ball((0, 0, 0), (1, 1, 1), Part.SKIN, (1, 1, 1), rings=24)) == pytest.approx(4 * np.pi, rel=0.02)
+    assert area(tube((0, 0, 0), (0, 0, 2), 0.5, Part.STEEL, (1, 1, 1), 40)) == pytest.approx(
+        2 * np.pi, rel=0.01
+    )
+    assert area(ball((0, 0, 0), (1, 1, 1), Part.SKIN, (1, 1, 1), rings=24)) == pytest.approx(
+        4 * np.pi, rel=0.02
+    )
 
 
 def test_smooth_normals_keep_creases():
@@ -114,7 +118,9 @@ def test_speed_is_the_way_covered_in_time(name):
 
 def test_red_lights_stop_traffic_at_the_crossroads():
     tracks = simulate(STREETS["junction"], 200, 0.1, 3)
-    waiting = [t for t in tracks if t.label != "person" and (np.nan_to_num(t.speed_mps, nan=9.0) < 0.2).sum() > 20]
+    waiting = [
+        t for t in tracks if t.label != "person" and (np.nan_to_num(t.speed_mps, nan=9.0) < 0.2).sum() > 20
+    ]
     moving = [t for t in tracks if t.label != "person" and np.nanmax(t.speed_mps) > 5]
     assert waiting
     assert moving

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``semisac data fetch|verify|scenes|show``: whatever modules of semisac_ml.data can fetch and verify; scenes."""
+"""``semisac data fetch|verify|scenes|show``: data sets that modules of semisac_ml.data know, and scenes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ import typer
 
 from . import scenes
 
-commands = typer.Typer(name="data", no_args_is_help=True, help="Download data sets, check them, or make them.")
+commands = typer.Typer(
+    name="data", no_args_is_help=True, help="Download data sets, check them, or make them."
+)
 commands.command("scenes")(scenes.scenes)
 commands.command("show")(scenes.show)
 

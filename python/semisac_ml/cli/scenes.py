@@ -29,7 +29,7 @@ def scenes_python() -> Path:
     python = Path(named).expanduser() if named else root / ENVIRONMENT / "bin" / "python"
     if not python.is_file():
         raise ValueError(
-            f"{python} is missing, the environment that traces rays: run 'make scenes-env' in the source tree, "
+            f"{python} is missing, which traces rays: run 'make scenes-env' in the source tree, "
             f"or set {VARIABLE} to a Python that has sionna-rt"
         )
     return python
@@ -57,23 +57,37 @@ def scenes(
 
     held_out = tuple(name for name, kind in LAYOUTS.items() if kind.held_out)
     groups = {
-        "all": tuple(LAYOUTS), "held-out": held_out, "training": tuple(n for n in LAYOUTS if n not in held_out),
-    }  # fmt: skip
+        "all": tuple(LAYOUTS),
+        "held-out": held_out,
+        "training": tuple(n for n in LAYOUTS if n not in held_out),
+    }
     width, _, height = size.partition("x")
     if not (width.isdecimal() and height.isdecimal()):
         raise ValueError(f"--size is {size!r}, expected width x height such as 320x240")
     plan = Plan(
-        layouts=groups.get(layout, tuple(layout.split(","))), times=tuple(time.split(",")), frames=frames,
-        seed=seed, sequence_frames=drive_frames, interval_s=interval, width=int(width), height=int(height),
-        rain_share=rain, density=density, people=people,
-    )  # fmt: skip
+        layouts=groups.get(layout, tuple(layout.split(","))),
+        times=tuple(time.split(",")),
+        frames=frames,
+        seed=seed,
+        sequence_frames=drive_frames,
+        interval_s=interval,
+        width=int(width),
+        height=int(height),
+        rain_share=rain,
+        density=density,
+        people=people,
+    )
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     environment["PYTHONPATH"] = str(Path(__file__).resolve().parents[2])
     count = processes or len(os.sched_getaffinity(0))
     command = [
-        str(scenes_python()), "-m", "semisac_ml.data.scenes.generate", str(folder.expanduser().resolve()),
-        str(count), plan.to_json(),
-    ]  # fmt: skip
+        str(scenes_python()),
+        "-m",
+        "semisac_ml.data.scenes.generate",
+        str(folder.expanduser().resolve()),
+        str(count),
+        plan.to_json(),
+    ]
     code = subprocess.run(command, env=environment, check=False).returncode
     raise typer.Exit(code)
 

@@ -1,12 +1,14 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Tables, videos and the index over the files of single steps: the parts of the official layouts that span many.
+"""Tables, videos and the index over the files of single steps: the parts of the official layouts that span
+many.
 
-VIRAT Ground 2.0: a video a drive and ``*.viratdata.objects.txt``, a line a target and frame: number, duration in
-frames, frame, left, top, width, height, type (1 person, 2 car, 3 other vehicle, 5 bicycle). MFNet: RGB with the
-thermal image as fourth channel, labels of its nine classes; not 480x640 as there, but of the scenes' own size.
-DeepSense 6G: a table a scenario.
+VIRAT Ground 2.0: a video a drive and ``*.viratdata.objects.txt``, a line a target and frame: number,
+duration in
+frames, frame, left, top, width, height, type (1 person, 2 car, 3 other vehicle, 5 bicycle). MFNet: RGB with
+the thermal image as fourth channel, labels of its nine classes; not 480x640 as there, but of the scenes' own
+size. DeepSense 6G: a table a scenario.
 """
 
 from __future__ import annotations
@@ -29,9 +31,17 @@ MFNET_OF_CLASS = {"car": 1, "van": 1, "bus": 1, "truck": 1, "person": 2, "cyclis
 VIRAT_TYPE = {"person": 1, "car": 2, "van": 3, "bus": 3, "truck": 3, "cyclist": 5}
 SMALLEST_BOX_PX = 12
 COLUMNS = (
-    "index", "seq_index", "time_stamp", "unit1_rgb", "unit1_lidar", "unit1_radar", "unit1_pwr_60ghz", "unit1_beam",
-    "unit1_loc", "unit2_loc",
-)  # fmt: skip
+    "index",
+    "seq_index",
+    "time_stamp",
+    "unit1_rgb",
+    "unit1_lidar",
+    "unit1_radar",
+    "unit1_pwr_60ghz",
+    "unit1_beam",
+    "unit1_loc",
+    "unit2_loc",
+)
 
 
 def assemble(folder: Path, plan: Plan) -> None:
@@ -71,9 +81,19 @@ def _deepsense_tables(scenes: SceneSet) -> None:
             files = {k: "./" + v.removeprefix(place + "/") for k, v in moment.record["files"].items()}
             beam = int(moment.powers(0).argmax()) + 1
             table.writerow(
-                [index, sequence, f"{moment.record['time_s']:.3f}", files["image"], files["lidar"], files["radar"],
-                 files["power"], beam, "./unit1/GPS_data/gps_location.txt", files["location"]]
-            )  # fmt: skip
+                [
+                    index,
+                    sequence,
+                    f"{moment.record['time_s']:.3f}",
+                    files["image"],
+                    files["lidar"],
+                    files["radar"],
+                    files["power"],
+                    beam,
+                    "./unit1/GPS_data/gps_location.txt",
+                    files["location"],
+                ]
+            )
         write_text(scenes.folder / place / f"scenario{number}.csv", stream.getvalue())
 
 

@@ -20,16 +20,22 @@ def beam_azimuths_rad() -> np.ndarray:
     return SECTOR_RAD * ((np.arange(BEAMS) + 0.5) / BEAMS - 0.5)
 
 
-def steering(azimuth_rad: np.ndarray, elevation_rad: np.ndarray | float = 0.0, elements: int = ELEMENTS) -> np.ndarray:
+def steering(
+    azimuth_rad: np.ndarray, elevation_rad: np.ndarray | float = 0.0, elements: int = ELEMENTS
+) -> np.ndarray:
     """Response of a horizontal line of elements, complex128 [..., elements], unit magnitude each."""
     sine = np.sin(azimuth_rad) * np.cos(elevation_rad)
     return np.exp(1j * np.pi * np.asarray(sine)[..., None] * np.arange(elements))
 
 
 def beam_powers(
-    gain: np.ndarray, delay_s: np.ndarray, azimuth_rad: np.ndarray, elevation_rad: np.ndarray,
-    noise_w: float, rng: np.random.Generator,
-) -> np.ndarray:  # fmt: skip
+    gain: np.ndarray,
+    delay_s: np.ndarray,
+    azimuth_rad: np.ndarray,
+    elevation_rad: np.ndarray,
+    noise_w: float,
+    rng: np.random.Generator,
+) -> np.ndarray:
     """Power that each beam receives from a transmitter of 1 W, mean over the band and with its noise.
 
     Parameters

@@ -65,7 +65,9 @@ class Camera:
         return centre + self.focal_length_px * seen[..., :2] / safe[..., None], depth
 
 
-def photograph(radiance: np.ndarray, glow: np.ndarray, weather: Weather, rng: np.random.Generator) -> np.ndarray:
+def photograph(
+    radiance: np.ndarray, glow: np.ndarray, weather: Weather, rng: np.random.Generator
+) -> np.ndarray:
     """What a camera of some years' age makes of the light that falls on it.
 
     Parameters
@@ -107,5 +109,7 @@ def _developed(exposed: np.ndarray) -> np.ndarray:
     curved = exposed * (1 + exposed / 5.0) / (0.92 + exposed)
     grey = curved.mean(axis=-1, keepdims=True)
     curved = np.clip(grey + 1.12 * (curved - grey), 0, 1)
-    encoded = np.where(curved < 0.0031308, 12.92 * curved, 1.055 * np.maximum(curved, 1e-9) ** (1 / 2.4) - 0.055)
+    encoded = np.where(
+        curved < 0.0031308, 12.92 * curved, 1.055 * np.maximum(curved, 1e-9) ** (1 / 2.4) - 0.055
+    )
     return np.rint(255 * np.clip(encoded, 0, 1)).astype(np.uint8)

@@ -20,7 +20,7 @@ CARRIER_HZ = 28e9
 
 @dataclass(frozen=True)
 class ChannelSettings:
-    """64 antennas at the base station, 8 on the vehicle, 100 subcarriers 120 kHz apart, slots of 14 symbols."""
+    """64 antennas at the base station, 8 on the vehicle, 100 subcarriers of 120 kHz, slots of 14 symbols."""
 
     station_antennas: int = 64
     vehicle_antennas: int = 8
@@ -31,9 +31,15 @@ class ChannelSettings:
 
 
 def channel_from_paths(
-    gain: np.ndarray, delay_s: np.ndarray, doppler_hz: np.ndarray, departure_rad: np.ndarray,
-    arrival_rad: np.ndarray, settings: ChannelSettings | None = None, *, normalised: bool = False,
-) -> np.ndarray:  # fmt: skip
+    gain: np.ndarray,
+    delay_s: np.ndarray,
+    doppler_hz: np.ndarray,
+    departure_rad: np.ndarray,
+    arrival_rad: np.ndarray,
+    settings: ChannelSettings | None = None,
+    *,
+    normalised: bool = False,
+) -> np.ndarray:
     """Channel from a vehicle to the base station.
 
     Parameters
@@ -59,7 +65,9 @@ def channel_from_paths(
     receive = steering(*arrival_rad.T, settings.station_antennas)
     transmit = steering(*departure_rad.T, settings.vehicle_antennas)
     ends = np.einsum("lr,lt->lrt", receive, transmit.conj()) * gain[:, None, None]
-    grid = np.exp(2j * np.pi * (np.multiply.outer(times, doppler_hz)[:, None] - np.multiply.outer(tones, delay)))
+    grid = np.exp(
+        2j * np.pi * (np.multiply.outer(times, doppler_hz)[:, None] - np.multiply.outer(tones, delay))
+    )
     channel = grid.reshape(-1, len(gain)) @ ends.reshape(len(gain), -1)
     channel = channel.reshape(settings.symbols, settings.subcarriers, *ends.shape[1:])
     if normalised:

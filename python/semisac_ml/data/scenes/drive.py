@@ -77,21 +77,25 @@ def prepare(settings: DriveSettings) -> Drive:
     best: tuple[float, list[Track], tuple[int, int]] | None = None
     for attempt in range(ATTEMPTS):
         tracks = simulate(
-            street, settings.steps + SPARE_STEPS, settings.interval_s, settings.seed + 7919 * attempt,
-            settings.density * (1 + 0.3 * attempt), settings.people,
-        )  # fmt: skip
+            street,
+            settings.steps + SPARE_STEPS,
+            settings.interval_s,
+            settings.seed + 7919 * attempt,
+            settings.density * (1 + 0.3 * attempt),
+            settings.people,
+        )
         found = _best_window(street, tracks, settings.steps)
         if found is not None and (best is None or found[0] > best[0]):
             best = found
         if best is not None and best[0] >= 1.0:
             break
     if best is None:
-        raise ValueError(f"layout {settings.layout} with seed {settings.seed}: no two vehicles come into view")
+        raise ValueError(
+            f"layout {settings.layout} with seed {settings.seed}: no two vehicles come into view"
+        )
     _, tracks, carriers = best
     world = build_world(street, tracks, settings.seed)
-    camera = Camera(
-        street.station_m, street.boresight_rad, street.pitch_rad, settings.width, settings.height
-    )
+    camera = Camera(street.station_m, street.boresight_rad, street.pitch_rad, settings.width, settings.height)
     rng = np.random.default_rng([settings.seed, 5])
     errors = np.stack([position_errors_m(settings.steps, settings.interval_s, rng) for _ in carriers])
     return Drive(settings, world, weather, camera, carriers, errors)
@@ -135,6 +139,12 @@ def _best_window(
 def _cut(track: Track, start: int, steps: int) -> Track:
     part = slice(start, start + steps)
     return Track(
-        track.number, track.kind, track.label, track.size_m, track.position_m[part], track.heading_rad[part],
-        track.speed_mps[part], track.acceleration[part],
-    )  # fmt: skip
+        track.number,
+        track.kind,
+        track.label,
+        track.size_m,
+        track.position_m[part],
+        track.heading_rad[part],
+        track.speed_mps[part],
+        track.acceleration[part],
+    )

@@ -12,21 +12,43 @@ from .geometry import Mesh, Part, ball, box, flat, join, placed, quads, tube
 STEEL = (0.22, 0.23, 0.24)
 LAMP_HEIGHT_M = 7.2
 WALLS = (
-    (0.42, 0.17, 0.10), (0.36, 0.14, 0.09), (0.58, 0.48, 0.33), (0.66, 0.62, 0.52), (0.50, 0.50, 0.48),
-    (0.72, 0.68, 0.60), (0.60, 0.42, 0.26), (0.40, 0.38, 0.35), (0.55, 0.34, 0.24), (0.70, 0.58, 0.38),
-    (0.45, 0.50, 0.48), (0.30, 0.28, 0.27),
-)  # fmt: skip
+    (0.42, 0.17, 0.10),
+    (0.36, 0.14, 0.09),
+    (0.58, 0.48, 0.33),
+    (0.66, 0.62, 0.52),
+    (0.50, 0.50, 0.48),
+    (0.72, 0.68, 0.60),
+    (0.60, 0.42, 0.26),
+    (0.40, 0.38, 0.35),
+    (0.55, 0.34, 0.24),
+    (0.70, 0.58, 0.38),
+    (0.45, 0.50, 0.48),
+    (0.30, 0.28, 0.27),
+)
 CLOTHES = (
-    (0.03, 0.035, 0.06), (0.02, 0.02, 0.02), (0.10, 0.10, 0.11), (0.35, 0.05, 0.05), (0.05, 0.12, 0.28),
-    (0.45, 0.42, 0.36), (0.06, 0.18, 0.10), (0.55, 0.35, 0.06), (0.25, 0.20, 0.14), (0.60, 0.60, 0.60),
-)  # fmt: skip
+    (0.03, 0.035, 0.06),
+    (0.02, 0.02, 0.02),
+    (0.10, 0.10, 0.11),
+    (0.35, 0.05, 0.05),
+    (0.05, 0.12, 0.28),
+    (0.45, 0.42, 0.36),
+    (0.06, 0.18, 0.10),
+    (0.55, 0.35, 0.06),
+    (0.25, 0.20, 0.14),
+    (0.60, 0.60, 0.60),
+)
 SKINS = ((0.52, 0.33, 0.24), (0.38, 0.22, 0.14), (0.60, 0.42, 0.33), (0.20, 0.11, 0.07), (0.10, 0.06, 0.04))
 
 
 def house(
-    corner: tuple[float, float], along: tuple[float, float], length_m: float, depth_m: float, height_m: float,
-    rng: np.random.Generator, pitched: bool,
-) -> Mesh:  # fmt: skip
+    corner: tuple[float, float],
+    along: tuple[float, float],
+    length_m: float,
+    depth_m: float,
+    height_m: float,
+    rng: np.random.Generator,
+    pitched: bool,
+) -> Mesh:
     """A house whose front runs from `corner` in the direction `along`, with the street on its right."""
     colour = np.clip(np.asarray(WALLS[rng.integers(len(WALLS))]) * rng.uniform(0.8, 1.15), 0.05, 0.8)
     roof = ((0.25, 0.11, 0.07), (0.12, 0.12, 0.13), (0.20, 0.19, 0.18))[rng.integers(3)]
@@ -55,8 +77,12 @@ def house(
     return join(pieces)
 
 
-def _cornice(a: np.ndarray, along: np.ndarray, length_m: float, height_m: float, colour: np.ndarray, style: int) -> Mesh:
-    piece = box((0, -0.35, height_m - 0.5), (length_m, 0.0, height_m + 0.15), Part.PLASTIC, 0.85 * colour, style)
+def _cornice(
+    a: np.ndarray, along: np.ndarray, length_m: float, height_m: float, colour: np.ndarray, style: int
+) -> Mesh:
+    piece = box(
+        (0, -0.35, height_m - 0.5), (length_m, 0.0, height_m + 0.15), Part.PLASTIC, 0.85 * colour, style
+    )
     return placed(piece, (a[0], a[1], 0.0), float(np.arctan2(along[1], along[0])))
 
 
@@ -64,22 +90,38 @@ def _extras(a, along, length_m: float, height_m: float, rng: np.random.Generator
     """Awnings over shops, balconies."""
     local: list[Mesh] = []
     if rng.random() < 0.55:
-        colour = ((0.45, 0.05, 0.04), (0.05, 0.22, 0.12), (0.06, 0.12, 0.32), (0.55, 0.5, 0.42))[rng.integers(4)]
+        colour = ((0.45, 0.05, 0.04), (0.05, 0.22, 0.12), (0.06, 0.12, 0.32), (0.55, 0.5, 0.42))[
+            rng.integers(4)
+        ]
         start = rng.uniform(0.5, max(0.6, length_m - 6))
         end = min(start + rng.uniform(3.5, 6.0), length_m - 0.3)
         local.append(
-            quads([[(start, -1.4, 2.6), (end, -1.4, 2.6), (end, 0, 3.1), (start, 0, 3.1)]], Part.PLASTIC, colour, style)
+            quads(
+                [[(start, -1.4, 2.6), (end, -1.4, 2.6), (end, 0, 3.1), (start, 0, 3.1)]],
+                Part.PLASTIC,
+                colour,
+                style,
+            )
         )
         local.append(
-            quads([[(start, -1.4, 2.35), (end, -1.4, 2.35), (end, -1.4, 2.6), (start, -1.4, 2.6)]], Part.PLASTIC, colour, style)
+            quads(
+                [[(start, -1.4, 2.35), (end, -1.4, 2.35), (end, -1.4, 2.6), (start, -1.4, 2.6)]],
+                Part.PLASTIC,
+                colour,
+                style,
+            )
         )
     if rng.random() < 0.35 and height_m > 9:
         floors = int((height_m - 4) // 3.2)
         for floor in range(1, floors + 1):
             z = 3.4 + (floor - 1) * 3.2 + 0.1
             x = length_m * 0.5
-            local.append(box((x - 2.2, -1.1, z), (x + 2.2, 0, z + 0.15), Part.PLASTIC, (0.5, 0.5, 0.5), style))
-            local.append(box((x - 2.2, -1.1, z + 0.15), (x + 2.2, -1.06, z + 1.05), Part.TRIM, (0.1, 0.1, 0.1), style))
+            local.append(
+                box((x - 2.2, -1.1, z), (x + 2.2, 0, z + 0.15), Part.PLASTIC, (0.5, 0.5, 0.5), style)
+            )
+            local.append(
+                box((x - 2.2, -1.1, z + 0.15), (x + 2.2, -1.06, z + 1.05), Part.TRIM, (0.1, 0.1, 0.1), style)
+            )
     heading = float(np.arctan2(along[1], along[0]))
     return [placed(mesh, (a[0], a[1], 0.0), heading) for mesh in local]
 
@@ -95,7 +137,11 @@ def tree(x: float, y: float, rng: np.random.Generator, size: float = 1.0) -> Mes
         aside = rng.normal(0, 0.5 * spread, 2)
         centre = (x + aside[0], y + aside[1], height * rng.uniform(0.55, 0.95))
         radii = spread * rng.uniform(0.7, 1.15, 3)
-        pieces.append(ball(centre, radii, Part.LEAVES, leaf * rng.uniform(0.8, 1.2), rng, 0.13, 6, int(rng.integers(99))))
+        pieces.append(
+            ball(
+                centre, radii, Part.LEAVES, leaf * rng.uniform(0.8, 1.2), rng, 0.13, 6, int(rng.integers(99))
+            )
+        )
     return join(pieces)
 
 
@@ -162,11 +208,20 @@ def person(rng: np.random.Generator) -> Mesh:
         foot, knee = (sign * stride, side, 0.06), (sign * stride * 0.35 + 0.06, side, 0.27 * height)
         pieces.append(tube(foot, knee, (0.055, 0.075), Part.CLOTHES, trousers, 6, Part.CLOTHES))
         pieces.append(tube(knee, (0, side, hip), (0.075, 0.10), Part.CLOTHES, trousers, 6))
-        pieces.append(box((foot[0] - 0.08, side - 0.05, 0), (foot[0] + 0.17, side + 0.05, 0.09), Part.TRIM, (0.02, 0.02, 0.02)))
+        pieces.append(
+            box(
+                (foot[0] - 0.08, side - 0.05, 0),
+                (foot[0] + 0.17, side + 0.05, 0.09),
+                Part.TRIM,
+                (0.02, 0.02, 0.02),
+            )
+        )
         shoulder, hand = (0, side * 2.3, 0.80 * height), (-sign * stride * 0.8, side * 2.5, 0.46 * height)
         pieces.append(tube(shoulder, hand, (0.06, 0.04), Part.CLOTHES, top, 6))
         pieces.append(ball(hand, (0.045,) * 3, Part.SKIN, skin, rings=3))
-    pieces.append(ball((0, 0, (hip + neck) / 2), (0.14, 0.22, 0.56 * (neck - hip)), Part.CLOTHES, top, rings=6))
+    pieces.append(
+        ball((0, 0, (hip + neck) / 2), (0.14, 0.22, 0.56 * (neck - hip)), Part.CLOTHES, top, rings=6)
+    )
     pieces.append(ball((0.01, 0, 0.92 * height), (0.10, 0.085, 0.125), Part.SKIN, skin, rings=5))
     pieces.append(ball((-0.015, 0, 0.945 * height), (0.105, 0.095, 0.105), Part.TRIM, hair, rings=4))
     return join(pieces)
@@ -181,8 +236,14 @@ def cyclist(rng: np.random.Generator) -> Mesh:
         for turn in np.arange(4) * np.pi / 4:
             spoke = 0.33 * np.array([np.cos(turn), 0, np.sin(turn)])
             pieces.append(tube((x, 0, 0.34) - spoke, (x, 0, 0.34) + spoke, 0.008, Part.STEEL, STEEL, 4))
-    bars = (((-0.52, 0, 0.34), (0, 0, 0.32)), ((0, 0, 0.32), (-0.15, 0, 0.9)), ((-0.12, 0, 0.75), (0.42, 0, 0.8)),
-            ((0, 0, 0.32), (0.42, 0, 0.8)), ((0.52, 0, 0.34), (0.40, 0, 1.0)), ((0.40, -0.28, 1.02), (0.40, 0.28, 1.02)))  # fmt: skip
+    bars = (
+        ((-0.52, 0, 0.34), (0, 0, 0.32)),
+        ((0, 0, 0.32), (-0.15, 0, 0.9)),
+        ((-0.12, 0, 0.75), (0.42, 0, 0.8)),
+        ((0, 0, 0.32), (0.42, 0, 0.8)),
+        ((0.52, 0, 0.34), (0.40, 0, 1.0)),
+        ((0.40, -0.28, 1.02), (0.40, 0.28, 1.02)),
+    )
     pieces += [tube(a, b, 0.02, Part.STEEL, frame, 5) for a, b in bars]
     top, trousers = (np.asarray(CLOTHES[k]) for k in rng.integers(len(CLOTHES), size=2))
     skin = SKINS[rng.integers(len(SKINS))]
@@ -190,7 +251,9 @@ def cyclist(rng: np.random.Generator) -> Mesh:
         knee = (0.22, side, 0.66)
         pieces.append(tube(foot, knee, (0.05, 0.07), Part.CLOTHES, trousers, 6, Part.CLOTHES))
         pieces.append(tube(knee, (-0.15, side, 0.96), (0.07, 0.1), Part.CLOTHES, trousers, 6))
-        pieces.append(tube((0.17, 2 * side, 1.38), (0.40, 2.3 * side, 1.05), (0.05, 0.04), Part.CLOTHES, top, 6))
+        pieces.append(
+            tube((0.17, 2 * side, 1.38), (0.40, 2.3 * side, 1.05), (0.05, 0.04), Part.CLOTHES, top, 6)
+        )
     pieces.append(tube((-0.17, 0, 0.95), (0.20, 0, 1.45), (0.17, 0.19), Part.CLOTHES, top, 8, Part.CLOTHES))
     pieces.append(ball((0.30, 0, 1.62), (0.10, 0.085, 0.12), Part.SKIN, skin, rings=5))
     helmet = CLOTHES[rng.integers(len(CLOTHES))]

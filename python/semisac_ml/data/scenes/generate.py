@@ -3,7 +3,8 @@
 
 """Make a set of scenes: ``python -m semisac_ml.data.scenes.generate FOLDER PROCESSES PLAN``, in .venv-scenes.
 
-Drives are shared out among processes, each with one thread. A run that was broken off goes on where it stopped.
+Drives are shared out among processes, each with one thread. A run that was broken off goes on where it
+stopped.
 """
 
 from __future__ import annotations
@@ -82,7 +83,9 @@ def _run(folder: Path, work: list[tuple[int, DriveSettings]], total: int, left: 
         jobs.put(job)
     for _ in range(processes):
         jobs.put(None)
-    workers = [context.Process(target=_work, args=(folder, jobs, news), daemon=True) for _ in range(processes)]
+    workers = [
+        context.Process(target=_work, args=(folder, jobs, news), daemon=True) for _ in range(processes)
+    ]
     for worker in workers:
         worker.start()
     try:
@@ -106,7 +109,13 @@ def _work(folder: Path, jobs, news) -> None:  # noqa: ANN001 (queues)
 def _watch(workers: list, news, total: int, left: int) -> None:  # noqa: ANN001 (a queue)
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("scenes"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.fields[pace]}"))
+    columns = (
+        TextColumn("scenes"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[pace]}"),
+    )
     with Progress(*columns) as bar:
         task = bar.add_task("scenes", total=total, completed=total - left, pace="")
         ended = 0
@@ -116,7 +125,9 @@ def _watch(workers: list, news, total: int, left: int) -> None:  # noqa: ANN001 
             except queue.Empty:
                 if not any(worker.is_alive() for worker in workers) and news.empty():
                     codes = [worker.exitcode for worker in workers]
-                    raise DataError(f"a process of the generator died (exit codes {codes}); run again to go on") from None
+                    raise DataError(
+                        f"a process of the generator died (exit codes {codes}); run again to go on"
+                    ) from None
                 continue
             if isinstance(said, str):
                 raise DataError(said)

@@ -75,7 +75,11 @@ def join(meshes: Sequence[Mesh]) -> Mesh:
 
 
 def quads(
-    corners: np.ndarray, part: Part, colour: Sequence[float], style: int = 0, texture_m: np.ndarray | None = None
+    corners: np.ndarray,
+    part: Part,
+    colour: Sequence[float],
+    style: int = 0,
+    texture_m: np.ndarray | None = None,
 ) -> Mesh:
     """Flat quadrilaterals as two triangles each.
 
@@ -95,11 +99,17 @@ def quads(
         texture_m = np.stack([(offset * along[:, None]).sum(-1), (offset * across[:, None]).sum(-1)], axis=-1)
     texture_m = np.asarray(texture_m, np.float32).reshape(-1, 4, 2)
     order = [0, 1, 2, 0, 2, 3]
-    return flat(corners[:, order].reshape(-1, 3, 3), part, colour, style, texture_m[:, order].reshape(-1, 3, 2))
+    return flat(
+        corners[:, order].reshape(-1, 3, 3), part, colour, style, texture_m[:, order].reshape(-1, 3, 2)
+    )
 
 
 def flat(
-    corners: np.ndarray, part: Part, colour: Sequence[float], style: int = 0, texture_m: np.ndarray | None = None
+    corners: np.ndarray,
+    part: Part,
+    colour: Sequence[float],
+    style: int = 0,
+    texture_m: np.ndarray | None = None,
 ) -> Mesh:
     """Triangles with the normals of their planes; those without area are left out."""
     corners = np.asarray(corners, np.float32)
@@ -181,7 +191,9 @@ def ball(
     """An ellipsoid; `roughness` dents it at random, as a crown of leaves is."""
     polar = np.linspace(0, np.pi, rings + 1)[:, None]
     turn = np.linspace(0, 2 * np.pi, 2 * rings + 1)[None]
-    unit = np.stack([np.sin(polar) * np.cos(turn), np.sin(polar) * np.sin(turn), np.cos(polar) + 0 * turn], -1)
+    unit = np.stack(
+        [np.sin(polar) * np.cos(turn), np.sin(polar) * np.sin(turn), np.cos(polar) + 0 * turn], -1
+    )
     if rng is not None and roughness:
         dent = 1 + roughness * rng.standard_normal(unit.shape[:2])
         dent[:, -1] = dent[:, 0]

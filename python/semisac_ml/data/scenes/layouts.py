@@ -94,10 +94,20 @@ class _Builder:
         """Kerb and paving from `near_m` (at the road) to `far_m` to the left of the line; negative: right."""
         right, left = min(near_m, far_m), max(near_m, far_m)
         style = int(self.rng.integers(50))
-        self.ground.append(strip(line, right, left, KERB_M, Part.PAVING, np.asarray(PAVING) * self.tint**0.5, style))
+        self.ground.append(
+            strip(line, right, left, KERB_M, Part.PAVING, np.asarray(PAVING) * self.tint**0.5, style)
+        )
         self.ground.append(wall(line, near_m, 0.0, KERB_M, Part.KERB, (0.33, 0.32, 0.30)))
 
-    def row_of_houses(self, start, end, heights_m: tuple[float, float], depth_m: float = 12.0, gaps: float = 0.1, pitched: float = 0.2) -> None:  # noqa: ANN001, E501
+    def row_of_houses(
+        self,
+        start,
+        end,
+        heights_m: tuple[float, float],
+        depth_m: float = 12.0,
+        gaps: float = 0.1,
+        pitched: float = 0.2,
+    ) -> None:  # noqa: ANN001, E501
         """Houses along the line from start to end, which has the street on its right."""
         start, end = np.asarray(start, float), np.asarray(end, float)
         total = np.linalg.norm(end - start)
@@ -108,11 +118,21 @@ class _Builder:
             height = self.rng.uniform(*heights_m)
             corner = start + along * place + np.array([-along[1], along[0]]) * self.rng.choice([0, 0, 0.6])
             self.houses.append(
-                furniture.house(tuple(corner), tuple(along), length, depth_m, height, self.rng, self.rng.random() < pitched)
+                furniture.house(
+                    tuple(corner),
+                    tuple(along),
+                    length,
+                    depth_m,
+                    height,
+                    self.rng,
+                    self.rng.random() < pitched,
+                )
             )
             place += length + (self.rng.uniform(2, 5) if self.rng.random() < gaps else 0.0)
 
-    def kerbside(self, line: np.ndarray, left_m: float, *, trees: float, parking_m: float | None, lamps: bool = True) -> None:
+    def kerbside(
+        self, line: np.ndarray, left_m: float, *, trees: float, parking_m: float | None, lamps: bool = True
+    ) -> None:
         """Lamps, trees and parked cars along a kerb at `left_m` of a line (negative: at its right)."""
         side = np.sign(left_m)
         edge = offset(line, left_m + side * 0.7)
@@ -138,7 +158,9 @@ class _Builder:
                 if self.rng.random() < 0.45:
                     self.parked.append((*bay[k], heading[k] + (np.pi if side > 0 else 0.0)))
 
-    def street(self, name: str, station_m: tuple[float, float, float], look_at: tuple[float, float]) -> Street:
+    def street(
+        self, name: str, station_m: tuple[float, float, float], look_at: tuple[float, float]
+    ) -> Street:
         """What has been collected; the station is moved a little by the seed."""
         rng = self.rng
         place = np.asarray(station_m) + np.r_[rng.uniform(-1.5, 1.5, 2) * [1, 0.2], rng.uniform(-0.7, 0.9)]
@@ -151,10 +173,16 @@ class _Builder:
             if meshes:
                 solids[label] = join(meshes)
         return Street(
-            name, solids, self.routes, self.markings, np.array(self.lamps).reshape(-1, 3), place,
-            float(np.arctan2(aim[1], aim[0]) + rng.normal(0, 0.03)), float(np.radians(rng.uniform(-11, -7))),
+            name,
+            solids,
+            self.routes,
+            self.markings,
+            np.array(self.lamps).reshape(-1, 3),
+            place,
+            float(np.arctan2(aim[1], aim[0]) + rng.normal(0, 0.03)),
+            float(np.radians(rng.uniform(-11, -7))),
             self.parked,
-        )  # fmt: skip
+        )
 
     def _clear_view(self, place: np.ndarray, boresight_rad: float) -> None:
         """Fell trees and posts right in front of the camera."""
@@ -181,7 +209,9 @@ def _canyon(rng: np.random.Generator) -> Street:
     b = _Builder(rng)
     half, paved = 8.6, 4.0
     line = _along(0.0, -75, 115)
-    b.road(line, half, Markings([(0, 0, 0), (3.2, 3, 6), (-3.2, 3, 6), (6.4, 1, 1), (-6.4, 1, 1)], [(112, 116)]))
+    b.road(
+        line, half, Markings([(0, 0, 0), (3.2, 3, 6), (-3.2, 3, 6), (6.4, 1, 1), (-6.4, 1, 1)], [(112, 116)])
+    )
     for side in (1, -1):
         b.pavement(line, side * half, side * (half + paved))
         b.kerbside(line, side * half, trees=0.35, parking_m=1.05)
@@ -231,7 +261,9 @@ def _avenue(rng: np.random.Generator) -> Street:
     return b.street("avenue", (-34, -13.8, 6.8), (-2, 1.0))
 
 
-def _arms(b: _Builder, arms_rad: tuple[float, ...], half: float, paved: float, reach: float, heights, trees: float) -> None:  # noqa: ANN001
+def _arms(
+    b: _Builder, arms_rad: tuple[float, ...], half: float, paved: float, reach: float, heights, trees: float
+) -> None:  # noqa: ANN001
     """Roads that meet at the origin at right angles, with the houses between them."""
     square = half
     corner = [(-square, -square, 0), (square, -square, 0), (square, square, 0), (-square, square, 0)]
@@ -239,7 +271,11 @@ def _arms(b: _Builder, arms_rad: tuple[float, ...], half: float, paved: float, r
     b.ground.append(quads([corner], Part.ASPHALT, np.asarray(ASPHALT) * b.tint, len(b.markings) - 1))
     for heading in arms_rad:
         line = _along(heading, square, reach)
-        b.road(line, half, Markings([(0, 0, 0), (half - 0.35, 0, 0), (0.35 - half, 0, 0)], [(2.0, 5.5)], [(7.0, 0.3, half)]))
+        b.road(
+            line,
+            half,
+            Markings([(0, 0, 0), (half - 0.35, 0, 0), (0.35 - half, 0, 0)], [(2.0, 5.5)], [(7.0, 0.3, half)]),
+        )
         for side in (1, -1):
             far = _along(heading, square, reach)
             b.pavement(far, side * half, side * (half + paved))

@@ -70,7 +70,7 @@ def points_from_ranges(
     two_way = np.exp(-2.0 * weather.extinction_per_m * safe)
     echo = np.asarray(reflectance) * np.clip(cosine, 0.02, 1.0) * two_way
     power = echo * (20.0 / safe) ** 2  # 1: white paper at 20 m, head on
-    kept = met & (rng.random(len(safe)) < 1.0 - np.exp(-(power / 0.0012) ** 0.8))
+    kept = met & (rng.random(len(safe)) < 1.0 - np.exp(-((power / 0.0012) ** 0.8)))
     measured = safe + settings.range_noise_m * rng.standard_normal(len(safe))
     drops = rng.random(len(safe)) < 4e-4 * weather.rain_mm_h
     early = rng.uniform(1.0, 12.0, len(safe))

@@ -62,7 +62,11 @@ def draw_weather(time: str, rain: bool, boresight_rad: float, rng: np.random.Gen
     """
     if time not in TIMES:
         raise ValueError(f"time is {time!r}, expected one of {', '.join(TIMES)}")
-    cloud = rng.uniform(0.85, 1.0) if rain else rng.choice([rng.uniform(0.05, 0.55), rng.uniform(0.8, 1.0)], p=[0.7, 0.3])
+    cloud = (
+        rng.uniform(0.85, 1.0)
+        if rain
+        else rng.choice([rng.uniform(0.05, 0.55), rng.uniform(0.8, 1.0)], p=[0.7, 0.3])
+    )
     elevation = {"day": rng.uniform(22, 58), "dusk": rng.uniform(1.5, 6), "night": -20.0}[time]
     # not straight into the lens
     azimuth = boresight_rad + np.radians(rng.uniform(70, 290))
@@ -86,13 +90,26 @@ def draw_weather(time: str, rain: bool, boresight_rad: float, rng: np.random.Gen
         light, scale = np.zeros(3), rng.uniform(0.0006, 0.002)
         zenith, horizon = scale * np.array([0.4, 0.5, 0.9]), scale * np.array([2.4, 1.7, 1.1])
         air = rng.uniform(275, 290)
-    lamp = np.array([[1.0, 0.62, 0.28], [1.0, 0.86, 0.66], [0.92, 0.97, 1.0]])[rng.choice(3, p=[0.35, 0.4, 0.25])]
+    lamp = np.array([[1.0, 0.62, 0.28], [1.0, 0.86, 0.66], [0.92, 0.97, 1.0]])[
+        rng.choice(3, p=[0.35, 0.4, 0.25])
+    ]
     fog = rng.uniform(0.006, 0.016) if rain else rng.uniform(0.0003, 0.0015)
     return Weather(
-        time, sun, light, zenith, horizon, float(cloud), int(rng.integers(2**16)), time != "day", float(fog),
-        float(rng.uniform(2, 12)) if rain else 0.0, float(air), lamp, float(rng.normal(0.0, 0.25)),
+        time,
+        sun,
+        light,
+        zenith,
+        horizon,
+        float(cloud),
+        int(rng.integers(2**16)),
+        time != "day",
+        float(fog),
+        float(rng.uniform(2, 12)) if rain else 0.0,
+        float(air),
+        lamp,
+        float(rng.normal(0.0, 0.25)),
         1.0 + rng.normal(0, 0.03, 3),
-    )  # fmt: skip
+    )
 
 
 def sky(weather: Weather, directions: np.ndarray, clouds: bool = True) -> np.ndarray:
@@ -152,10 +169,8 @@ def lights_of(weather: Weather, world: World) -> Lights:
 def shine(
     lights: Lights, position_m: np.ndarray, normal: np.ndarray
 ) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray], np.ndarray]:
-    """Unblocked irradiance of every light on points, ways to the lights (x, y, z), distances: [points, lights]."""
-    x, y, z = (
-        lights.position_m[None, :, k].astype(np.float32) - position_m[:, k : k + 1] for k in range(3)
-    )
+    """Unblocked irradiance, ways to the lights (x, y, z) and distances, each [points, lights]."""
+    x, y, z = (lights.position_m[None, :, k].astype(np.float32) - position_m[:, k : k + 1] for k in range(3))
     distance = np.sqrt(x * x + y * y + z * z)
     near = 1.0 / np.maximum(distance, 0.1)
     x, y, z = x * near, y * near, z * near

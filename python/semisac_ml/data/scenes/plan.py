@@ -56,10 +56,16 @@ class Plan:
                 if value not in known:
                     raise DataError(f"{name} holds {value!r}, expected some of {', '.join(known)}")
         limits = {
-            "frames": (1, 10**6), "sequence_frames": (5, 400), "interval_s": (0.1, 2.0), "width": (80, 1920),
-            "height": (60, 1080), "rain_share": (0.0, 1.0), "density": (0.2, 3.0), "pairs_every": (1, 10**6),
+            "frames": (1, 10**6),
+            "sequence_frames": (5, 400),
+            "interval_s": (0.1, 2.0),
+            "width": (80, 1920),
+            "height": (60, 1080),
+            "rain_share": (0.0, 1.0),
+            "density": (0.2, 3.0),
+            "pairs_every": (1, 10**6),
             "seed": (0, 2**31),
-        }  # fmt: skip
+        }
         for name, (low, high) in limits.items():
             if not low <= getattr(self, name) <= high:
                 raise DataError(f"{name} is {getattr(self, name)}, expected {low} to {high}")
@@ -75,12 +81,18 @@ class Plan:
             place, turn = k % len(self.layouts), k // len(self.layouts)
             found.append(
                 DriveSettings(
-                    self.layouts[place], self.times[(turn + place) % len(self.times)],
-                    bool(rng.random() < self.rain_share), int(rng.integers(2**31)),
-                    min(self.sequence_frames, left), self.interval_s, self.width, self.height, self.density,
+                    self.layouts[place],
+                    self.times[(turn + place) % len(self.times)],
+                    bool(rng.random() < self.rain_share),
+                    int(rng.integers(2**31)),
+                    min(self.sequence_frames, left),
+                    self.interval_s,
+                    self.width,
+                    self.height,
+                    self.density,
                     self.people,
                 )
-            )  # fmt: skip
+            )
             left -= self.sequence_frames
         return found
 

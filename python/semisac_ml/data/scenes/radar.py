@@ -4,7 +4,8 @@
 """An FMCW radar: echoes of rays, and the beat samples they add up to.
 
 A chirp of slope S is mixed with its echo of delay τ; what remains is exp(j2π(f_c·τ + S·τ·t)). Over the chirps
-τ grows by 2·v·T/c each, over the antennas, half a wavelength apart, the phase grows by π·sin(azimuth)·cos(elevation).
+τ grows by 2·v·T/c each, over the antennas, half a wavelength apart, the phase grows by
+π·sin(azimuth)·cos(elevation).
 Range bin k is k·c/(2B), Doppler bin m is m·λ/(2·T·M): positive means going away.
 """
 
@@ -81,11 +82,30 @@ class Echoes:
 
 # diffuse power reflectance at 77 GHz, and how much a facet seen head on adds
 BACKSCATTER = {
-    Part.ASPHALT: 0.02, Part.PAVING: 0.03, Part.KERB: 0.1, Part.GRASS: 0.08, Part.FACADE: 0.12, Part.ROOF: 0.1,
-    Part.BARK: 0.15, Part.LEAVES: 0.12, Part.STEEL: 0.5, Part.SIGN: 0.6, Part.LAMP: 0.3, Part.PAINT: 0.7,
-    Part.BONNET: 0.6, Part.GLASS: 0.12, Part.TYRE: 0.1, Part.RIM: 0.7, Part.TRIM: 0.25, Part.HEADLIGHT: 0.6,
-    Part.TAILLIGHT: 0.5, Part.PLATE: 0.9, Part.SKIN: 0.3, Part.CLOTHES: 0.2, Part.PLASTIC: 0.2,
-}  # fmt: skip
+    Part.ASPHALT: 0.02,
+    Part.PAVING: 0.03,
+    Part.KERB: 0.1,
+    Part.GRASS: 0.08,
+    Part.FACADE: 0.12,
+    Part.ROOF: 0.1,
+    Part.BARK: 0.15,
+    Part.LEAVES: 0.12,
+    Part.STEEL: 0.5,
+    Part.SIGN: 0.6,
+    Part.LAMP: 0.3,
+    Part.PAINT: 0.7,
+    Part.BONNET: 0.6,
+    Part.GLASS: 0.12,
+    Part.TYRE: 0.1,
+    Part.RIM: 0.7,
+    Part.TRIM: 0.25,
+    Part.HEADLIGHT: 0.6,
+    Part.TAILLIGHT: 0.5,
+    Part.PLATE: 0.9,
+    Part.SKIN: 0.3,
+    Part.CLOTHES: 0.2,
+    Part.PLASTIC: 0.2,
+}
 HEAD_ON = 8.0
 
 
@@ -105,9 +125,15 @@ def ray_grid(
 
 
 def echoes_from_rays(
-    range_m: np.ndarray, range_rate_mps: np.ndarray, azimuth_rad: np.ndarray, elevation_rad: np.ndarray,
-    solid_angle: np.ndarray, cosine: np.ndarray, part: np.ndarray, settings: RadarSettings,
-) -> Echoes:  # fmt: skip
+    range_m: np.ndarray,
+    range_rate_mps: np.ndarray,
+    azimuth_rad: np.ndarray,
+    elevation_rad: np.ndarray,
+    solid_angle: np.ndarray,
+    cosine: np.ndarray,
+    part: np.ndarray,
+    settings: RadarSettings,
+) -> Echoes:
     """Echo of every ray by the radar equation: the patch it meets scatters by Lambert's law and a lobe.
 
     A ray of solid angle Ω meets a patch of area Ω·R²/cosθ, whose cross-section is 4·ρ·cos²θ times the area;
@@ -123,9 +149,12 @@ def echoes_from_rays(
     section = 4.0 * table[part[met]] * slant**2 * lobe * area
     pattern = np.cos(np.clip(azimuth_rad[met], -1.5, 1.5)) ** 2  # of both antennas
     power = (
-        settings.transmit_power_w * (settings.antenna_gain * pattern) ** 2 * settings.wavelength_m**2 * section
+        settings.transmit_power_w
+        * (settings.antenna_gain * pattern) ** 2
+        * settings.wavelength_m**2
+        * section
         / ((4 * np.pi) ** 3 * distance**4)
-    )  # fmt: skip
+    )
     return Echoes(
         np.sqrt(power).astype(complex), distance, range_rate_mps[met], azimuth_rad[met], elevation_rad[met]
     )
@@ -135,8 +164,9 @@ def beat_samples(echoes: Echoes, settings: RadarSettings) -> np.ndarray:
     """Samples without noise, square root of watts, complex128 [antennas, samples, chirps]."""
     still = np.abs(echoes.range_rate_mps) < 1e-3
     cube = np.zeros((settings.antennas, settings.samples, settings.chirps), complex)
-    cube += _sum(echoes, still, settings, 1)
-    cube += _sum(echoes, ~still, settings, settings.chirps)
+    for chosen, chirps in ((still, 1), (~still, settings.chirps)):
+        if chosen.any():
+            cube += _sum(echoes, chosen, settings, chirps)
     return cube
 
 

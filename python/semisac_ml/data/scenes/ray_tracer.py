@@ -3,8 +3,8 @@
 
 """Rays and radio paths through a street, by Sionna RT: the only module that needs ``make scenes-env``.
 
-Light and radio see the same triangles. Crowns of trees are opaque to both, which at 28 GHz and above is nearly
-so (20 dB and more through a few metres of leaves).
+Light and radio see the same triangles. Crowns of trees are opaque to both, which at 28 GHz and above is
+nearly so (20 dB and more through a few metres of leaves).
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ def find_llvm() -> str | None:
     if named:
         return named
     for version in range(20, 15, -1):
-        found = glob.glob(f"/usr/lib/*/libLLVM-{version}.so*") + glob.glob(f"/usr/lib/*/libLLVM.so.{version}*")
+        found = glob.glob(f"/usr/lib/*/libLLVM-{version}.so*") + glob.glob(
+            f"/usr/lib/*/libLLVM.so.{version}*"
+        )
         if found:
             return sorted(found, key=len)[0]
     return None
@@ -133,7 +135,9 @@ class RayTracer:
             place = positions_m[k] if there else (0.0, 0.0, HIDDEN_M - 10.0 * k)
             corners = placed(body.mesh, place, headings_rad[k] if there else 0.0).corners
             self._fields[f"{body.name}.vertex_positions"] = corners.ravel()
-            mover.velocity = self._mi.Vector3f(*(float(v) for v in (velocities_mps[k] if there else np.zeros(3))))
+            mover.velocity = self._mi.Vector3f(
+                *(float(v) for v in (velocities_mps[k] if there else np.zeros(3)))
+            )
         self._fields.update()
 
     def first_hit(self, origins_m: np.ndarray, directions: np.ndarray) -> Hits:
@@ -149,22 +153,31 @@ class RayTracer:
         triangle = np.where(hit, np.array(found.prim_index), 0).astype(np.int32)
         return Hits(distance, body, triangle, weights.astype(np.float32))
 
-    def blocked(self, origins_m: np.ndarray, directions: np.ndarray, reach_m: np.ndarray | float) -> np.ndarray:
+    def blocked(
+        self, origins_m: np.ndarray, directions: np.ndarray, reach_m: np.ndarray | float
+    ) -> np.ndarray:
         """Whether anything is in the way of rays before they end, bool [rays]."""
         rays = self._rays(origins_m, directions)
         rays.maxt = self._mi.Float(np.broadcast_to(np.asarray(reach_m, np.float32), len(origins_m)).copy())
         return np.array(self._scene.mi_scene.ray_test(rays), dtype=bool)
 
     def paths(
-        self, transmitters_m: np.ndarray, velocities_mps: np.ndarray, receiver_m: np.ndarray, carrier_hz: float,
-        depth: int = 3, samples: int = 60_000, seed: int = 1,
-    ) -> list[Paths]:  # fmt: skip
-        """Paths from every transmitter, [n, 3], moving at [n, 3], to a receiver at rest: of sight and mirrored.
+        self,
+        transmitters_m: np.ndarray,
+        velocities_mps: np.ndarray,
+        receiver_m: np.ndarray,
+        carrier_hz: float,
+        depth: int = 3,
+        samples: int = 60_000,
+        seed: int = 1,
+    ) -> list[Paths]:
+        """Paths from every transmitter, [n, 3], moving at [n, 3], to a receiver at rest: of sight and
+        mirrored.
 
         depth : how many mirrors a path may meet.
         samples : rays that search for them, a transmitter.
         """
-        scene, mi, rt = self._scene, self._mi, self._rt
+        scene, rt = self._scene, self._rt
         scene.frequency = carrier_hz
         for name in self._ends:
             scene.remove(name)
@@ -173,7 +186,12 @@ class RayTracer:
             scene.add(rt.Transmitter(name, place.tolist(), velocity=velocity.tolist()))
         scene.add(rt.Receiver("receiver", list(map(float, receiver_m))))
         found = self._solver(
-            scene, max_depth=depth, samples_per_src=samples, refraction=False, diffuse_reflection=False, seed=seed
+            scene,
+            max_depth=depth,
+            samples_per_src=samples,
+            refraction=False,
+            diffuse_reflection=False,
+            seed=seed,
         )
         amplitude = np.asarray(found.a[0], np.float64) + 1j * np.asarray(found.a[1], np.float64)
         fields = {
@@ -188,18 +206,22 @@ class RayTracer:
         ]
 
     @staticmethod
-    def _paths_of(k: int, gain: np.ndarray, fields: dict, valid: np.ndarray, bounces: np.ndarray, carrier_hz: float) -> Paths:
+    def _paths_of(
+        k: int, gain: np.ndarray, fields: dict, valid: np.ndarray, bounces: np.ndarray, carrier_hz: float
+    ) -> Paths:
         row = {name: values[k][valid] for name, values in fields.items()}
         order = np.argsort(row["tau"], kind="stable")
         row = {name: values[order] for name, values in row.items()}
         # The solver's amplitudes leave the phase of the delay to whoever evaluates them.
         carrier = np.exp(-2j * np.pi * carrier_hz * row["tau"])
         return Paths(
-            gain[valid][order] * carrier, row["tau"], row["doppler"],
+            gain[valid][order] * carrier,
+            row["tau"],
+            row["doppler"],
             np.stack([row["phi_t"], np.pi / 2 - row["theta_t"]], axis=-1),
             np.stack([row["phi_r"], np.pi / 2 - row["theta_r"]], axis=-1),
             bounces[valid][order] == 0,
-        )  # fmt: skip
+        )
 
     def _rays(self, origins_m: np.ndarray, directions: np.ndarray):  # noqa: ANN202 (a Mitsuba type)
         count = len(directions)
@@ -230,4 +252,3 @@ class RayTracer:
             name="street body", relative_permittivity=24.0, conductivity=33.0, thickness=0.2
         )
         return made
-

@@ -81,13 +81,20 @@ class Moment:
         names = ("gain", "delay_s", "doppler_hz", "departure_rad", "arrival_rad", "line_of_sight")
         return Paths(*(arrays[f"paths_{carrier_ghz}_{carrier}_{name}"] for name in names))
 
-    def channel(self, carrier: int = 0, settings: ChannelSettings | None = None, *, normalised: bool = False) -> np.ndarray:
+    def channel(
+        self, carrier: int = 0, settings: ChannelSettings | None = None, *, normalised: bool = False
+    ) -> np.ndarray:
         """Channel of a carrier; see :func:`semisac_ml.data.scenes.channel.channel_from_paths`."""
         paths = self.paths(carrier, 28)
         return channel_from_paths(
-            paths.gain, paths.delay_s, paths.doppler_hz, paths.departure_rad, paths.arrival_rad, settings,
+            paths.gain,
+            paths.delay_s,
+            paths.doppler_hz,
+            paths.departure_rad,
+            paths.arrival_rad,
+            settings,
             normalised=normalised,
-        )  # fmt: skip
+        )
 
     def file(self, kind: str) -> Path:
         """Path of a file of the step: "image", "lidar", "radar", "power", "location"."""
@@ -116,7 +123,7 @@ class SceneSet:
             index["drives"], index["plan"], index["classes"]
         except OSError as error:
             raise DataError(
-                f"{file}: cannot be read ({error.strerror}), expected a set that 'semisac data scenes' has finished"
+                f"{file}: cannot be read ({error.strerror}), expected a finished set of 'semisac data scenes'"
             ) from error
         except (ValueError, KeyError, TypeError) as error:
             raise DataError(f"{file}: is no index of scenes ({error})") from error
@@ -131,17 +138,20 @@ class SceneSet:
     def moments(self) -> list[Moment]:
         """All steps."""
         file = self.folder / STEPS_FILE
-        drives = {drive["sequence"]: drive for drive in self.drives}
-        moments = []
         try:
-            for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
-                record = json.loads(line)
-                moments.append(Moment(self.folder, record, drives[record["sequence"]]))
+            lines = file.read_text(encoding="utf-8").splitlines()
         except OSError as error:
             raise DataError(f"{file}: cannot be read ({error.strerror}), expected a line a step") from error
+        drives = {drive["sequence"]: drive for drive in self.drives}
+        return [self._moment(line, f"{file}: line {k}", drives) for k, line in enumerate(lines, start=1)]
+
+    def _moment(self, line: str, source: str, drives: dict[int, dict[str, Any]]) -> Moment:
+        try:
+            record = json.loads(line)
+            record["step"], record["files"], record["targets"]
+            return Moment(self.folder, record, drives[record["sequence"]])
         except (ValueError, KeyError, TypeError) as error:
-            raise DataError(f"{file}: line {number}: is no step of a known drive ({error})") from error
-        return moments
+            raise DataError(f"{source}: is no step of a known drive ({error})") from error
 
     def __iter__(self) -> Iterator[Moment]:
         return iter(self.moments)

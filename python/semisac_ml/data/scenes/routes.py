@@ -102,7 +102,13 @@ def offset(points: np.ndarray, left_m: float) -> np.ndarray:
 
 
 def strip(
-    line: np.ndarray, right_m: float, left_m: float, height_m: float, part: Part, colour: Sequence[float], style: int = 0
+    line: np.ndarray,
+    right_m: float,
+    left_m: float,
+    height_m: float,
+    part: Part,
+    colour: Sequence[float],
+    style: int = 0,
 ) -> Mesh:
     """Level ground along a line, between two distances to its left; texture is (along, to the left)."""
     low, high = offset(line, right_m), offset(line, left_m)
@@ -124,7 +130,13 @@ def strip(
 
 
 def wall(
-    line: np.ndarray, left_m: float, low_m: float, high_m: float, part: Part, colour: Sequence[float], style: int = 0
+    line: np.ndarray,
+    left_m: float,
+    low_m: float,
+    high_m: float,
+    part: Part,
+    colour: Sequence[float],
+    style: int = 0,
 ) -> Mesh:
     """An upright face along a line, as of a kerb."""
     foot = offset(line, left_m)

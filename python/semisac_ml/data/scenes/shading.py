@@ -77,7 +77,14 @@ class Renderer:
         sharp[missed] = sky(weather, directions[missed]) * far + air * (1 - far)
         shining = np.zeros_like(sharp)
         shining[rows] = glow * clear[rows]
-        return sharp, albedo, soft, surface.hit.astype(np.float32), shining, (surface.normal, surface.distance_m)
+        return (
+            sharp,
+            albedo,
+            soft,
+            surface.hit.astype(np.float32),
+            shining,
+            (surface.normal, surface.distance_m),
+        )
 
     def _sun(self, spot: _Spot, rng: np.random.Generator) -> np.ndarray:
         """Outgoing share of sunlight, [n, 3]: irradiance over pi."""
@@ -153,8 +160,12 @@ class Renderer:
         rows = np.flatnonzero(share > 0.004)
         if len(rows) == 0:
             return image, share
-        normal = spot.normal[rows] + np.where(spot.ground[rows], 0.035, 0.004)[:, None] * rng.standard_normal((len(rows), 3))
-        ways = spot.directions[rows] - 2 * (spot.directions[rows] * normal).sum(axis=1, keepdims=True) * normal
+        normal = spot.normal[rows] + np.where(spot.ground[rows], 0.035, 0.004)[:, None] * rng.standard_normal(
+            (len(rows), 3)
+        )
+        ways = (
+            spot.directions[rows] - 2 * (spot.directions[rows] * normal).sum(axis=1, keepdims=True) * normal
+        )
         ways = (ways / np.linalg.norm(ways, axis=1, keepdims=True)).astype(np.float32)
         image[rows] = share[rows, None] * self._gathered(spot.start[rows], ways, clouds=True)
         sun = np.clip(ways @ self._weather.sun, 0, 1)[:, None] ** 900
@@ -199,7 +210,9 @@ def _denoised(light: np.ndarray, normal: np.ndarray, distance: np.ndarray) -> np
                 if dx == dy == 0:
                     continue
                 other, other_depth = np.roll(light, (dy, dx), (0, 1)), np.roll(depth, (dy, dx), (0, 1))
-                alike = np.clip((normal * np.roll(normal, (dy, dx), (0, 1))).sum(-1, keepdims=True), 0, 1) ** 24
+                alike = (
+                    np.clip((normal * np.roll(normal, (dy, dx), (0, 1))).sum(-1, keepdims=True), 0, 1) ** 24
+                )
                 near = np.exp(-np.abs(other_depth - depth) / (depth * slope * size))
                 share = alike * near * (0.6 if dx and dy else 0.8)
                 total += share * other

@@ -89,9 +89,21 @@ class Senses:
         instances = surface.instance.reshape(shape).astype(np.uint8)
         targets = timed("truth", truth.targets, drive, self._tracer, number, instances)
         return Step(
-            image, picture, range_k, depth, surface.label.reshape(shape), instances, points, beat, powers,
-            links[0], links[1], self._positions(number), targets, seconds,
-        )  # fmt: skip
+            image,
+            picture,
+            range_k,
+            depth,
+            surface.label.reshape(shape),
+            instances,
+            points,
+            beat,
+            powers,
+            links[0],
+            links[1],
+            self._positions(number),
+            targets,
+            seconds,
+        )
 
     def _centres(self) -> tuple[Surface, np.ndarray]:
         camera = self._drive.camera
@@ -107,17 +119,25 @@ class Senses:
         if weather.sun_irradiance.any():
             rows = np.flatnonzero(surface.hit)
             ways = np.tile(weather.sun, (len(rows), 1))
-            sunlit[rows] = ~self._tracer.blocked(surface.position_m[rows] + 2e-3 * surface.normal[rows], ways, 1e3)
+            sunlit[rows] = ~self._tracer.blocked(
+                surface.position_m[rows] + 2e-3 * surface.normal[rows], ways, 1e3
+            )
         tracks = drive.world.tracks
         warmth = np.zeros(1 + int(drive.world.instance_of_body.max()))
         warmth[1 : len(tracks) + 1] = [0.0 if t.label in ("person", "cyclist") else 1.0 for t in tracks]
         parked = np.random.default_rng([drive.settings.seed, 6]).random(len(warmth) - len(tracks) - 1)
         warmth[len(tracks) + 1 :] = 0.8 * (parked > 0.75) * parked
         scene = thermal.ThermalScene(
-            np.where(surface.hit, surface.part.astype(int), -1), surface.normal, surface.position_m,
-            np.where(surface.hit, surface.distance_m, 0.0), surface.instance, sunlit, warmth[surface.instance],
-            surface.texture_m, drive.camera.directions()[:, 2],
-        )  # fmt: skip
+            np.where(surface.hit, surface.part.astype(int), -1),
+            surface.normal,
+            surface.position_m,
+            np.where(surface.hit, surface.distance_m, 0.0),
+            surface.instance,
+            sunlit,
+            warmth[surface.instance],
+            surface.texture_m,
+            drive.camera.directions()[:, 2],
+        )
         kelvin = thermal.temperatures_k(scene, weather).reshape(drive.camera.height, drive.camera.width)
         return thermal.thermal_image(kelvin, rng)
 
@@ -126,7 +146,9 @@ class Senses:
         surface, cosine = self._rays(ways)
         near_infrared = 0.15 + 0.85 * surface.colour.mean(axis=1)
         near_infrared = np.where(surface.part == Part.LEAVES, 0.5, near_infrared)
-        near_infrared = np.where((surface.part == Part.PLATE) | (surface.part == Part.SIGN), 1.0, near_infrared)
+        near_infrared = np.where(
+            (surface.part == Part.PLATE) | (surface.part == Part.SIGN), 1.0, near_infrared
+        )
         near_infrared = np.where(surface.part == Part.GLASS, 0.04, near_infrared)
         return lidar.points_from_ranges(
             ways, surface.distance_m, near_infrared, cosine, self._drive.weather, self._lidar, rng
@@ -152,7 +174,9 @@ class Senses:
         c, s = np.cos(self._drive.street.boresight_rad), np.sin(self._drive.street.boresight_rad)
         return ways @ np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, 1.0]])
 
-    def _links(self, number: int, rng: np.random.Generator) -> tuple[tuple[list[Paths], list[Paths]], np.ndarray]:
+    def _links(
+        self, number: int, rng: np.random.Generator
+    ) -> tuple[tuple[list[Paths], list[Paths]], np.ndarray]:
         drive, poses = self._drive, self._drive.world.poses
         tracks = [drive.world.tracks[k] for k in drive.carriers]
         there = [k for k, track in enumerate(tracks) if track.present[number]]
@@ -166,7 +190,10 @@ class Senses:
         places, velocities = poses["position_m"][bodies] + lift, poses["velocity_mps"][bodies]
         for links, carrier_hz in zip(found, (channel.CARRIER_HZ, beams.CARRIER_HZ), strict=True):
             for k, body, paths in zip(
-                there, bodies, self._tracer.paths(places, velocities, drive.street.station_m, carrier_hz), strict=True
+                there,
+                bodies,
+                self._tracer.paths(places, velocities, drive.street.station_m, carrier_hz),
+                strict=True,
             ):
                 links[k] = truth.turned(paths, poses["heading_rad"][body], drive.street.boresight_rad)
         for k in there:

@@ -16,7 +16,14 @@ from .noise import fractal_noise, hashed, smooth_noise
 from .world import Surface, World
 
 WINDOW = max(Part) + 1  # part of a wall that is glass; walls alone have it
-_MIRROR = {Part.PAINT: 0.05, Part.BONNET: 0.05, Part.GLASS: 0.07, WINDOW: 0.08, Part.RIM: 0.15, Part.HEADLIGHT: 0.08}
+_MIRROR = {
+    Part.PAINT: 0.05,
+    Part.BONNET: 0.05,
+    Part.GLASS: 0.07,
+    WINDOW: 0.08,
+    Part.RIM: 0.15,
+    Part.HEADLIGHT: 0.08,
+}
 
 
 @dataclass
@@ -55,13 +62,34 @@ class Facades:
 def _draw_facade(rng: np.random.Generator) -> tuple:
     modern = rng.random() < 0.22
     frame = (0.75, 0.74, 0.70) if rng.random() < 0.6 else (0.07, 0.07, 0.075)
-    sign = np.clip(rng.choice([(0.5, 0.05, 0.04), (0.05, 0.1, 0.4), (0.05, 0.3, 0.12), (0.6, 0.45, 0.05), (0.5, 0.5, 0.5), (0.03, 0.03, 0.03)]), 0, 1)
+    sign = np.clip(
+        rng.choice(
+            [
+                (0.5, 0.05, 0.04),
+                (0.05, 0.1, 0.4),
+                (0.05, 0.3, 0.12),
+                (0.6, 0.45, 0.05),
+                (0.5, 0.5, 0.5),
+                (0.03, 0.03, 0.03),
+            ]
+        ),
+        0,
+        1,
+    )
     glow = np.array([1.0, rng.uniform(0.65, 0.9), rng.uniform(0.35, 0.75)])
     return (
-        rng.uniform(2.3, 3.6), rng.uniform(2.9, 3.5), rng.uniform(0.75, 0.9) if modern else rng.uniform(0.34, 0.52),
-        rng.uniform(0.66, 0.8) if modern else rng.uniform(0.46, 0.62), float(rng.random() < 0.55),
-        float(rng.random() < 0.4), float(rng.random() < 0.5), rng.uniform(0.08, 0.5), frame, tuple(sign), tuple(glow),
-    )  # fmt: skip
+        rng.uniform(2.3, 3.6),
+        rng.uniform(2.9, 3.5),
+        rng.uniform(0.75, 0.9) if modern else rng.uniform(0.34, 0.52),
+        rng.uniform(0.66, 0.8) if modern else rng.uniform(0.46, 0.62),
+        float(rng.random() < 0.55),
+        float(rng.random() < 0.4),
+        float(rng.random() < 0.5),
+        rng.uniform(0.08, 0.5),
+        frame,
+        tuple(sign),
+        tuple(glow),
+    )
 
 
 def look(surface: Surface, world: World, facades: Facades, weather: Weather) -> Look:
@@ -181,9 +209,13 @@ def _facade(
     letters = sign & (np.abs(y - 0.865) < 0.05) & (hashed(np.floor(u * 2.6), style) > 0.35)
     colour = np.where(sign[:, None], facades.sign[style], colour)
     colour = np.where(letters[:, None], 0.7, colour)
-    inside = np.clip(0.02 + 0.30 * (key > 0.62) * hashed(style, column, storey + 7), 0, 1) * (y < low + 0.8 * (high - low))
+    inside = np.clip(0.02 + 0.30 * (key > 0.62) * hashed(style, column, storey + 7), 0, 1) * (
+        y < low + 0.8 * (high - low)
+    )
     shadow = np.clip((high - y) / 0.12, 0.25, 1.0)
-    glass = np.where(ground, 0.05 + 0.12 * hashed(np.floor(u * 1.5), np.floor(v * 1.2), style), inside + 0.015)
+    glass = np.where(
+        ground, 0.05 + 0.12 * hashed(np.floor(u * 1.5), np.floor(v * 1.2), style), inside + 0.015
+    )
     colour = np.where(window[:, None], frame * shadow[:, None], colour)
     colour = np.where(pane[:, None], (glass * shadow)[:, None] * np.array([0.95, 1.0, 1.05]), colour)
     glow = _window_light(pane, ground, sign & letters, key, style, x, y, facades, weather)
@@ -201,19 +233,38 @@ def _wall_tone(u: np.ndarray, v: np.ndarray, style: np.ndarray, facades: Facades
 
 
 def _window_light(
-    pane: np.ndarray, ground: np.ndarray, letters: np.ndarray, key: np.ndarray, style: np.ndarray,
-    x: np.ndarray, y: np.ndarray, facades: Facades, weather: Weather,
-) -> np.ndarray:  # fmt: skip
+    pane: np.ndarray,
+    ground: np.ndarray,
+    letters: np.ndarray,
+    key: np.ndarray,
+    style: np.ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
+    facades: Facades,
+    weather: Weather,
+) -> np.ndarray:
     if not weather.lamps_on:
         return np.zeros((len(key), 3), np.float32)
     strength = 0.05 if weather.time == "night" else 0.04
-    on = np.where(ground, hashed(style, 3) < 0.6, hashed((key * 1e6).astype(np.int64), 11) < facades.lit[style])
+    on = np.where(
+        ground, hashed(style, 3) < 0.6, hashed((key * 1e6).astype(np.int64), 11) < facades.lit[style]
+    )
     shade = 0.35 + 0.65 * smooth_noise(np.stack([x * 4 + key * 99, y * 4], axis=-1), style)
-    level = pane * on * strength * np.where(ground, 1.5, 0.4 + 0.9 * hashed((key * 1e6).astype(np.int64), 5)) * shade
-    return level[:, None] * facades.glow[style] + (letters * strength * 1.8)[:, None] * (0.3 + facades.sign[style])
+    level = (
+        pane
+        * on
+        * strength
+        * np.where(ground, 1.5, 0.4 + 0.9 * hashed((key * 1e6).astype(np.int64), 5))
+        * shade
+    )
+    return level[:, None] * facades.glow[style] + (letters * strength * 1.8)[:, None] * (
+        0.3 + facades.sign[style]
+    )
 
 
-def _glowing_parts(surface: Surface, world: World, weather: Weather, part: np.ndarray, emission: np.ndarray) -> None:
+def _glowing_parts(
+    surface: Surface, world: World, weather: Weather, part: np.ndarray, emission: np.ndarray
+) -> None:
     """Lamps, headlights, tail lights that brighten under the brakes, destination boards."""
     braking = np.array([np.isfinite(a) and a < -0.7 for a in _accelerations(world)] or [False])
     number = np.clip(surface.instance - 1, 0, len(braking) - 1)

@@ -25,24 +25,74 @@ ATTENUATION_PER_M = 4e-4  # of clear air in this band; rain adds that of light
 SKIN_K = 306.0
 
 EMISSIVITY = {
-    Part.ASPHALT: 0.95, Part.PAVING: 0.94, Part.KERB: 0.94, Part.GRASS: 0.98, Part.FACADE: 0.93, Part.ROOF: 0.92,
-    Part.BARK: 0.95, Part.LEAVES: 0.97, Part.STEEL: 0.82, Part.SIGN: 0.85, Part.LAMP: 0.85, Part.PAINT: 0.86,
-    Part.GLASS: 0.84, Part.TYRE: 0.95, Part.RIM: 0.6, Part.TRIM: 0.92, Part.HEADLIGHT: 0.88, Part.TAILLIGHT: 0.88,
-    Part.PLATE: 0.85, Part.SKIN: 0.98, Part.CLOTHES: 0.95, Part.BONNET: 0.86, Part.PLASTIC: 0.92,
-}  # fmt: skip
+    Part.ASPHALT: 0.95,
+    Part.PAVING: 0.94,
+    Part.KERB: 0.94,
+    Part.GRASS: 0.98,
+    Part.FACADE: 0.93,
+    Part.ROOF: 0.92,
+    Part.BARK: 0.95,
+    Part.LEAVES: 0.97,
+    Part.STEEL: 0.82,
+    Part.SIGN: 0.85,
+    Part.LAMP: 0.85,
+    Part.PAINT: 0.86,
+    Part.GLASS: 0.84,
+    Part.TYRE: 0.95,
+    Part.RIM: 0.6,
+    Part.TRIM: 0.92,
+    Part.HEADLIGHT: 0.88,
+    Part.TAILLIGHT: 0.88,
+    Part.PLATE: 0.85,
+    Part.SKIN: 0.98,
+    Part.CLOTHES: 0.95,
+    Part.BONNET: 0.86,
+    Part.PLASTIC: 0.92,
+}
 _SUN_HEATING_K = {  # above the air in full sun
-    Part.ASPHALT: 18.0, Part.PAVING: 12.0, Part.KERB: 10.0, Part.GRASS: 3.0, Part.FACADE: 8.0, Part.ROOF: 20.0,
-    Part.BARK: 4.0, Part.LEAVES: 2.0, Part.STEEL: 7.0, Part.SIGN: 6.0, Part.PAINT: 14.0, Part.BONNET: 14.0,
-    Part.GLASS: 4.0, Part.TRIM: 14.0, Part.PLASTIC: 8.0, Part.TYRE: 8.0, Part.CLOTHES: 5.0,
-}  # fmt: skip
+    Part.ASPHALT: 18.0,
+    Part.PAVING: 12.0,
+    Part.KERB: 10.0,
+    Part.GRASS: 3.0,
+    Part.FACADE: 8.0,
+    Part.ROOF: 20.0,
+    Part.BARK: 4.0,
+    Part.LEAVES: 2.0,
+    Part.STEEL: 7.0,
+    Part.SIGN: 6.0,
+    Part.PAINT: 14.0,
+    Part.BONNET: 14.0,
+    Part.GLASS: 4.0,
+    Part.TRIM: 14.0,
+    Part.PLASTIC: 8.0,
+    Part.TYRE: 8.0,
+    Part.CLOTHES: 5.0,
+}
 _STORED_K = {  # above the air without sun: heat kept from the day, lost to the sky, or made inside
-    Part.ASPHALT: 4.0, Part.PAVING: 2.6, Part.KERB: 2.6, Part.GRASS: -2.0, Part.FACADE: 2.2, Part.ROOF: -2.5,
-    Part.BARK: 1.0, Part.LEAVES: 0.0, Part.STEEL: -1.0, Part.LAMP: 22.0, Part.HEADLIGHT: 3.0, Part.PLASTIC: 0.8,
-}  # fmt: skip
+    Part.ASPHALT: 4.0,
+    Part.PAVING: 2.6,
+    Part.KERB: 2.6,
+    Part.GRASS: -2.0,
+    Part.FACADE: 2.2,
+    Part.ROOF: -2.5,
+    Part.BARK: 1.0,
+    Part.LEAVES: 0.0,
+    Part.STEEL: -1.0,
+    Part.LAMP: 22.0,
+    Part.HEADLIGHT: 3.0,
+    Part.PLASTIC: 0.8,
+}
 _ENGINE_K = {  # above the air in a vehicle that has driven
-    Part.BONNET: 17.0, Part.TYRE: 13.0, Part.RIM: 16.0, Part.PAINT: 2.5, Part.GLASS: 3.0, Part.TRIM: 6.0,
-    Part.HEADLIGHT: 9.0, Part.TAILLIGHT: 5.0, Part.PLATE: 5.0,
-}  # fmt: skip
+    Part.BONNET: 17.0,
+    Part.TYRE: 13.0,
+    Part.RIM: 16.0,
+    Part.PAINT: 2.5,
+    Part.GLASS: 3.0,
+    Part.TRIM: 6.0,
+    Part.HEADLIGHT: 9.0,
+    Part.TAILLIGHT: 5.0,
+    Part.PLATE: 5.0,
+}
 
 
 @dataclass(frozen=True)
@@ -69,7 +119,7 @@ class ThermalScene:
 
 
 def sky_temperature_k(weather: Weather, elevation_sin: np.ndarray) -> np.ndarray:
-    """Apparent temperature of the sky: 40 K below the air overhead when clear, that of the air at the horizon."""
+    """Apparent temperature of the sky: when clear, 40 K below the air overhead and near it at the horizon."""
     clear = 1.0 - 0.85 * weather.cloud
     return weather.air_k - 40.0 * clear * np.sqrt(np.clip(elevation_sin, 0.0, 1.0)) - 3.0
 
@@ -89,7 +139,11 @@ def temperatures_k(scene: ThermalScene, weather: Weather) -> np.ndarray:
     own = own + column(_ENGINE_K, 0.0) * scene.warmth
     own = own + 1.6 * (hashed(scene.instance, 5) - 0.5) * (scene.instance > 0)
     own = own + 1.2 * (fractal_noise(scene.texture_m * 0.8, 31, 3) - 0.5) * (scene.instance == 0)
-    warm_window = (scene.part == Part.FACADE) & (scene.texture_m[:, 1] % 3.2 > 1.2) & (scene.texture_m[:, 0] % 2.8 > 1.3)
+    warm_window = (
+        (scene.part == Part.FACADE)
+        & (scene.texture_m[:, 1] % 3.2 > 1.2)
+        & (scene.texture_m[:, 0] % 2.8 > 1.3)
+    )
     own = own + 2.5 * warm_window
     own = np.where(scene.part == Part.SKIN, SKIN_K + 0.25 * (weather.air_k - 293.0), own)
     clothes = weather.air_k + 0.42 * (SKIN_K - 1.0 - weather.air_k)

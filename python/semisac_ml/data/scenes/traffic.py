@@ -69,7 +69,9 @@ class Traffic:
     def __init__(self, street: Street, rng: np.random.Generator, density: float, people: bool) -> None:
         self._rng = rng
         self._density = density
-        self._routes = [r for r in street.routes if r.users == "vehicles" or (people and r.users != "vehicles")]
+        self._routes = [
+            r for r in street.routes if r.users == "vehicles" or (people and r.users != "vehicles")
+        ]
         self._phases = 1 + max(r.phase for r in self._routes)
         self._count = 0
         self._clock = rng.uniform(0, 60)
@@ -144,9 +146,19 @@ class Traffic:
         eagerness = float(np.clip(self._rng.normal(1.0, 0.12), 0.7, 1.3))
         self._count += 1
         self.movers.append(
-            Mover(self._count, kind.name, kind.label, kind.length_m, kind.width_m, kind.height_m, route, 0.0,
-                  route.speed_mps * eagerness * 0.9, eagerness)
-        )  # fmt: skip
+            Mover(
+                self._count,
+                kind.name,
+                kind.label,
+                kind.length_m,
+                kind.width_m,
+                kind.height_m,
+                route,
+                0.0,
+                route.speed_mps * eagerness * 0.9,
+                eagerness,
+            )
+        )
 
     def _draw(self, route: Route) -> Kind:
         if route.users == "people":
@@ -191,4 +203,6 @@ def _track(mover: Mover, states: dict[int, tuple], steps: int) -> Track:
     for step, row in states.items():
         table[step] = row
     size = (mover.length_m, mover.width_m, mover.height_m)
-    return Track(mover.number, mover.kind, mover.label, size, table[:, :2], table[:, 2], table[:, 3], table[:, 4])
+    return Track(
+        mover.number, mover.kind, mover.label, size, table[:, :2], table[:, 2], table[:, 3], table[:, 4]
+    )

@@ -28,8 +28,9 @@ def targets(drive: Drive, tracer: Tracer, step: int, instances: np.ndarray) -> l
     Returns
     -------
     list of dict
-        instance, label, kind, carrier (1 or 2; 0: carries no radio); distance_m, azimuth_deg, elevation_deg and
-        radial_velocity_mps of the middle of the body (positive: going away); position_m, heading_deg, speed_mps;
+        instance, label, kind, carrier (1 or 2; 0: carries no radio); distance_m, azimuth_deg, elevation_deg
+        and radial_velocity_mps of the middle of the body (positive: going away); position_m, heading_deg,
+        speed_mps;
         box_px (x, y, width, height of the visible pixels, null if none), visible_pixels; blocked: whether the
         straight line from the mast head to the top of its middle is obstructed.
     """
@@ -67,18 +68,26 @@ def _target(row: tuple, street: Any, instances: np.ndarray) -> dict[str, Any]:
         left, top = int(columns.min()), int(rows.min())
         box = [left, top, int(columns.max()) + 1 - left, int(rows.max()) + 1 - top]
     return {
-        "instance": number, "label": label, "kind": kind, "carrier": carrier, "distance_m": round(distance, 4),
+        "instance": number,
+        "label": label,
+        "kind": kind,
+        "carrier": carrier,
+        "distance_m": round(distance, 4),
         "azimuth_deg": round(float(np.degrees(azimuth)), 4),
         "elevation_deg": round(float(np.degrees(np.arcsin(away[2] / distance))), 4),
-        "radial_velocity_mps": round(float(rate), 4), "position_m": [round(float(x), 4), round(float(y), 4)],
-        "heading_deg": round(float(np.degrees(heading)), 3), "speed_mps": round(float(speed), 4),
-        "size_m": [float(v) for v in size], "box_px": box, "visible_pixels": len(rows),
+        "radial_velocity_mps": round(float(rate), 4),
+        "position_m": [round(float(x), 4), round(float(y), 4)],
+        "heading_deg": round(float(np.degrees(heading)), 3),
+        "speed_mps": round(float(speed), 4),
+        "size_m": [float(v) for v in size],
+        "box_px": box,
+        "visible_pixels": len(rows),
         "top_m": ground + size[2] + ABOVE_ROOF_M,
-    }  # fmt: skip
+    }
 
 
 def turned(paths: Paths, heading_rad: float, boresight_rad: float) -> Paths:
-    """Paths with azimuths from the broadside of either array: ahead of the vehicle, boresight of the station."""
+    """Paths with azimuths from either array's broadside: the vehicle's heading, the station's boresight."""
     departure, arrival = paths.departure_rad.copy(), paths.arrival_rad.copy()
     departure[:, 0] = np.angle(np.exp(1j * (departure[:, 0] - heading_rad)))
     arrival[:, 0] = np.angle(np.exp(1j * (arrival[:, 0] - boresight_rad)))

@@ -50,52 +50,153 @@ KINDS = {
     kind.name: kind
     for kind in (
         Kind(
-            "hatchback", 4.05, 1.78, 1.48, 0.31,
-            _car((0, 0.60, 0.60), (0.02, 0.72, 0.72), (0.25, 0.92, 0.92), (0.44, 0.95, 1.43),
-                 (0.58, 0.96, 1.48), (0.86, 0.98, 1.42), (0.98, 0.98, 0.99), (1.0, 0.7, 0.7)), 1.0,
-        ),
-        Kind(
-            "saloon", 4.75, 1.84, 1.45, 0.33,
-            _car((0, 0.60, 0.60), (0.02, 0.70, 0.70), (0.27, 0.90, 0.90), (0.43, 0.93, 1.40),
-                 (0.55, 0.94, 1.45), (0.69, 0.96, 1.41), (0.84, 0.99, 1.0), (0.98, 0.99, 0.99), (1.0, 0.7, 0.7)),
+            "hatchback",
+            4.05,
+            1.78,
+            1.48,
+            0.31,
+            _car(
+                (0, 0.60, 0.60),
+                (0.02, 0.72, 0.72),
+                (0.25, 0.92, 0.92),
+                (0.44, 0.95, 1.43),
+                (0.58, 0.96, 1.48),
+                (0.86, 0.98, 1.42),
+                (0.98, 0.98, 0.99),
+                (1.0, 0.7, 0.7),
+            ),
             1.0,
         ),
         Kind(
-            "estate", 4.85, 1.85, 1.62, 0.35,
-            _car((0, 0.72, 0.72), (0.02, 0.86, 0.86), (0.24, 1.04, 1.04), (0.40, 1.07, 1.56),
-                 (0.52, 1.08, 1.62), (0.90, 1.10, 1.57), (0.985, 1.1, 1.11), (1.0, 0.8, 0.8)), 0.9,
+            "saloon",
+            4.75,
+            1.84,
+            1.45,
+            0.33,
+            _car(
+                (0, 0.60, 0.60),
+                (0.02, 0.70, 0.70),
+                (0.27, 0.90, 0.90),
+                (0.43, 0.93, 1.40),
+                (0.55, 0.94, 1.45),
+                (0.69, 0.96, 1.41),
+                (0.84, 0.99, 1.0),
+                (0.98, 0.99, 0.99),
+                (1.0, 0.7, 0.7),
+            ),
+            1.0,
         ),
         Kind(
-            "pickup", 5.3, 1.9, 1.8, 0.38,
-            _car((0, 0.75, 0.75), (0.015, 0.95, 0.95), (0.24, 1.10, 1.10), (0.36, 1.12, 1.72),
-                 (0.44, 1.12, 1.80), (0.60, 1.12, 1.76), (0.63, 1.12, 1.13), (0.995, 1.10, 1.10),
-                 (1.0, 0.75, 0.75)), 0.35, floor_m=0.3,
+            "estate",
+            4.85,
+            1.85,
+            1.62,
+            0.35,
+            _car(
+                (0, 0.72, 0.72),
+                (0.02, 0.86, 0.86),
+                (0.24, 1.04, 1.04),
+                (0.40, 1.07, 1.56),
+                (0.52, 1.08, 1.62),
+                (0.90, 1.10, 1.57),
+                (0.985, 1.1, 1.11),
+                (1.0, 0.8, 0.8),
+            ),
+            0.9,
         ),
         Kind(
-            "van", 5.4, 2.0, 2.35, 0.34,
-            _car((0, 0.75, 0.75), (0.015, 0.95, 0.95), (0.14, 1.20, 1.20), (0.27, 1.25, 2.22),
-                 (0.33, 1.25, 2.35), (0.46, 1.25, 2.35), (0.99, 1.25, 2.33), (1.0, 1.2, 2.2)), 0.5, "van",
+            "pickup",
+            5.3,
+            1.9,
+            1.8,
+            0.38,
+            _car(
+                (0, 0.75, 0.75),
+                (0.015, 0.95, 0.95),
+                (0.24, 1.10, 1.10),
+                (0.36, 1.12, 1.72),
+                (0.44, 1.12, 1.80),
+                (0.60, 1.12, 1.76),
+                (0.63, 1.12, 1.13),
+                (0.995, 1.10, 1.10),
+                (1.0, 0.75, 0.75),
+            ),
+            0.35,
+            floor_m=0.3,
+        ),
+        Kind(
+            "van",
+            5.4,
+            2.0,
+            2.35,
+            0.34,
+            _car(
+                (0, 0.75, 0.75),
+                (0.015, 0.95, 0.95),
+                (0.14, 1.20, 1.20),
+                (0.27, 1.25, 2.22),
+                (0.33, 1.25, 2.35),
+                (0.46, 1.25, 2.35),
+                (0.99, 1.25, 2.33),
+                (1.0, 1.2, 2.2),
+            ),
+            0.5,
+            "van",
             tumblehome=0.93,
         ),
         Kind(
-            "bus", 12.0, 2.55, 3.1, 0.48,
-            _car((0, 1.05, 2.6), (0.006, 1.05, 3.0), (0.03, 1.05, 3.1), (0.33, 1.05, 3.1), (0.66, 1.05, 3.1),
-                 (0.99, 1.05, 3.08), (1.0, 1.05, 2.95)), 0.28, "bus",
-            tumblehome=0.98, floor_m=0.3, wheels=(0.22, 0.72),
+            "bus",
+            12.0,
+            2.55,
+            3.1,
+            0.48,
+            _car(
+                (0, 1.05, 2.6),
+                (0.006, 1.05, 3.0),
+                (0.03, 1.05, 3.1),
+                (0.33, 1.05, 3.1),
+                (0.66, 1.05, 3.1),
+                (0.99, 1.05, 3.08),
+                (1.0, 1.05, 2.95),
+            ),
+            0.28,
+            "bus",
+            tumblehome=0.98,
+            floor_m=0.3,
+            wheels=(0.22, 0.72),
         ),
         Kind(
-            "lorry", 8.2, 2.45, 3.4, 0.48,
-            _car((0, 1.0, 1.6), (0.01, 1.35, 2.45), (0.09, 1.38, 2.6), (0.2, 1.38, 2.6)), 0.22, "truck",
-            tumblehome=0.96, floor_m=0.45, wheels=(0.14, 0.66, 0.78),
+            "lorry",
+            8.2,
+            2.45,
+            3.4,
+            0.48,
+            _car((0, 1.0, 1.6), (0.01, 1.35, 2.45), (0.09, 1.38, 2.6), (0.2, 1.38, 2.6)),
+            0.22,
+            "truck",
+            tumblehome=0.96,
+            floor_m=0.45,
+            wheels=(0.14, 0.66, 0.78),
         ),
     )
-}  # fmt: skip
+}
 
 PAINTS = (
-    (0.75, 0.75, 0.74), (0.55, 0.56, 0.58), (0.35, 0.36, 0.38), (0.10, 0.105, 0.115), (0.03, 0.03, 0.033),
-    (0.02, 0.05, 0.19), (0.04, 0.13, 0.36), (0.36, 0.02, 0.02), (0.55, 0.04, 0.03), (0.03, 0.12, 0.07),
-    (0.50, 0.40, 0.06), (0.33, 0.25, 0.17), (0.62, 0.22, 0.03), (0.03, 0.22, 0.26),
-)  # fmt: skip
+    (0.75, 0.75, 0.74),
+    (0.55, 0.56, 0.58),
+    (0.35, 0.36, 0.38),
+    (0.10, 0.105, 0.115),
+    (0.03, 0.03, 0.033),
+    (0.02, 0.05, 0.19),
+    (0.04, 0.13, 0.36),
+    (0.36, 0.02, 0.02),
+    (0.55, 0.04, 0.03),
+    (0.03, 0.12, 0.07),
+    (0.50, 0.40, 0.06),
+    (0.33, 0.25, 0.17),
+    (0.62, 0.22, 0.03),
+    (0.03, 0.22, 0.26),
+)
 PAINT_SHARES = np.array([5, 4, 4, 4, 5, 2, 2, 1.5, 1, 0.6, 0.4, 0.7, 0.4, 0.5])
 
 
@@ -146,8 +247,14 @@ def _body(kind: Kind, paint: tuple[float, float, float], style: int) -> Mesh:
     for i in range(stations - 1):
         for k in range(points - 1):
             part, colour = _panel(kind, i, k, paint)
-            pieces.append(_strip(right[i, k], right[i, k + 1], right[i + 1, k + 1], right[i + 1, k], part, colour, style))
-            pieces.append(_strip(left[i, k], left[i + 1, k], left[i + 1, k + 1], left[i, k + 1], part, colour, style))
+            pieces.append(
+                _strip(
+                    right[i, k], right[i, k + 1], right[i + 1, k + 1], right[i + 1, k], part, colour, style
+                )
+            )
+            pieces.append(
+                _strip(left[i, k], left[i + 1, k], left[i + 1, k + 1], left[i, k + 1], part, colour, style)
+            )
     for i, outward in ((0, True), (stations - 1, False)):
         for k in range(points - 1):
             a, b, c, d = right[i, k], left[i, k], left[i, k + 1], right[i, k + 1]
@@ -191,14 +298,32 @@ def _wheels(kind: Kind, style: int) -> list[Mesh]:
             start, end = (x, outer - side * 0.22, radius), (x, outer, radius)
             pieces.append(tube(start, end, radius, Part.TYRE, BLACK, 14, Part.TYRE, BLACK, style))
             pieces.append(
-                tube(end, (x, outer + side * 0.008, radius), 0.66 * radius, Part.RIM, (0.42, 0.42, 0.43), 10,
-                     Part.RIM, (0.38, 0.38, 0.40), style)
-            )  # fmt: skip
+                tube(
+                    end,
+                    (x, outer + side * 0.008, radius),
+                    0.66 * radius,
+                    Part.RIM,
+                    (0.42, 0.42, 0.43),
+                    10,
+                    Part.RIM,
+                    (0.38, 0.38, 0.40),
+                    style,
+                )
+            )
             arch = (x, outer - side * 0.010, radius + 0.02)
             pieces.append(
-                tube((x, outer - side * 0.03, radius + 0.02), arch, 1.18 * radius, Part.TRIM, BLACK, 14,
-                     Part.TRIM, BLACK, style)
-            )  # fmt: skip
+                tube(
+                    (x, outer - side * 0.03, radius + 0.02),
+                    arch,
+                    1.18 * radius,
+                    Part.TRIM,
+                    BLACK,
+                    14,
+                    Part.TRIM,
+                    BLACK,
+                    style,
+                )
+            )
     return pieces
 
 
@@ -212,14 +337,37 @@ def _lights(kind: Kind, style: int) -> list[Mesh]:
     for side in (-1, 1):
         y = side * half * 0.62
         low, high = front - 0.20, front - 0.05
-        pieces.append(_face(front_x + 0.015, y, 0.2 * kind.width_m / 2, low, high, 1, Part.HEADLIGHT, (0.8, 0.8, 0.8), style))
         pieces.append(
-            _face(tail_end - 0.015, side * half * 0.68, 0.16 * kind.width_m / 2, rear - 0.22, rear, -1,
-                  Part.TAILLIGHT, (0.35, 0.01, 0.01), style)
-        )  # fmt: skip
+            _face(
+                front_x + 0.015,
+                y,
+                0.2 * kind.width_m / 2,
+                low,
+                high,
+                1,
+                Part.HEADLIGHT,
+                (0.8, 0.8, 0.8),
+                style,
+            )
+        )
+        pieces.append(
+            _face(
+                tail_end - 0.015,
+                side * half * 0.68,
+                0.16 * kind.width_m / 2,
+                rear - 0.22,
+                rear,
+                -1,
+                Part.TAILLIGHT,
+                (0.35, 0.01, 0.01),
+                style,
+            )
+        )
     for x, towards in ((front_x + 0.02, 1), (tail_end - 0.02, -1)):
         pieces.append(_face(x, 0.0, 0.26, 0.45, 0.56, towards, Part.PLATE, (0.7, 0.7, 0.68), style))
-    pieces.append(_face(front_x + 0.012, 0.0, half * 0.42, front - 0.24, front - 0.08, 1, Part.TRIM, BLACK, style))
+    pieces.append(
+        _face(front_x + 0.012, 0.0, half * 0.42, front - 0.24, front - 0.08, 1, Part.TRIM, BLACK, style)
+    )
     if kind.label == "car":
         for side in (-1, 1):
             x = length * (0.5 - kind.profile[3][0]) + 0.35
@@ -229,7 +377,9 @@ def _lights(kind: Kind, style: int) -> list[Mesh]:
     return pieces
 
 
-def _face(x: float, y: float, half_m: float, low: float, high: float, towards: int, part: Part, colour, style: int) -> Mesh:  # noqa: ANN001, E501
+def _face(
+    x: float, y: float, half_m: float, low: float, high: float, towards: int, part: Part, colour, style: int
+) -> Mesh:  # noqa: ANN001, E501
     a, b = (y - half_m, y + half_m) if towards > 0 else (y + half_m, y - half_m)
     return quads([[[x, a, low], [x, b, low], [x, b, high], [x, a, high]]], part, colour, style)
 

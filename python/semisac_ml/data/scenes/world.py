@@ -17,13 +17,34 @@ from .ray_tracer import Body, Hits
 from .traffic import Track
 
 CLASSES = (
-    "sky", "road", "pavement", "building", "vegetation", "pole", "car", "van", "bus", "truck", "person", "cyclist",
-)  # fmt: skip
+    "sky",
+    "road",
+    "pavement",
+    "building",
+    "vegetation",
+    "pole",
+    "car",
+    "van",
+    "bus",
+    "truck",
+    "person",
+    "cyclist",
+)
 _CLASS_OF_PART = {
-    Part.ASPHALT: "road", Part.PAVING: "pavement", Part.KERB: "pavement", Part.GRASS: "vegetation",
-    Part.FACADE: "building", Part.ROOF: "building", Part.PLASTIC: "building", Part.TRIM: "building",
-    Part.BARK: "vegetation", Part.LEAVES: "vegetation", Part.STEEL: "pole", Part.SIGN: "pole", Part.LAMP: "pole",
-}  # fmt: skip
+    Part.ASPHALT: "road",
+    Part.PAVING: "pavement",
+    Part.KERB: "pavement",
+    Part.GRASS: "vegetation",
+    Part.FACADE: "building",
+    Part.ROOF: "building",
+    Part.PLASTIC: "building",
+    Part.TRIM: "building",
+    Part.BARK: "vegetation",
+    Part.LEAVES: "vegetation",
+    Part.STEEL: "pole",
+    Part.SIGN: "pole",
+    Part.LAMP: "pole",
+}
 TARGETS = ("car", "van", "bus", "truck", "person", "cyclist")
 
 
@@ -36,7 +57,9 @@ class Tracer(Protocol):
     def first_hit(self, origins_m: np.ndarray, directions: np.ndarray) -> Hits:
         """What rays meet first."""
 
-    def blocked(self, origins_m: np.ndarray, directions: np.ndarray, reach_m: np.ndarray | float) -> np.ndarray:
+    def blocked(
+        self, origins_m: np.ndarray, directions: np.ndarray, reach_m: np.ndarray | float
+    ) -> np.ndarray:
         """Whether rays meet anything before they end."""
 
 
@@ -140,10 +163,18 @@ class World:
         distance = np.where(hit, hits.distance_m, 0.0).astype(np.float32)
         position = (np.asarray(origins_m, np.float32) + distance[:, None] * directions).astype(np.float32)
         return Surface(
-            hit, hits.distance_m, position, normal.astype(np.float32), texture, self._part[face],
-            self._colour[face], self._style[face], np.where(hit, self._label[face], 0).astype(np.uint8),
-            np.where(hit, self.instance_of_body[body], 0), np.where(hit, body, -1),
-        )  # fmt: skip
+            hit,
+            hits.distance_m,
+            position,
+            normal.astype(np.float32),
+            texture,
+            self._part[face],
+            self._colour[face],
+            self._style[face],
+            np.where(hit, self._label[face], 0).astype(np.uint8),
+            np.where(hit, self.instance_of_body[body], 0),
+            np.where(hit, body, -1),
+        )
 
     def velocity_of(self, surface: Surface) -> np.ndarray:
         """Velocity of what was hit, float64 [rays, 3]."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,9 @@ from PIL import Image
 from semisac_ml.data import ply
 
 from .drive import Drive
+from .layouts import LAYOUTS
 from .plan import plain, scenario_number, step_name, write_text
 from .positioning import degrees
-from .ray_tracer import Paths
 from .step import ORIGIN_DEG, Step
 
 JPEG_QUALITY = 93
@@ -38,10 +39,14 @@ def write_step(folder: Path, drive: Drive, sequence: int, number: int, step: Ste
     """Write all files of a step."""
     files = _deepsense(folder, drive, sequence, number, step)
     record = {
-        "sequence": sequence, "step": number, "time_s": round(number * drive.settings.interval_s, 6), "files": files,
-        "thermal_range_k": [round(v, 3) for v in step.thermal_range_k], "targets": step.targets,
+        "sequence": sequence,
+        "step": number,
+        "time_s": round(number * drive.settings.interval_s, 6),
+        "files": files,
+        "thermal_range_k": [round(v, 3) for v in step.thermal_range_k],
+        "targets": step.targets,
         "seconds": step.seconds,
-    }  # fmt: skip
+    }
     arrays: dict[str, Any] = {
         "record": np.frombuffer(json.dumps(record).encode(), np.uint8),
         "classes": step.classes,
@@ -88,7 +93,9 @@ def _deepsense(folder: Path, drive: Drive, sequence: int, number: int, step: Ste
 
 def _depth_cm(depth_m: np.ndarray) -> np.ndarray:
     """Depth in whole centimetres, uint16, 0 for the sky."""
-    return np.where(np.isfinite(depth_m), np.clip(np.rint(depth_m / DEPTH_UNIT_M), 1, 65535), 0).astype(np.uint16)
+    return np.where(np.isfinite(depth_m), np.clip(np.rint(depth_m / DEPTH_UNIT_M), 1, 65535), 0).astype(
+        np.uint16
+    )
 
 
 def _write_numbers(file: Path, values: np.ndarray, digits: int | None) -> None:
@@ -98,8 +105,6 @@ def _write_numbers(file: Path, values: np.ndarray, digits: int | None) -> None:
 
 def _npz(arrays: dict[str, Any]) -> bytes:
     """A compressed archive that holds no date, so that the same arrays give the same bytes."""
-    import zipfile
-
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for name, values in arrays.items():
@@ -118,22 +123,28 @@ def _write_bytes(file: Path, content: bytes) -> None:
 
 def drive_record(drive: Drive, sequence: int) -> dict[str, Any]:
     """What is true of a whole drive, for the index."""
-    from .layouts import LAYOUTS
-
     weather, camera, street = drive.weather, drive.camera, drive.street
     return {
         "sequence": sequence,
         "scenario": scenario_number(drive.settings),
         "held_out": LAYOUTS[drive.settings.layout].held_out,
         **{name: plain(value) for name, value in vars(drive.settings).items()},
-        "air_k": weather.air_k, "cloud": weather.cloud, "rain_mm_h": weather.rain_mm_h,
-        "sun": plain(weather.sun), "station_m": plain(street.station_m), "boresight_rad": street.boresight_rad,
+        "air_k": weather.air_k,
+        "cloud": weather.cloud,
+        "rain_mm_h": weather.rain_mm_h,
+        "sun": plain(weather.sun),
+        "station_m": plain(street.station_m),
+        "boresight_rad": street.boresight_rad,
         "camera": {
-            "position_m": plain(camera.position_m), "heading_rad": camera.heading_rad, "pitch_rad": camera.pitch_rad,
-            "field_of_view_deg": camera.field_of_view_deg, "width": camera.width, "height": camera.height,
+            "position_m": plain(camera.position_m),
+            "heading_rad": camera.heading_rad,
+            "pitch_rad": camera.pitch_rad,
+            "field_of_view_deg": camera.field_of_view_deg,
+            "width": camera.width,
+            "height": camera.height,
         },
         "carriers": [k + 1 for k in drive.carriers],
-    }  # fmt: skip
+    }
 
 
 def write_drive(folder: Path, drive: Drive, sequence: int) -> None:
@@ -141,6 +152,3 @@ def write_drive(folder: Path, drive: Drive, sequence: int) -> None:
     file = folder / "truth" / f"{sequence:04d}" / "drive.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     write_text(file, json.dumps(drive_record(drive, sequence), indent=1))
-
-
-__all__ = ["DEPTH_UNIT_M", "PATH_FIELDS", "Paths", "drive_record", "truth_file", "write_drive", "write_step"]
