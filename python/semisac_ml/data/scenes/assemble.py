@@ -52,7 +52,6 @@ def assemble(folder: Path, plan: Plan) -> None:
         for step in range(drive["steps"]):
             with np.load(folder / "truth" / f"{drive['sequence']:04d}" / f"{step:03d}.npz") as stored:
                 record = json.loads(bytes(stored["record"]))
-            del record["seconds"]
             lines.append(json.dumps(record))
     write_text(folder / "steps.jsonl", "\n".join(lines) + "\n")
     index = {"plan": json.loads(plan.to_json()), "classes": list(CLASSES), "drives": drives}
@@ -138,6 +137,8 @@ def _write_video(file: Path, images: Iterable[np.ndarray], drive: dict[str, Any]
 
 
 def _mfnet(scenes: SceneSet, every: int) -> None:
+    chosen = [moment for moment in scenes if moment.record["step"] % every == 0]
+    splits = _splits([moment.record["sequence"] for moment in chosen])
     lists: dict[str, list[str]] = {"train": [], "val": [], "test": []}
     places = {kind: scenes.folder / "mfnet" / kind for kind in ("images", "labels")}
     for place in places.values():
@@ -145,17 +146,14 @@ def _mfnet(scenes: SceneSet, every: int) -> None:
     table = np.zeros(256, np.uint8)
     for name, number in MFNET_OF_CLASS.items():
         table[CLASSES.index(name)] = number
-    split_of = _splits([drive["sequence"] for drive in scenes.drives])
-    for moment in scenes:
+    for moment, split in zip(chosen, splits, strict=True):
         sequence, step = moment.record["sequence"], moment.record["step"]
-        if step % every:
-            continue
         dark = "N" if moment.drive["time"] == "night" else "D"
         name = step_name(sequence, step).replace("_", "") + dark
         arrays = moment.arrays()
         _save(places["images"] / f"{name}.png", np.dstack([moment.image(), arrays["thermal"]]), "RGBA")
         _save(places["labels"] / f"{name}.png", table[arrays["classes"]], "L")
-        lists[split_of[sequence]].append(name)
+        lists[split].append(name)
     everything = {**lists}
     for split, names in lists.items():
         everything[f"{split}_day"] = [n for n in names if n.endswith("D")]
@@ -164,10 +162,17 @@ def _mfnet(scenes: SceneSet, every: int) -> None:
         write_text(scenes.folder / "mfnet" / f"{split}.txt", "".join(f"{n}\n" for n in names))
 
 
-def _splits(sequences: list[int]) -> dict[int, str]:
-    """Drives to splits, none in two: half to train, a quarter each to val and test; fewer than 4 in turn."""
-    names = ("train", "val", "test", "train") if len(sequences) < 4 else ("train", "train", "val", "test")
-    return {sequence: names[k % 4] for k, sequence in enumerate(sequences)}
+def _splits(sequences: list[int]) -> list[str]:
+    """Split of every pair from its drive: no drive in two, half of them to train, the rest to val and test.
+
+    Fewer than three drives cannot be kept apart: their pairs are split in the order of time.
+    """
+    drives = sorted(set(sequences))
+    if len(drives) < 3:
+        shares = np.arange(len(sequences)) / len(sequences)
+        return [("train", "val", "test")[int(np.digitize(share, (0.5, 0.75)))] for share in shares]
+    names = ("train", "val", "test", "train") if len(drives) == 3 else ("train", "train", "val", "test")
+    return [names[drives.index(sequence) % 4] for sequence in sequences]
 
 
 def _save(file: Path, image: np.ndarray, mode: str) -> None:

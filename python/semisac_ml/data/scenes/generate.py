@@ -30,7 +30,7 @@ def missing_steps(folder: Path, sequence: int, settings: DriveSettings) -> list[
 
 
 def make_drive(folder: Path, sequence: int, settings: DriveSettings, report) -> None:  # noqa: ANN001 (any callable)
-    """Write the missing steps of a drive; `report` is called with the seconds that each took."""
+    """Write the missing steps of a drive; `report` is called with the seconds of each step's parts."""
     from .ray_tracer import RayTracer
     from .step import Senses
 
@@ -41,9 +41,10 @@ def make_drive(folder: Path, sequence: int, settings: DriveSettings, report) -> 
     senses = Senses(drive, RayTracer(drive.world.bodies))
     write_drive(folder, drive, sequence)
     for number in steps:
+        step = senses.sense(number)
         start = time.perf_counter()
-        write_step(folder, drive, sequence, number, senses.sense(number))
-        report(time.perf_counter() - start)
+        write_step(folder, drive, sequence, number, step)
+        report({**step.seconds, "files": time.perf_counter() - start})
 
 
 def generate(folder: Path, plan: Plan, processes: int = 1) -> None:
@@ -118,7 +119,7 @@ def _watch(workers: list, news, total: int, left: int) -> None:  # noqa: ANN001 
     )
     with Progress(*columns) as bar:
         task = bar.add_task("scenes", total=total, completed=total - left, pace="")
-        ended = 0
+        ended, parts = 0, []
         while ended < len(workers):
             try:
                 said = news.get(timeout=2.0)
@@ -134,7 +135,11 @@ def _watch(workers: list, news, total: int, left: int) -> None:  # noqa: ANN001 
             if said is None:
                 ended += 1
                 continue
-            bar.update(task, advance=1, pace=f"{said:.1f} s a step")
+            parts.append(said)
+            bar.update(task, advance=1, pace=f"{sum(said.values()):.1f} s a step")
+    mean = {name: sum(part[name] for part in parts) / len(parts) for name in parts[0]}
+    shares = ", ".join(f"{name} {seconds:.2f}" for name, seconds in sorted(mean.items(), key=lambda p: -p[1]))
+    print(f"a step took {sum(mean.values()):.2f} s: {shares}")
 
 
 def main(arguments: list[str]) -> int:

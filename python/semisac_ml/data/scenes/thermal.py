@@ -21,6 +21,7 @@ from .noise import fractal_noise, hashed
 NETD_K = 0.06
 FIXED_PATTERN_K = 0.03
 BLUR_PX = 0.8
+COLD_SPAN_K, LEAST_SPAN_K = 12.0, 6.0
 ATTENUATION_PER_M = 4e-4  # of clear air in this band; rain adds that of light
 SKIN_K = 306.0
 
@@ -179,7 +180,8 @@ def thermal_image(
     seen = ndimage.gaussian_filter(np.asarray(temperature_k, float), size)
     seen = seen + NETD_K * rng.standard_normal(seen.shape)
     seen = seen + FIXED_PATTERN_K * rng.standard_normal(seen.shape[1])
-    low, high = np.percentile(seen, [2.0, 99.7])
-    high = max(high, low + 6.0)
+    low, median, high = np.percentile(seen, [2.0, 50.0, 99.95])
+    low = max(low, median - COLD_SPAN_K)  # the sky may be black: its depth is of no interest
+    high = max(high, low + LEAST_SPAN_K)
     scaled = np.clip((seen - low) / (high - low), 0, 1)
     return np.rint(255 * scaled).astype(np.uint8), (float(low), float(high))

@@ -45,7 +45,6 @@ def write_step(folder: Path, drive: Drive, sequence: int, number: int, step: Ste
         "files": files,
         "thermal_range_k": [round(v, 3) for v in step.thermal_range_k],
         "targets": step.targets,
-        "seconds": step.seconds,
     }
     arrays: dict[str, Any] = {
         "record": np.frombuffer(json.dumps(record).encode(), np.uint8),
