@@ -312,3 +312,22 @@ def test_the_flag_of_jssc_hands_over(tmp_path) -> None:
         jssc.command(snr_db="1,2")
     with pytest.raises(ValueError, match="2 bundles are given, expected one with --compare-digital"):
         jssc.command(bundle=["a", "b"], compare_digital=True)
+
+
+def test_findings_tell_slope_and_where_the_learned_code_is_above(tmp_path):
+    given = comparison.Comparison(
+        "sample", ratios=(Fraction(1, 12),), snr_db=(0.0, 5.0, 10.0), channels=("awgn",)
+    )
+    table = comparison.Table(tmp_path / "rows.csv")
+    curves = {"learned": (20.0, 24.0, 26.0), "AVIF + ideal code": (18.0, 23.0, 28.0)}
+    for scheme, curve in curves.items():
+        for snr_db, value in zip(given.snr_db, curve, strict=True):
+            row = comparison.Row(
+                "sample", "awgn", "1/12", snr_db, scheme, "data", "psnr_db", value, value, value, 64
+            )
+            table.rows.append(row)
+    (line,) = evaluate.findings(given, table, 64)
+    assert line == (
+        "awgn, k/n = 1/12: learned code at most 0.80 dB a dB; above AVIF + ideal code at 0, 5 dB of 0, 5, 10"
+    )
+    assert evaluate.findings(given, comparison.Table(tmp_path / "none.csv"), 64) == []

@@ -17,6 +17,7 @@ from semisac_ml.systems.jssc_hifi import comparison_figures
 from semisac_ml.systems.jssc_hifi.comparison import LEARNED, Comparison, Schemes, Table, conditions, run
 
 DEFAULT_BUNDLE = "jssc/hifi"
+REFERENCE = "AVIF + ideal code"
 
 
 def numbers(text: str, name: str) -> tuple[float, ...]:
@@ -70,7 +71,43 @@ def compare(comparison: Comparison, code: str | None, results: Path, console: Co
         )
     written.append(comparison_figures.draw_pictures(schemes, results / f"{name}_pictures.png"))
     _print(comparison, table, len(schemes.pictures), console)
+    for line in findings(comparison, table, len(schemes.pictures)):
+        console.print(line)
     return written
+
+
+def findings(comparison: Comparison, table: Table, count: int) -> list[str]:
+    """What the curves of the learned code say, a line for each channel and bandwidth.
+
+    How steep it is at most, and where it lies above AVIF with an ideal code.
+    """
+    lines = []
+    for channel in comparison.channels:
+        for ratio in map(str, comparison.ratios):
+            curves = {
+                scheme: sorted(
+                    (row.snr_db, row.value)
+                    for row in table.rows
+                    if (row.scheme, row.channel, row.ratio, row.metric, row.n)
+                    == (scheme, channel, ratio, "psnr_db", count)
+                )
+                for scheme in (LEARNED, REFERENCE)
+            }
+            learned = curves[LEARNED]
+            steps = list(zip(learned, learned[1:], strict=False))
+            if not steps:
+                continue
+            slope = max((after[1] - before[1]) / (after[0] - before[0]) for before, after in steps)
+            line = f"{channel}, k/n = {ratio}: learned code at most {slope:.2f} dB a dB"
+            reference = dict(curves[REFERENCE])
+            both = [(snr_db, value - reference[snr_db]) for snr_db, value in learned if snr_db in reference]
+            if both:
+                above = ", ".join(f"{snr_db:g}" for snr_db, gain_db in both if gain_db > 0) or "none"
+                line += f"; above {REFERENCE} at {above} dB of " + ", ".join(
+                    f"{snr_db:g}" for snr_db, _ in both
+                )
+            lines.append(line)
+    return lines
 
 
 def _print(comparison: Comparison, table: Table, count: int, console: Console) -> None:
