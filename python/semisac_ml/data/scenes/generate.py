@@ -103,8 +103,10 @@ def _work(folder: Path, jobs, news) -> None:  # noqa: ANN001 (queues)
         news.put(None)
     except KeyboardInterrupt:
         pass
-    except (ValueError, OSError) as error:
-        news.put(f"drive {job[0]} ({job[1].layout}, {job[1].time}): {error}")
+    except Exception as error:  # whatever it is, the parent says it in one line and ends the others
+        if os.environ.get("SEMISAC_DEBUG"):
+            raise
+        news.put(f"drive {job[0]} ({job[1].layout}, {job[1].time}): {type(error).__name__}: {error}")
 
 
 def _watch(workers: list, news, total: int, left: int) -> None:  # noqa: ANN001 (a queue)

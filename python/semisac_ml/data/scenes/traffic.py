@@ -72,6 +72,10 @@ class Traffic:
         self._routes = [
             r for r in street.routes if r.users == "vehicles" or (people and r.users != "vehicles")
         ]
+        self._sharing = {  # how many routes start at the same place
+            id(r): sum(np.allclose(other.points_m[0], r.points_m[0]) for other in self._routes)
+            for r in self._routes
+        }
         self._phases = 1 + max(r.phase for r in self._routes)
         self._count = 0
         self._clock = rng.uniform(0, 60)
@@ -104,22 +108,20 @@ class Traffic:
     def _gap_ahead(self, mover: Mover, places: dict) -> tuple[float, float]:
         """Room to the next vehicle or red light in metres, and how fast it shrinks in m/s."""
         gap, closing = 1e3, 0.0
-        (here, heading) = places[id(mover)]
-        way = np.array([np.cos(heading), np.sin(heading)])
-        for other in self.movers:
-            if other is mover or other.label == "person":
-                continue
-            there, other_heading = places[id(other)]
-            away = there - here
-            ahead = away @ way
-            if not 0 < ahead < 60 or np.cos(other_heading - heading) < -0.5:
-                continue
-            where, _ = mover.route.at(mover.distance_m + np.hypot(*away))
-            if np.hypot(*(where - there)) > 1.9 + 0.3 * (other.width_m > 2.2):
-                continue
-            room = np.hypot(*away) - (mover.length_m + other.length_m) / 2
-            if room < gap:
-                gap, closing = room, mover.speed_mps - other.speed_mps * np.cos(other_heading - heading)
+        here, heading = places[id(mover)]
+        others = [m for m in self.movers if m is not mover and m.label != "person"]
+        if others:
+            there = np.array([places[id(m)][0] for m in others]) - here
+            turned = np.cos(np.array([places[id(m)][1] for m in others]) - heading)
+            ahead = there @ [np.cos(heading), np.sin(heading)]
+            away = np.hypot(*there.T)
+            possible = np.flatnonzero((ahead > 0) & (ahead < 60) & (turned > -0.5))
+            for k in possible[np.argsort(away[possible], kind="stable")]:
+                where, _ = mover.route.at(mover.distance_m + away[k])
+                if np.hypot(*(where - here - there[k])) < 1.9 + 0.3 * (others[k].width_m > 2.2):
+                    gap = away[k] - (mover.length_m + others[k].length_m) / 2
+                    closing = mover.speed_mps - others[k].speed_mps * turned[k]
+                    break
         stop = mover.route.stop_m
         if stop is not None and not self._green(mover.route.phase):
             room = stop - mover.distance_m - mover.length_m / 2
@@ -135,8 +137,8 @@ class Traffic:
 
     def _perhaps_enter(self, route: Route) -> None:
         rates = {"vehicles": 0.16, "people": 0.06, "cyclists": 0.035}
-        same_start = sum(np.allclose(r.points_m[0], route.points_m[0]) for r in self._routes)
-        if self._rng.random() > rates[route.users] * self._density * TIME_STEP_S / same_start:
+        rate = rates[route.users] * self._density / self._sharing[id(route)]
+        if self._rng.random() > rate * TIME_STEP_S:
             return
         kind = self._draw(route)
         for other in self.movers:
