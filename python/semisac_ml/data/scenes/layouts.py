@@ -19,6 +19,7 @@ from .geometry import Mesh, Part, join, quads
 from .routes import Route, offset, resample, rounded, route, strip, wall
 
 KERB_M = 0.13
+PARTY_GAP_M = 0.07  # where rows of houses meet at a corner, no two walls share a plane
 ASPHALT = (0.075, 0.075, 0.077)
 PAVING = (0.30, 0.29, 0.27)
 
@@ -116,12 +117,16 @@ class _Builder:
         while place < total - 5:
             length = min(self.rng.uniform(9, 21), total - place)
             height = self.rng.uniform(*heights_m)
-            corner = start + along * place + np.array([-along[1], along[0]]) * self.rng.choice([0, 0, 0.6])
+            corner = (
+                start
+                + along * (place + PARTY_GAP_M)
+                + np.array([-along[1], along[0]]) * self.rng.choice([0, 0, 0.6])
+            )
             self.houses.append(
                 furniture.house(
                     tuple(corner),
                     tuple(along),
-                    length,
+                    length - PARTY_GAP_M,
                     depth_m,
                     height,
                     self.rng,
