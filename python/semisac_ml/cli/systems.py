@@ -56,7 +56,7 @@ class _Systems(TyperGroup):
             TyperCommand(cmd_name, help=_summary(cmd_name)) if cmd_name in self.list_commands(ctx) else None
         )
 
-    def resolve_command(self, ctx: typer.Context, args: list[str]):  # noqa: ANN201 (click's own types)
+    def resolve_command(self, ctx: typer.Context, args: list[str]):
         """Import the system that the command line names."""
         if args[0] not in self.list_commands(ctx):
             known = ", ".join(self.list_commands(ctx)) or "none"

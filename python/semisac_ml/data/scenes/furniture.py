@@ -86,7 +86,7 @@ def _cornice(
     return placed(piece, (a[0], a[1], 0.0), float(np.arctan2(along[1], along[0])))
 
 
-def _extras(a, along, length_m: float, height_m: float, rng: np.random.Generator, style: int) -> list[Mesh]:  # noqa: ANN001
+def _extras(a, along, length_m: float, height_m: float, rng: np.random.Generator, style: int) -> list[Mesh]:
     """Awnings over shops, balconies."""
     local: list[Mesh] = []
     if rng.random() < 0.55:

@@ -29,7 +29,7 @@ def missing_steps(folder: Path, sequence: int, settings: DriveSettings) -> list[
     return [k for k in range(settings.steps) if not truth_file(folder, sequence, k).is_file()]
 
 
-def make_drive(folder: Path, sequence: int, settings: DriveSettings, report) -> None:  # noqa: ANN001 (any callable)
+def make_drive(folder: Path, sequence: int, settings: DriveSettings, report) -> None:
     """Write the missing steps of a drive; `report` is called with the seconds of each step's parts."""
     from .ray_tracer import RayTracer
     from .step import Senses
@@ -96,7 +96,7 @@ def _run(folder: Path, work: list[tuple[int, DriveSettings]], total: int, left: 
             worker.terminate()
 
 
-def _work(folder: Path, jobs, news) -> None:  # noqa: ANN001 (queues)
+def _work(folder: Path, jobs, news) -> None:
     try:
         while (job := jobs.get()) is not None:
             make_drive(folder, *job, news.put)
@@ -109,7 +109,7 @@ def _work(folder: Path, jobs, news) -> None:  # noqa: ANN001 (queues)
         news.put(f"drive {job[0]} ({job[1].layout}, {job[1].time}): {type(error).__name__}: {error}")
 
 
-def _watch(workers: list, news, total: int, left: int) -> None:  # noqa: ANN001 (a queue)
+def _watch(workers: list, news, total: int, left: int) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (

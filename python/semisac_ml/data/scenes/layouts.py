@@ -268,7 +268,7 @@ def _avenue(rng: np.random.Generator) -> Street:
 
 def _arms(
     b: _Builder, arms_rad: tuple[float, ...], half: float, paved: float, reach: float, heights, trees: float
-) -> None:  # noqa: ANN001
+) -> None:
     """Roads that meet at the origin at right angles, with the houses between them."""
     square = half
     corner = [(-square, -square, 0), (square, -square, 0), (square, square, 0), (-square, square, 0)]

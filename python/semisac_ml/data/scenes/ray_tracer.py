@@ -84,7 +84,7 @@ def find_llvm() -> str | None:
     return None
 
 
-def _import():  # noqa: ANN202 (modules)
+def _import():
     """The ray tracer's packages, once its environment is sound."""
     llvm = find_llvm()
     if llvm is None:
@@ -223,14 +223,14 @@ class RayTracer:
             bounces[valid][order] == 0,
         )
 
-    def _rays(self, origins_m: np.ndarray, directions: np.ndarray):  # noqa: ANN202 (a Mitsuba type)
+    def _rays(self, origins_m: np.ndarray, directions: np.ndarray):
         count = len(directions)
         start = np.broadcast_to(np.asarray(origins_m, np.float32), (count, 3)).T.copy()
         return self._mi.Ray3f(
             self._mi.Point3f(start), self._mi.Vector3f(np.asarray(directions, np.float32).T.copy())
         )
 
-    def _mesh(self, body: Body):  # noqa: ANN202 (a Mitsuba type)
+    def _mesh(self, body: Body):
         corners = body.mesh.corners.reshape(-1, 3)
         mesh = self._mi.Mesh(
             body.name, vertex_count=len(corners), face_count=len(body.mesh), props=self._mi.Properties()

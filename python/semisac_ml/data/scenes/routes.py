@@ -64,7 +64,7 @@ class Route:
         return float(min(self.speed_mps, np.sqrt(2.0 / max(bend, 1e-4))))
 
 
-def route(corners: Sequence[Sequence[float]], speed_mps: float, radius_m: float = 0.0, **options) -> Route:  # noqa: ANN003
+def route(corners: Sequence[Sequence[float]], speed_mps: float, radius_m: float = 0.0, **options) -> Route:
     """A route through corner points, rounded with this radius."""
     points = rounded(np.asarray(corners, float), radius_m)
     return Route(resample(points), speed_mps, **options)

@@ -267,7 +267,7 @@ def _body(kind: Kind, paint: tuple[float, float, float], style: int) -> Mesh:
     return smooth(join(pieces), 42.0)
 
 
-def _strip(a, b, c, d, part: Part, colour, style: int) -> Mesh:  # noqa: ANN001 (four points of three metres)
+def _strip(a, b, c, d, part: Part, colour, style: int) -> Mesh:
     return quads(np.stack([a, b, c, d])[None], part, colour, style)
 
 
