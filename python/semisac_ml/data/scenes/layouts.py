@@ -108,7 +108,7 @@ class _Builder:
         depth_m: float = 12.0,
         gaps: float = 0.1,
         pitched: float = 0.2,
-    ) -> None:  # noqa: ANN001, E501
+    ) -> None:
         """Houses along the line from start to end, which has the street on its right."""
         start, end = np.asarray(start, float), np.asarray(end, float)
         total = np.linalg.norm(end - start)

@@ -379,7 +379,7 @@ def _lights(kind: Kind, style: int) -> list[Mesh]:
 
 def _face(
     x: float, y: float, half_m: float, low: float, high: float, towards: int, part: Part, colour, style: int
-) -> Mesh:  # noqa: ANN001, E501
+) -> Mesh:
     a, b = (y - half_m, y + half_m) if towards > 0 else (y + half_m, y - half_m)
     return quads([[[x, a, low], [x, b, low], [x, b, high], [x, a, high]]], part, colour, style)
 
