@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from semisac_ml.runtime import Bundle, Metric
+    from semisac_ml.runtime.manifest import Beams, Manifest
 
 commands = typer.Typer(
     name="bundle", no_args_is_help=True, help="Check and describe bundles of trained networks."
@@ -81,25 +82,10 @@ def _networks(bundle: Bundle) -> dict[str, dict[str, Any]]:
     }
 
 
-def _print_tables(bundle: Bundle) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    manifest = bundle.manifest
-    console = Console(highlight=False)
-    console.print(f"[bold]{bundle.name}[/]  fingerprint {bundle.fingerprint}  {manifest.licence}")
-    console.print(manifest.description)
-
-    conditions = Table(box=box.SIMPLE, show_header=False)
-    symbols, channel, sensing, training = (
-        manifest.symbols,
-        manifest.channel,
-        manifest.sensing,
-        manifest.training,
-    )
+def _link(manifest: Manifest) -> list[tuple[str, str]]:
+    symbols, channel, sensing = manifest.symbols, manifest.channel, manifest.sensing
     known = "gain known" if channel.gain_known_at_receiver else "gain unknown"
-    for name, text in (
+    return [
         (
             "symbols",
             f"{symbols.channel_uses} channel uses ({symbols.real_dimensions} reals), {symbols.power}; "
@@ -114,6 +100,30 @@ def _print_tables(bundle: Bundle) -> None:
             f"fading {sensing.fading}, {_span(sensing.snr_db)} (reference {sensing.reference_snr_db:g} dB), "
             f"up to {sensing.max_ranges} ranges of {sensing.range_step_db:g} dB",
         ),
+    ]
+
+
+def _beams(beams: Beams) -> list[tuple[str, str]]:
+    return [
+        ("beams", f"{beams.count}, from up to {beams.frames} frames"),
+        ("sites", ", ".join(beams.sites)),
+    ]
+
+
+def _print_tables(bundle: Bundle) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    manifest = bundle.manifest
+    console = Console(highlight=False)
+    console.print(f"[bold]{bundle.name}[/]  fingerprint {bundle.fingerprint}  {manifest.licence}")
+    console.print(manifest.description)
+
+    conditions = Table(box=box.SIMPLE, show_header=False)
+    training = manifest.training
+    for name, text in (
+        *(_beams(manifest.beams) if manifest.beams else _link(manifest)),
         ("data", f"{manifest.data.name}, {manifest.data.split}"),
         (
             "training",

@@ -190,8 +190,9 @@ class Bundle:
             for axis in tensor.shape
             if isinstance(axis, str)
         }
-        uses = self.manifest.symbols.channel_uses
-        code = self.manifest.symbols.code
+        symbols = self.manifest.symbols
+        uses = symbols.channel_uses if symbols else 1
+        code = symbols.code if symbols else None
         side = 2 * (code.stride if code else 1)
         known = {
             "hypotheses": 3,

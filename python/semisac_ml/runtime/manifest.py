@@ -133,6 +133,20 @@ class Sensing(_Strict):
     max_frequency_offset: float
 
 
+class Beams(_Strict):
+    """What a network that predicts beams was trained with.
+
+    count: of the codebook, in the order of the data set's tables. frames: how many it is shown, the oldest
+    first. sites: base stations in the order of the input `site`. measured: beams of the partial sweeps that
+    it was trained with, by their number.
+    """
+
+    count: Annotated[int, Field(ge=2)]
+    frames: Annotated[int, Field(ge=1)]
+    sites: list[str]
+    measured: dict[str, list[int]]
+
+
 class Data(BaseModel):
     """Data set and split."""
 
@@ -171,7 +185,7 @@ class Metric(_Strict):
 
 
 class Manifest(_Strict):
-    """Everything a bundle states about itself."""
+    """Everything a bundle states about itself: of a link symbols, channel and sensing, else its beams."""
 
     format_version: Literal[1]
     system: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -179,9 +193,10 @@ class Manifest(_Strict):
     description: str
     licence: str
     networks: Annotated[dict[str, Network], Field(min_length=1)]
-    symbols: Symbols
-    channel: Channel
-    sensing: Sensing
+    symbols: Symbols | None = None
+    channel: Channel | None = None
+    sensing: Sensing | None = None
+    beams: Beams | None = None
     data: Data
     training: Training
     metrics: dict[str, Metric]
@@ -193,9 +208,19 @@ class Manifest(_Strict):
             raise ValueError(f"networks share a file: {', '.join(files)}")
         return self
 
+    @model_validator(mode="after")
+    def _link_or_beams(self) -> Manifest:
+        stated = [name for name in ("symbols", "channel", "sensing") if getattr(self, name) is not None]
+        if stated if self.beams is not None else len(stated) < 3:
+            raise ValueError(
+                f"states {', '.join(stated) or 'nothing'} {'and' if self.beams else 'without'} beams, "
+                "expected symbols, channel and sensing, or beams alone"
+            )
+        return self
+
     def _plain(self) -> dict[str, Any]:
-        plain = self.model_dump(mode="json")
-        if self.symbols.code is None:
+        plain = {name: value for name, value in self.model_dump(mode="json").items() if value is not None}
+        if self.symbols is not None and self.symbols.code is None:
             del plain["symbols"]["code"]
         return plain
 

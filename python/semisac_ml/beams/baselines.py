@@ -1,0 +1,135 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the learned predictions are compared with; each ranks all beams of each sample.
+
+A ranking is float [rows, beams], the larger the better; beside it stands how many beams of the present and
+of earlier frames had to be measured a frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from torch import Tensor, nn
+
+from semisac_ml.beams.inputs import InputSet
+from semisac_ml.beams.samples import BEAMS, FRAMES, NOW, BeamSamples
+from semisac_ml.beams.tensors import SampleTensors
+from semisac_ml.beams.training import Recipe, train_network
+from semisac_ml.layers.beam_features import BeamFeatures
+from semisac_ml.signal.beam_sweep import hierarchical_sweep
+from semisac_ml.signal.beam_tracking import track
+
+NEIGHBOURS = 5
+MLP_RECIPE = Recipe(epochs=30, batch=128, learning_rate=1.5e-3, members=1, asked_share=1.0)
+
+Ranking = tuple[np.ndarray, float]
+
+
+def nearest_neighbours(samples: BeamSamples, train: np.ndarray, test: np.ndarray) -> Ranking:
+    """Mean power profile of the five training samples nearest by position at the same site."""
+    from sklearn.neighbors import NearestNeighbors
+
+    ranked = np.empty((len(test), BEAMS))
+    for site in np.unique(samples.site[test]):
+        known, asked = train[samples.site[train] == site], samples.site[test] == site
+        search = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(known)))
+        search.fit(samples.position_m[known])
+        near = known[search.kneighbors(samples.position_m[test[asked]], return_distance=False)]
+        profile = 10.0 ** (samples.power_db[near] / 10.0)
+        ranked[asked] = (profile / profile.max(axis=2, keepdims=True)).mean(axis=1)
+    return ranked, 0.0
+
+
+def last_best_beam(samples: BeamSamples, train: np.ndarray, test: np.ndarray, age: int = 1) -> Ranking:
+    """The full sweep of some frames ago, taken for that of now; of the first frames, the usual profile."""
+    before = samples.frames[test, NOW - age]
+    usual = samples.power_db[train].mean(axis=0)
+    return np.where((before >= 0)[:, None], samples.power_db[np.maximum(before, 0)], usual), float(BEAMS)
+
+
+def exhaustive(samples: BeamSamples, train: np.ndarray, test: np.ndarray) -> Ranking:
+    """All beams measured now: right by definition, at full overhead."""
+    return samples.power_db[test], float(BEAMS)
+
+
+def hierarchical(samples: BeamSamples, train: np.ndarray, test: np.ndarray) -> Ranking:
+    """Eight beams, then closer around the strongest; its neighbours follow it in the ranking."""
+    chosen, measured = hierarchical_sweep(samples.power_db[test])
+    return -np.abs(np.arange(BEAMS) - chosen[:, None]).astype(float), float(measured.mean())
+
+
+def tracker(samples: BeamSamples, train: np.ndarray, test: np.ndarray) -> Ranking:
+    """The tracker that measures around the last best beam and a few guards, from each drive's start."""
+    beam, measured = np.empty(len(samples), np.int64), np.empty(len(samples), np.int64)
+    for site in np.unique(samples.site[test]):
+        own = samples.site == site
+        found = track(samples.power_db[own], samples.sequence[own])
+        beam[own], measured[own] = found.beam, found.measured
+    apart = np.abs(np.arange(BEAMS) - beam[test][:, None])
+    return -apart.astype(float), float(measured[test].mean())
+
+
+BASELINES: dict[str, Callable[[BeamSamples, np.ndarray, np.ndarray], Ranking]] = {
+    "nearest neighbours on GPS": nearest_neighbours,
+    "last best beam": last_best_beam,
+    "exhaustive sweep": exhaustive,
+    "hierarchical sweep": hierarchical,
+    "tracker": tracker,
+}
+
+
+class Perceptron(nn.Module):
+    """Two hidden layers of 512 on the features of all frames: the small network of the figures to beat."""
+
+    def __init__(self, sites: int, width: int = 512, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.features = BeamFeatures(sites, BEAMS)
+        inputs = FRAMES * (self.features.sweep_size + self.features.position_size) + sites
+        self.layers = nn.Sequential(
+            nn.Linear(inputs, width),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(width, width),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(width, BEAMS),
+        )
+
+    def forward(
+        self, power_db: Tensor, measured: Tensor, position_m: Tensor, position_known: Tensor, site: Tensor
+    ) -> Tensor:
+        """Logits, float32 [batch, beams]."""
+        import torch
+
+        sweep, position, at = self.features(power_db, measured, position_m, position_known, site)
+        return self.layers(torch.cat([sweep.flatten(1), position.flatten(1), at], dim=1))
+
+
+def perceptron(
+    tensors: SampleTensors,
+    rows: np.ndarray,
+    recipe: Recipe,
+    asked: tuple[InputSet, ...],
+    seed: int,
+    folder: Path,
+    console: Console,
+) -> nn.Module:
+    """Train the small network."""
+    network = Perceptron(len(tensors.samples.names))
+    network.features.fit(tensors.power_db[rows], tensors.position_m[rows], tensors.site[rows])
+    return train_network(
+        network,
+        tensors,
+        rows,
+        recipe,
+        asked,
+        seed=seed,
+        folder=folder,
+        name=f"perceptron-{seed}",
+        console=console,
+    )

@@ -1,0 +1,152 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a prediction may use, as on the command line: "gps,beams8,history", "gps,sweep2", "beams4"."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from semisac_ml.beams.samples import BEAMS, FRAMES, NOW, BeamSamples
+from semisac_ml.signal.beam_choice import measured_beams
+
+PARTIAL_SWEEPS = (4, 8, 16, 32)
+OLDEST_SWEEP = FRAMES - 1
+KNOWN = f"gps, {', '.join(f'beams{n}' for n in PARTIAL_SWEEPS)}, history, sweep1 to sweep{OLDEST_SWEEP}"
+
+
+@dataclass(frozen=True)
+class Presence:
+    """Which values a prediction is given; those that are not are hidden from the network.
+
+    position_known: bool [samples, frames], oldest frame first.
+    measured: bool [samples, frames, beams].
+    """
+
+    position_known: np.ndarray
+    measured: np.ndarray
+
+    def overhead(self) -> float:
+        """Mean number of beams measured in the present frame."""
+        return float(self.measured[:, NOW].sum(axis=1).mean())
+
+
+@dataclass(frozen=True)
+class InputSet:
+    """One combination of inputs.
+
+    gps: position of the vehicle in this frame.
+    beams: how many beams are measured in this frame, evenly spread; 0: none.
+    history: whether the four frames before are known as well, their positions and the same beams.
+    sweep_age: frames since all beams were measured, 1 to 4; 0: never.
+    """
+
+    gps: bool = False
+    beams: int = 0
+    history: bool = False
+    sweep_age: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> InputSet:
+        """From words separated by commas. Raises ValueError, which says what is known, for any other word."""
+        fields: dict[str, bool | int] = {}
+        for word in (part.strip().lower() for part in text.split(",")):
+            field, value = _field(word, text)
+            if field in fields:
+                raise ValueError(f"inputs are {text!r}, which names {field} twice, expected each once")
+            fields[field] = value
+        found = cls(**fields)  # type: ignore[arg-type]
+        if not (found.gps or found.beams or found.sweep_age):
+            raise ValueError(f"inputs are {text!r}, which measure nothing, expected gps, beams or a sweep")
+        return found
+
+    def __str__(self) -> str:
+        words = ["gps"] * self.gps
+        words += [f"beams{self.beams}"] * bool(self.beams)
+        words += ["history"] * self.history
+        words += [f"sweep{self.sweep_age}"] * bool(self.sweep_age)
+        return ",".join(words)
+
+    def eligible(self, samples: BeamSamples) -> np.ndarray:
+        """Samples that can be asked, bool [samples]: a drive's first frames have no sweep before them."""
+        if not self.sweep_age:
+            return np.ones(len(samples), dtype=bool)
+        return samples.frames[:, NOW - self.sweep_age] >= 0
+
+    def presence(self, samples: BeamSamples) -> Presence:
+        """What each sample is given; frames that its drive does not have are absent."""
+        return presence(
+            samples.frames >= 0,
+            gps=np.full(len(samples), self.gps),
+            beams=np.full(len(samples), self.beams),
+            history=np.full(len(samples), self.history),
+            sweep_age=np.full(len(samples), self.sweep_age),
+        )
+
+
+def _field(word: str, text: str) -> tuple[str, bool | int]:
+    if word in ("gps", "history"):
+        return word, True
+    match = re.fullmatch(r"(beams|sweep)(\d+)", word)
+    if match and match[1] == "beams" and int(match[2]) in PARTIAL_SWEEPS:
+        return "beams", int(match[2])
+    if match and match[1] == "sweep" and 1 <= int(match[2]) <= OLDEST_SWEEP:
+        return "sweep_age", int(match[2])
+    raise ValueError(f"inputs are {text!r}, where {word!r} is unknown, expected some of: {KNOWN}")
+
+
+_SWEEP_MASKS = np.zeros((BEAMS + 1, BEAMS), dtype=bool)
+for _count in PARTIAL_SWEEPS:
+    _SWEEP_MASKS[_count, measured_beams(_count, BEAMS)] = True
+
+
+def presence(
+    there: np.ndarray, *, gps: np.ndarray, beams: np.ndarray, history: np.ndarray, sweep_age: np.ndarray
+) -> Presence:
+    """What each of several samples is given.
+
+    Parameters
+    ----------
+    there : ndarray, bool [samples, frames]
+        Frames that the drive has.
+    gps, history : ndarray, bool [samples]
+    beams, sweep_age : ndarray, int [samples]
+        As in :class:`InputSet`, for each sample.
+    """
+    shown = there & (history[:, None] | (np.arange(FRAMES) == NOW))
+    measured = shown[:, :, None] & _SWEEP_MASKS[beams][:, None]
+    swept = there & (sweep_age[:, None] > 0) & (np.arange(FRAMES) == NOW - sweep_age[:, None])
+    return Presence(shown & gps[:, None], measured | swept[:, :, None])
+
+
+def random_presence(
+    there: np.ndarray, rng: np.random.Generator, asked: tuple[InputSet, ...] = (), share: float = 0.5
+) -> Presence:
+    """Inputs drawn at random for training, so that one network takes any of them.
+
+    Parameters
+    ----------
+    there : ndarray, bool [samples, frames]
+    rng : numpy Generator
+    asked : tuple of InputSet
+        Sets that `share` of the samples are given, in equal parts.
+    share : float
+        0 to 1.
+    """
+    count = len(there)
+    drawn = {
+        "gps": rng.random(count) < 0.7,
+        "beams": rng.choice((0, 4, 8, 16), count, p=(0.3, 0.2, 0.35, 0.15)),
+        "history": rng.random(count) < 0.5,
+        "sweep_age": np.where(rng.random(count) < 0.3, rng.integers(1, FRAMES, count), 0),
+    }
+    drawn["gps"] |= (drawn["beams"] == 0) & (drawn["sweep_age"] == 0)
+    if asked:
+        which = np.where(rng.random(count) < share, rng.integers(len(asked), size=count), -1)
+        for place, one in enumerate(asked):
+            for field, values in drawn.items():
+                values[which == place] = getattr(one, field)
+    return presence(there, **drawn)

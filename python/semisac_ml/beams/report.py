@@ -1,0 +1,152 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Figures of an evaluation as JSON, CSV, a table for the console, and a picture."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from semisac_ml.beams.figures import Figures, pooled_reliability, summarise
+from semisac_ml.beams.protocol import AT_RANDOM, BY_SEQUENCE, Tested
+from semisac_ml.beams.samples import BeamSamples
+from semisac_ml.signal.beams import PAPER_THRESHOLDS
+
+SHOWN = ("dba", "top1", "top3", "power_loss_db", "power_loss_top3_db", "lost", "ece", "overhead_beams")
+SPLIT_KEYS = {BY_SEQUENCE: "split_by_sequence", AT_RANDOM: "random_split"}
+
+
+def grouped(tested: list[Tested]) -> dict[tuple[str, str, str], list[Tested]]:
+    """By kind of split, predictor and inputs, in the order of the first of each."""
+    groups: dict[tuple[str, str, str], list[Tested]] = {}
+    for one in tested:
+        groups.setdefault((one.kind, one.predictor, one.inputs), []).append(one)
+    return groups
+
+
+def as_json(samples: BeamSamples, tested: list[Tested], about: dict[str, Any]) -> dict[str, Any]:
+    """The whole evaluation as JSON values.
+
+    "metrics" and "per_scenario" are those of the system with the first inputs, drives held out; the same for
+    all splits, predictors and inputs is below "split_by_sequence" and "random_split".
+    """
+    found: dict[str, Any] = {**about, "dba_threshold_beams": list(PAPER_THRESHOLDS)}
+    for (kind, predictor, inputs), group in grouped(tested).items():
+        metrics, per_scenario = summarise(samples, group)
+        entry = {
+            "split": _split_name(group),
+            "metrics": metrics,
+            "per_scenario": per_scenario,
+            "samples": sum(len(one.rows) for one in group),
+            "samples_without_these_inputs": sum(one.asked - len(one.rows) for one in group),
+        }
+        found.setdefault(SPLIT_KEYS[kind], {}).setdefault(predictor, {})[inputs or "its own"] = entry
+        if "metrics" not in found:
+            found |= {"split": entry["split"], "metrics": metrics, "per_scenario": per_scenario}
+    return found
+
+
+def _split_name(group: list[Tested]) -> str:
+    stem = group[0].split.rpartition(", seed")[0]
+    return f"{stem}, seeds {', '.join(str(one.seed) for one in group)}"
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write under a temporary name, then rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".partial")
+    temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def _entries(content: dict[str, Any]) -> list[tuple[str, str, str, dict[str, Any]]]:
+    """Split, predictor, inputs and entry of each combination."""
+    return [
+        (kind, predictor, inputs, entry)
+        for kind, key in SPLIT_KEYS.items()
+        for predictor, by_inputs in content.get(key, {}).items()
+        for inputs, entry in by_inputs.items()
+    ]
+
+
+def write_csv(path: Path, content: dict[str, Any]) -> None:
+    """One figure a line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".partial")
+    with temporary.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(
+            ("split", "predictor", "inputs", "scenario", "metric", "value", "low", "high", "sd", "n")
+        )
+        for kind, predictor, inputs, entry in _entries(content):
+            scenarios: dict[str, Figures] = {"mean": entry["metrics"], **entry["per_scenario"]}
+            for scenario, figures in scenarios.items():
+                for metric, one in figures.items():
+                    numbers = [f"{one[key]:.5g}" if key in one else "" for key in ("value", "low", "high")]
+                    sd = f"{one['sd']:.3g}" if "sd" in one else ""
+                    writer.writerow((kind, predictor, inputs, scenario, metric, *numbers, sd, one["n"]))
+    temporary.replace(path)
+
+
+def console_table(content: dict[str, Any], kind: str) -> Table:
+    """Figures of one kind of split, mean over scenarios and splits."""
+    table = Table(title=f"split {kind}: mean of {', '.join(content['scenarios'])} ± sd over splits")
+    for heading in ("predictor", "inputs", *SHOWN):
+        table.add_column(heading, justify="left" if heading in ("predictor", "inputs") else "right")
+    for own_kind, predictor, inputs, entry in _entries(content):
+        if own_kind == kind:
+            cells = [_cell(entry["metrics"].get(score)) for score in SHOWN]
+            table.add_row(predictor, inputs, *cells)
+    return table
+
+
+def _cell(figure: dict[str, float] | None) -> str:
+    if figure is None:
+        return "–"
+    spread = f" ± {figure['sd']:.3f}" if figure.get("sd") else ""
+    return f"{figure['value']:.3f}{spread}"
+
+
+def draw(path: Path, samples: BeamSamples, tested: list[Tested], content: dict[str, Any]) -> None:
+    """DBA of all predictors with the drives held out, and the reliability diagram of the system."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, (bars, diagram) = pyplot.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+    shown = [
+        (f"{predictor}\n{inputs}" if inputs != "its own" else predictor, entry["metrics"]["dba"])
+        for kind, predictor, inputs, entry in _entries(content)
+        if kind == BY_SEQUENCE and predictor != "exhaustive sweep"
+    ]
+    values = [one["value"] for _, one in shown]
+    spread = [
+        [one["value"] - one["low"] for _, one in shown],
+        [min(one["high"], 1.0) - one["value"] for _, one in shown],
+    ]
+    bars.barh(range(len(shown)), values, xerr=spread, color="tab:blue", alpha=0.8)
+    bars.set_yticks(range(len(shown)), [name for name, _ in shown], fontsize=7)
+    bars.invert_yaxis()
+    bars.set_xlim(max(min(values) - 0.15, 0.0), 1.0)
+    bars.set_xlabel("DBA (challenge), drives held out, 95 % interval over splits")
+    bars.grid(alpha=0.3)
+    for (kind, predictor, inputs), group in grouped(tested).items():
+        if kind == BY_SEQUENCE and predictor == content["system"]:
+            found = pooled_reliability(samples, group)
+            there = found.count > 0
+            label = f"{inputs}: ECE {found.expected_calibration_error:.3f}"
+            diagram.plot(found.confidence[there], found.accuracy[there], "o-", markersize=4, label=label)
+    diagram.plot((0, 1), (0, 1), "k:", linewidth=1)
+    diagram.set_xlabel("probability of the likeliest beam")
+    diagram.set_ylabel("share of right ones")
+    diagram.legend(fontsize=7)
+    diagram.grid(alpha=0.3)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)

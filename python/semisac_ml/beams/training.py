@@ -1,0 +1,235 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Networks that predict beams from any inputs: training, averaging, calibration on drives held out."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from torch import Tensor, nn
+from torch.nn import functional
+
+from semisac_ml.beams.inputs import InputSet, Presence, random_presence
+from semisac_ml.beams.samples import NOW
+from semisac_ml.beams.tensors import BeamInputs, SampleTensors
+from semisac_ml.signal.calibration import fit_temperature_line, softmax
+from semisac_ml.training import Stage, train_stage
+
+HELD_OUT_SHARE = 0.08
+WARM_UP = 0.1
+ROWS_AT_ONCE = 512
+SMALLEST = 1e-9
+
+Losses = dict[str, Tensor]
+Objective = Callable[[nn.Module, np.ndarray, Presence, float], Losses]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained.
+
+    epochs, batch, learning_rate, weight_decay: of AdamW; the rate rises over the first tenth, then falls as
+        a cosine.
+    least_steps: where the samples are so few that they make fewer steps, an epoch passes several times over
+        them.
+    members: networks whose probabilities are averaged.
+    label_scale_db: see :class:`SampleTensors`.
+    asked_share: share of the training samples that get the inputs that are asked for, the others random ones.
+    """
+
+    epochs: int = 40
+    batch: int = 128
+    learning_rate: float = 1.5e-3
+    weight_decay: float = 0.02
+    least_steps: int = 800
+    members: int = 3
+    label_scale_db: float = 0.3
+    asked_share: float = 0.6
+
+
+class BeamEnsemble(nn.Module):
+    """Mean probability of several networks, at a temperature that was fitted on other drives.
+
+    Soft labels leave networks less sure than they could be, the more so the more they know: the logarithm of
+    the temperature is a straight line in the entropy of the mean probability (nats).
+    """
+
+    def __init__(self, networks: list[nn.Module], calibration: tuple[float, float] = (0.0, 0.0)) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+        self.register_buffer("calibration", torch.tensor(calibration, dtype=torch.float32))
+
+    def forward(
+        self, power_db: Tensor, measured: Tensor, position_m: Tensor, position_known: Tensor, site: Tensor
+    ) -> Tensor:
+        """Probability that each beam is the strongest, float32 [batch, beams]; inputs: BeamInputs."""
+        given = (power_db, measured, position_m, position_known, site)
+        mean = torch.stack([torch.softmax(one(*given), dim=1) for one in self.networks]).mean(dim=0)
+        logarithm = torch.log(mean + SMALLEST)
+        entropy = -(mean * logarithm).sum(dim=1, keepdim=True)
+        temperature = torch.exp(self.calibration[0] + self.calibration[1] * entropy)
+        return torch.softmax(logarithm / temperature, dim=1)
+
+
+def soft_label_loss(tensors: SampleTensors) -> Objective:
+    """Cross-entropy between soft labels and the network's logits."""
+
+    def losses(network: nn.Module, rows: np.ndarray, presence: Presence, progress: float) -> Losses:
+        logits = network(*tensors.inputs(rows, presence))
+        return {"loss": cross_entropy(logits, tensors.label[torch.from_numpy(rows)])}
+
+    return losses
+
+
+def cross_entropy(logits: Tensor, label: Tensor) -> Tensor:
+    """Mean cross-entropy with soft labels [batch, beams]."""
+    return -(label * functional.log_softmax(logits, dim=1)).sum(dim=1).mean()
+
+
+def learning_rate(progress: float) -> float:
+    """Factor of the learning rate at 0 to 1 of the training."""
+    if progress < WARM_UP:
+        return 0.04 + 0.96 * progress / WARM_UP
+    return 0.5 * (1.0 + math.cos(math.pi * (progress - WARM_UP) / (1.0 - WARM_UP)))
+
+
+def train_network(
+    network: nn.Module,
+    tensors: SampleTensors,
+    rows: np.ndarray,
+    recipe: Recipe,
+    asked: tuple[InputSet, ...],
+    *,
+    seed: int,
+    folder: Path,
+    name: str,
+    console: Console,
+    objective: Objective | None = None,
+    parameters: list[nn.Parameter] | None = None,
+) -> nn.Module:
+    """Train one network on some samples with inputs that come and go; returns it in evaluation mode.
+
+    objective: losses of a batch, of which "loss" is minimised; cross-entropy with soft labels by default.
+    parameters: those that are trained, all by default.
+    """
+    objective = objective or soft_label_loss(tensors)
+    batches = max(len(rows) // recipe.batch, 1)
+    passes = max(math.ceil(recipe.least_steps / (batches * recipe.epochs)), 1)
+    total = passes * batches * recipe.epochs
+    steps_done = [0]
+
+    def step(generator: torch.Generator) -> Iterator[dict[str, float]]:
+        rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
+        drawn = (epoch_batches(tensors, rows, batches, asked, recipe.asked_share, rng) for _ in range(passes))
+        for chosen, presence in itertools.chain.from_iterable(drawn):
+            losses = objective(network, chosen, presence, steps_done[0] / total)
+            optimiser.zero_grad()
+            losses["loss"].backward()
+            nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+            optimiser.step()
+            steps_done[0] += 1
+            yield {key: float(value.detach()) for key, value in losses.items()}
+
+    optimiser = torch.optim.AdamW(
+        parameters or network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
+    )
+    train_stage(
+        Stage(
+            name=name,
+            model=network,
+            optimiser=optimiser,
+            epochs=recipe.epochs,
+            steps_per_epoch=passes * batches,
+            learning_rate=learning_rate,
+            step=step,
+            validate=dict,
+            seed=seed,
+            settings={**dataclasses.asdict(recipe), "asked": [str(one) for one in asked], "rows": len(rows)},
+        ),
+        folder,
+        console,
+    )
+    return network.eval()
+
+
+def epoch_batches(
+    tensors: SampleTensors,
+    rows: np.ndarray,
+    batches: int,
+    asked: tuple[InputSet, ...],
+    share: float,
+    rng: np.random.Generator,
+) -> Iterator[tuple[np.ndarray, Presence]]:
+    """Each sample once, with inputs drawn anew, in batches of those that have a past and those that have not.
+
+    Kept apart because a recurrent network need not run over frames that none of the batch has.
+    """
+    order = rng.permutation(rows)
+    drawn = random_presence(tensors.there[order], rng, asked, share)
+    past = drawn.position_known[:, :NOW].any(axis=1) | drawn.measured[:, :NOW].any(axis=(1, 2))
+    places = np.argsort(past, kind="stable")
+    cuts = np.array_split(places, batches)
+    for which in rng.permutation(batches):
+        some = cuts[which]
+        yield order[some], Presence(drawn.position_known[some], drawn.measured[some])
+
+
+@torch.no_grad()
+def predict(network: nn.Module, tensors: SampleTensors, rows: np.ndarray, inputs: InputSet) -> np.ndarray:
+    """What a network says of some samples, float32 [rows, beams]."""
+    presence = inputs.presence(tensors.samples)
+    said = [
+        network(*tensors.inputs(some, Presence(presence.position_known[some], presence.measured[some])))
+        for some in np.array_split(rows, max(math.ceil(len(rows) / ROWS_AT_ONCE), 1))
+    ]
+    return torch.cat(said).numpy()
+
+
+def mean_log_probability(networks: list[nn.Module], *where: object) -> np.ndarray:
+    """Logarithm of the mean probability of networks without temperature, float64 [rows, beams]."""
+    return np.log(np.mean([softmax(predict(one, *where)) for one in networks], axis=0) + SMALLEST)
+
+
+def train_ensemble(
+    member: Callable[[np.ndarray, int], nn.Module],
+    tensors: SampleTensors,
+    rows: np.ndarray,
+    recipe: Recipe,
+    asked: tuple[InputSet, ...],
+    seed: int,
+) -> BeamEnsemble:
+    """Train the members, hold drives of the training part out, fit the temperature on these.
+
+    Half of the members are trained without one set of drives, half without another, so that together they
+    have seen all; the temperature is fitted to what each half says of the drives that it has not seen.
+
+    member: trains a network on rows with a seed.
+    """
+    halves = [list(range(recipe.members))[part::2] for part in range(min(recipe.members, 2))]
+    networks: list[nn.Module] = []
+    logits, truth = [], []
+    for part, places in enumerate(halves):
+        kept, held = tensors.samples.held_out_drives(rows, HELD_OUT_SHARE, seed=1000 * (part + 1) + seed)
+        own = [member(kept, 100 * seed + place) for place in places]
+        networks += own
+        for inputs in asked:
+            some = held[inputs.eligible(tensors.samples)[held]]
+            if len(some):
+                logits.append(mean_log_probability(own, tensors, some, inputs))
+                truth.append(tensors.samples.beam[some])
+    if not logits:
+        return BeamEnsemble(networks).eval()
+    line = fit_temperature_line(np.concatenate(logits), np.concatenate(truth))
+    return BeamEnsemble(networks, line).eval()
+
+
+__all__ = ["BeamEnsemble", "BeamInputs", "Recipe", "predict", "train_ensemble", "train_network"]

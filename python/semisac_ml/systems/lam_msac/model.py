@@ -1,0 +1,141 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Mixture of experts on power and position: tokens of each frame and modality, experts, pooling, head.
+
+Encoders are those of the paper's Table 2 as far as the modality exists in the data: power has three dense
+layers, position two. A token stands for one modality in one frame and carries the frame's age; what is absent
+has no token. The query of a modality is its newest token, or a learned one where it has none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from semisac_ml.layers.beam_features import BeamFeatures
+from semisac_ml.layers.mixture_of_experts import AttentionPooling, MixtureOfExperts
+
+MODALITIES = ("power", "position")
+
+
+@dataclass(frozen=True)
+class MixtureSettings:
+    """Sizes.
+
+    sites, beams, frames: of the data. size: of tokens. width: of dense layers. experts, chosen: how many
+    there are, how many a sample uses. heads: of attention. dropout: everywhere.
+    mixed: whether there are experts to choose from; False is one of the size of those chosen ("w/o MoE").
+    """
+
+    sites: int
+    beams: int = 64
+    frames: int = 5
+    size: int = 128
+    width: int = 256
+    experts: int = 4
+    chosen: int = 2
+    heads: int = 4
+    dropout: float = 0.1
+    mixed: bool = True
+
+
+def dense(sizes: tuple[int, ...], dropout: float) -> nn.Sequential:
+    """Dense layers with ReLU between them."""
+    layers: list[nn.Module] = []
+    for place, (inputs, outputs) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        layers.append(nn.Linear(inputs, outputs))
+        if place < len(sizes) - 2:
+            layers += [nn.ReLU(), nn.Dropout(dropout)]
+    return nn.Sequential(*layers)
+
+
+class MixtureBeamModel(nn.Module):
+    """See the module's text."""
+
+    def __init__(self, settings: MixtureSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        size, width, dropout = settings.size, settings.width, settings.dropout
+        self.features = BeamFeatures(settings.sites, settings.beams)
+        self.encoders = nn.ModuleList(
+            [
+                dense((self.features.sweep_size + settings.sites, width, width, size), dropout),
+                dense((self.features.position_size + settings.sites, width, size), dropout),
+            ]
+        )
+        self.age = nn.Parameter(0.02 * torch.randn(len(MODALITIES), settings.frames, size))
+        self.missing = nn.Parameter(0.02 * torch.randn(len(MODALITIES), size))
+        self.token_norm = nn.LayerNorm(size)
+        gate_inputs = len(MODALITIES) * (2 * size + settings.frames)
+        self.mixture = MixtureOfExperts(
+            size,
+            gate_inputs,
+            experts=settings.experts if settings.mixed else 1,
+            chosen=settings.chosen if settings.mixed else 1,
+            heads=settings.heads,
+            widening=2 if settings.mixed else 2 * settings.chosen,
+            dropout=dropout,
+        )
+        self.fused_norm = nn.Sequential(nn.LayerNorm(size), nn.Dropout(dropout))
+        self.pooling = AttentionPooling(size, settings.heads, dropout)
+        self.head = nn.Sequential(
+            nn.Linear(3 * size, width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, settings.beams)
+        )
+        self._initialise()
+
+    def _initialise(self) -> None:
+        """Xavier for the encoders, Kaiming for the fusion, as in the case study."""
+        for part, start in (
+            (self.encoders, nn.init.xavier_uniform_),
+            (self.mixture, nn.init.kaiming_uniform_),
+        ):
+            for layer in part.modules():
+                if type(layer) is nn.Linear:
+                    start(layer.weight)
+                    nn.init.zeros_(layer.bias)
+        nn.init.normal_(self.mixture.gate.weight, std=0.01)
+
+    def logits_and_gate(
+        self, power_db: Tensor, measured: Tensor, position_m: Tensor, position_known: Tensor, site: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Logits of the beams [batch, beams] and probabilities of the gate [batch, experts]."""
+        tokens, there = self._tokens(power_db, measured, position_m, position_known, site)
+        batch, modalities, frames, size = tokens.shape
+        newest = self._newest(tokens, there)
+        mean = (tokens * there[..., None]).sum(dim=2) / there.sum(dim=2, keepdim=True).clamp(min=1.0)
+        gate_input = torch.cat([newest.flatten(1), mean.flatten(1), there.flatten(1)], dim=1)
+        # the queries stand among the keys: a sample without any token still has something to attend to
+        keys = torch.cat([newest, tokens.flatten(1, 2)], dim=1)
+        absent = torch.cat([torch.zeros_like(there[:, :, 0]), 1.0 - there.flatten(1)], dim=1) > 0
+        fused, gate = self.mixture(newest, keys, absent, gate_input)
+        fused = self.fused_norm(fused)
+        pooled = self.pooling(fused, torch.zeros_like(absent[:, :modalities]))
+        return self.head(torch.cat([pooled, newest.flatten(1)], dim=1)), gate
+
+    def _tokens(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Tokens [batch, modalities, frames, size], and which of them are there."""
+        *observed, at = self.features(*inputs)
+        sites = at[:, None].expand(-1, self.settings.frames, -1)
+        encoded = [
+            encoder(torch.cat([own, sites], dim=2))
+            for encoder, own in zip(self.encoders, observed, strict=True)
+        ]
+        tokens = self.token_norm(torch.stack(encoded, dim=1) + self.age)
+        return tokens, torch.stack([inputs[1].amax(dim=2), inputs[3]], dim=1)
+
+    def _newest(self, tokens: Tensor, there: Tensor) -> Tensor:
+        """The newest token of each modality [batch, modalities, size], or the learned one."""
+        frames = torch.arange(1, tokens.shape[2] + 1, device=tokens.device)
+        later = (there * frames).flip(2).cumsum(dim=2).flip(2)  # 0 after the newest
+        chosen = there * (later == there * frames)
+        found = (chosen[..., None] * tokens).sum(dim=2)
+        return found + (1.0 - chosen.amax(dim=2))[..., None] * self.missing
+
+    def forward(
+        self, power_db: Tensor, measured: Tensor, position_m: Tensor, position_known: Tensor, site: Tensor
+    ) -> Tensor:
+        """Logits of the beams, float32 [batch, beams]; inputs: see semisac_ml.beams.tensors.BeamInputs."""
+        return self.logits_and_gate(power_db, measured, position_m, position_known, site)[0]

@@ -1,0 +1,233 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Networks of vi_beam and lam_msac: theory of their parts, learning on a made-up street, bundles."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+
+import numpy as np
+import pytest
+from beam_samples import street
+
+pytest.importorskip("torch", reason="training needs PyTorch")
+
+import torch  # noqa: E402
+
+from semisac_ml.beams.bundles import example_inputs  # noqa: E402
+from semisac_ml.beams.tensors import BeamInputs  # noqa: E402
+from semisac_ml.cli import main  # noqa: E402
+from semisac_ml.layers.beam_features import BeamFeatures  # noqa: E402
+from semisac_ml.layers.mixture_of_experts import MixtureOfExperts, load_balance  # noqa: E402
+from semisac_ml.runtime import Bundle  # noqa: E402
+from semisac_ml.signal import beams  # noqa: E402
+from semisac_ml.systems.lam_msac.model import MixtureBeamModel, MixtureSettings  # noqa: E402
+from semisac_ml.systems.vi_beam.model import (  # noqa: E402
+    Gaussian,
+    VariationalBeamModel,
+    VariationalSettings,
+    product_of_experts,
+)
+
+STEPS = 150
+MODELS = {
+    "vi_beam": lambda: VariationalBeamModel(VariationalSettings(sites=2)),
+    "lam_msac": lambda: MixtureBeamModel(MixtureSettings(sites=2)),
+}
+
+
+def run(words: list[str]) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    return int(ended.value.code or 0)
+
+
+def inputs(batch: int = 6, seed: int = 0) -> BeamInputs:
+    generator = torch.Generator().manual_seed(seed)
+    return BeamInputs(
+        power_db=torch.randn(batch, 5, 64, generator=generator),
+        measured=(torch.rand(batch, 5, 64, generator=generator) < 0.3).float(),
+        position_m=10.0 * torch.randn(batch, 5, 2, generator=generator),
+        position_known=(torch.rand(batch, 5, generator=generator) < 0.5).float(),
+        site=torch.arange(batch) % 3 - 1,
+    )
+
+
+def test_product_of_experts_is_the_precision_weighted_mean():
+    """Prior N(0, 1), experts N(2, 1/4) and N(5, 1), weights 1 and 2: precision 1 + 4 + 2, mean 18/7."""
+    prior = Gaussian(torch.zeros(1, 1), torch.zeros(1, 1))
+    experts = [
+        Gaussian(torch.full((1, 1), 2.0), torch.full((1, 1), float(np.log(0.25)))),
+        Gaussian(torch.full((1, 1), 5.0), torch.zeros(1, 1)),
+    ]
+    weight = torch.tensor([1.0, 2.0])
+    both = product_of_experts(prior, experts, weight, torch.ones(1, 2))
+    assert float(both.mean) == pytest.approx(18 / 7, rel=1e-5)
+    assert float(both.log_variance.exp()) == pytest.approx(1 / 7, rel=1e-5)
+    one = product_of_experts(prior, experts, weight, torch.tensor([[1.0, 0.0]]))
+    assert float(one.mean) == pytest.approx(8 / 5, rel=1e-5)
+    none = product_of_experts(prior, experts, weight, torch.zeros(1, 2))
+    assert float(none.mean) == 0.0 and float(none.log_variance) == 0.0
+
+
+def test_divergence_of_gaussians():
+    """KL(N(1, 1) || N(0, 4)) = ln 2 + (1 + 1)/8 - 1/2."""
+    found = Gaussian(torch.ones(1, 1), torch.zeros(1, 1)).divergence(
+        Gaussian(torch.zeros(1, 1), torch.full((1, 1), float(np.log(4.0))))
+    )
+    assert float(found) == pytest.approx(np.log(2.0) + 0.25 - 0.5, rel=1e-5)
+
+
+def test_gate_uses_as_many_experts_as_chosen_and_balance_is_a_divergence():
+    torch.manual_seed(0)
+    mixture = MixtureOfExperts(16, 8, experts=4, chosen=2, heads=2).eval()
+    weights, probability = mixture.gate_weights(torch.randn(50, 8))
+    assert ((weights > 0).sum(dim=1) == 2).all()
+    assert torch.allclose(weights.sum(dim=1), torch.ones(50))
+    assert float(load_balance(torch.full((10, 4), 0.25))) == pytest.approx(0.0, abs=1e-6)
+    collapsed = torch.tensor([[1.0, 0.0, 0.0, 0.0]]).repeat(10, 1)
+    assert float(load_balance(collapsed)) == pytest.approx(np.log(4.0), rel=1e-4)
+    assert probability.shape == (50, 4)
+
+
+def test_only_chosen_experts_run():
+    torch.manual_seed(0)
+    mixture = MixtureOfExperts(16, 8, experts=4, chosen=1, heads=2).eval()
+    ran: list[int] = []
+    for place, expert in enumerate(mixture.experts):
+        expert.register_forward_hook(lambda *_, place=place: ran.append(place))
+    gate_input = torch.randn(1, 8)
+    mixture(torch.randn(1, 2, 16), torch.randn(1, 3, 16), torch.zeros(1, 3, dtype=torch.bool), gate_input)
+    assert ran == [int(mixture.gate(gate_input).argmax())]
+
+
+def test_features_know_levels_from_measured_beams_alone():
+    features = BeamFeatures(2)
+    given = inputs()
+    hidden = given._replace(
+        power_db=torch.where(given.measured > 0, given.power_db, torch.full_like(given.power_db, 77.0)),
+        position_m=torch.where(
+            given.position_known[..., None] > 0, given.position_m, torch.full_like(given.position_m, 1e3)
+        ),
+    )
+    for one, other in zip(features(*given), features(*hidden), strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("system", MODELS)
+def test_absent_values_change_nothing(system):
+    torch.manual_seed(0)
+    network = MODELS[system]().eval()
+    given = inputs()
+    hidden = given._replace(
+        power_db=given.power_db + 50.0 * (1.0 - given.measured),
+        position_m=given.position_m + 500.0 * (1.0 - given.position_known[..., None]),
+    )
+    with torch.no_grad():
+        assert torch.allclose(network(*given), network(*hidden), atol=1e-5)
+        assert network(*given).shape == (6, 64)
+
+
+@pytest.mark.parametrize("system", MODELS)
+def test_samples_of_a_batch_do_not_mix(system):
+    torch.manual_seed(0)
+    network = MODELS[system]().eval()
+    given = inputs()
+    with torch.no_grad():
+        alone = torch.cat([network(*(one[k : k + 1] for one in given)) for k in range(6)])
+        assert torch.allclose(network(*given), alone, atol=1e-4)
+
+
+def test_frames_that_nobody_has_may_be_skipped():
+    """Training skips frames that the whole batch lacks; what it says is what evaluation says."""
+    torch.manual_seed(0)
+    network = VariationalBeamModel(VariationalSettings(sites=1, dropout=0.0))
+    given = inputs()
+    mark = torch.tensor([0.0, 0.0, 0.0, 1.0, 1.0])
+    given = given._replace(
+        measured=given.measured * mark[:, None], position_known=given.position_known * mark
+    )
+    with torch.no_grad():
+        assert torch.allclose(network.train()(*given), network.eval()(*given), atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    street(folder, 1, drives=12, frames=20)
+    return folder
+
+
+@pytest.mark.parametrize("system", MODELS)
+def test_training_learns_the_street_and_ships(system, data, tmp_path, monkeypatch):
+    """Both evaluate and export; the exported network says what the trained one says, to 1e-4."""
+    monkeypatch.setenv("SEMISAC_DATA", str(data))
+    monkeypatch.chdir(tmp_path)
+    trainer = importlib.import_module(f"semisac_ml.systems.{system}.train")
+    quick = dataclasses.replace(trainer.RECIPE, batch=64, least_steps=STEPS)
+    for module in (trainer, importlib.import_module(f"semisac_ml.systems.{system}.evaluate")):
+        monkeypatch.setattr(module, "RECIPE", quick)
+    words = ["--scenarios", "1", "--epochs", "2", "--members", "1"]
+    figures = tmp_path / "figures.json"
+    told = ["evaluate", system, "--data", "deepsense6g", *words, "--inputs", "gps,beams8,history"]
+    more = ["--splits", "1", "--random-splits", "1", "--retrain", "--no-perceptron", "--processes", "1"]
+    assert run([*told, *more, "--json", str(figures), "--results", str(tmp_path / "results")]) == 0
+    content = json.loads(figures.read_text())
+    metrics = content["metrics"]
+    assert {"dba", "dba_thresholds", "top1", "top2", "top3", "top5", "power_loss_db", "ece"} <= set(metrics)
+    assert {"value", "low", "high", "n"} <= set(metrics["dba"])
+    assert metrics["dba"]["value"] > 0.8
+    assert content["split"].startswith("by sequence, 20 % for testing")
+    assert "random_split" in content and list(content["per_scenario"]) == ["scenario1"]
+    assert (tmp_path / "results" / "deepsense6g.csv").is_file()
+
+    assert run(["train", system, *words, "--run", "run"]) == 0
+    assert run(["export", system, "--run", "run", "--output", f"models/{system}/made_up"]) == 0
+    bundle = Bundle.verify(tmp_path / "models" / system / "made_up")
+    assert bundle.manifest.beams.sites == ["scenario1"]
+    assert bundle.manifest.licence == "CC-BY-NC-SA-4.0"
+    given = inputs()._replace(site=torch.tensor([0, -1, 0, 0, -1, 0]))
+    said = bundle.session("beams").run(**{name: one.numpy() for name, one in given._asdict().items()})
+    probability = said["probability"]
+    assert probability.shape == (6, 64) and np.allclose(probability.sum(axis=1), 1.0, atol=1e-4)
+    trained = trained_network(system, tmp_path / "run")
+    with torch.no_grad():
+        assert np.abs(trained(*given).numpy() - probability).max() < 1e-4
+
+
+def trained_network(system: str, run):
+    from semisac_ml.systems.jssc.export import round_weights
+    from semisac_ml.training import load_checkpoint
+
+    network = importlib.import_module(f"semisac_ml.systems.{system}.export").ensemble(1, 1)
+    load_checkpoint(run / "trained.safetensors", network)
+    round_weights(network)
+    return network.eval()
+
+
+def test_example_inputs_have_the_shapes_of_a_batch():
+    assert [tuple(one.shape) for one in example_inputs(3)] == [
+        (3, 5, 64),
+        (3, 5, 64),
+        (3, 5, 2),
+        (3, 5),
+        (3,),
+    ]
+
+
+def test_mistakes_are_one_line(capsys, data, monkeypatch):
+    monkeypatch.setenv("SEMISAC_DATA", str(data))
+    assert run(["evaluate", "vi_beam", "--scenarios", "1,1", "--retrain"]) == 2
+    assert "each once" in capsys.readouterr().err
+    assert run(["evaluate", "vi_beam", "--scenarios", "7", "--retrain"]) == 2
+    assert "scenario 7 is not there" in capsys.readouterr().err
+    assert run(["evaluate", "lam_msac", "--inputs", "lidar", "--retrain"]) == 2
+    assert "'lidar' is unknown" in capsys.readouterr().err
+
+
+def test_dba_of_the_challenge_is_what_is_reported():
+    """Predicted 10, 12, 20, true 11: Y = (1 - 1/5) three times."""
+    assert beams.dba_challenge(np.array([[10, 12, 20]]), np.array([11]))[0] == pytest.approx(0.8)

@@ -1,0 +1,146 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Inputs that may be absent, samples with their past, baselines, figures: what beam prediction shares."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from beam_samples import street
+
+pytest.importorskip("torch", reason="training needs PyTorch")
+
+from semisac_ml.beams import baselines, protocol
+from semisac_ml.beams.figures import summarise
+from semisac_ml.beams.inputs import InputSet, random_presence
+from semisac_ml.beams.samples import NOW, BeamSamples
+from semisac_ml.beams.tensors import SampleTensors
+from semisac_ml.data import deepsense6g
+
+FRAMES_A_DRIVE = 40
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory) -> BeamSamples:
+    folder = tmp_path_factory.mktemp("street")
+    street(folder, 1, drives=8, frames=FRAMES_A_DRIVE)
+    street(folder, 2, drives=4, frames=FRAMES_A_DRIVE, seed=1)
+    return BeamSamples.of([deepsense6g.load(number, folder) for number in (1, 2)])
+
+
+@pytest.mark.parametrize("text", ["gps", "gps,beams8,history", "beams4", "gps,sweep2", "beams16,sweep4"])
+def test_inputs_are_written_as_they_are_read(text):
+    assert str(InputSet.parse(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("gsp", "'gsp' is unknown"),
+        ("beams9", "'beams9' is unknown"),
+        ("sweep5", "'sweep5' is unknown"),
+        ("gps,gps", "twice"),
+        ("beams4,beams8", "twice"),
+        ("history", "measure nothing"),
+        ("", "unknown"),
+    ],
+)
+def test_wrong_inputs_are_refused(text, complaint):
+    with pytest.raises(ValueError, match=complaint):
+        InputSet.parse(text)
+
+
+def test_frames_are_those_before_in_the_same_drive(samples):
+    place = np.arange(len(samples)) % FRAMES_A_DRIVE
+    wanted = np.arange(len(samples))[:, None] - np.arange(5)[::-1]
+    there = np.arange(5)[::-1] <= place[:, None]
+    assert np.array_equal(samples.frames, np.where(there, wanted, -1))
+
+
+def test_frames_missing_in_the_recording_are_absent(tmp_path):
+    scenario = deepsense6g.load(1, street(tmp_path).parent)
+    index = scenario.index.copy()
+    index[3:] += 1  # a sample between the third and the fourth is lost
+    found = BeamSamples.of([type(scenario)(**{**vars(scenario), "index": index})])
+    assert found.frames[3].tolist() == [0, 1, 2, -1, 3]
+
+
+def test_presence_of_partial_sweep_history_and_full_sweep(samples):
+    found = InputSet.parse("gps,beams8,history").presence(samples)
+    assert np.flatnonzero(found.measured[FRAMES_A_DRIVE - 1, NOW]).tolist() == list(range(4, 64, 8))
+    assert found.measured[FRAMES_A_DRIVE - 1].sum() == 5 * 8
+    assert found.position_known[1].tolist() == [False, False, False, True, True]
+    assert found.overhead() == 8
+    found = InputSet.parse("gps,sweep2").presence(samples)
+    assert found.measured[5].sum(axis=1).tolist() == [0, 0, 64, 0, 0]
+    assert found.position_known[5].tolist() == [False] * 4 + [True]
+    assert found.overhead() == 0
+    eligible = InputSet.parse("gps,sweep2").eligible(samples)
+    assert eligible.sum() == len(samples) - 2 * 12  # two frames of each of 12 drives have no sweep before
+
+
+def test_random_presence_gives_asked_sets_their_share_and_nobody_nothing():
+    there = np.ones((4000, 5), dtype=bool)
+    asked = (InputSet.parse("beams4"),)
+    found = random_presence(there, np.random.default_rng(0), asked, 0.5)
+    alone = (found.measured.sum(axis=(1, 2)) == 4) & ~found.position_known.any(axis=1)
+    # half, and a few of the others by chance; 4000 samples: three deviations are 0.024
+    assert 0.47 < alone.mean() < 0.62
+    assert (found.measured.any(axis=(1, 2)) | found.position_known.any(axis=1)).all()
+
+
+def test_absent_values_do_not_reach_the_network(samples):
+    tensors = SampleTensors(samples, 0.3)
+    rows = np.arange(10, 20)
+    presence = InputSet.parse("beams8").presence(samples)
+    some = type(presence)(presence.position_known[rows], presence.measured[rows])
+    given = tensors.inputs(rows, some)
+    assert float(given.position_m.abs().max()) == 0.0
+    assert float((given.power_db * (1.0 - given.measured)).abs().max()) == 0.0
+    # soft labels: exp(-1 dB / 0.3 dB) of the best for a beam 1 dB weaker
+    ratio = (tensors.label[10] / tensors.label[10].max()).log() * 0.3
+    assert np.allclose(ratio, samples.power_db[10] - samples.power_db[10].max(), atol=1e-3)
+
+
+def test_splits_hold_drives_out_at_each_site(samples):
+    split = samples.split("by sequence", 3)
+    for site in (0, 1):
+        own = samples.site == site
+        sides = [set(samples.sequence[rows[own[rows]]]) for rows in (split.train, split.test)]
+        assert sides[0] and sides[1] and not sides[0] & sides[1]
+    kept, held = samples.held_out_drives(split.train, 0.1, seed=1)
+    assert len(held) and np.array_equal(np.sort(np.concatenate([kept, held])), split.train)
+    pairs = [{(samples.site[k], samples.sequence[k]) for k in rows} for rows in (kept, held)]
+    assert not pairs[0] & pairs[1]
+
+
+def test_baselines_on_a_street_where_position_tells_the_beam(samples):
+    split = samples.split("by sequence", 0)
+    job = protocol.SplitJob((1, 2), "by sequence", 0, ())
+    tested = {
+        one.predictor: one
+        for one in protocol.test_baselines(samples, split.train, split.test, job, split.name)
+    }
+    figures = {name: summarise(samples, [one])[0] for name, one in tested.items()}
+    assert figures["exhaustive sweep"]["top1"]["value"] == 1.0
+    assert figures["exhaustive sweep"]["power_loss_db"]["value"] == 0.0
+    assert figures["nearest neighbours on GPS"]["dba"]["value"] > 0.9
+    assert figures["tracker"]["overhead_beams"]["value"] < 10
+    assert figures["tracker"]["dba"]["value"] > 0.9
+    # a car moves up to 2.5 beams a frame here: the last best is near, but not the best
+    assert figures["last best beam"]["top1"]["value"] < figures["tracker"]["top1"]["value"]
+
+
+def test_mean_over_scenarios_weighs_them_alike(samples):
+    rows = np.arange(len(samples))
+    beam = np.where(samples.site == 0, samples.beam, (samples.beam + 32) % 64)
+    best = np.stack([beam, beam, beam, beam, beam], axis=1)
+    one = protocol.Tested("x", "by sequence", 0, "s", "", rows, len(rows), best, None, 0.0)
+    metrics, per_scenario = summarise(samples, [one])
+    assert metrics["top1"]["value"] == 0.5  # site 0 holds two thirds of the samples
+    assert [found["top1"]["value"] for found in per_scenario.values()] == [1.0, 0.0]
+
+
+def test_perceptron_is_one_of_the_baselines():
+    assert baselines.MLP_RECIPE.members == 1
