@@ -210,12 +210,15 @@ class Manifest(_Strict):
 
     @model_validator(mode="after")
     def _link_or_beams(self) -> Manifest:
-        stated = [name for name in ("symbols", "channel", "sensing") if getattr(self, name) is not None]
-        if stated if self.beams is not None else len(stated) < 3:
-            raise ValueError(
-                f"states {', '.join(stated) or 'nothing'} {'and' if self.beams else 'without'} beams, "
-                "expected symbols, channel and sensing, or beams alone"
-            )
+        link = ("symbols", "channel", "sensing")
+        for name in link:
+            there = getattr(self, name) is not None
+            if there and self.beams is not None:
+                raise ValueError(f"{name}: is stated beside beams, expected beams alone: export it again")
+            if not there and self.beams is None:
+                raise ValueError(
+                    f"{name}: is missing, expected {', '.join(link)}, or beams alone: get the bundle again"
+                )
         return self
 
     def _plain(self) -> dict[str, Any]:
