@@ -189,14 +189,14 @@ def stated_metrics(bundle: Bundle, job: SplitJob) -> dict[str, dict[str, Any]]:
 
 
 def export_trained(
-    run: Path, build: Callable[[int, int], BeamEnsemble], output: Path, description: str
+    run: Path, build: Callable[[int, int, str], BeamEnsemble], output: Path, description: str
 ) -> Bundle:
     """Write the bundle of a training and return it as loaded back.
 
-    build: an ensemble with so many sites and members, as the training had.
+    build: an ensemble with so many sites and members of a variant, as the training had.
     """
     settings = check_settings(run)
-    network = build(len(settings["sites"]), settings["members"])
+    network = build(len(settings["sites"]), settings["members"], settings["variant"])
     load_checkpoint(run / f"{TRAINED}.safetensors", network)
     round_weights(network.eval())
     content = to_onnx(network)

@@ -57,6 +57,10 @@ Results = Annotated[
 Processes = Annotated[
     int | None, typer.Option(min=1, help="Splits at a time [default: as many as processor cores].")
 ]
+Run = Annotated[
+    Path | None,
+    typer.Option(help="Folder of checkpoints, which the same command goes on from [default: none kept]."),
+]
 WithPerceptron = Annotated[
     bool, typer.Option("--perceptron/--no-perceptron", help="Train the small network to beat as well.")
 ]
@@ -89,13 +93,14 @@ def retrain_and_measure(
     json_file: Path | None,
     results: Path | None,
     processes: int | None,
+    run: Path | None,
 ) -> None:
     """Train on each split, measure on its test side, and write the figures."""
     numbers = numbers_of(scenarios)
     asked = tuple(InputSet.parse(text) for text in inputs or DEFAULT_INPUTS)
     samples = load_samples(numbers)  # early: what is missing or damaged is told before any training
-    jobs = [SplitJob(numbers, BY_SEQUENCE, seed + k, asked) for k in range(splits)]
-    jobs += [SplitJob(numbers, AT_RANDOM, seed + k, asked) for k in range(random_splits)]
+    jobs = [SplitJob(numbers, BY_SEQUENCE, seed + k, asked, run) for k in range(splits)]
+    jobs += [SplitJob(numbers, AT_RANDOM, seed + k, asked, run) for k in range(random_splits)]
     console = Console()
     with Progress(console=console) as progress:
         task = progress.add_task("splits", total=len(jobs))
@@ -133,6 +138,7 @@ def train_on_everything(
     seed: int,
     folder: Path,
     threads: int | None,
+    variant: str,
 ) -> None:
     """Train on the training side of a split by sequence and keep the networks for export."""
     if threads:
@@ -151,6 +157,7 @@ def train_on_everything(
         "seed": seed,
         "split": split.name,
         "members": recipe.members,
+        "variant": variant,
         "command": shlex.join(["semisac", *sys.argv[1:]]),
     }
     (folder / "settings.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")

@@ -51,12 +51,27 @@ class Predictors:
 
 @dataclass(frozen=True)
 class SplitJob:
-    """One split: kind "by sequence" or "at random", and its seed."""
+    """One split: kind "by sequence" or "at random", and its seed.
+
+    run: folder of checkpoints, which the same command goes on from; None: nothing is kept.
+    """
 
     scenarios: tuple[int, ...]
     kind: str
     seed: int
     inputs: tuple[InputSet, ...]
+    run: Path | None = None
+
+    @contextlib.contextmanager
+    def folder(self) -> Iterator[Path]:
+        """Where the checkpoints of this split go."""
+        if self.run is None:
+            with tempfile.TemporaryDirectory() as found:
+                yield Path(found)
+        else:
+            found = self.run / f"{self.kind.replace(' ', '-')}-{self.seed}"
+            found.mkdir(parents=True, exist_ok=True)
+            yield found
 
 
 @dataclass(frozen=True)
@@ -127,13 +142,15 @@ def run_split(predictors: Predictors, job: SplitJob) -> list[Tested]:
     samples = load_samples(job.scenarios)
     split = samples.split(job.kind, job.seed, TEST_SHARE)
     quiet = Console(file=io.StringIO())
-    with tempfile.TemporaryDirectory() as folder:
-        common = (samples, split.train, job.inputs, job.seed, Path(folder), quiet)
+    with job.folder() as folder:
+        common = (samples, split.train, job.inputs, job.seed, folder, quiet)
         network = train_predictor(predictors.member, predictors.recipe, *common)
         found = list(test_predictor(predictors.system, network, samples, split.test, job, split.name))
         if predictors.with_perceptron:
             alone = SplitJob(job.scenarios, job.kind, job.seed, job.inputs[:1])
-            common = (samples, split.train, alone.inputs, job.seed, Path(folder), quiet)
+            own = folder / "alone"
+            own.mkdir(exist_ok=True)
+            common = (samples, split.train, alone.inputs, job.seed, own, quiet)
             small = train_predictor(perceptron, MLP_RECIPE, *common)
             found += test_predictor("perceptron", small, samples, split.test, alone, split.name)
     return found + list(test_baselines(samples, split.train, split.test, job, split.name))

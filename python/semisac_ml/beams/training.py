@@ -53,7 +53,7 @@ class Recipe:
     least_steps: int = 800
     members: int = 3
     label_scale_db: float = 0.3
-    asked_share: float = 0.6
+    asked_share: float = 0.75
 
 
 class BeamEnsemble(nn.Module):
@@ -215,17 +215,18 @@ def train_ensemble(
     member: trains a network on rows with a seed.
     """
     halves = [list(range(recipe.members))[part::2] for part in range(min(recipe.members, 2))]
-    networks: list[nn.Module] = []
+    by_place: dict[int, nn.Module] = {}
     logits, truth = [], []
     for part, places in enumerate(halves):
         kept, held = tensors.samples.held_out_drives(rows, HELD_OUT_SHARE, seed=1000 * (part + 1) + seed)
         own = [member(kept, 100 * seed + place) for place in places]
-        networks += own
+        by_place |= dict(zip(places, own, strict=True))
         for inputs in asked:
             some = held[inputs.eligible(tensors.samples)[held]]
             if len(some):
                 logits.append(mean_log_probability(own, tensors, some, inputs))
                 truth.append(tensors.samples.beam[some])
+    networks = [by_place[place] for place in sorted(by_place)]
     if not logits:
         return BeamEnsemble(networks).eval()
     line = fit_temperature_line(np.concatenate(logits), np.concatenate(truth))

@@ -15,6 +15,15 @@ DISPLACEMENT_SCALE_M = 1.0
 WAVES_PER_KM = (25.0, 50.0, 100.0)
 
 
+def leading_absent_frames(measured: Tensor, position_known: Tensor) -> int:
+    """How many of the first frames none of the batch has; all but the last may be skipped.
+
+    measured: [batch, frames, beams]. position_known: [batch, frames].
+    """
+    seen = (measured.amax(dim=(0, 2)) + position_known.amax(dim=0)).nonzero()
+    return int(seen[0]) if len(seen) else measured.shape[1] - 1
+
+
 class BeamFeatures(nn.Module):
     """Features of each frame from what was measured in it; absent values become zeros with a mark.
 

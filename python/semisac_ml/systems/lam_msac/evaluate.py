@@ -33,6 +33,7 @@ def command(
     json_file: shared.JsonFile = None,
     results: shared.Results = None,
     processes: shared.Processes = None,
+    run: shared.Run = None,
     bundle: Annotated[
         str, typer.Option(help="Bundle that is measured without --retrain, on drives that it has not seen.")
     ] = "lam_msac/deepsense",
@@ -51,5 +52,5 @@ def command(
     recipe = dataclasses.replace(RECIPE, members=members, epochs=epochs)
     predictors = Predictors("lam_msac", MEMBERS[variant], recipe, perceptron)
     shared.retrain_and_measure(
-        predictors, scenarios, inputs, splits, random_splits, seed, json_file, results, processes
+        predictors, scenarios, inputs, splits, random_splits, seed, json_file, results, processes, run
     )

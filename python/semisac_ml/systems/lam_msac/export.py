@@ -18,9 +18,10 @@ from semisac_ml.systems.lam_msac.model import MixtureBeamModel, MixtureSettings
 DESCRIPTION = "Beams from power and position, any of which may be absent: mixture of cross-attention experts"
 
 
-def ensemble(sites: int, members: int) -> BeamEnsemble:
+def ensemble(sites: int, members: int, variant: str) -> BeamEnsemble:
     """Networks of the shape that was trained, their weights to be loaded."""
-    return BeamEnsemble([MixtureBeamModel(MixtureSettings(sites=sites)) for _ in range(members)])
+    settings = MixtureSettings(sites=sites, mixed=variant != "single")
+    return BeamEnsemble([MixtureBeamModel(settings) for _ in range(members)])
 
 
 def command(

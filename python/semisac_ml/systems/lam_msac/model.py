@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from semisac_ml.layers.beam_features import BeamFeatures
+from semisac_ml.layers.beam_features import BeamFeatures, leading_absent_frames
 from semisac_ml.layers.mixture_of_experts import AttentionPooling, MixtureOfExperts
 
 MODALITIES = ("power", "position")
@@ -102,11 +103,15 @@ class MixtureBeamModel(nn.Module):
         self, power_db: Tensor, measured: Tensor, position_m: Tensor, position_known: Tensor, site: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Logits of the beams [batch, beams] and probabilities of the gate [batch, experts]."""
-        tokens, there = self._tokens(power_db, measured, position_m, position_known, site)
-        batch, modalities, frames, size = tokens.shape
+        empty = leading_absent_frames(measured, position_known) if self.training else 0
+        recent = (one[:, empty:] for one in (power_db, measured, position_m, position_known))
+        tokens, there = self._tokens(*recent, site)
+        modalities = tokens.shape[1]
         newest = self._newest(tokens, there)
         mean = (tokens * there[..., None]).sum(dim=2) / there.sum(dim=2, keepdim=True).clamp(min=1.0)
-        gate_input = torch.cat([newest.flatten(1), mean.flatten(1), there.flatten(1)], dim=1)
+        gate_input = torch.cat(
+            [newest.flatten(1), mean.flatten(1), functional.pad(there, (empty, 0)).flatten(1)], dim=1
+        )
         # the queries stand among the keys: a sample without any token still has something to attend to
         keys = torch.cat([newest, tokens.flatten(1, 2)], dim=1)
         absent = torch.cat([torch.zeros_like(there[:, :, 0]), 1.0 - there.flatten(1)], dim=1) > 0
@@ -118,12 +123,13 @@ class MixtureBeamModel(nn.Module):
     def _tokens(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Tokens [batch, modalities, frames, size], and which of them are there."""
         *observed, at = self.features(*inputs)
-        sites = at[:, None].expand(-1, self.settings.frames, -1)
+        frames = observed[0].shape[1]
+        sites = at[:, None].expand(-1, frames, -1)
         encoded = [
             encoder(torch.cat([own, sites], dim=2))
             for encoder, own in zip(self.encoders, observed, strict=True)
         ]
-        tokens = self.token_norm(torch.stack(encoded, dim=1) + self.age)
+        tokens = self.token_norm(torch.stack(encoded, dim=1) + self.age[:, -frames:])
         return tokens, torch.stack([inputs[1].amax(dim=2), inputs[3]], dim=1)
 
     def _newest(self, tokens: Tensor, there: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from semisac_ml.beams.training import Losses, Objective, Recipe, cross_entropy, 
 from semisac_ml.layers.mixture_of_experts import load_balance
 from semisac_ml.systems.lam_msac.model import MixtureBeamModel, MixtureSettings
 
-RECIPE = Recipe(epochs=30, batch=128, learning_rate=1.5e-3)
+RECIPE = Recipe(epochs=24, batch=128, learning_rate=1.5e-3, members=2)
 BALANCE_WEIGHT = 0.1
 
 
@@ -98,4 +98,4 @@ def command(
     folder = run or Path("runs/lam_msac") / f"seed{seed}"
     if variant not in MEMBERS:
         raise ValueError(f"variant is {variant!r}, expected one of {', '.join(MEMBERS)}")
-    train_on_everything("lam_msac", MEMBERS[variant], recipe, scenarios, seed, folder, threads)
+    train_on_everything("lam_msac", MEMBERS[variant], recipe, scenarios, seed, folder, threads, variant)

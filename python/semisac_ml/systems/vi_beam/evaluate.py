@@ -26,13 +26,17 @@ def command(
     retrain: Annotated[
         bool, typer.Option("--retrain", help="Train anew for each split, instead of measuring the bundle.")
     ] = False,
-    variant: Annotated[str, typer.Option(help="joint, or staged as in the paper.")] = "joint",
+    variant: Annotated[
+        str,
+        typer.Option(help="mixed (with perceptrons), joint (variational), or staged (as in the paper)."),
+    ] = "mixed",
     members: Annotated[int, typer.Option(min=1, help="Networks that are averaged.")] = RECIPE.members,
     epochs: Annotated[int, typer.Option(min=1, help="Epochs.")] = RECIPE.epochs,
     perceptron: shared.WithPerceptron = True,
     json_file: shared.JsonFile = None,
     results: shared.Results = None,
     processes: shared.Processes = None,
+    run: shared.Run = None,
     bundle: Annotated[
         str, typer.Option(help="Bundle that is measured without --retrain, on drives that it has not seen.")
     ] = "vi_beam/deepsense",
@@ -51,5 +55,5 @@ def command(
     recipe = dataclasses.replace(RECIPE, members=members, epochs=epochs)
     predictors = Predictors("vi_beam", MEMBERS[variant], recipe, perceptron)
     shared.retrain_and_measure(
-        predictors, scenarios, inputs, splits, random_splits, seed, json_file, results, processes
+        predictors, scenarios, inputs, splits, random_splits, seed, json_file, results, processes, run
     )

@@ -11,18 +11,27 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from semisac_ml.beams.baselines import Perceptron
 from semisac_ml.beams.bundles import export_trained
 from semisac_ml.beams.training import BeamEnsemble
 from semisac_ml.systems.vi_beam.model import VariationalBeamModel, VariationalSettings
+from semisac_ml.systems.vi_beam.train import is_variational
 
 DESCRIPTION = (
     "Beams from power and position, any of which may be absent: variational experts, recurrent state"
 )
 
 
-def ensemble(sites: int, members: int) -> BeamEnsemble:
+def ensemble(sites: int, members: int, variant: str) -> BeamEnsemble:
     """Networks of the shape that was trained, their weights to be loaded."""
-    return BeamEnsemble([VariationalBeamModel(VariationalSettings(sites=sites)) for _ in range(members)])
+    return BeamEnsemble(
+        [
+            VariationalBeamModel(VariationalSettings(sites=sites))
+            if is_variational(variant, place)
+            else Perceptron(sites)
+            for place in range(members)
+        ]
+    )
 
 
 def command(

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from semisac_ml.layers.beam_features import BeamFeatures
+from semisac_ml.layers.beam_features import BeamFeatures, leading_absent_frames
 
 TASK_WIDTHS = (512, 1024, 256, 64)  # hidden layers of the task model, section IV-B
 LOG_VARIANCE = (-6.0, 3.0)
@@ -42,7 +42,7 @@ class VariationalSettings:
     private: int = 16
     state: int = 128
     width: int = 256
-    dropout: float = 0.1
+    dropout: float = 0.2
 
 
 @dataclass
@@ -190,7 +190,7 @@ class VariationalBeamModel(nn.Module):
         ]
         there = torch.stack([measured.amax(dim=2), position_known], dim=2)
         state = at.new_zeros(at.shape[0], self.settings.state)
-        empty = self._empty_frames(there)
+        empty = leading_absent_frames(measured, position_known) if self.training else 0
         found = [self._frame([one[:, 0] for one in seen], there[:, 0], state, sample)] * empty
         for place in range(empty, frames):
             frame = self._frame([one[:, place] for one in seen], there[:, place], state, sample)
@@ -201,13 +201,6 @@ class VariationalBeamModel(nn.Module):
                 frame.present.amax(dim=1, keepdim=True) > 0, self.transition(moved, state), state
             )
         return found, at
-
-    def _empty_frames(self, there: Tensor) -> int:
-        """How many of the first frames are absent in the whole batch; they are all alike."""
-        if not self.training:
-            return 0
-        seen = there.amax(dim=(0, 2)).nonzero()
-        return int(seen[0]) if len(seen) else there.shape[1] - 1
 
     def _frame(self, seen: list[Tensor], present: Tensor, state: Tensor, sample: bool) -> FrameLatents:
         prior = Gaussian.of(self.shared_prior(state))
