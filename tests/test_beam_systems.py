@@ -205,8 +205,8 @@ def test_training_learns_the_street_and_ships(system, data, tmp_path, monkeypatc
 
 
 def trained_network(system: str, run):
-    from semisac_ml.systems.jssc.export import round_weights
     from semisac_ml.training import load_checkpoint
+    from semisac_ml.training.onnx_export import round_weights
 
     variant = json.loads((run / "settings.json").read_text())["variant"]
     network = importlib.import_module(f"semisac_ml.systems.{system}.export").ensemble(1, 2, variant)

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import datetime
-import io
 import platform
 import time
 from collections.abc import Callable
@@ -30,8 +29,7 @@ from semisac_ml.beams.training import BeamEnsemble
 from semisac_ml.runtime import Bundle, write_bundle
 from semisac_ml.signal.beam_choice import choose_beams, measured_beams
 from semisac_ml.signal.metrics import mean, percentile
-from semisac_ml.systems.jssc.export import OPSET, round_weights, source_commit, store_in_half_precision
-from semisac_ml.training import load_checkpoint
+from semisac_ml.training import load_checkpoint, onnx_export
 
 NETWORK = "beams"
 OUTPUT = "probability"
@@ -52,28 +50,13 @@ def example_inputs(batch: int = 2) -> BeamInputs:
 
 def to_onnx(network: nn.Module) -> bytes:
     """ONNX content of a network; batches of any size."""
-    names = [*BeamInputs._fields]
-    buffer = io.BytesIO()
+    given = example_inputs()._asdict()
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # the fused kernel has no ONNX operator
     try:
-        torch.onnx.export(
-            network.eval(),
-            tuple(example_inputs()),
-            buffer,
-            input_names=names,
-            output_names=[OUTPUT],
-            dynamic_axes={name: {0: "batch"} for name in (*names, OUTPUT)},
-            opset_version=OPSET,
-            training=torch.onnx.TrainingMode.PRESERVE,
-            dynamo=False,
-        )
+        return onnx_export.to_onnx(network, given, OUTPUT, {name: {0: "batch"} for name in (*given, OUTPUT)})
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
-    content = onnx.load_from_string(buffer.getvalue())
-    store_in_half_precision(content)
-    onnx.checker.check_model(content)
-    return content.SerializeToString()
 
 
 def interfaces() -> dict[str, Any]:
@@ -198,7 +181,7 @@ def export_trained(
     settings = check_settings(run)
     network = build(len(settings["sites"]), settings["members"], settings["variant"])
     load_checkpoint(run / f"{TRAINED}.safetensors", network)
-    round_weights(network.eval())
+    onnx_export.round_weights(network.eval())
     content = to_onnx(network)
     job = SplitJob(
         tuple(settings["scenarios"]),
@@ -227,7 +210,7 @@ def export_trained(
         "training": {
             "command": settings["command"],
             "seed": settings["seed"],
-            "commit": source_commit(),
+            "commit": onnx_export.source_commit(),
             "date": datetime.date.today().isoformat(),
             "versions": {
                 "python": platform.python_version(),

@@ -35,7 +35,7 @@ class MixtureSettings:
     beams: int = 64
     frames: int = 5
     size: int = 128
-    width: int = 256
+    width: int = 192
     experts: int = 4
     chosen: int = 2
     heads: int = 4

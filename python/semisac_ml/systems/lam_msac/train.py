@@ -22,7 +22,7 @@ from semisac_ml.beams.training import Losses, Objective, Recipe, cross_entropy, 
 from semisac_ml.layers.mixture_of_experts import load_balance
 from semisac_ml.systems.lam_msac.model import MixtureBeamModel, MixtureSettings
 
-RECIPE = Recipe(epochs=24, batch=128, learning_rate=1.5e-3, members=2)
+RECIPE = Recipe(epochs=20, batch=128, learning_rate=1.5e-3, members=1)
 BALANCE_WEIGHT = 0.1
 
 

@@ -38,11 +38,11 @@ class VariationalSettings:
     sites: int
     beams: int = 64
     frames: int = 5
-    shared: int = 64
-    private: int = 16
-    state: int = 128
-    width: int = 256
-    dropout: float = 0.2
+    shared: int = 32
+    private: int = 8
+    state: int = 64
+    width: int = 128
+    dropout: float = 0.15
 
 
 @dataclass

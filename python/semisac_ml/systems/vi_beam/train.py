@@ -23,7 +23,7 @@ from semisac_ml.systems.vi_beam.model import VariationalBeamModel, VariationalSe
 from semisac_ml.systems.vi_beam.objective import Weights, variational_objective
 
 RECIPE = Recipe(epochs=24, batch=256, learning_rate=2e-3, weight_decay=0.05)
-PERCEPTRON = Recipe(epochs=30, batch=128, learning_rate=1.5e-3)
+PERCEPTRON = Recipe(epochs=24, batch=128, learning_rate=1.5e-3)
 STAGE_EPOCHS = (0.3, 0.4, 0.3)  # of unimodal pretraining, multimodal fine-tuning and the task model
 
 
