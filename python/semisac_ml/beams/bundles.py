@@ -167,7 +167,7 @@ def stated_metrics(bundle: Bundle, job: SplitJob) -> dict[str, dict[str, Any]]:
             key = f"{score} {one.inputs}"
             found[key] = {**mean(scores[score]).as_dict(), "conditions": f"{split.name}; mean of samples"}
     slow = percentile(1e3 * latency_s(bundle), 95.0)
-    found["latency_p95_ms"] = {**slow.as_dict(), "conditions": "one prediction a call, processor time of one thread"}
+    found["latency_p95_ms"] = {**slow.as_dict(), "conditions": "one a call, processor time of one thread"}
     return found
 
 
