@@ -113,7 +113,7 @@ def draw_pictures(schemes: Schemes, path: Path) -> Path:
             axis.set_title(name.replace(" + ", "\n+ "), fontsize=8)
         line[0].set_ylabel(f"{cliff + snr:.1f} dB", fontsize=10)
     figure.suptitle(
-        f"k/n = {ratio}, AWGN, {CLIFF_STEP_DB:g} dB below and above the SNR at which {SHOWN_MODE.name} "
+        f"k/n = {ratio}, AWGN, {CLIFF_STEP_DB:g} dB below and above the SNR\nat which {SHOWN_MODE.name} "
         "arrives half of the time",
         fontsize=10,
     )
