@@ -25,7 +25,7 @@ from .record import machine
 
 RESULTS = ROOT / "results" / "jssc_hifi" / "loopback.csv"
 BUNDLE = "jssc/hifi"
-MULTIPATH = ("--tdl-profile", "B", "--delay-spread-ns", "100", "--doppler-hz", "20")
+MULTIPATH = ("--taps", "0:0,200:-3,450:-6")
 RATIO = Fraction(1, 12)
 SNR_DB = (0.0, 5.0, 10.0, 15.0, 20.0)
 PACE = 15.0
@@ -71,7 +71,7 @@ def quality(pictures: int) -> Iterator[Row]:
             Image.fromarray(pixels).save(Path(folder) / f"{number}.png")
         for snr_db in SNR_DB:
             arguments = ("--data", folder, "--images", str(pictures), "--snr-db", str(snr_db))
-            for name, channel in (("AWGN", ()), ("TDL-B, 100 ns, 20 Hz", MULTIPATH)):
+            for name, channel in (("AWGN", ()), ("paths 0, 200, 450 ns", MULTIPATH)):
                 found = loopback(*arguments, *channel)["psnr_db"]
                 condition = f"frames of OFDM, {name}, 1/12, {snr_db:g} dB"
                 yield Row("PSNR, mean of pictures", condition, pictures, found["value"], "dB", "")
