@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,6 +28,8 @@ def folder(tmp_path_factory):
     from tiny_picture_bundle import make_tiny_picture_bundle
 
     made = tmp_path_factory.mktemp("pictures")
+    shipped = Path(__file__).resolve().parents[1] / "models"
+    shutil.copytree(shipped / "lam_msac" / "deepsense", made / "models" / "lam_msac" / "deepsense")
     make_tiny_picture_bundle(made / "models" / "jssc" / "pictures")
     make_tiny_bundle(made / "models" / "jssc" / "tiny")
     rng = np.random.default_rng(1)

@@ -199,7 +199,7 @@ def loopback(
     Without options: the 64 sample images, bundle jssc/awgn, 3 dB. Ctrl-C ends the run and reports what was
     done.
     """
-    opened = Bundle.load(bundle)
+    opened = Bundle.load(bundle).with_symbols()
     manifest = opened.manifest
     has_pictures = manifest.symbols.code is not None
     _check_use(context, phy, tdl_profile, has_pictures)

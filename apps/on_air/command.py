@@ -102,7 +102,7 @@ class Program:
     ):
         self.name, self.role, self.radio, self.frame, self.run = name, role, radio, frame, run
         self.own = own
-        self.bundle = Bundle.load(frame.bundle)
+        self.bundle = Bundle.load(frame.bundle).with_symbols()
         self.layout: FrameParameters = frame.layout(self.bundle, radio.sample_rate_hz)
         self._date = datetime.now(UTC)
         self.in_force: dict[str, object] = {}

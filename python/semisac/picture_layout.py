@@ -28,7 +28,7 @@ class PictureLayout:
     @classmethod
     def of(cls, bundle: Bundle, height: int, width: int, packets_per_frame: int) -> PictureLayout:
         """Raises BundleError for a bundle without a picture code, ValueError for sizes that cannot be."""
-        code = bundle.manifest.symbols.code
+        code = bundle.with_symbols().manifest.symbols.code
         if code is None:
             raise BundleError(
                 f"bundle {bundle.name} is for images of one size, expected one for pictures, with "

@@ -31,7 +31,7 @@ class remote_station(gr.hier_block2):
     def __init__(self, frame, bundle: str, frames: int, sample_rate_hz: float):
         from semisac_ml.runtime import Bundle
 
-        opened = Bundle.load(bundle)
+        opened = Bundle.load(bundle).with_symbols()
         images = frames * frame.images_per_frame
         self._blocks = (
             semisac.image_source("sample", count=images, batch=images),

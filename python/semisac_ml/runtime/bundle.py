@@ -147,6 +147,14 @@ class Bundle:
             )
         return bundle
 
+    def with_symbols(self) -> Bundle:
+        """This bundle, for one that turns images into symbols; raises BundleError for any other."""
+        if self.manifest.symbols is None:
+            raise BundleError(
+                f"bundle {self.name} sends no images: choose one that does, such as jssc/awgn or jssc/hifi"
+            )
+        return self
+
     def has(self, network: str) -> bool:
         """Whether the bundle holds a network of this name."""
         return network in self.manifest.networks
