@@ -37,6 +37,9 @@ class laboratory:
     least_events_of_a_storm = 35
     """Of forty losses, some of which may meet."""
 
+    def __init__(self):
+        self.stations = []
+
     def settings(self, **changes) -> radio.RadioSettings:
         return radio.RadioSettings(
             self.radio, sample_rate_hz=RATE_HZ, center_frequency_hz=CARRIER_HZ, **changes
@@ -47,6 +50,11 @@ class laboratory:
         front_end = radio.open_front_end(self.settings(**changes), FRAME, role)
         self.in_force = front_end.configure()
         return front_end
+
+    def station(self, front_end: radio.front_end, frames: int = 0) -> station:
+        """Flowgraph that is ended with the laboratory, if not before."""
+        self.stations.append(station(front_end, frames))
+        return self.stations[-1]
 
     def lose(self, front_end: radio.front_end, samples: int) -> None:
         """The receiver loses samples from now on."""
@@ -66,6 +74,8 @@ class laboratory:
 
     def close(self) -> None:
         """End of the test."""
+        for flow in self.stations:
+            flow.end()
 
 
 class simulation(laboratory):
@@ -103,6 +113,7 @@ class usrp(laboratory):
     radio = "usrp"
 
     def __init__(self, monkeypatch):
+        super().__init__()
         import uhd_stub
         from gnuradio.semisac.radio import usrp as module
 
@@ -137,6 +148,7 @@ class pluto(laboratory):
     least_events_of_a_storm = 3  # a bit of a register that is asked now and then says that there were some
 
     def __init__(self):
+        super().__init__()
         from iio_server import IioServer
         from pluto_air import Air
         from pluto_emulator import PlutoEmulator
@@ -158,6 +170,7 @@ class pluto(laboratory):
         self.server.silent(seconds)
 
     def close(self):
+        super().close()
         self.server.__exit__()
 
 
@@ -210,10 +223,22 @@ class station(gr.top_block):
         self.radio.close()
         return time.monotonic() - begun
 
-    def run_for(self, seconds: float) -> None:
-        self.begin()
+    def received(self) -> int:
+        """Samples that came so far."""
+        return self.sinks[-1].nitems_read(0)
+
+    def go_on(self, seconds: float, longest_s: float = 30.0) -> None:
+        """Until another so many seconds of samples came, and at least for so long; a slow machine has time.
+
+        :raises AssertionError: they did not
+        """
+        enough = self.received() + int(seconds * RATE_HZ)
+        begun = time.monotonic()
         time.sleep(seconds)
-        self.end()
+        while self.received() < enough:
+            came = self.received()
+            assert time.monotonic() < begun + longest_s, f"{came} samples came in {longest_s} s, not {enough}"
+            time.sleep(0.02)
 
     def output(self, port: int) -> np.ndarray:
         return np.array(self.sinks[port].data(), np.complex64)

@@ -16,9 +16,13 @@ from beam_samples import street
 pytest.importorskip("torch", reason="training needs PyTorch")
 
 import torch  # noqa: E402
+from rich.console import Console  # noqa: E402
 
 from semisac_ml.beams.bundles import example_inputs  # noqa: E402
-from semisac_ml.beams.tensors import BeamInputs  # noqa: E402
+from semisac_ml.beams.inputs import InputSet  # noqa: E402
+from semisac_ml.beams.protocol import load_samples  # noqa: E402
+from semisac_ml.beams.tensors import BeamInputs, SampleTensors  # noqa: E402
+from semisac_ml.beams.training import Recipe, train_network  # noqa: E402
 from semisac_ml.cli import main  # noqa: E402
 from semisac_ml.layers.beam_features import BeamFeatures  # noqa: E402
 from semisac_ml.layers.mixture_of_experts import MixtureOfExperts, load_balance  # noqa: E402
@@ -238,3 +242,36 @@ def test_mistakes_are_one_line(capsys, data, monkeypatch):
 def test_dba_of_the_challenge_is_what_is_reported():
     """Predicted 10, 12, 20, true 11: Y = (1 - 1/5) three times."""
     assert beams.dba_challenge(np.array([[10, 12, 20]]), np.array([11]))[0] == pytest.approx(0.8)
+
+
+def test_progress_goes_on_behind_a_break(tmp_path, data, monkeypatch):
+    """The regularisers' warm-up sees 0 to 1 once, whether a training was stopped or not."""
+    monkeypatch.setenv("SEMISAC_DATA", str(data))
+    samples = load_samples((1,))
+    tensors, rows = SampleTensors(samples, 0.3), np.arange(len(samples))
+    asked = (InputSet.parse("gps"),)
+
+    def progress(epochs: list[int], folder) -> list[float]:
+        seen = []
+        for count in epochs:
+            network = torch.nn.Linear(1, 1)
+
+            def objective(network, chosen, presence, done, stop=count):
+                if len(seen) >= stop:
+                    raise KeyboardInterrupt
+                seen.append(done)
+                return {"loss": network(torch.ones(1, 1)).square().sum()}
+
+            recipe = Recipe(epochs=4, batch=len(rows), least_steps=1, members=1)
+            try:
+                train_network(
+                    network, tensors, rows, recipe, asked,
+                    seed=0, folder=folder, name="x", console=Console(quiet=True), objective=objective,
+                )  # fmt: skip
+            except KeyboardInterrupt:
+                pass
+        return seen
+
+    whole = progress([100], tmp_path / "whole")
+    assert whole == [0.0, 0.25, 0.5, 0.75]
+    assert progress([2, 100], tmp_path / "broken") == whole

@@ -31,7 +31,7 @@ from semisac_ml.beams.protocol import (
     run_splits,
     train_predictor,
 )
-from semisac_ml.beams.training import BeamEnsemble, Recipe
+from semisac_ml.beams.training import Recipe
 from semisac_ml.training import save_checkpoint
 
 DATA = "deepsense6g"
@@ -171,6 +171,3 @@ def check_settings(folder: Path) -> dict:
     if not file.is_file():
         raise ValueError(f"{folder}: holds no settings.json, expected the folder of a finished training")
     return json.loads(file.read_text(encoding="utf-8"))
-
-
-__all__ = ["BeamEnsemble", "check_settings", "retrain_and_measure", "train_on_everything"]

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from semisac_ml.beams.inputs import InputSet, Presence, random_presence
 from semisac_ml.beams.samples import NOW
-from semisac_ml.beams.tensors import BeamInputs, SampleTensors
+from semisac_ml.beams.tensors import SampleTensors
 from semisac_ml.signal.calibration import fit_temperature_line, softmax
 from semisac_ml.training import Stage, train_stage
 
@@ -125,18 +125,18 @@ def train_network(
     batches = max(len(rows) // recipe.batch, 1)
     passes = max(math.ceil(recipe.least_steps / (batches * recipe.epochs)), 1)
     total = passes * batches * recipe.epochs
-    steps_done = [0]
 
     def step(generator: torch.Generator) -> Iterator[dict[str, float]]:
         rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
+        # the optimiser counts its steps, and keeps the count in checkpoints
+        done = int(next(iter(optimiser.state.values()))["step"]) if optimiser.state else 0
         drawn = (epoch_batches(tensors, rows, batches, asked, recipe.asked_share, rng) for _ in range(passes))
-        for chosen, presence in itertools.chain.from_iterable(drawn):
-            losses = objective(network, chosen, presence, steps_done[0] / total)
+        for place, (chosen, presence) in enumerate(itertools.chain.from_iterable(drawn), start=done):
+            losses = objective(network, chosen, presence, place / total)
             optimiser.zero_grad()
             losses["loss"].backward()
             nn.utils.clip_grad_norm_(network.parameters(), 5.0)
             optimiser.step()
-            steps_done[0] += 1
             yield {key: float(value.detach()) for key, value in losses.items()}
 
     optimiser = torch.optim.AdamW(
@@ -231,6 +231,3 @@ def train_ensemble(
         return BeamEnsemble(networks).eval()
     line = fit_temperature_line(np.concatenate(logits), np.concatenate(truth))
     return BeamEnsemble(networks, line).eval()
-
-
-__all__ = ["BeamEnsemble", "BeamInputs", "Recipe", "predict", "train_ensemble", "train_network"]
