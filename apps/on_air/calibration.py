@@ -22,9 +22,10 @@ from semisac_ml.cli.mistakes import run_program
 from semisac_ml.signal.direct_path import direct_path
 
 from .command import Program, on_air_flowgraph, typer_program
-from .options import FrameSettings, RunSettings, SourceSettings, with_shared_options
+from .options import with_shared_options
 from .results import Metric
 from .sending import sender
+from .settings import FrameSettings, RunSettings, SourceSettings
 from .status import Rows
 
 LEAST_PEAK, MOST_PEAK = 0.02, 0.9  # of full scale: below, few bits are used; above, the converter may clip

@@ -21,8 +21,8 @@ from semisac_ml.runtime import Bundle
 from semisac_ml.signal.frame import FrameParameters
 
 from . import results
-from .options import FrameSettings, RunSettings
 from .running import CLOSE_S, FAILED, INTERRUPTED, MISTAKE, Ending, Interruption, Run, within
+from .settings import FrameSettings, RunSettings
 from .status import Rows, Status
 
 EXIT_CODES = "Exit codes: 0 done, 1 the radio failed or is lost, 2 a mistake in the options, 130 interrupted."

@@ -7,130 +7,17 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
-import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, get_args, get_origin, get_type_hints
 
 import typer
 from gnuradio.semisac.radio import RadioSettings, radios
-from loopback.pictures import DEFAULT_RATIO, DEFAULT_SIZE, MOST_PACKETS_PER_FRAME, PictureSettings
-
-from semisac_ml.runtime import Bundle
-from semisac_ml.signal.frame import FrameParameters
 
 from . import configuration
+from .settings import FrameSettings, RunSettings, SourceSettings
 
 RADIO, FRAME, RUN = "Radio", "Frames (the same at both ends)", "Run and results"
-FRAME_TYPES = ("ofdm", "lfm")
-IMAGES_PER_FRAME = 8
-
-
-@dataclass(frozen=True)
-class FrameSettings:
-    """What transmitter and receiver must agree upon: the bundle and the layout of frames.
-
-    images_per_frame: packets of a frame, for a bundle for pictures; None: the bundle's default. picture_size:
-        as on the command line, None: the default; only for a bundle for pictures.
-    """
-
-    bundle: str
-    phy: str
-    fft_size: int
-    images_per_frame: int | None
-    gap_samples: int
-    picture_size: str | None
-
-    def __post_init__(self) -> None:
-        if self.phy not in FRAME_TYPES:
-            raise ValueError(f"--phy is {self.phy!r}, expected one of {', '.join(FRAME_TYPES)}")
-
-    def layout(self, bundle: Bundle, sample_rate_hz: float) -> FrameParameters:
-        """Layout for the symbols of a bundle. Raises ValueError."""
-        return FrameParameters(
-            sample_rate_hz=sample_rate_hz,
-            fft_size=self.fft_size,
-            prefix_samples=self.fft_size // 4,
-            images_per_frame=self._images_per_frame(bundle),
-            channel_uses=bundle.manifest.symbols.channel_uses,
-            gap_samples=self.gap_samples,
-            frame_type=self.phy,
-            symbols_per_pulse=1,
-        )
-
-    def pictures(
-        self, bundle: Bundle, bandwidth_ratio: str | None = None, fit: str | None = None
-    ) -> PictureSettings | None:
-        """How pictures are sent, None for a bundle whose images have one size. Raises ValueError.
-
-        bandwidth_ratio, fit: of the transmitter, None: the default.
-        """
-        given = {
-            "--picture-size": self.picture_size,
-            "--bandwidth-ratio": bandwidth_ratio,
-            "--fit": fit,
-        }
-        if bundle.manifest.symbols.code is None:
-            for option, value in given.items():
-                if value is not None:
-                    raise ValueError(
-                        f"{option} is {value}, but the images of bundle {bundle.name} have one size: leave "
-                        "it out, or choose a bundle for pictures, such as jssc/hifi"
-                    )
-            return None
-        return PictureSettings.parse(
-            bundle,
-            self.picture_size or DEFAULT_SIZE,
-            bandwidth_ratio or DEFAULT_RATIO,
-            fit or "crop",
-            self._images_per_frame(bundle),
-        )
-
-    def _images_per_frame(self, bundle: Bundle) -> int:
-        if self.images_per_frame is not None:
-            return self.images_per_frame
-        return IMAGES_PER_FRAME if bundle.manifest.symbols.code is None else MOST_PACKETS_PER_FRAME
-
-
-@dataclass(frozen=True)
-class SourceSettings:
-    """Images that are sent, and how.
-
-    data: where they come from. images: how many, 0: no number given. images_per_s: 0: as fast as the radio
-    takes them. snr_db: for which they are encoded, None: the bundle's reference. bandwidth_ratio, fit: of
-    pictures, None: the default.
-    """
-
-    data: str
-    images: int
-    images_per_s: float
-    snr_db: float | None
-    bandwidth_ratio: str | None
-    fit: str | None
-
-    def __post_init__(self) -> None:
-        check_not_negative("--images", self.images)
-        check_not_negative("--images-per-s", self.images_per_s)
-
-
-@dataclass(frozen=True)
-class RunSettings:
-    """How long to run and where the results go.
-
-    duration_s: 0: no limit. json: file, "-" for standard output, "" for none.
-    """
-
-    duration_s: float
-    json: str
-    window: bool
-    quiet: bool
-
-    def __post_init__(self) -> None:
-        check_not_negative("--duration-s", self.duration_s)
-        if self.json not in ("", "-"):
-            check_writable(Path(self.json))
 
 
 def radio_options(
@@ -415,18 +302,3 @@ def _named_value(text: str) -> tuple[str, str]:
     if not (equals and name.strip()):
         raise ValueError(f"--radio-option is {text!r}, expected NAME=VALUE such as cyclic=false")
     return name.strip(), value.strip()
-
-
-def check_not_negative(option: str, value: float) -> None:
-    """Raise ValueError unless a number is 0 or more."""
-    if not (math.isfinite(value) and value >= 0):
-        raise ValueError(f"{option} is {value:g}, expected 0 or more")
-
-
-def check_writable(file: Path) -> None:
-    """Raise ValueError when a file cannot be written."""
-    folder = file.parent
-    if not folder.is_dir():
-        raise ValueError(f"{file}: the folder {folder} does not exist: make it, or choose another file")
-    if file.is_dir() or not os.access(file if file.exists() else folder, os.W_OK):
-        raise ValueError(f"{file}: cannot be written: choose another file")

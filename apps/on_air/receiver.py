@@ -19,11 +19,12 @@ from semisac_ml.cli.mistakes import run_program
 from semisac_ml.runtime import Bundle
 
 from .command import Program, epilog, on_air_flowgraph, typer_program
-from .options import FrameSettings, RunSettings, check_not_negative, with_shared_options
+from .options import with_shared_options
 from .picture_files import PictureFiles
 from .received import received_images
 from .results import Metric
 from .sending import fingerprint
+from .settings import FrameSettings, RunSettings, check_not_negative
 from .status import Rows
 from .window import Window, start_qt
 

@@ -18,7 +18,8 @@ from gnuradio.semisac.radio.sigmf_sink import sigmf_sink
 from semisac_ml.cli.mistakes import run_program
 
 from .command import Program, on_air_flowgraph, typer_program
-from .options import FrameSettings, RunSettings, with_shared_options
+from .options import with_shared_options
+from .settings import FrameSettings, RunSettings
 from .status import Rows
 from .window import Window
 

@@ -16,7 +16,7 @@ from loopback.pictures import load
 
 from semisac_ml.runtime import Bundle
 
-from .options import SourceSettings
+from .settings import SourceSettings
 from .status import Rows
 
 if TYPE_CHECKING:

@@ -23,10 +23,11 @@ from semisac_ml.signal.radar_parameters import RadarParameters
 
 from .command import Program, epilog, on_air_flowgraph, typer_program
 from .figures import RunningShare, present
-from .options import FrameSettings, RunSettings, SourceSettings, with_shared_options
+from .options import with_shared_options
 from .recall import SentSymbols, symbol_memory, symbol_recall
 from .results import Metric
 from .sending import sender
+from .settings import FrameSettings, RunSettings, SourceSettings
 from .status import Rows
 from .targets import target_list
 from .window import Window, start_qt

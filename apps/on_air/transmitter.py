@@ -14,8 +14,9 @@ from gnuradio.semisac.radio import RadioSettings, front_end
 from semisac_ml.cli.mistakes import run_program
 
 from .command import Program, epilog, on_air_flowgraph, typer_program
-from .options import FrameSettings, RunSettings, SourceSettings, with_shared_options
+from .options import with_shared_options
 from .sending import sender
+from .settings import FrameSettings, RunSettings, SourceSettings
 from .status import Rows
 from .window import Window
 
