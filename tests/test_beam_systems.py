@@ -22,7 +22,7 @@ from semisac_ml.beams.bundles import example_inputs  # noqa: E402
 from semisac_ml.beams.inputs import InputSet  # noqa: E402
 from semisac_ml.beams.protocol import load_samples  # noqa: E402
 from semisac_ml.beams.tensors import BeamInputs, SampleTensors  # noqa: E402
-from semisac_ml.beams.training import Recipe, train_network  # noqa: E402
+from semisac_ml.beams.training import Recipe, TrainingJob, train_network  # noqa: E402
 from semisac_ml.cli import main  # noqa: E402
 from semisac_ml.layers.beam_features import BeamFeatures  # noqa: E402
 from semisac_ml.layers.mixture_of_experts import MixtureOfExperts, load_balance  # noqa: E402
@@ -177,9 +177,8 @@ def test_training_learns_the_street_and_ships(system, data, tmp_path, monkeypatc
     monkeypatch.setenv("SEMISAC_DATA", str(data))
     monkeypatch.chdir(tmp_path)
     trainer = importlib.import_module(f"semisac_ml.systems.{system}.train")
-    quick = dataclasses.replace(trainer.RECIPE, batch=64, least_steps=STEPS)
-    for module in (trainer, importlib.import_module(f"semisac_ml.systems.{system}.evaluate")):
-        monkeypatch.setattr(module, "RECIPE", quick)
+    quick = dataclasses.replace(trainer.SYSTEM.recipe, batch=64, least_steps=STEPS)
+    monkeypatch.setattr(trainer.SYSTEM, "recipe", quick)
     words = ["--scenarios", "1", "--epochs", "2", "--members", "2"]
     figures = tmp_path / "figures.json"
     told = ["evaluate", system, "--data", "deepsense6g", *words, "--inputs", "gps,beams8,history"]
@@ -213,7 +212,7 @@ def trained_network(system: str, run):
     from semisac_ml.training.onnx_export import round_weights
 
     variant = json.loads((run / "settings.json").read_text())["variant"]
-    network = importlib.import_module(f"semisac_ml.systems.{system}.export").ensemble(1, 2, variant)
+    network = importlib.import_module(f"semisac_ml.systems.{system}.train").SYSTEM.ensemble(1, 2, variant)
     load_checkpoint(run / "trained.safetensors", network)
     round_weights(network)
     return network.eval()
@@ -237,6 +236,11 @@ def test_mistakes_are_one_line(capsys, data, monkeypatch):
     assert "scenario 7 is not there" in capsys.readouterr().err
     assert run(["evaluate", "lam_msac", "--inputs", "lidar", "--retrain"]) == 2
     assert "'lidar' is unknown" in capsys.readouterr().err
+    assert run(["evaluate", "lam_msac", "--splits", "2", "--no-perceptron", "--results", "x"]) == 2
+    told = capsys.readouterr().err
+    assert "--splits, --perceptron, --results" in told and "--retrain" in told
+    assert run(["evaluate", "vi_beam", "--retrain", "--bundle", "vi_beam/deepsense"]) == 2
+    assert "--bundle" in capsys.readouterr().err
 
 
 def test_dba_of_the_challenge_is_what_is_reported():
@@ -263,11 +267,9 @@ def test_progress_goes_on_behind_a_break(tmp_path, data, monkeypatch):
                 return {"loss": network(torch.ones(1, 1)).square().sum()}
 
             recipe = Recipe(epochs=4, batch=len(rows), least_steps=1, members=1)
+            job = TrainingJob(tensors, rows, recipe, asked, 0, folder, Console(quiet=True))
             try:
-                train_network(
-                    network, tensors, rows, recipe, asked,
-                    seed=0, folder=folder, name="x", console=Console(quiet=True), objective=objective,
-                )  # fmt: skip
+                train_network(network, job, "x", objective=objective)
             except KeyboardInterrupt:
                 pass
         return seen

@@ -10,16 +10,12 @@ of earlier frames had to be measured a frame.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 from torch import Tensor, nn
 
-from semisac_ml.beams.inputs import InputSet
 from semisac_ml.beams.samples import BEAMS, FRAMES, NOW, BeamSamples
-from semisac_ml.beams.tensors import SampleTensors
-from semisac_ml.beams.training import Recipe, train_network
+from semisac_ml.beams.training import Recipe, TrainingJob, train_network
 from semisac_ml.layers.beam_features import BeamFeatures
 from semisac_ml.signal.beam_sweep import hierarchical_sweep
 from semisac_ml.signal.beam_tracking import track
@@ -110,26 +106,8 @@ class Perceptron(nn.Module):
         return self.layers(torch.cat([sweep.flatten(1), position.flatten(1), at], dim=1))
 
 
-def perceptron(
-    tensors: SampleTensors,
-    rows: np.ndarray,
-    recipe: Recipe,
-    asked: tuple[InputSet, ...],
-    seed: int,
-    folder: Path,
-    console: Console,
-) -> nn.Module:
+def perceptron(job: TrainingJob) -> nn.Module:
     """Train the small network."""
-    network = Perceptron(len(tensors.samples.names))
-    network.features.fit(tensors.power_db[rows], tensors.position_m[rows], tensors.site[rows])
-    return train_network(
-        network,
-        tensors,
-        rows,
-        recipe,
-        asked,
-        seed=seed,
-        folder=folder,
-        name=f"perceptron-{seed}",
-        console=console,
-    )
+    network = Perceptron(len(job.tensors.samples.names))
+    job.tensors.fit(network.features, job.rows)
+    return train_network(network, job, "perceptron")

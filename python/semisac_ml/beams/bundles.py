@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime
 import platform
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,11 @@ from rich.console import Console
 from torch import nn
 
 from semisac_ml.beams import report
-from semisac_ml.beams.command import DEFAULT_INPUTS, TRAINED, check_settings, numbers_of
+from semisac_ml.beams.command import TRAINED, BeamSystem, check_settings, sets_of
 from semisac_ml.beams.inputs import KNOWN, PARTIAL_SWEEPS, InputSet
 from semisac_ml.beams.protocol import BY_SEQUENCE, TEST_SHARE, SplitJob, Tested, load_samples, test_baselines
 from semisac_ml.beams.samples import BEAMS, FRAMES, BeamSamples
 from semisac_ml.beams.tensors import BeamInputs, SampleTensors
-from semisac_ml.beams.training import BeamEnsemble
 from semisac_ml.runtime import Bundle, write_bundle
 from semisac_ml.signal.beam_choice import choose_beams, measured_beams
 from semisac_ml.signal.metrics import mean, percentile
@@ -136,18 +134,13 @@ def measure(bundle: Bundle, job: SplitJob, rows_of: str) -> dict[str, Any]:
 
 
 def measure_bundle(
-    name: str,
-    scenarios: str,
-    inputs: list[str] | None,
-    json_file: Path | None,
-    console: Console | None = None,
+    name: str, scenarios: tuple[int, ...], inputs: tuple[InputSet, ...], json_file: Path | None
 ) -> None:
     """Measure a bundle on the drives that its training held out; prints and writes the figures."""
     bundle = Bundle.load(name)
-    asked = tuple(InputSet.parse(text) for text in inputs or DEFAULT_INPUTS)
-    job = SplitJob(numbers_of(scenarios), BY_SEQUENCE, bundle.manifest.training.seed, asked)
+    job = SplitJob(scenarios, BY_SEQUENCE, bundle.manifest.training.seed, inputs)
     content = measure(bundle, job, f"held out of the training: {bundle.manifest.data.split}")
-    console = console or Console()
+    console = Console()
     console.print(report.console_table(content, BY_SEQUENCE))
     if json_file:
         report.write_json(json_file, content)
@@ -171,15 +164,10 @@ def stated_metrics(bundle: Bundle, job: SplitJob) -> dict[str, dict[str, Any]]:
     return found
 
 
-def export_trained(
-    run: Path, build: Callable[[int, int, str], BeamEnsemble], output: Path, description: str
-) -> Bundle:
-    """Write the bundle of a training and return it as loaded back.
-
-    build: an ensemble with so many sites and members of a variant, as the training had.
-    """
+def export_trained(system: BeamSystem, run: Path, output: Path) -> Bundle:
+    """Write the bundle of a training and return it as loaded back."""
     settings = check_settings(run)
-    network = build(len(settings["sites"]), settings["members"], settings["variant"])
+    network = system.ensemble(len(settings["sites"]), settings["members"], settings["variant"])
     load_checkpoint(run / f"{TRAINED}.safetensors", network)
     onnx_export.round_weights(network.eval())
     content = to_onnx(network)
@@ -187,14 +175,14 @@ def export_trained(
         tuple(settings["scenarios"]),
         BY_SEQUENCE,
         settings["seed"],
-        tuple(InputSet.parse(text) for text in DEFAULT_INPUTS),
+        sets_of(None),
     )
     fields = {
         "networks": {NETWORK: content},
         "interfaces": interfaces(),
         "system": settings["system"],
         "name": output.name,
-        "description": description,
+        "description": f"Beams from power and position, any of which may be absent: {system.title}",
         "licence": LICENCE,
         "beams": {
             "count": BEAMS,

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the command lines of the systems of beam prediction share."""
+"""What the commands of the systems of beam prediction do; their options are in :mod:`options`."""
 
 from __future__ import annotations
 
@@ -10,60 +10,78 @@ import json
 import os
 import shlex
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 
-import torch
-import typer
 from rich.console import Console
 from rich.progress import Progress
 
 from semisac_ml.beams import report
-from semisac_ml.beams.inputs import KNOWN, InputSet
+from semisac_ml.beams.inputs import InputSet
 from semisac_ml.beams.protocol import (
     AT_RANDOM,
     BY_SEQUENCE,
     TEST_SHARE,
-    MemberTrainer,
     Predictors,
     SplitJob,
     load_samples,
     run_splits,
-    train_predictor,
 )
-from semisac_ml.beams.training import Recipe
+from semisac_ml.beams.tensors import SampleTensors
+from semisac_ml.beams.training import BeamEnsemble, MemberTrainer, Recipe, TrainingJob, train_ensemble
 from semisac_ml.training import save_checkpoint
 
 DATA = "deepsense6g"
 TRAINED = "trained"
 DEFAULT_INPUTS = ("gps,beams8,history", "gps,beams8", "gps,beams4", "gps,sweep2", "gps")
 
-Data = Annotated[str, typer.Option(help="Data set: deepsense6g.")]
-Scenarios = Annotated[str, typer.Option(help="Scenarios, separated by commas; any that are there.")]
-Inputs = Annotated[
-    list[str] | None,
-    typer.Option(
-        help=f"What a prediction may use, separated by commas: {KNOWN}. Repeat it to measure the same "
-        "networks with other inputs; the figures of the first stand for all.",
-    ),
-]
-Splits = Annotated[int, typer.Option(min=1, help="Splits by sequence (drives held out).")]
-RandomSplits = Annotated[int, typer.Option(min=0, help="Splits at random, which leak neighbouring frames.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of the first split.")]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Write all figures to this file.")]
-Results = Annotated[
-    Path | None, typer.Option(help="Folder for CSV and picture; nothing is written without it.")
-]
-Processes = Annotated[
-    int | None, typer.Option(min=1, help="Splits at a time [default: as many as processor cores].")
-]
-Run = Annotated[
-    Path | None,
-    typer.Option(help="Folder of checkpoints, which the same command goes on from [default: none kept]."),
-]
-WithPerceptron = Annotated[
-    bool, typer.Option("--perceptron/--no-perceptron", help="Train the small network to beat as well.")
-]
+
+@dataclass
+class BeamSystem:
+    """What a system of beam prediction brings of its own; the commands of all are the same.
+
+    name: such as "vi_beam". title: what it is, in a few words. recipe: of the training.
+    members: trainers of one network by the name of the variant, the default first. variants: help on them.
+    ensemble: networks with no training yet, from numbers of sites and members, and the variant.
+    """
+
+    name: str
+    title: str
+    recipe: Recipe
+    members: dict[str, MemberTrainer]
+    variants: str
+    ensemble: Callable[[int, int, str], BeamEnsemble]
+
+    def member(self, variant: str) -> MemberTrainer:
+        """Trainer of a variant. Raises ValueError for one that is not known."""
+        if variant not in self.members:
+            raise ValueError(f"variant is {variant!r}, expected one of {', '.join(self.members)}")
+        return self.members[variant]
+
+
+@dataclass(frozen=True)
+class Retraining:
+    """Splits on which networks are trained and measured, and where the figures go: see `semisac evaluate`."""
+
+    scenarios: tuple[int, ...]
+    inputs: tuple[InputSet, ...]
+    splits: int
+    random_splits: int
+    seed: int
+    processes: int | None = None
+    run: Path | None = None
+    json_file: Path | None = None
+    results: Path | None = None
+
+    def jobs(self) -> list[SplitJob]:
+        """One for each split, by sequence first."""
+        kinds = ((BY_SEQUENCE, self.splits), (AT_RANDOM, self.random_splits))
+        return [
+            SplitJob(self.scenarios, kind, self.seed + k, self.inputs, self.run)
+            for kind, count in kinds
+            for k in range(count)
+        ]
 
 
 def numbers_of(scenarios: str) -> tuple[int, ...]:
@@ -77,81 +95,58 @@ def numbers_of(scenarios: str) -> tuple[int, ...]:
     return found
 
 
-def check_data(data: str) -> None:
-    """Raises ValueError for a data set that is not known."""
-    if data != DATA:
-        raise ValueError(f"data is {data!r}, expected {DATA}")
+def sets_of(inputs: list[str] | None) -> tuple[InputSet, ...]:
+    """Sets of inputs, the usual ones where none is named. Raises ValueError."""
+    return tuple(InputSet.parse(text) for text in inputs or DEFAULT_INPUTS)
 
 
-def retrain_and_measure(
-    predictors: Predictors,
-    scenarios: str,
-    inputs: list[str] | None,
-    splits: int,
-    random_splits: int,
-    seed: int,
-    json_file: Path | None,
-    results: Path | None,
-    processes: int | None,
-    run: Path | None,
-) -> None:
+def retrain_and_measure(predictors: Predictors, asked: Retraining) -> None:
     """Train on each split, measure on its test side, and write the figures."""
-    numbers = numbers_of(scenarios)
-    asked = tuple(InputSet.parse(text) for text in inputs or DEFAULT_INPUTS)
-    samples = load_samples(numbers)  # early: what is missing or damaged is told before any training
-    jobs = [SplitJob(numbers, BY_SEQUENCE, seed + k, asked, run) for k in range(splits)]
-    jobs += [SplitJob(numbers, AT_RANDOM, seed + k, asked, run) for k in range(random_splits)]
+    samples = load_samples(asked.scenarios)  # early: what is damaged is told before any training
+    jobs = asked.jobs()
     console = Console()
     with Progress(console=console) as progress:
         task = progress.add_task("splits", total=len(jobs))
         tested = run_splits(
             predictors,
             jobs,
-            min(processes or os.cpu_count() or 1, len(jobs)),
+            min(asked.processes or os.cpu_count() or 1, len(jobs)),
             lambda job: progress.advance(task),
         )
     about = {
         "system": predictors.system,
         "data": DATA,
         "scenarios": list(samples.names),
-        "inputs": str(asked[0]),
+        "inputs": str(asked.inputs[0]),
         "recipe": dataclasses.asdict(predictors.recipe),
         "command": shlex.join(["semisac", *sys.argv[1:]]),
     }
     content = report.as_json(samples, tested, about)
-    for kind in (BY_SEQUENCE, AT_RANDOM)[: 1 + bool(random_splits)]:
+    for kind in (BY_SEQUENCE, AT_RANDOM)[: 1 + bool(asked.random_splits)]:
         console.print(report.console_table(content, kind))
-    if json_file:
-        report.write_json(json_file, content)
-        console.print(f"written: {json_file}")
-    if results:
-        report.write_csv(results / f"{DATA}.csv", content)
-        report.draw(results / f"{DATA}.png", samples, tested, content)
-        console.print(f"written: {results / DATA}.csv, {results / DATA}.png")
+    if asked.json_file:
+        report.write_json(asked.json_file, content)
+        console.print(f"written: {asked.json_file}")
+    if asked.results:
+        report.write_csv(asked.results / f"{DATA}.csv", content)
+        report.draw(asked.results / f"{DATA}.png", samples, tested, content)
+        console.print(f"written: {asked.results / DATA}.csv, {asked.results / DATA}.png")
 
 
 def train_on_everything(
-    system: str,
-    member: MemberTrainer,
-    recipe: Recipe,
-    scenarios: str,
-    seed: int,
-    folder: Path,
-    threads: int | None,
-    variant: str,
+    system: BeamSystem, variant: str, recipe: Recipe, scenarios: str, seed: int, folder: Path
 ) -> None:
     """Train on the training side of a split by sequence and keep the networks for export."""
-    if threads:
-        torch.set_num_threads(threads)
-    numbers = numbers_of(scenarios)
+    numbers, member = numbers_of(scenarios), system.member(variant)
     samples = load_samples(numbers)
     split = samples.split(BY_SEQUENCE, seed, TEST_SHARE)
     folder.mkdir(parents=True, exist_ok=True)
     console = Console()
-    asked = tuple(InputSet.parse(text) for text in DEFAULT_INPUTS)
-    network = train_predictor(member, recipe, samples, split.train, asked, seed, folder, console)
+    tensors = SampleTensors(samples, recipe.label_scale_db)
+    job = TrainingJob(tensors, split.train, recipe, sets_of(None), seed, folder, console)
+    network = train_ensemble(member, job)
     settings = {
-        "system": system,
+        "system": system.name,
         "scenarios": list(numbers),
         "sites": list(samples.names),
         "seed": seed,
@@ -162,7 +157,7 @@ def train_on_everything(
     }
     (folder / "settings.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
     save_checkpoint(folder / f"{TRAINED}.safetensors", network, None, settings)
-    console.print(f"trained: {folder}; next: semisac export {system} --run {folder}")
+    console.print(f"trained: {folder}; next: semisac export {system.name} --run {folder}")
 
 
 def check_settings(folder: Path) -> dict:

@@ -24,15 +24,13 @@ from semisac_ml.beams.baselines import BASELINES, MLP_RECIPE, perceptron
 from semisac_ml.beams.inputs import InputSet
 from semisac_ml.beams.samples import BeamSamples
 from semisac_ml.beams.tensors import SampleTensors
-from semisac_ml.beams.training import BeamEnsemble, Recipe, predict, train_ensemble
+from semisac_ml.beams.training import MemberTrainer, Recipe, TrainingJob, predict, train_ensemble
 from semisac_ml.data import deepsense6g
 from semisac_ml.signal.beam_choice import choose_beams
 from semisac_ml.signal.beams import best_beams
 
 TEST_SHARE = 0.2
 BY_SEQUENCE, AT_RANDOM = "by sequence", "at random"
-
-MemberTrainer = Callable[..., nn.Module]
 
 
 @dataclass(frozen=True)
@@ -102,26 +100,6 @@ def load_samples(scenarios: tuple[int, ...]) -> BeamSamples:
     return BeamSamples.of([deepsense6g.load(number) for number in scenarios])
 
 
-def train_predictor(
-    member: MemberTrainer,
-    recipe: Recipe,
-    samples: BeamSamples,
-    rows: np.ndarray,
-    asked: tuple[InputSet, ...],
-    seed: int,
-    folder: Path,
-    console: Console,
-) -> BeamEnsemble:
-    """Members, averaged and calibrated."""
-    tensors = SampleTensors(samples, recipe.label_scale_db)
-
-    def one(kept: np.ndarray, own_seed: int) -> nn.Module:
-        torch.manual_seed(own_seed)
-        return member(tensors, kept, recipe, asked, own_seed, folder, console)
-
-    return train_ensemble(one, tensors, rows, recipe, asked, seed)
-
-
 def test_predictor(
     name: str, network: nn.Module, samples: BeamSamples, rows: np.ndarray, job: SplitJob, split: str
 ) -> Iterator[Tested]:
@@ -143,15 +121,18 @@ def run_split(predictors: Predictors, job: SplitJob) -> list[Tested]:
     split = samples.split(job.kind, job.seed, TEST_SHARE)
     quiet = Console(file=io.StringIO())
     with job.folder() as folder:
-        common = (samples, split.train, job.inputs, job.seed, folder, quiet)
-        network = train_predictor(predictors.member, predictors.recipe, *common)
+        recipe = predictors.recipe
+        tensors = SampleTensors(samples, recipe.label_scale_db)
+        training = TrainingJob(tensors, split.train, recipe, job.inputs, job.seed, folder, quiet)
+        network = train_ensemble(predictors.member, training)
         found = list(test_predictor(predictors.system, network, samples, split.test, job, split.name))
         if predictors.with_perceptron:
             alone = SplitJob(job.scenarios, job.kind, job.seed, job.inputs[:1])
             own = folder / "alone"
             own.mkdir(exist_ok=True)
-            common = (samples, split.train, alone.inputs, job.seed, own, quiet)
-            small = train_predictor(perceptron, MLP_RECIPE, *common)
+            tensors = SampleTensors(samples, MLP_RECIPE.label_scale_db)
+            training = TrainingJob(tensors, split.train, MLP_RECIPE, alone.inputs, job.seed, own, quiet)
+            small = train_ensemble(perceptron, training)
             found += test_predictor("perceptron", small, samples, split.test, alone, split.name)
     return found + list(test_baselines(samples, split.train, split.test, job, split.name))
 

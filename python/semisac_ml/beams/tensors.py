@@ -13,6 +13,7 @@ from torch import Tensor
 
 from semisac_ml.beams.inputs import Presence
 from semisac_ml.beams.samples import BeamSamples
+from semisac_ml.layers.beam_features import BeamFeatures
 
 
 class BeamInputs(NamedTuple):
@@ -47,6 +48,10 @@ class SampleTensors:
         self.there = samples.frames >= 0
         self.label = torch.softmax(self.power_db / label_scale_db, dim=1)
         self._frames = torch.from_numpy(np.maximum(samples.frames, 0))
+
+    def fit(self, features: BeamFeatures, rows: np.ndarray) -> None:
+        """Let features know what is usual at the sites, from some samples."""
+        features.fit(self.power_db[rows], self.position_m[rows], self.site[rows])
 
     def inputs(self, rows: np.ndarray, presence: Presence) -> BeamInputs:
         """Inputs of some samples; presence is of these rows alone. What is absent is zero."""

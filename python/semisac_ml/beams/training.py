@@ -56,6 +56,26 @@ class Recipe:
     asked_share: float = 0.75
 
 
+@dataclass(frozen=True)
+class TrainingJob:
+    """What a network or an ensemble of them is trained on.
+
+    tensors: of all samples. rows: those that it is trained on, int64 [rows]. asked: inputs that `asked_share`
+    of them are given. seed: of the network. folder: of its checkpoints. console: shows how far it is.
+    """
+
+    tensors: SampleTensors
+    rows: np.ndarray
+    recipe: Recipe
+    asked: tuple[InputSet, ...]
+    seed: int
+    folder: Path
+    console: Console
+
+
+MemberTrainer = Callable[[TrainingJob], nn.Module]
+
+
 class BeamEnsemble(nn.Module):
     """Mean probability of several networks, at a temperature that was fitted on other drives.
 
@@ -104,25 +124,21 @@ def learning_rate(progress: float) -> float:
 
 def train_network(
     network: nn.Module,
-    tensors: SampleTensors,
-    rows: np.ndarray,
-    recipe: Recipe,
-    asked: tuple[InputSet, ...],
-    *,
-    seed: int,
-    folder: Path,
+    job: TrainingJob,
     name: str,
-    console: Console,
+    *,
     objective: Objective | None = None,
     parameters: list[nn.Parameter] | None = None,
 ) -> nn.Module:
     """Train one network on some samples with inputs that come and go; returns it in evaluation mode.
 
+    name: of its checkpoint, to which the seed is added.
     objective: losses of a batch, of which "loss" is minimised; cross-entropy with soft labels by default.
     parameters: those that are trained, all by default.
     """
-    objective = objective or soft_label_loss(tensors)
-    batches = max(len(rows) // recipe.batch, 1)
+    recipe = job.recipe
+    objective = objective or soft_label_loss(job.tensors)
+    batches = max(len(job.rows) // recipe.batch, 1)
     passes = max(math.ceil(recipe.least_steps / (batches * recipe.epochs)), 1)
     total = passes * batches * recipe.epochs
 
@@ -130,7 +146,7 @@ def train_network(
         rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
         # the optimiser counts its steps, and keeps the count in checkpoints
         done = int(next(iter(optimiser.state.values()))["step"]) if optimiser.state else 0
-        drawn = (epoch_batches(tensors, rows, batches, asked, recipe.asked_share, rng) for _ in range(passes))
+        drawn = (epoch_batches(job, batches, rng) for _ in range(passes))
         for place, (chosen, presence) in enumerate(itertools.chain.from_iterable(drawn), start=done):
             losses = objective(network, chosen, presence, place / total)
             optimiser.zero_grad()
@@ -144,7 +160,7 @@ def train_network(
     )
     train_stage(
         Stage(
-            name=name,
+            name=f"{name}-{job.seed}",
             model=network,
             optimiser=optimiser,
             epochs=recipe.epochs,
@@ -152,29 +168,28 @@ def train_network(
             learning_rate=learning_rate,
             step=step,
             validate=dict,
-            seed=seed,
-            settings={**dataclasses.asdict(recipe), "asked": [str(one) for one in asked], "rows": len(rows)},
+            seed=job.seed,
+            settings={
+                **dataclasses.asdict(recipe),
+                "asked": [str(one) for one in job.asked],
+                "rows": len(job.rows),
+            },
         ),
-        folder,
-        console,
+        job.folder,
+        job.console,
     )
     return network.eval()
 
 
 def epoch_batches(
-    tensors: SampleTensors,
-    rows: np.ndarray,
-    batches: int,
-    asked: tuple[InputSet, ...],
-    share: float,
-    rng: np.random.Generator,
+    job: TrainingJob, batches: int, rng: np.random.Generator
 ) -> Iterator[tuple[np.ndarray, Presence]]:
     """Each sample once, with inputs drawn anew, in batches of those that have a past and those that have not.
 
     Kept apart because a recurrent network need not run over frames that none of the batch has.
     """
-    order = rng.permutation(rows)
-    drawn = random_presence(tensors.there[order], rng, asked, share)
+    order = rng.permutation(job.rows)
+    drawn = random_presence(job.tensors.there[order], rng, job.asked, job.recipe.asked_share)
     past = drawn.position_known[:, :NOW].any(axis=1) | drawn.measured[:, :NOW].any(axis=(1, 2))
     places = np.argsort(past, kind="stable")
     cuts = np.array_split(places, batches)
@@ -199,35 +214,33 @@ def mean_log_probability(networks: list[nn.Module], *where: object) -> np.ndarra
     return np.log(np.mean([softmax(predict(one, *where)) for one in networks], axis=0) + SMALLEST)
 
 
-def train_ensemble(
-    member: Callable[[np.ndarray, int], nn.Module],
-    tensors: SampleTensors,
-    rows: np.ndarray,
-    recipe: Recipe,
-    asked: tuple[InputSet, ...],
-    seed: int,
-) -> BeamEnsemble:
+def train_ensemble(member: MemberTrainer, job: TrainingJob) -> BeamEnsemble:
     """Train the members, hold drives of the training part out, fit the temperature on these.
 
     Half of the members are trained without one set of drives, half without another, so that together they
     have seen all; the temperature is fitted to what each half says of the drives that it has not seen.
-
-    member: trains a network on rows with a seed.
     """
-    halves = [list(range(recipe.members))[part::2] for part in range(min(recipe.members, 2))]
+    members, samples = job.recipe.members, job.tensors.samples
+    halves = [list(range(members))[part::2] for part in range(min(members, 2))]
     by_place: dict[int, nn.Module] = {}
     logits, truth = [], []
     for part, places in enumerate(halves):
-        kept, held = tensors.samples.held_out_drives(rows, HELD_OUT_SHARE, seed=1000 * (part + 1) + seed)
-        own = [member(kept, 100 * seed + place) for place in places]
+        kept, held = samples.held_out_drives(job.rows, HELD_OUT_SHARE, seed=1000 * (part + 1) + job.seed)
+        own = [train_member(member, job, kept, 100 * job.seed + place) for place in places]
         by_place |= dict(zip(places, own, strict=True))
-        for inputs in asked:
-            some = held[inputs.eligible(tensors.samples)[held]]
+        for inputs in job.asked:
+            some = held[inputs.eligible(samples)[held]]
             if len(some):
-                logits.append(mean_log_probability(own, tensors, some, inputs))
-                truth.append(tensors.samples.beam[some])
+                logits.append(mean_log_probability(own, job.tensors, some, inputs))
+                truth.append(samples.beam[some])
     networks = [by_place[place] for place in sorted(by_place)]
     if not logits:
         return BeamEnsemble(networks).eval()
     line = fit_temperature_line(np.concatenate(logits), np.concatenate(truth))
     return BeamEnsemble(networks, line).eval()
+
+
+def train_member(member: MemberTrainer, job: TrainingJob, rows: np.ndarray, seed: int) -> nn.Module:
+    """One network on some of the rows, from a seed of its own."""
+    torch.manual_seed(seed)
+    return member(dataclasses.replace(job, rows=rows, seed=seed))

@@ -5,20 +5,25 @@
 
 from __future__ import annotations
 
-import dataclasses
-from pathlib import Path
-from typing import Annotated
+import functools
 
 import numpy as np
 import torch
-import typer
-from rich.console import Console
 from torch import nn
 
-from semisac_ml.beams.command import train_on_everything
-from semisac_ml.beams.inputs import InputSet, Presence
+from semisac_ml.beams.command import BeamSystem
+from semisac_ml.beams.inputs import Presence
+from semisac_ml.beams.options import train_command
 from semisac_ml.beams.tensors import SampleTensors
-from semisac_ml.beams.training import Losses, Objective, Recipe, cross_entropy, train_network
+from semisac_ml.beams.training import (
+    BeamEnsemble,
+    Losses,
+    Objective,
+    Recipe,
+    TrainingJob,
+    cross_entropy,
+    train_network,
+)
 from semisac_ml.layers.mixture_of_experts import load_balance
 from semisac_ml.systems.lam_msac.model import MixtureBeamModel, MixtureSettings
 
@@ -38,64 +43,26 @@ def balanced_objective(tensors: SampleTensors) -> Objective:
     return losses
 
 
-def _train(
-    mixed: bool,
-    tensors: SampleTensors,
-    rows: np.ndarray,
-    recipe: Recipe,
-    asked: tuple[InputSet, ...],
-    seed: int,
-    folder: Path,
-    console: Console,
-) -> nn.Module:
-    network = MixtureBeamModel(MixtureSettings(sites=len(tensors.samples.names), mixed=mixed))
-    network.features.fit(tensors.power_db[rows], tensors.position_m[rows], tensors.site[rows])
-    return train_network(
-        network,
-        tensors,
-        rows,
-        recipe,
-        asked,
-        seed=seed,
-        folder=folder,
-        name=f"{'mixture' if mixed else 'single'}-{seed}",
-        console=console,
-        objective=balanced_objective(tensors),
-    )
+def train_member(variant: str, job: TrainingJob) -> nn.Module:
+    """One network: "mixture", or "single", whose expert is as wide as those that the gate would choose."""
+    sites = len(job.tensors.samples.names)
+    network = MixtureBeamModel(MixtureSettings(sites=sites, mixed=variant != "single"))
+    job.tensors.fit(network.features, job.rows)
+    return train_network(network, job, variant, objective=balanced_objective(job.tensors))
 
 
-def train_mixture(*given: object) -> nn.Module:
-    """One network with experts and gate."""
-    return _train(True, *given)
+def ensemble(sites: int, members: int, variant: str) -> BeamEnsemble:
+    """Networks with no training yet."""
+    settings = MixtureSettings(sites=sites, mixed=variant != "single")
+    return BeamEnsemble([MixtureBeamModel(settings) for _ in range(members)])
 
 
-def train_single(*given: object) -> nn.Module:
-    """One network with a single expert as wide as those that the gate would choose."""
-    return _train(False, *given)
-
-
-MEMBERS = {"mixture": train_mixture, "single": train_single}
-
-
-def command(
-    scenarios: Annotated[
-        str, typer.Option(help="Scenarios of DeepSense 6G, separated by commas.")
-    ] = "1,2,5,8",
-    variant: Annotated[str, typer.Option(help="mixture, or single: one expert, no gate.")] = "mixture",
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs.")] = RECIPE.epochs,
-    members: Annotated[int, typer.Option(min=1, help="Networks that are averaged.")] = RECIPE.members,
-    seed: Annotated[int, typer.Option(help="Seed of the split and of the networks.")] = 0,
-    run: Annotated[
-        Path | None, typer.Option(help="Folder of checkpoints and logs [default: runs/lam_msac/seedSEED].")
-    ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Processor threads [default: all].")] = None,
-) -> None:
-    """Train the mixture of experts on power and position; any of them may be absent.
-
-    Drives of a fifth of the samples are held out for `semisac export lam_msac`, which measures on them.
-    """
-    recipe = dataclasses.replace(RECIPE, epochs=epochs, members=members)
-    folder = run or Path("runs/lam_msac") / f"seed{seed}"
-    if variant not in MEMBERS:
-        raise ValueError(f"variant is {variant!r}, expected one of {', '.join(MEMBERS)}")
-    train_on_everything("lam_msac", MEMBERS[variant], recipe, scenarios, seed, folder, threads, variant)
+SYSTEM = BeamSystem(
+    name="lam_msac",
+    title="mixture of cross-attention experts",
+    recipe=RECIPE,
+    members={variant: functools.partial(train_member, variant) for variant in ("mixture", "single")},
+    variants="mixture, or single: one expert, no gate.",
+    ensemble=ensemble,
+)
+command = train_command(SYSTEM)

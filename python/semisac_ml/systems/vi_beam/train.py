@@ -6,19 +6,24 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-import typer
-from rich.console import Console
 from torch import nn
 
-from semisac_ml.beams.baselines import perceptron
-from semisac_ml.beams.command import train_on_everything
-from semisac_ml.beams.inputs import InputSet, Presence
+from semisac_ml.beams.baselines import Perceptron, perceptron
+from semisac_ml.beams.command import BeamSystem
+from semisac_ml.beams.inputs import Presence
+from semisac_ml.beams.options import train_command
 from semisac_ml.beams.tensors import SampleTensors
-from semisac_ml.beams.training import Losses, Objective, Recipe, cross_entropy, train_network
+from semisac_ml.beams.training import (
+    BeamEnsemble,
+    Losses,
+    Objective,
+    Recipe,
+    TrainingJob,
+    cross_entropy,
+    train_network,
+)
 from semisac_ml.systems.vi_beam.model import VariationalBeamModel, VariationalSettings, task_model
 from semisac_ml.systems.vi_beam.objective import Weights, variational_objective
 
@@ -27,83 +32,41 @@ PERCEPTRON = Recipe(epochs=24, batch=128, learning_rate=1.5e-3)
 STAGE_EPOCHS = (0.3, 0.4, 0.3)  # of unimodal pretraining, multimodal fine-tuning and the task model
 
 
-def new_network(tensors: SampleTensors, rows: np.ndarray) -> VariationalBeamModel:
+def new_network(job: TrainingJob) -> VariationalBeamModel:
     """A network that knows what is usual at the sites, from the training samples."""
-    network = VariationalBeamModel(VariationalSettings(sites=len(tensors.samples.names)))
-    network.features.fit(tensors.power_db[rows], tensors.position_m[rows], tensors.site[rows])
+    network = VariationalBeamModel(VariationalSettings(sites=len(job.tensors.samples.names)))
+    job.tensors.fit(network.features, job.rows)
     return network
 
 
-def train_joint(
-    tensors: SampleTensors,
-    rows: np.ndarray,
-    recipe: Recipe,
-    asked: tuple[InputSet, ...],
-    seed: int,
-    folder: Path,
-    console: Console,
-) -> nn.Module:
+def train_joint(job: TrainingJob) -> nn.Module:
     """One network by all of Eq. (50) at once, with the task's term; regularisers warm up (Remark 2)."""
-    return train_network(
-        new_network(tensors, rows),
-        tensors,
-        rows,
-        recipe,
-        asked,
-        seed=seed,
-        folder=folder,
-        name=f"joint-{seed}",
-        console=console,
-        objective=variational_objective(tensors, Weights()),
-    )
+    objective = variational_objective(job.tensors, Weights())
+    return train_network(new_network(job), job, "joint", objective=objective)
 
 
-def train_staged(
-    tensors: SampleTensors,
-    rows: np.ndarray,
-    recipe: Recipe,
-    asked: tuple[InputSet, ...],
-    seed: int,
-    folder: Path,
-    console: Console,
-) -> nn.Module:
+def train_staged(job: TrainingJob) -> nn.Module:
     """One network by Algorithms 1 and 2, then the task model on the frozen representation.
 
     Pretraining shows one modality of each sample. State and priors are shared by the modalities from the
     start, where the paper averages one of each modality afterwards.
     """
-    common = dict(seed=seed, folder=folder, console=console)
-    network = new_network(tensors, rows)
+    network, tensors = new_network(job), job.tensors
     first, second, third = (
-        dataclasses.replace(recipe, epochs=max(round(share * recipe.epochs), 1)) for share in STAGE_EPOCHS
+        dataclasses.replace(
+            job, recipe=dataclasses.replace(job.recipe, epochs=max(round(share * job.recipe.epochs), 1))
+        )
+        for share in STAGE_EPOCHS
     )
     alone = Weights(bound=1.0, task=0.0)
-    train_network(
-        network,
-        tensors,
-        rows,
-        first,
-        asked,
-        name=f"unimodal-{seed}",
-        objective=one_modality(variational_objective(tensors, alone, align=False)),
-        **common,
-    )
-    fused = variational_objective(tensors, alone)
-    train_network(network, tensors, rows, second, asked, name=f"fused-{seed}", objective=fused, **common)
+    unaligned = one_modality(variational_objective(tensors, alone, align=False))
+    train_network(network, first, "unimodal", objective=unaligned)
+    train_network(network, second, "fused", objective=variational_objective(tensors, alone))
     network.task = task_model(network.settings)
     for part in (network.features, network.experts, network.decoders, network.transition):
         part.requires_grad_(False)
-    return train_network(
-        network,
-        tensors,
-        rows,
-        third,
-        asked,
-        name=f"task-{seed}",
-        objective=frozen_task(tensors),
-        parameters=list(network.task.parameters()),
-        **common,
-    )
+    parameters = list(network.task.parameters())
+    return train_network(network, third, "task", objective=frozen_task(tensors), parameters=parameters)
 
 
 def one_modality(objective: Objective) -> Objective:
@@ -135,20 +98,13 @@ def frozen_task(tensors: SampleTensors) -> Objective:
     return losses
 
 
-def train_mixed(
-    tensors: SampleTensors,
-    rows: np.ndarray,
-    recipe: Recipe,
-    asked: tuple[InputSet, ...],
-    seed: int,
-    folder: Path,
-    console: Console,
-) -> nn.Module:
+def train_mixed(job: TrainingJob) -> nn.Module:
     """One member of an ensemble of both kinds: see `is_variational`."""
-    if is_variational("mixed", seed):
-        return train_joint(tensors, rows, recipe, asked, seed, folder, console)
+    if is_variational("mixed", job.seed):
+        return train_joint(job)
+    recipe = job.recipe
     own = dataclasses.replace(PERCEPTRON, asked_share=recipe.asked_share, least_steps=recipe.least_steps)
-    return perceptron(tensors, rows, own, asked, seed, folder, console)
+    return perceptron(dataclasses.replace(job, recipe=own))
 
 
 def is_variational(variant: str, place: int) -> bool:
@@ -159,32 +115,24 @@ def is_variational(variant: str, place: int) -> bool:
     return variant != "mixed" or place % 100 % 3 == 0
 
 
-MEMBERS = {"mixed": train_mixed, "joint": train_joint, "staged": train_staged}
+def ensemble(sites: int, members: int, variant: str) -> BeamEnsemble:
+    """Networks with no training yet."""
+    return BeamEnsemble(
+        [
+            VariationalBeamModel(VariationalSettings(sites=sites))
+            if is_variational(variant, place)
+            else Perceptron(sites)
+            for place in range(members)
+        ]
+    )
 
 
-def command(
-    scenarios: Annotated[
-        str, typer.Option(help="Scenarios of DeepSense 6G, separated by commas.")
-    ] = "1,2,5,8",
-    variant: Annotated[
-        str,
-        typer.Option(help="mixed (with perceptrons), joint (variational), or staged (as in the paper)."),
-    ] = "mixed",
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs.")] = RECIPE.epochs,
-    members: Annotated[int, typer.Option(min=1, help="Networks that are averaged.")] = RECIPE.members,
-    seed: Annotated[int, typer.Option(help="Seed of the split and of the networks.")] = 0,
-    run: Annotated[
-        Path | None, typer.Option(help="Folder of checkpoints and logs [default: runs/vi_beam/seedSEED].")
-    ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Processor threads [default: all].")] = None,
-) -> None:
-    """Train the variational beam prediction on power and position; any of them may be absent.
-
-    Drives of a fifth of the samples are held out for `semisac export vi_beam`, which measures on them.
-    """
-    recipe = dataclasses.replace(RECIPE, epochs=epochs, members=members)
-    folder = run or Path("runs/vi_beam") / f"seed{seed}"
-
-    if variant not in MEMBERS:
-        raise ValueError(f"variant is {variant!r}, expected one of {', '.join(MEMBERS)}")
-    train_on_everything("vi_beam", MEMBERS[variant], recipe, scenarios, seed, folder, threads, variant)
+SYSTEM = BeamSystem(
+    name="vi_beam",
+    title="variational beam prediction",
+    recipe=RECIPE,
+    members={"mixed": train_mixed, "joint": train_joint, "staged": train_staged},
+    variants="mixed (with perceptrons), joint (variational), or staged (as in the paper).",
+    ensemble=ensemble,
+)
+command = train_command(SYSTEM)
