@@ -104,7 +104,8 @@ def test_each_drive_starts_anew():
     assert abs(int(found.beam[5]) - 55) <= 1
 
 
-def test_expected_beams_are_measured_too():
+def test_a_prediction_is_followed_as_far_as_it_is_sure():
+    """0.5, 0.3 and 0.16 hold 0.95 of the probability: three beams, two guards, and the climb."""
     row = lobe_db(np.array([40.0]), floor_db=-30.0)[0]
     asked: list[int] = []
 
@@ -112,9 +113,29 @@ def test_expected_beams_are_measured_too():
         asked.extend(wanted.tolist())
         return row[wanted]
 
+    probability = np.full(64, 0.04 / 61)
+    probability[[39, 40, 42]] = 0.5, 0.3, 0.16
     tracker = BeamTracker(best=5)
-    assert tracker.step(measure, np.array([39]))[0] == int(row.argmax())
-    assert 39 in asked and len(asked) == len(set(asked))
+    assert tracker.step(measure, probability)[0] == int(row.argmax())
+    assert set(asked[:3]) == {39, 40, 42}
+    assert len(asked) == len(set(asked)) == 3 + 2 + 1  # 41 is what the climb adds
+
+
+def test_an_unsure_prediction_is_not_followed_but_swept():
+    row = lobe_db(np.array([50.0]), floor_db=-30.0)[0]
+    tracker = BeamTracker(best=5)
+    found, measured = tracker.step(lambda wanted: row[wanted], np.full(64, 1 / 64))
+    assert found == 50
+    assert 16 <= measured <= 16 + 2 + 4
+
+
+def test_without_measurements_the_likeliest_beam_or_the_last_is_kept():
+    def deaf(wanted: np.ndarray) -> np.ndarray:
+        return np.empty(0)
+
+    assert BeamTracker(best=7).step(deaf) == (7, 0)
+    assert BeamTracker(best=7).step(deaf, np.eye(64)[33]) == (33, 0)
+    assert BeamTracker().step(deaf) == (32, 0)
 
 
 def test_tracker_stays_inside_the_codebook():

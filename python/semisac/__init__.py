@@ -10,9 +10,15 @@ Blocks in C++. Samples: `frame_modulator`, `frame_synchronizer`, `frame_demodula
 `simulated_receiver`. Blocks in Python, one item a frame or an image:
 `image_source`, `jscc_encoder`, `jscc_decoder`, `task_decoder`, `sensing_decoder`, `picture_encoder`,
 `picture_decoder`, `metrics_sink`, and `image_sink` and `received_image_sink`, which need PyQt5 when they are
-made.
+made. Beam tracking, by messages: `beam_replay`, `beam_codebook`, `beam_predictor`, `beam_tracker`,
+`beam_sink`.
 """
 
+from .beam_codebook import beam_codebook
+from .beam_predictor import beam_predictor
+from .beam_replay import beam_replay
+from .beam_sink import beam_sink
+from .beam_tracker import beam_tracker
 from .image_sink import image_sink
 from .image_source import image_source
 from .jscc_decoder import jscc_decoder

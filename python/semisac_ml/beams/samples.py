@@ -13,6 +13,7 @@ import numpy as np
 from semisac_ml.data.deepsense6g.samples import Scenario
 from semisac_ml.data.deepsense6g.sensors import BEAMS, east_north_m
 from semisac_ml.data.splits import Split, random_split, sequence_split
+from semisac_ml.signal.beams import decibel
 
 FRAMES = 5
 NOW = FRAMES - 1  # place of the present frame, the oldest comes first
@@ -54,7 +55,7 @@ class BeamSamples:
         return cls(
             names=names,
             site=np.repeat(np.arange(len(names)), [len(scenario) for scenario in scenarios]),
-            power_db=np.concatenate([_decibel(scenario.power) for scenario in scenarios]),
+            power_db=np.concatenate([decibel(scenario.power) for scenario in scenarios]),
             position_m=np.concatenate([_position_m(scenario) for scenario in scenarios]),
             beam=np.concatenate([scenario.beam for scenario in scenarios]),
             sequence=np.concatenate([scenario.sequence for scenario in scenarios]),
@@ -95,11 +96,6 @@ class BeamSamples:
                 held.append(own[sequence_split(self.sequence[own], share, seed).test])
         held_rows = np.concatenate(held) if held else rows[:0]
         return np.setdiff1d(rows, held_rows), held_rows
-
-
-def _decibel(power: np.ndarray) -> np.ndarray:
-    lowest = 1e-6 * power.max(axis=1, keepdims=True)  # a beam that recorded nothing: 60 dB below the best
-    return (10.0 * np.log10(np.maximum(power, lowest))).astype(np.float32)
 
 
 def _position_m(scenario: Scenario) -> np.ndarray:

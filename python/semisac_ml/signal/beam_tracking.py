@@ -1,18 +1,24 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Following the strongest beam while measuring few: the last best and its neighbours, and guards.
+"""Following the strongest beam while measuring few, with a prediction or without.
 
-A frame measures the beam that is expected from the last best and its velocity, one to each side, then
-climbs: while the strongest of those measured is at the edge, its next neighbour is measured too. Three guard
-beams rotate over an even grid, so that a path that appears elsewhere is found. A fall of power is no sign of
-a lost track: one that is lost sits on the noise floor, which does not fall. A track starts with a sweep of
-every other beam.
+Without one a frame measures the beam that is expected from the last best and its velocity, one to each side,
+and three guard beams that rotate over an even grid, so that a path that appears elsewhere is found. A fall of
+power is no sign of a lost track: one that is lost sits on the noise floor, which does not fall. A track
+starts with a sweep of every other beam.
+
+With a prediction it measures the most probable beams until these hold `cover` of the probability, and two
+guards. If the `most` likeliest hold less than `unsure`, the prediction is not worth following: the frame
+sweeps every fourth beam instead. This takes probabilities that are calibrated.
+
+Then, either way, it climbs: while the strongest of those measured is at the edge, its next neighbour is
+measured too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,6 +31,13 @@ GUARD_GRID = 8
 GUARD_STRIDE = 3
 START_SWEEP = 32
 MOST_CLIMBS = 6
+COVER = 0.95
+MOST_PREDICTED = 8
+UNSURE = 0.5
+PREDICTED_GUARDS = 2
+UNSURE_SWEEP = 16
+
+Looks = Generator[np.ndarray, np.ndarray, tuple[int, int]]
 
 
 @dataclass
@@ -33,9 +46,12 @@ class BeamTracker:
 
     beams: of the codebook.
     reach: beams measured to each side of the expected one.
-    guards: rotating beams a frame.
+    guards: rotating beams a frame; predicted_guards: with a prediction.
     guard_grid: evenly spread beams that the guards go round; a beam's lobe covers its neighbours.
-    spread: beams of the sweep that starts a track.
+    spread: beams of the sweep that starts a track; unsure_spread: of that in place of a prediction.
+    cover: share of the predicted probability that is measured, in at most `most` beams.
+    unsure: a prediction whose `most` likeliest beams hold less is not followed.
+    best: beam of the last frame, None before the first.
     """
 
     beams: int = 64
@@ -43,17 +59,22 @@ class BeamTracker:
     guards: int = GUARDS
     guard_grid: int = GUARD_GRID
     spread: int = START_SWEEP
+    cover: float = COVER
+    most: int = MOST_PREDICTED
+    unsure: float = UNSURE
+    predicted_guards: int = PREDICTED_GUARDS
+    unsure_spread: int = UNSURE_SWEEP
     best: int | None = None
     velocity: float = 0.0
     _guard: int = 0
     _seen: dict[int, float] = field(default_factory=dict)
 
     def restart(self) -> None:
-        """Forget the track: the next frame sweeps."""
+        """Forget the track: the next frame sweeps, or goes by its prediction alone."""
         self.best, self.velocity = None, 0.0
 
     def step(
-        self, measure: Callable[[np.ndarray], np.ndarray], expected: np.ndarray | None = None
+        self, measure: Callable[[np.ndarray], np.ndarray], probability: np.ndarray | None = None
     ) -> tuple[int, int]:
         """Measure what is needed in one frame; returns the strongest beam found and how many were measured.
 
@@ -61,19 +82,28 @@ class BeamTracker:
         ----------
         measure : callable
             Power in dB of the beams whose numbers it is given.
-        expected : ndarray, int, optional
-            Beams that a prediction expects, measured as well.
+        probability : ndarray, float [beams], optional
+            That each beam is the strongest, as predicted.
         """
-        self._seen = {}
-        if self.best is None:
-            self._look(measure, measured_beams(self.spread, self.beams))
-        else:
-            centre = int(np.clip(round(self.best + self.velocity), 0, self.beams - 1))
-            self._look(measure, np.arange(centre - self.reach, centre + self.reach + 1))
-            self._look(measure, self._guards())
-        if expected is not None:
-            self._look(measure, np.asarray(expected))
-        found = self._climb(measure)
+        looks = self.looks(probability)
+        try:
+            wanted = next(looks)
+            while True:
+                wanted = looks.send(measure(wanted))
+        except StopIteration as end:
+            return end.value
+
+    def looks(self, probability: np.ndarray | None = None) -> Looks:
+        """One frame for a caller who cannot wait: yields beams to measure, is sent their power in dB.
+
+        An empty answer says that nothing can be measured: the beam is then the most probable, or the last.
+        Returns the strongest beam found and how many were measured.
+        """
+        self.new_frame()
+        for wanted in self._first_looks(probability):
+            yield from self._look(wanted)
+        yield from self._climb()
+        found = self._strongest(probability)
         if self.best is not None:
             moved = found - self.best
             # a leap is another path, not a velocity
@@ -81,33 +111,72 @@ class BeamTracker:
         self.best = found
         return found, len(self._seen)
 
-    def _guards(self) -> np.ndarray:
+    def new_frame(self) -> None:
+        """Forget what the last frame measured."""
+        self._seen = {}
+
+    def give_up(self) -> tuple[int, int]:
+        """The strongest beam found and how many were measured, of a frame that is over too early."""
+        self.best = self._strongest()
+        return self.best, len(self._seen)
+
+    def is_unsure(self, probability: np.ndarray) -> bool:
+        """Whether a prediction is not worth following."""
+        return bool(np.sort(probability)[-self.most :].sum() < self.unsure)
+
+    def power_db(self) -> dict[int, float]:
+        """What the last frame measured, by beam."""
+        return dict(self._seen)
+
+    def _first_looks(self, probability: np.ndarray | None) -> list[np.ndarray]:
+        if probability is not None:
+            return [self._predicted(probability), self._guards(self.predicted_guards)]
+        if self.best is None:
+            return [measured_beams(self.spread, self.beams)]
+        centre = int(np.clip(round(self.best + self.velocity), 0, self.beams - 1))
+        return [np.arange(centre - self.reach, centre + self.reach + 1), self._guards(self.guards)]
+
+    def _predicted(self, probability: np.ndarray) -> np.ndarray:
+        """Beams worth measuring by a prediction, or an even sweep."""
+        if self.is_unsure(probability):
+            return measured_beams(self.unsure_spread, self.beams)
+        ranked = np.argsort(-np.asarray(probability), kind="stable")[: self.most]
+        held = np.cumsum(np.asarray(probability)[ranked])
+        return ranked[: int(np.searchsorted(held, self.cover)) + 1]
+
+    def _guards(self, count: int) -> np.ndarray:
         """The next guard beams: of an even grid, far apart, all in turn."""
-        turn = (self._guard + np.arange(self.guards)) % self.guard_grid
-        self._guard = (self._guard + self.guards) % self.guard_grid
+        turn = (self._guard + np.arange(count)) % self.guard_grid
+        self._guard = (self._guard + count) % self.guard_grid
         # an odd stride visits all places of a grid whose size is a power of two
         return measured_beams(self.guard_grid, self.beams)[GUARD_STRIDE * turn % self.guard_grid]
 
-    def _look(self, measure: Callable[[np.ndarray], np.ndarray], wanted: np.ndarray) -> None:
+    def _look(self, wanted: np.ndarray) -> Generator[np.ndarray, np.ndarray, None]:
         new = [
             int(beam)
             for beam in dict.fromkeys(wanted.tolist())
             if 0 <= beam < self.beams and beam not in self._seen
         ]
         if new:
-            self._seen |= dict(zip(new, measure(np.array(new)).tolist(), strict=True))
+            power_db = yield np.array(new)
+            if len(power_db):
+                self._seen |= dict(zip(new, power_db.tolist(), strict=True))
 
-    def _strongest(self) -> int:
-        return max(self._seen, key=self._seen.__getitem__)
+    def _strongest(self, probability: np.ndarray | None = None) -> int:
+        if self._seen:
+            return max(self._seen, key=self._seen.__getitem__)
+        if probability is not None:
+            return int(np.argmax(probability))
+        return self.beams // 2 if self.best is None else self.best
 
-    def _climb(self, measure: Callable[[np.ndarray], np.ndarray]) -> int:
+    def _climb(self) -> Generator[np.ndarray, np.ndarray, None]:
         for _ in range(MOST_CLIMBS):
             top = self._strongest()
             before = len(self._seen)
-            self._look(measure, np.array([top - 1, top + 1]))
+            if before:
+                yield from self._look(np.array([top - 1, top + 1]))
             if len(self._seen) == before:
                 break
-        return self._strongest()
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,12 @@ CHALLENGE_DISTANCE = 5
 PAPER_THRESHOLDS = (0, 1, 2)
 
 
+def decibel(power: np.ndarray) -> np.ndarray:
+    """Recorded linear power of the beams as 10 log10, float32 [samples, beams]."""
+    lowest = 1e-6 * power.max(axis=1, keepdims=True)  # a beam that recorded nothing: 60 dB below the best
+    return (10.0 * np.log10(np.maximum(power, lowest))).astype(np.float32)
+
+
 def best_beams(scores: np.ndarray, count: int) -> np.ndarray:
     """Beams by falling score, int64 [samples, count]; of equal scores the lower beam first.
 

@@ -7,25 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from semisac_ml.signal.beam_codebook import beam_azimuths_rad, steering
+
 CARRIER_HZ = 60e9
 ELEMENTS = 16
 BEAMS = 64
 SECTOR_RAD = np.pi / 2
 BANDWIDTH_HZ = 20e6
 NOISE_BELOW_MEDIAN_PEAK_DB = 21.0
-
-
-def beam_azimuths_rad() -> np.ndarray:
-    """Where the beams point, from the right end of the sector to the left, float64 [64]."""
-    return SECTOR_RAD * ((np.arange(BEAMS) + 0.5) / BEAMS - 0.5)
-
-
-def steering(
-    azimuth_rad: np.ndarray, elevation_rad: np.ndarray | float = 0.0, elements: int = ELEMENTS
-) -> np.ndarray:
-    """Response of a horizontal line of elements, complex128 [..., elements], unit magnitude each."""
-    sine = np.sin(azimuth_rad) * np.cos(elevation_rad)
-    return np.exp(1j * np.pi * np.asarray(sine)[..., None] * np.arange(elements))
 
 
 def beam_powers(
@@ -52,9 +41,9 @@ def beam_powers(
     ndarray, float64 [64]
     """
     tones = np.linspace(-0.5, 0.5, 16) * BANDWIDTH_HZ
-    weights = steering(beam_azimuths_rad()) / np.sqrt(ELEMENTS)
+    weights = steering(beam_azimuths_rad(BEAMS, SECTOR_RAD), elements=ELEMENTS) / np.sqrt(ELEMENTS)
     element = np.clip(np.cos(azimuth_rad), 0.0, 1.0)  # of one patch, in amplitude
-    per_path = weights.conj() @ steering(azimuth_rad, elevation_rad).T * (gain * element)
+    per_path = weights.conj() @ steering(azimuth_rad, elevation_rad, ELEMENTS).T * (gain * element)
     received = per_path @ np.exp(-2j * np.pi * delay_s[:, None] * tones)
     power = (np.abs(received) ** 2).mean(axis=1)
     noise = noise_w * rng.gamma(64.0, 1.0 / 64.0, BEAMS)

@@ -1,0 +1,54 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""How well beams were tracked, against a sweep of all of them in every frame."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .beams import CHALLENGE_DISTANCE
+from .metrics import Metric, mean, proportion
+
+
+class TrackingScore:
+    """Frames of a track with the truth beside them.
+
+    beam, measured: the beam that was used and how many were measured, a number a frame. best: the strongest
+    of all beams. loss_db: power of the strongest over that of the beam that was used.
+    """
+
+    def __init__(self, beams: int) -> None:
+        self.beams = beams
+        self.beam: list[int] = []
+        self.measured: list[int] = []
+        self.best: list[int] = []
+        self.loss_db: list[float] = []
+
+    def __len__(self) -> int:
+        return len(self.beam)
+
+    def add(self, beam: int, measured: int, power_db: np.ndarray) -> None:
+        """One frame; power_db: of all beams, [beams]."""
+        self.beam.append(int(beam))
+        self.measured.append(int(measured))
+        self.best.append(int(power_db.argmax()))
+        self.loss_db.append(float(power_db.max() - power_db[beam]))
+
+    def off(self) -> np.ndarray:
+        """Distance from the strongest beam in each frame, int64 [frames]."""
+        return np.abs(np.array(self.beam, dtype=np.int64) - np.array(self.best, dtype=np.int64))
+
+    def figures(self) -> dict[str, Metric]:
+        """Beams a frame, what of a sweep is saved, mean loss, frames right and lost; {} without frames."""
+        if not self.beam:
+            return {}
+        off = self.off()
+        saved = 1.0 - np.array(self.measured) / self.beams
+        return {
+            "beams_per_frame": mean(np.array(self.measured, dtype=float)),
+            "overhead_saved": mean(saved),
+            "power_loss_db": mean(np.array(self.loss_db)),
+            "best_beam": proportion(int((off == 0).sum()), len(off)),
+            "lost": proportion(int((off > CHALLENGE_DISTANCE).sum()), len(off)),
+        }
