@@ -96,11 +96,13 @@ def test_examples_run(tmp_path, examples):
     pytest.importorskip("PyQt5", reason="the example has a Qt window")
     if not Path(COMPILER).exists():
         pytest.skip("grcc is not installed")
+    from tiny_beam_bundle import make_tiny_beam_bundle
     from tiny_bundle import make_tiny_bundle
     from tiny_picture_bundle import make_tiny_picture_bundle
 
     make_tiny_bundle(tmp_path / "models" / "jssc" / "awgn")
     make_tiny_picture_bundle(tmp_path / "models" / "jssc" / "hifi", channel_uses=256)
+    make_tiny_beam_bundle(tmp_path / "models" / "vi_beam" / "deepsense")
     programs = {name: compiled(name, tmp_path) for name in examples}
     needs = [comment_of(name)["Needs"] for name in examples if "Needs" in comment_of(name)]
     if needs:

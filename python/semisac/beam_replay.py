@@ -53,6 +53,10 @@ class beam_replay(takes_pdus, gr.basic_block):
         self.listen("next", lambda meta, values: self._go_on())
         self.announce("frame", "observations", "world")
 
+    @staticmethod
+    def before_frame(row: int) -> None:
+        """Called before each frame with its place in the recording; replaced by whoever wants to know."""
+
     def recording(self) -> BeamRecording:
         """What is replayed."""
         return self._recording
@@ -96,6 +100,7 @@ class beam_replay(takes_pdus, gr.basic_block):
         turn, row = divmod(frame, len(recording))
         lasting_s = recording.time_s[-1] + beam_recordings.BETWEEN_DRIVES_S
         at = {"frame": frame, "time_s": float(recording.time_s[row] + turn * lasting_s)}
+        self.before_frame(row)
         new_drive = row == 0 or recording.drive[row] != recording.drive[row - 1]
         self._sent += 1
         if recording.power_db is not None:

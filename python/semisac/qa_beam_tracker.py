@@ -48,6 +48,7 @@ def recording(frames: int = 60, drives: int = 2, seed: int = 0) -> BeamRecording
         interval_s=0.1,
         site=["scenario1"] * len(drive),
         drive=drive,
+        sequence=drive,
         time_s=0.1 * step + 100.0 * drive,
         position_m=np.stack([np.zeros(len(north)), north], axis=1).astype(np.float32),
         power_db=power_db.astype(np.float32),

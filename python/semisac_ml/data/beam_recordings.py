@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,7 +45,8 @@ class BeamRecording:
     """Frames of one or more drives.
 
     name: for people. interval_s: between frames of a drive.
-    site: name of the base station, of each frame. drive: number of the drive, int64 [frames].
+    site: name of the base station, of each frame. drive: number of the drive, counted from 0; sequence: its
+        number at the site, int64 [frames].
     time_s: float64 [frames]; drives are 10 s apart. position_m: to the east and north of the base station, as
         the vehicle tells it, float32 [frames, 2].
     power_db: of each beam, float32 [frames, beams]; None where paths are known instead: one `Paths` a frame,
@@ -55,6 +57,7 @@ class BeamRecording:
     interval_s: float
     site: Sequence[str]
     drive: np.ndarray
+    sequence: np.ndarray
     time_s: np.ndarray
     position_m: np.ndarray
     power_db: np.ndarray | None = None
@@ -64,19 +67,22 @@ class BeamRecording:
     def __len__(self) -> int:
         return len(self.drive)
 
+    def chosen(self, rows: np.ndarray) -> BeamRecording:
+        """Some frames, in their order; int [frames]."""
+        return dataclasses.replace(
+            self,
+            site=[self.site[row] for row in rows],
+            drive=self.drive[rows],
+            sequence=self.sequence[rows],
+            time_s=self.time_s[rows],
+            position_m=self.position_m[rows],
+            power_db=None if self.power_db is None else self.power_db[rows],
+            paths=None if self.paths is None else [self.paths[row] for row in rows],
+        )
+
     def first(self, frames: int) -> BeamRecording:
         """The first frames."""
-        return BeamRecording(
-            self.name,
-            self.interval_s,
-            self.site[:frames],
-            self.drive[:frames],
-            self.time_s[:frames],
-            self.position_m[:frames],
-            None if self.power_db is None else self.power_db[:frames],
-            None if self.paths is None else self.paths[:frames],
-            self.codebook,
-        )
+        return self.chosen(np.arange(min(frames, len(self))))
 
 
 def load(data: str | os.PathLike[str] = MADE_UP, scenario: int = 0, seed: int = 0) -> BeamRecording:
@@ -127,6 +133,7 @@ def of_scenarios(scenarios: Sequence[Scenario]) -> BeamRecording:
         interval_s=INTERVAL_S,
         site=[one.name for one in scenarios for _ in range(len(one))],
         drive=drive,
+        sequence=np.concatenate([one.sequence for one in scenarios]),
         time_s=starts[drive] + (index - first[drive]) * INTERVAL_S,
         position_m=np.concatenate(
             [deepsense6g.sensors.east_north_m(one.vehicle, one.base_station) for one in scenarios]
@@ -168,6 +175,7 @@ def made_up(drives: int = 4, seed: int = 0) -> BeamRecording:
         interval_s=INTERVAL_S,
         site=["scenario1"] * len(drive),
         drive=drive,
+        sequence=drive,
         time_s=step * INTERVAL_S + drive * (frames * INTERVAL_S + BETWEEN_DRIVES_S),
         position_m=np.array(positions, dtype=np.float32),
         paths=paths,

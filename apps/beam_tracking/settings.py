@@ -1,0 +1,69 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a run replays, and which of its sensors fail when."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from semisac_ml.data.beam_recordings import BeamRecording
+from semisac_ml.data.splits import sequence_split
+from semisac_ml.runtime import Bundle
+
+GPS, BEAMS, PREDICTOR = "gps", "beams", "predictor"
+SENSORS = {GPS: "GPS", BEAMS: "beam measurements", PREDICTOR: "predictor"}
+DRIVES = ("held-out", "all")
+
+
+@dataclass(frozen=True)
+class Kill:
+    """A sensor that does not work from one second of the recording to another, infinite: to its end."""
+
+    sensor: str
+    from_s: float
+    to_s: float
+
+    @classmethod
+    def parse(cls, text: str) -> Kill:
+        """From "gps@5s" or "beams@5-8s". Raises ValueError for anything else."""
+        number = r"(\d+(?:\.\d+)?)"
+        match = re.fullmatch(rf"(\w+)@{number}s?(?:-{number}s?)?", text.strip().lower())
+        if not match or match[1] not in SENSORS:
+            known = ", ".join(SENSORS)
+            raise ValueError(f"--kill is {text!r}, expected SENSOR@SECONDS or SENSOR@FROM-TO, of {known}")
+        from_s, to_s = float(match[2]), float(match[3] or np.inf)
+        if to_s <= from_s:
+            raise ValueError(f"--kill is {text!r}, expected an end after the beginning")
+        return cls(match[1], from_s, to_s)
+
+    def __str__(self) -> str:
+        return f"{self.sensor}@{self.from_s:g}" + ("" if np.isinf(self.to_s) else f"-{self.to_s:g}") + "s"
+
+
+def working(kills: list[Kill], sensor: str, time_s: float) -> bool:
+    """Whether a sensor works at a moment of the recording."""
+    return not any(one.sensor == sensor and one.from_s <= time_s < one.to_s for one in kills)
+
+
+def unseen(recording: BeamRecording, bundle: Bundle) -> tuple[BeamRecording, str]:
+    """Drives that the bundle's training held out, and which these are, in words.
+
+    All are unseen of a base station that it was not trained at.
+    """
+    stated = re.match(r"by sequence, (\d+) % for testing, seed (\d+)", bundle.manifest.data.split)
+    known = set(bundle.manifest.beams.sites) & set(recording.site)
+    if recording.paths is not None or not known:
+        return recording, "all drives, none of which the bundle has seen"
+    if not stated:
+        return recording, "all drives; the bundle does not say which it has seen"
+    site = np.array(recording.site)
+    rows = np.ones(len(recording), dtype=bool)
+    for name in known:
+        own = np.flatnonzero(site == name)
+        split = sequence_split(recording.sequence[own], int(stated[1]) / 100, int(stated[2]))
+        rows[own[split.train]] = False
+    return recording.chosen(np.flatnonzero(rows)), "drives that the bundle's training held out"
