@@ -17,16 +17,22 @@ from semisac_ml.runtime.observations import Observations, modalities
 
 
 @pytest.fixture(scope="module")
-def session(tmp_path_factory):
-    """The made-up network with a camera."""
+def bundle(tmp_path_factory):
+    """The made-up bundle with a camera."""
     folder = make_tiny_beam_bundle(tmp_path_factory.mktemp("models") / "vi_beam" / "tiny", camera=True)
-    return Bundle.load(folder).session("beams")
+    return Bundle.load(folder)
+
+
+@pytest.fixture(scope="module")
+def session(bundle):
+    """Its network."""
+    return bundle.session("beams")
 
 
 @pytest.fixture
-def observations(session):
+def observations(bundle):
     """Nothing seen yet."""
-    return Observations(session, "vi_beam/tiny", interval_s=0.1, site=1)
+    return Observations(bundle, "beams", interval_s=0.1, site=1)
 
 
 def test_sensors_are_read_from_the_interface(session):
@@ -83,8 +89,8 @@ def test_stale_observations_are_left_out_and_counted(observations):
     assert dict(observations.counts["position"]) == {"taken": 0, "late": 0, "stale": 2}
 
 
-def test_an_age_of_one_s_own_makes_stale_sooner(session):
-    observations = Observations(session, "vi_beam/tiny", 0.1, longest_s=0.15)
+def test_an_age_of_one_s_own_makes_stale_sooner(bundle):
+    observations = Observations(bundle, "beams", 0.1, longest_s=0.15)
     observations.add("position", 0.0, [1.0, 2.0])
     assert observations.inputs(0.1)["position_known"].any()
     assert not observations.inputs(0.2)["position_known"].any()
@@ -134,6 +140,18 @@ def test_another_vehicle_forgets_without_counting(observations):
 
 
 @pytest.mark.parametrize("wrong", [{"interval_s": 0.0}, {"interval_s": 0.1, "longest_s": 0.0}])
-def test_bad_times(session, wrong):
+def test_bad_times(bundle, wrong):
     with pytest.raises(ValueError, match="expected a positive time"):
-        Observations(session, "vi_beam/tiny", **wrong)
+        Observations(bundle, "beams", **wrong)
+
+
+def test_a_sensor_with_an_encoder_is_encoded_once(tmp_path):
+    """The tiny encoder gives the brightness of 64 columns over 100, of pictures [2, 64] of whole numbers."""
+    folder = make_tiny_beam_bundle(tmp_path / "vi_beam" / "seeing", camera=True, encoder=True)
+    observations = Observations(Bundle.load(folder), "beams", interval_s=0.1)
+    picture = np.random.default_rng(0).integers(0, 256, (2, 64), dtype=np.uint8)
+    observations.add("camera", 0.0, picture.ravel())
+    feed = observations.inputs(0.0)
+    np.testing.assert_allclose(feed["camera_features"][0], picture.sum(axis=0) / 100.0, rtol=1e-6)
+    observations.add("camera", 0.1, picture[0])
+    assert observations.counts["camera"]["refused"] == 1

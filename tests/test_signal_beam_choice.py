@@ -118,7 +118,20 @@ def test_a_prediction_is_followed_as_far_as_it_is_sure():
     tracker = BeamTracker(best=5)
     assert tracker.step(measure, probability)[0] == int(row.argmax())
     assert set(asked[:3]) == {39, 40, 42}
-    assert len(asked) == len(set(asked)) == 3 + 2 + 1  # 41 is what the climb adds
+    assert len(asked) == len(set(asked)) == 3 + 1 + 2 + 1  # the last best, guards; 41 is what the climb adds
+
+
+def test_predictions_that_are_wrong_again_and_again_are_doubted_until_they_come_right():
+    """Sure of beam 5 while the strongest is 40: after log(0.7) / log(0.9) = 3.4 frames none is followed."""
+    row = lobe_db(np.array([40.0]), floor_db=-30.0)[0]
+    tracker, wrong, right = BeamTracker(best=40), np.eye(64)[5], np.eye(64)[40]
+    followed, found = [], []
+    for probability in [wrong] * 10 + [right] * 10:
+        followed.append(not tracker.doubts())
+        found.append(tracker.step(lambda wanted: row[wanted], probability)[0])
+    assert found == [40] * 20
+    assert followed[:10] == [True] * 4 + [False] * 6
+    assert followed[-1]
 
 
 def test_an_unsure_prediction_is_not_followed_but_swept():

@@ -51,15 +51,31 @@ def beams(camera: bool) -> bytes:
     return net.build("beams", inputs, {"probability": ["batch", BEAMS]})
 
 
-def make_tiny_beam_bundle(path: str | Path, camera: bool = False) -> Path:
-    """Write the bundle and return its folder. camera: whether it takes that sensor as well."""
+def picture_encoder() -> bytes:
+    """Features of a picture, uint8 [2, 64]: its columns' sums over 100."""
+    net = NetworkBuilder()
+    bright = net("ReduceSum", net("Cast", "camera", to=1), net.constant([1], "int64"), keepdims=0)
+    net("Div", bright, net.constant(100.0), output="features")
+    picture = onnx.helper.make_tensor_value_info("camera", onnx.TensorProto.UINT8, ["batch", 2, BEAMS])
+    made = onnx.load_from_string(
+        net.build("camera", {"camera": ["batch", 2, BEAMS]}, {"features": ["batch", BEAMS]})
+    )
+    made.graph.input[0].CopyFrom(picture)
+    return made.SerializeToString()
+
+
+def make_tiny_beam_bundle(path: str | Path, camera: bool = False, encoder: bool = False) -> Path:
+    """Write the bundle and return its folder.
+
+    camera: whether it takes that sensor as well; encoder: whether as a picture, which goes through a network.
+    """
     path = Path(path)
     known = [{"name": name, "range": [0.0, 1.0]} for name in ("measured", "position_known")]
     if camera:
         known.append({"name": "camera_known", "range": [0.0, 1.0]})
     write_bundle(
         path,
-        networks={"beams": beams(camera)},
+        networks={"beams": beams(camera)} | ({"camera": picture_encoder()} if encoder else {}),
         interfaces={
             "beams": {
                 "inputs": [{"name": "power_db", "unit": "dB"}, {"name": "position_m", "unit": "m"}, *known],

@@ -28,7 +28,7 @@ WHOLE_NUMBERS = np.int32
 
 
 def pdu(values: np.ndarray, **meta):
-    """A PDU; values int32, float32 or complex64. What is None is left out of the dictionary."""
+    """A PDU; values uint8, int32, float32 or complex64. What is None is left out of the dictionary."""
     plain = {key: value for key, value in meta.items() if value is not None}
     return pmt.cons(pmt.to_pmt(plain), _vector(np.ascontiguousarray(values)))
 
@@ -39,7 +39,12 @@ def tick(**meta):
 
 
 def _vector(values: np.ndarray):
-    made = {"i": pmt.init_s32vector, "f": pmt.init_f32vector, "c": pmt.init_c32vector}[values.dtype.kind]
+    made = {
+        "u": pmt.init_u8vector,
+        "i": pmt.init_s32vector,
+        "f": pmt.init_f32vector,
+        "c": pmt.init_c32vector,
+    }[values.dtype.kind]
     return made(values.size, values.ravel().tolist())
 
 

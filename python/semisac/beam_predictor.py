@@ -26,9 +26,9 @@ class beam_predictor(takes_pdus, gr.sync_block):
 
     Runs the ``beams`` network of a bundle. Which sensors it takes is in the bundle's manifest
     (`semisac_ml.runtime.observations`): ``power`` of some beams and ``position`` with those that ship, others
-    by their names. What is missing is absent; what is older than the network remembers, or than
-    `longest_age_s`, is left out and counted as stale. Observations take their place in its frames by their
-    time stamps, whenever they come.
+    by their names; with a network of a sensor's name, observations go through that first. What is missing is
+    absent; what is older than the network remembers, or than `longest_age_s`, is left out and counted as
+    stale. Observations take their place in its frames by their time stamps, whenever they come.
 
     Input 0 (optional): power of the beams in dB, float32[beams], one item a frame, NaN for those that were
         not measured; tag time_s (double), else `interval_s` after the item before. Connect it together with
@@ -39,7 +39,7 @@ class beam_predictor(takes_pdus, gr.sync_block):
         numbers. A PDU without modality, {time_s, frame}, asks for a prediction; with new_drive true, it
         forgets what was seen before; with site, it names the base station.
     Message out ``prediction``: PDU, float32[beams], probability of each beam; {frame, time_s, beams,
-        probabilities} as the tags.
+        probabilities} as the tags; blocked, probability that the straight way is, if the network says it.
 
     bundle: folder of the bundle, or "<system>/<name>" of one that ships.
     interval_s: time between frames of the network, as trained.
@@ -62,7 +62,7 @@ class beam_predictor(takes_pdus, gr.sync_block):
         self._sites = list(bundle.manifest.beams.sites)
         self._beams = int(bundle.manifest.beams.count)
         longest_s = float(longest_age_s) or np.inf
-        self._observations = Observations(session, bundle.name, float(interval_s), longest_s=longest_s)
+        self._observations = Observations(bundle, NETWORK, float(interval_s), longest_s=longest_s)
         self.set_site(site)
         if not 1 <= int(reported) <= self._beams:
             raise ValueError(f"reported is {reported}, expected 1 to {self._beams} beams")
@@ -104,7 +104,7 @@ class beam_predictor(takes_pdus, gr.sync_block):
             known = np.flatnonzero(np.isfinite(sweeps[item]))
             if len(known):
                 self._observations.add(POWER, time_s, sweeps[item][known], known)
-            probability, best = self._predict(time_s)
+            probability, best, _ = self._predict(time_s)
             output_items[0][item] = probability
             place = self.nitems_written(0) + item
             if item not in times:
@@ -124,11 +124,14 @@ class beam_predictor(takes_pdus, gr.sync_block):
             self._observations.forget(time_s - self._interval_s / 2)
         if meta.get("site"):
             self.set_site(meta["site"])
-        probability, best = self._predict(time_s)
-        told = {"beams": best.astype(WHOLE_NUMBERS), "probabilities": probability[best]}
+        probability, best, blocked = self._predict(time_s)
+        told = {"beams": best.astype(WHOLE_NUMBERS), "probabilities": probability[best], "blocked": blocked}
         self.send("prediction", pdu(probability, frame=meta.get("frame"), time_s=time_s, **told))
 
-    def _predict(self, time_s: float) -> tuple[np.ndarray, np.ndarray]:
-        probability = self._session.run(**self._observations.inputs(time_s))["probability"]
+    def _predict(self, time_s: float) -> tuple[np.ndarray, np.ndarray, float | None]:
+        """Probabilities, ranked beams, and probability that the way is blocked if the network says it."""
+        said = self._session.run(**self._observations.inputs(time_s))
         self.counts["predictions"] += 1
-        return probability[0], choose_beams(probability, self._reported)[0]
+        blocked = float(said["blocked"].ravel()[0]) if "blocked" in said else None
+        probability = said["probability"]
+        return probability[0], choose_beams(probability, self._reported)[0], blocked

@@ -16,7 +16,8 @@ class beam_tracker(takes_pdus, gr.basic_block):
 
     With a predictor it asks for a prediction, measures the likeliest beams until these hold `cover` of the
     probability, and two guards; an unsure prediction is not followed: the frame sweeps every fourth beam.
-    Without one it measures around the last best beam, and three guards. Then it climbs to the strongest
+    Without one, or while predictions are wrong too often, it measures around the last best beam, and three
+    guards. Then it climbs to the strongest
     (`semisac_ml.signal.beam_tracking`: the block says what that class says, message by message).
 
     Message in ``frame``: PDU that begins a frame, {frame, time_s}; new_drive: true starts a new track; site.
@@ -33,8 +34,9 @@ class beam_tracker(takes_pdus, gr.basic_block):
     unsure: a prediction whose `most` likeliest beams hold less is not followed.
     use_prediction: whether to ask for predictions; only if ``observations`` is connected.
 
-    `counts`: frames; "unsure" predictions; "unanswered", frames that were over before all was measured;
-    "late", answers to frames that were over; "damaged" messages.
+    `counts`: frames; "unsure" predictions; "doubted" ones, not followed because of those before;
+    "unanswered", frames that were over before all was measured; "late", answers to frames that were over;
+    "damaged" messages.
 
     Raises ValueError for a bad parameter.
     """
@@ -82,6 +84,7 @@ class beam_tracker(takes_pdus, gr.basic_block):
             self.counts["late"] += 1
             return
         self.counts["unsure"] += self._tracker.is_unsure(values)
+        self.counts["doubted"] += self._tracker.doubts()
         self._start(values)
 
     def _start(self, probability: np.ndarray | None) -> None:

@@ -101,7 +101,7 @@ def by_hand(recorded: BeamRecording, gps: bool) -> tuple[list[int], list[int]]:
     """The same loop without a flowgraph: bundle and tracker called directly."""
     bundle = Bundle.load(tiny())
     session = bundle.session("beams")
-    observations = Observations(session, bundle.name, 0.1, site=0)
+    observations = Observations(bundle, "beams", 0.1, site=0)
     tracker = BeamTracker()
     beams, measured = [], []
     for frame, time_s in enumerate(recorded.time_s):

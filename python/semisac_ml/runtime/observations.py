@@ -8,15 +8,20 @@ X a modality: its values are the input ``X``, or the one whose name begins with 
 [batch, frames, ...], and ``X_known`` [batch, frames] says in which frames it is there. Without the axis of
 frames, the newest is taken. ``power_db`` and ``measured``, both [batch, frames, beams], are the modality
 ``power``, of which a frame holds as many beams as were measured. ``site`` [batch] is a setting.
+
+A bundle may hold a network of the name of a sensor, with one input and one output: its encoder. What the
+sensor says then goes through it once, when it comes, and the features are what is remembered.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from .bundle import Bundle
 from .manifest import BundleError
 from .session import Session
 
@@ -49,6 +54,18 @@ class _Seen:
     used: bool = False
 
 
+def encoders(bundle: Bundle, sensors: Mapping[str, Modality]) -> dict[str, Session]:
+    """Networks of a bundle through which a sensor's observations go first; raises BundleError."""
+    found = {name: bundle.session(name) for name in sensors if bundle.has(name)}
+    for name, session in found.items():
+        if len(session.inputs) != 1 or len(session.outputs) != 1:
+            raise BundleError(
+                f"bundle {bundle.name}: network {name!r} has {len(session.inputs)} inputs and "
+                f"{len(session.outputs)} outputs, expected one of each: export it again"
+            )
+    return found
+
+
 def modalities(session: Session, name: str) -> dict[str, Modality]:
     """Sensors that a network takes, by their names. name: of the bundle, for errors; raises BundleError."""
     left = set(session.inputs) - {SITE}
@@ -76,10 +93,11 @@ def modalities(session: Session, name: str) -> dict[str, Modality]:
 
 
 class Observations:
-    """Observations by sensor and time stamp.
+    """Observations by sensor and time stamp, for one network of a bundle.
 
-    interval_s: time between frames. site: place in the bundle's list, -1 for another. longest_s: age from
-    which an observation is stale; never more than the frames that the network sees.
+    bundle, network: the network that predicts, and its encoders. interval_s: time between frames. site: place
+    in the bundle's list, -1 for another. longest_s: age from which an observation is stale; never more than
+    the frames that the network sees.
 
     counts: by sensor, how many observations were "taken"; came "late", after a prediction for their moment or
     a later one; were "stale", too old before any prediction used them; "refused", of a wrong shape or not
@@ -87,13 +105,15 @@ class Observations:
     """
 
     def __init__(
-        self, session: Session, name: str, interval_s: float, site: int = -1, longest_s: float = np.inf
+        self, bundle: Bundle, network: str, interval_s: float, site: int = -1, longest_s: float = np.inf
     ):
         if not interval_s > 0:
             raise ValueError(f"interval is {interval_s} s, expected a positive time between frames")
         if not longest_s > 0:
             raise ValueError(f"longest age is {longest_s} s, expected a positive time")
-        self.modalities = modalities(session, name)
+        session = bundle.session(network)
+        self.modalities = modalities(session, bundle.name)
+        self._encoders = encoders(bundle, self.modalities)
         self.counts: dict[str, Counter[str]] = {modality: Counter() for modality in self.modalities}
         self._session = session
         self._interval_s = float(interval_s)
@@ -113,7 +133,8 @@ class Observations:
         time_s : float
             When it was made, on the clock of the predictions.
         values : ndarray
-            As the network's input of one frame, flat or not; of power in dB, those of `elements`.
+            As the network's (or the encoder's) input of one frame, flat or not; of power in dB, those of
+            `elements`.
         elements : ndarray, int, optional
             Beams whose power it is; all when left out.
         """
@@ -121,6 +142,8 @@ class Observations:
         if modality not in self.modalities:
             counts["not used"] += 1
             return
+        if modality in self._encoders:
+            values = self._encoded(self._encoders[modality], values)
         made = self._checked(self.modalities[modality], time_s, values, elements)
         if made is None:
             counts["refused"] += 1
@@ -168,6 +191,18 @@ class Observations:
         else:
             values[place] = seen.values
             known[place] = 1
+
+    @staticmethod
+    def _encoded(encoder: Session, values: np.ndarray) -> np.ndarray:
+        """Features of one frame; empty, hence refused, where it does not fit the encoder."""
+        ((name, tensor),) = encoder.inputs.items()
+        values = np.asarray(values)
+        if values.size != int(np.prod(tensor.shape[1:])) or not np.isfinite(values).all():
+            return np.empty(0)
+        (features,) = encoder.run(
+            **{name: values.reshape(1, *tensor.shape[1:]).astype(tensor.dtype)}
+        ).values()
+        return features[0]
 
     def _checked(self, modality: Modality, time_s: float, values, elements) -> _Seen | None:
         values = np.asarray(values, dtype=np.float64).ravel()

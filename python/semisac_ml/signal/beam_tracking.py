@@ -8,9 +8,12 @@ and three guard beams that rotate over an even grid, so that a path that appears
 power is no sign of a lost track: one that is lost sits on the noise floor, which does not fall. A track
 starts with a sweep of every other beam.
 
-With a prediction it measures the most probable beams until these hold `cover` of the probability, and two
-guards. If the `most` likeliest hold less than `unsure`, the prediction is not worth following: the frame
-sweeps every fourth beam instead. This takes probabilities that are calibrated.
+With a prediction it measures the most probable beams until these hold `cover` of the probability, the beam
+that is expected from the last best, and two guards. If the `most` likeliest hold less than `unsure`, the
+prediction is not worth following: the frame sweeps every fourth beam instead. This takes probabilities that
+are calibrated, which those of a network at a strange site are not: a running mean tells in how many frames
+the strongest beam was not among those predicted. Above `doubted` the frame goes on as without a prediction,
+until predictions come right again.
 
 Then, either way, it climbs: while the strongest of those measured is at the edge, its next neighbour is
 measured too.
@@ -36,6 +39,9 @@ MOST_PREDICTED = 8
 UNSURE = 0.5
 PREDICTED_GUARDS = 2
 UNSURE_SWEEP = 16
+DOUBTED = 0.3
+DOUBT_MEMORY = 0.9  # ten frames
+BESIDE = 1  # beams by which a prediction may be off and is still right
 
 Looks = Generator[np.ndarray, np.ndarray, tuple[int, int]]
 
@@ -51,6 +57,7 @@ class BeamTracker:
     spread: beams of the sweep that starts a track; unsure_spread: of that in place of a prediction.
     cover: share of the predicted probability that is measured, in at most `most` beams.
     unsure: a prediction whose `most` likeliest beams hold less is not followed.
+    doubted: share of wrong predictions above which none is followed; doubt: that share, of late.
     best: beam of the last frame, None before the first.
     """
 
@@ -64,6 +71,8 @@ class BeamTracker:
     unsure: float = UNSURE
     predicted_guards: int = PREDICTED_GUARDS
     unsure_spread: int = UNSURE_SWEEP
+    doubted: float = DOUBTED
+    doubt: float = 0.0
     best: int | None = None
     velocity: float = 0.0
     _guard: int = 0
@@ -100,10 +109,13 @@ class BeamTracker:
         Returns the strongest beam found and how many were measured.
         """
         self.new_frame()
-        for wanted in self._first_looks(probability):
+        for wanted in self._first_looks(None if self.doubts() else probability):
             yield from self._look(wanted)
         yield from self._climb()
         found = self._strongest(probability)
+        if self._seen and probability is not None and not self.is_unsure(probability):
+            wrong = np.abs(self._likeliest(probability) - found).min() > BESIDE
+            self.doubt = DOUBT_MEMORY * self.doubt + (1.0 - DOUBT_MEMORY) * wrong
         if self.best is not None:
             moved = found - self.best
             # a leap is another path, not a velocity
@@ -120,6 +132,10 @@ class BeamTracker:
         self.best = self._strongest()
         return self.best, len(self._seen)
 
+    def doubts(self) -> bool:
+        """Whether predictions were wrong too often of late to be followed."""
+        return self.doubt > self.doubted
+
     def is_unsure(self, probability: np.ndarray) -> bool:
         """Whether a prediction is not worth following."""
         return bool(np.sort(probability)[-self.most :].sum() < self.unsure)
@@ -130,16 +146,22 @@ class BeamTracker:
 
     def _first_looks(self, probability: np.ndarray | None) -> list[np.ndarray]:
         if probability is not None:
-            return [self._predicted(probability), self._guards(self.predicted_guards)]
+            sweep = measured_beams(self.unsure_spread, self.beams)
+            first = sweep if self.is_unsure(probability) else self._likeliest(probability)
+            return [first, self._expected(0), self._guards(self.predicted_guards)]
         if self.best is None:
             return [measured_beams(self.spread, self.beams)]
-        centre = int(np.clip(round(self.best + self.velocity), 0, self.beams - 1))
-        return [np.arange(centre - self.reach, centre + self.reach + 1), self._guards(self.guards)]
+        return [self._expected(self.reach), self._guards(self.guards)]
 
-    def _predicted(self, probability: np.ndarray) -> np.ndarray:
-        """Beams worth measuring by a prediction, or an even sweep."""
-        if self.is_unsure(probability):
-            return measured_beams(self.unsure_spread, self.beams)
+    def _expected(self, reach: int) -> np.ndarray:
+        """The beam that is expected from the last best, and so many to each side; none at the start."""
+        if self.best is None:
+            return np.empty(0, dtype=np.int64)
+        centre = int(np.clip(round(self.best + self.velocity), 0, self.beams - 1))
+        return np.arange(centre - reach, centre + reach + 1)
+
+    def _likeliest(self, probability: np.ndarray) -> np.ndarray:
+        """The most probable beams, as many as hold `cover`, `most` at most."""
         ranked = np.argsort(-np.asarray(probability), kind="stable")[: self.most]
         held = np.cumsum(np.asarray(probability)[ranked])
         return ranked[: int(np.searchsorted(held, self.cover)) + 1]
