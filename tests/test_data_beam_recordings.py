@@ -10,6 +10,7 @@ import pytest
 from beam_samples import street
 
 from semisac_ml.data import DataError, beam_recordings, deepsense6g
+from semisac_ml.signal import sensor_inputs
 from semisac_ml.signal.beam_codebook import snapshots_of_paths
 
 
@@ -64,8 +65,31 @@ def test_the_sample_that_ships(tmp_path, monkeypatch):
     monkeypatch.setenv("SEMISAC_DATA", str(tmp_path))
     found = beam_recordings.load("sample")
     assert len(found) == 9
-    assert set(found.site) == {"scenario100", "scenario120"}
+    assert set(found.site) == {"canyon"}
+    assert found.light == ["day"] * 5 + ["night"] * 4
     assert found.power_db.shape == (9, 64)
+
+
+def test_sensors_of_the_sample_as_networks_are_given_them(tmp_path, monkeypatch):
+    """The first frame of a drive has no frame before it: nothing has moved."""
+    monkeypatch.setenv("SEMISAC_DATA", str(tmp_path))
+    found = beam_recordings.load("sample")
+    camera = [found.sensed("camera", row) for row in (0, 1, 5)]
+    assert [(picture[3] == 128).all() for picture in camera] == [True, False, True]
+    assert found.sensed("lidar", 1).shape == sensor_inputs.LIDAR_SHAPE
+    assert found.sensed("radar", 1).shape == sensor_inputs.RADAR_SHAPE
+    assert beam_recordings.made_up().sensed("camera", 0) is None
+
+
+def test_a_damaged_picture_is_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("SEMISAC_DATA", str(tmp_path))
+    found = beam_recordings.load("sample")
+    damaged = tmp_path / "picture.jpg"
+    damaged.write_bytes(b"no picture")
+    broken = found.chosen(np.arange(2))
+    broken.files["camera"][1] = damaged
+    with pytest.raises(DataError, match="picture.jpg: unit1_rgb"):
+        broken.sensed("camera", 1)
 
 
 def test_what_is_not_there_is_told(tmp_path):

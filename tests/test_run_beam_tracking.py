@@ -19,6 +19,7 @@ import pytest
 
 from semisac_ml.data import beam_recordings
 from semisac_ml.signal.beam_tracking import track
+from semisac_ml.signal.sensor_inputs import CAMERA_SHAPE
 
 pytest.importorskip("gnuradio.semisac", reason="run_beam_tracking.py needs GNU Radio and the module")
 pytest.importorskip("onnx", reason="the made-up bundle is written with the onnx package")
@@ -72,7 +73,8 @@ def assert_one_line(done: subprocess.CompletedProcess, pattern: str) -> None:
         (("--data", "/no/such/place"), "no such folder, expected made-up, sample, deepsense6g or a folder"),
         (("--data", "sample", "--scenario", "7"), "scenario 7 is not there, expected one of: 100, 120"),
         (("--bundle", "vi_beam/unheard_of"), "'vi_beam/unheard_of' not found.*vi_beam/tiny"),
-        (("--kill", "sonar@5s"), "--kill is 'sonar@5s', expected SENSOR@SECONDS .* of gps, beams, predictor"),
+        (("--kill", "sonar@5s"), "--kill is 'sonar@5s', expected SENSOR@SECONDS .* of gps, camera,"),
+        (("--kill", "lidar@5s"), "--kill lidar@5s does nothing here, expected one of gps, beams, predictor"),
         (("--kill", "gps"), "--kill is 'gps'"),
         (("--kill", "gps@8-5s"), "--kill is 'gps@8-5s', expected an end after the beginning"),
         (("--drives", "mine"), "--drives is 'mine', expected one of held-out, all"),
@@ -149,6 +151,16 @@ def test_killed_sensors(tmp_path):
     assert dead == [*range(10, 20), *range(40, 50)]
     assert content["counters"]["predictor: position taken"] == 45
     assert content["settings"]["kill"] == ["beams@1-2s", "gps@2.5-3s", "beams@4s"]
+
+
+def test_sensors_that_the_bundle_takes_are_replayed_and_killed(tmp_path):
+    """The sample has nine frames of 0.1 s; the bundle takes its pictures, and no LiDAR."""
+    bundle = make_tiny_beam_bundle(tmp_path / "vi_beam" / "seeing", camera=True, picture=CAMERA_SHAPE)
+    options = ("--data", "sample", "--bundle", bundle)
+    content = measure(tmp_path, *options, "--kill", "camera@0.3s")
+    assert content["counters"]["predictor: camera taken"] == 3
+    assert content["counters"]["predictor: position taken"] == 9
+    assert_one_line(call(*options, "--kill", "radar@1s"), "expected one of gps, camera, beams, predictor")
 
 
 def test_a_killed_predictor_leaves_the_tracker(tmp_path):

@@ -147,7 +147,7 @@ def test_bad_times(bundle, wrong):
 
 def test_a_sensor_with_an_encoder_is_encoded_once(tmp_path):
     """The tiny encoder gives the brightness of 64 columns over 100, of pictures [2, 64] of whole numbers."""
-    folder = make_tiny_beam_bundle(tmp_path / "vi_beam" / "seeing", camera=True, encoder=True)
+    folder = make_tiny_beam_bundle(tmp_path / "vi_beam" / "seeing", camera=True, picture=(2, 64))
     observations = Observations(Bundle.load(folder), "beams", interval_s=0.1)
     picture = np.random.default_rng(0).integers(0, 256, (2, 64), dtype=np.uint8)
     observations.add("camera", 0.0, picture.ravel())

@@ -51,23 +51,24 @@ def beams(camera: bool) -> bytes:
     return net.build("beams", inputs, {"probability": ["batch", BEAMS]})
 
 
-def picture_encoder() -> bytes:
-    """Features of a picture, uint8 [2, 64]: its columns' sums over 100."""
+def picture_encoder(shape: tuple[int, ...]) -> bytes:
+    """Features of a picture, uint8 [..., 64, ...] 64 second: sums of the others over 100."""
     net = NetworkBuilder()
-    bright = net("ReduceSum", net("Cast", "camera", to=1), net.constant([1], "int64"), keepdims=0)
+    others = [axis for axis in range(1, 1 + len(shape)) if axis != 2]
+    bright = net("ReduceSum", net("Cast", "camera", to=1), net.constant(others, "int64"), keepdims=0)
     net("Div", bright, net.constant(100.0), output="features")
-    picture = onnx.helper.make_tensor_value_info("camera", onnx.TensorProto.UINT8, ["batch", 2, BEAMS])
+    picture = onnx.helper.make_tensor_value_info("camera", onnx.TensorProto.UINT8, ["batch", *shape])
     made = onnx.load_from_string(
-        net.build("camera", {"camera": ["batch", 2, BEAMS]}, {"features": ["batch", BEAMS]})
+        net.build("camera", {"camera": ["batch", *shape]}, {"features": ["batch", BEAMS]})
     )
     made.graph.input[0].CopyFrom(picture)
     return made.SerializeToString()
 
 
-def make_tiny_beam_bundle(path: str | Path, camera: bool = False, encoder: bool = False) -> Path:
+def make_tiny_beam_bundle(path: str | Path, camera: bool = False, picture: tuple[int, ...] = ()) -> Path:
     """Write the bundle and return its folder.
 
-    camera: whether it takes that sensor as well; encoder: whether as a picture, which goes through a network.
+    camera: whether it takes that sensor as well; picture: shape, where it goes through a network of its own.
     """
     path = Path(path)
     known = [{"name": name, "range": [0.0, 1.0]} for name in ("measured", "position_known")]
@@ -75,7 +76,7 @@ def make_tiny_beam_bundle(path: str | Path, camera: bool = False, encoder: bool 
         known.append({"name": "camera_known", "range": [0.0, 1.0]})
     write_bundle(
         path,
-        networks={"beams": beams(camera)} | ({"camera": picture_encoder()} if encoder else {}),
+        networks={"beams": beams(camera)} | ({"camera": picture_encoder(picture)} if picture else {}),
         interfaces={
             "beams": {
                 "inputs": [{"name": "power_db", "unit": "dB"}, {"name": "position_m", "unit": "m"}, *known],

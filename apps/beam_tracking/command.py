@@ -72,8 +72,9 @@ def beam_tracking(
     kill: Annotated[
         list[str] | None,
         typer.Option(
-            help="A sensor that fails: SENSOR@SECONDS, or SENSOR@FROM-TO, of **gps**, **beams** (all "
-            "measurements) and **predictor**; such as gps@5s or beams@5-8s. May be repeated.",
+            help="A sensor that fails: SENSOR@SECONDS, or SENSOR@FROM-TO, of **gps**, **camera**, "
+            "**lidar**, **radar**, **beams** (all measurements) and **predictor**; such as gps@5s or "
+            "beams@5-8s. May be repeated.",
             show_default=False,
         ),
     ] = None,

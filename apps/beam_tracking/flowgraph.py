@@ -11,7 +11,7 @@ from gnuradio import gr, semisac
 from semisac_ml.data.beam_recordings import BeamRecording
 from semisac_ml.runtime import Bundle
 
-from .settings import BEAMS, GPS, PREDICTOR, Kill, working
+from .settings import BEAMS, PREDICTOR, REPLAYED, Kill, working
 
 
 class beam_tracking_flowgraph(gr.top_block):
@@ -43,8 +43,23 @@ class beam_tracking_flowgraph(gr.top_block):
             self.predictor = semisac.beam_predictor(bundle, interval_s=recording.interval_s)
         self._recording = recording
         self._kills = kills
+        taken = self.predictor.sensors() if self.predictor else []
+        recorded = [name for name in REPLAYED if REPLAYED[name] in taken and name in recording.files]
+        self._replayed = dict.fromkeys(["gps", *recorded], True)
+        self._check_kills()
         self._connect()
         self.replay.before_frame = self._switch
+        self.replay.set_sensors([REPLAYED[name] for name in self._replayed])
+
+    def sensors(self) -> list[str]:
+        """What can be switched off."""
+        return [*self._replayed, BEAMS, *([PREDICTOR] if self.predictor else [])]
+
+    def _check_kills(self) -> None:
+        for kill in self._kills:
+            if kill.sensor not in self.sensors():
+                known = ", ".join(self.sensors())
+                raise ValueError(f"--kill {kill} does nothing here, expected one of {known}")
 
     def _connect(self) -> None:
         self.msg_connect(self.replay, "frame", self.tracker, "frame")
@@ -63,12 +78,13 @@ class beam_tracking_flowgraph(gr.top_block):
 
     def set_working(self, sensor: str, works: bool) -> None:
         """Switch a sensor on or off."""
-        setter = {
-            GPS: self.replay.set_position,
-            BEAMS: self.codebook.set_enabled,
-            PREDICTOR: self.tracker.set_use_prediction,
-        }[sensor]
-        setter(works)
+        if sensor == BEAMS:
+            self.codebook.set_enabled(works)
+        elif sensor == PREDICTOR:
+            self.tracker.set_use_prediction(works)
+        else:
+            self._replayed[sensor] = works
+            self.replay.set_sensors([REPLAYED[name] for name, alive in self._replayed.items() if alive])
 
     def _switch(self, row: int) -> None:
         """Switch sensors that begin or cease to fail with this frame; others stay as somebody set them."""

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from .flowgraph import beam_tracking_flowgraph
-from .settings import PREDICTOR, SENSORS
+from .settings import SENSORS
 
 LAST_FRAME_S = 2.0
 
@@ -82,10 +82,8 @@ def make_window(flowgraph: beam_tracking_flowgraph, title: str) -> Window:
 
     switches = QtWidgets.QWidget()
     row = QtWidgets.QHBoxLayout(switches)
-    for sensor, label in SENSORS.items():
-        if sensor == PREDICTOR and flowgraph.predictor is None:
-            continue
-        box = QtWidgets.QCheckBox(label)
+    for sensor in flowgraph.sensors():
+        box = QtWidgets.QCheckBox(SENSORS[sensor])
         box.setChecked(True)
         box.toggled.connect(lambda works, sensor=sensor: flowgraph.set_working(sensor, works))
         row.addWidget(box)

@@ -10,12 +10,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from semisac_ml.data.beam_recordings import BeamRecording
+from semisac_ml.data.beam_recordings import POSITION, BeamRecording
 from semisac_ml.data.splits import sequence_split
 from semisac_ml.runtime import Bundle
 
-GPS, BEAMS, PREDICTOR = "gps", "beams", "predictor"
-SENSORS = {GPS: "GPS", BEAMS: "beam measurements", PREDICTOR: "predictor"}
+BEAMS, PREDICTOR = "beams", "predictor"
+REPLAYED = {"gps": POSITION, "camera": "camera", "lidar": "lidar", "radar": "radar"}
+SENSORS = {
+    "gps": "GPS",
+    "camera": "camera",
+    "lidar": "LiDAR",
+    "radar": "radar",
+    BEAMS: "beam measurements",
+    PREDICTOR: "predictor",
+}
 DRIVES = ("held-out", "all")
 
 
@@ -60,10 +68,12 @@ def unseen(recording: BeamRecording, bundle: Bundle) -> tuple[BeamRecording, str
         return recording, "all drives, none of which the bundle has seen"
     if not stated:
         return recording, "all drives; the bundle does not say which it has seen"
-    site = np.array(recording.site)
+    # of real scenarios each is split by itself; of a street, the drives of each time of day
+    group = np.array(recording.site if recording.light is None else recording.light)
+    number = recording.sequence if recording.light is None else recording.drive
     rows = np.ones(len(recording), dtype=bool)
-    for name in known:
-        own = np.flatnonzero(site == name)
-        split = sequence_split(recording.sequence[own], int(stated[1]) / 100, int(stated[2]))
+    for name in np.unique(group) if recording.light is not None else known:
+        own = np.flatnonzero(group == name)
+        split = sequence_split(number[own], int(stated[1]) / 100, int(stated[2]))
         rows[own[split.train]] = False
     return recording.chosen(np.flatnonzero(rows)), "drives that the bundle's training held out"

@@ -24,6 +24,8 @@ import numpy as np
 import pmt
 from gnuradio import gr
 
+from semisac_ml.data import DataError
+
 WHOLE_NUMBERS = np.int32
 
 
@@ -78,6 +80,9 @@ class takes_pdus:
         def guarded(message):
             try:
                 handler(*read(message))
+            except DataError as error:
+                self.error = error
+                gr.logger(self.name()).error(f"{port}: {error}")
             except (ValueError, KeyError, TypeError) as error:
                 self.counts["damaged"] += 1
                 if self.counts["damaged"] == 1:

@@ -78,6 +78,10 @@ class beam_predictor(takes_pdus, gr.sync_block):
         """Change the base station; one that the bundle does not know is any."""
         self._observations.site = self._sites.index(site) if site in self._sites else -1
 
+    def sensors(self) -> list[str]:
+        """Sensors that the network takes."""
+        return list(self._observations.modalities)
+
     def counters(self) -> dict[str, int]:
         """What became of observations, "<sensor> <what>", of predictions and of damaged messages."""
         counted = {

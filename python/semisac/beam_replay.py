@@ -9,9 +9,11 @@ import numpy as np
 from gnuradio import gr
 
 from semisac_ml.data import beam_recordings
-from semisac_ml.data.beam_recordings import BeamRecording
+from semisac_ml.data.beam_recordings import POSITION, BeamRecording
 
 from .beam_messages import pdu, takes_pdus, tick
+
+SENSORS = (POSITION, "camera", "lidar", "radar")
 
 
 class beam_replay(takes_pdus, gr.basic_block):
@@ -19,8 +21,9 @@ class beam_replay(takes_pdus, gr.basic_block):
 
     Message in ``next``: any PDU: the frame is done, send the next. Only with frames_per_s 0.
     Message out ``frame``: PDU that begins a frame, {frame, time_s, new_drive, site}. Sent last.
-    Message out ``observations``: PDU, float32[2], position in metres east and north of the base station;
-        {modality: "position", time_s, frame}.
+    Message out ``observations``: PDU of what a sensor told, {modality, time_s, frame}: position in metres
+        east and north of the base station, float32[2]; camera (uint8), lidar and radar (float32) as
+        `semisac_ml.signal.sensor_inputs` makes them, flat, where they were recorded.
     Message out ``world``: PDU for `beam_codebook`, {frame, time_s}: recorded power of all beams in dB,
         float32, or paths, complex64.
 
@@ -29,14 +32,21 @@ class beam_replay(takes_pdus, gr.basic_block):
     scenario: one of them; 0: the first of DeepSense, all of a set of scenes.
     frames_per_s: 0: as fast as ``next`` asks.
     repeat: whether to begin again at the end.
-    position: whether the receiver for positions works.
+    sensors: those that work, of "position", "camera", "lidar" and "radar".
     count: frames at most; 0: all.
 
     Raises DataError when the data are not there or damaged, ValueError for a bad parameter.
     """
 
     def __init__(
-        self, data="made-up", scenario=0, frames_per_s=10.0, repeat=False, position=True, count=0, seed=0
+        self,
+        data="made-up",
+        scenario=0,
+        frames_per_s=10.0,
+        repeat=False,
+        sensors=(POSITION,),
+        count=0,
+        seed=0,
     ):
         gr.basic_block.__init__(self, "beam_replay", None, None)
         if not 0 <= frames_per_s < np.inf:
@@ -46,7 +56,7 @@ class beam_replay(takes_pdus, gr.basic_block):
         self._recording = data.first(int(count)) if count else data
         self._frames_per_s = float(frames_per_s)
         self._repeat = bool(repeat)
-        self.set_position(position)
+        self.set_sensors(sensors)
         self._sent = 0
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
@@ -61,9 +71,12 @@ class beam_replay(takes_pdus, gr.basic_block):
         """What is replayed."""
         return self._recording
 
-    def set_position(self, position: bool) -> None:
-        """Switch positions on or off."""
-        self._position = bool(position)
+    def set_sensors(self, sensors) -> None:
+        """Change which sensors work."""
+        strange = sorted(set(sensors) - set(SENSORS))
+        if strange:
+            raise ValueError(f"sensors are {', '.join(sensors)}, expected some of {', '.join(SENSORS)}")
+        self._sensors = tuple(sensors)
 
     def frames_sent(self) -> int:
         """Frames so far."""
@@ -82,6 +95,13 @@ class beam_replay(takes_pdus, gr.basic_block):
         return True
 
     def _run(self) -> None:
+        try:
+            self._send_in_time()
+        except Exception as error:  # noqa: BLE001 - the thread would die of it in silence
+            self.error = error
+            gr.logger(self.name()).error(f"stops: {error}")
+
+    def _send_in_time(self) -> None:
         if not self._frames_per_s:
             self._send()
             return
@@ -110,6 +130,8 @@ class beam_replay(takes_pdus, gr.basic_block):
             angles = {"azimuth_rad": paths.azimuth_rad, "elevation_rad": paths.elevation_rad}
             gain = paths.gain.astype(np.complex64)
             self.send("world", pdu(gain, **at, **angles, delay_s=paths.delay_s))
-        if self._position:
-            self.send("observations", pdu(recording.position_m[row], modality="position", **at))
+        for sensor in self._sensors:
+            told = recording.position_m[row] if sensor == POSITION else recording.sensed(sensor, row)
+            if told is not None:
+                self.send("observations", pdu(told, modality=sensor, **at))
         self.send("frame", tick(**at, new_drive=bool(new_drive), site=recording.site[row]))

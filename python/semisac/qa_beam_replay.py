@@ -60,7 +60,7 @@ class qa_beam_replay(gr_unittest.TestCase):
         self.assertGreaterEqual(times[9] - times[8], beam_recordings.BETWEEN_DRIVES_S - 1e-9)
 
     def test_positions_can_be_switched_off(self):
-        found = sent_by(semisac.beam_replay("sample", frames_per_s=0, position=False), 9)
+        found = sent_by(semisac.beam_replay("sample", frames_per_s=0, sensors=()), 9)
         self.assertNotIn("observations", [port for port, *_ in found])
 
     def test_bad_parameters(self):

@@ -64,7 +64,7 @@ class Loop:
     def __init__(self, recorded: BeamRecording, bundle: str = "", position: bool = True):
         self.top = top = gr.top_block()
         self.frames = len(recorded)
-        self.replay = semisac.beam_replay(recorded, frames_per_s=0, position=position)
+        self.replay = semisac.beam_replay(recorded, frames_per_s=0, sensors=("position",) if position else ())
         self.codebook = semisac.beam_codebook()
         self.tracker = semisac.beam_tracker()
         self.sink = semisac.beam_sink(window=False)

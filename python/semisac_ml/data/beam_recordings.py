@@ -7,20 +7,25 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
+from semisac_ml.signal import sensor_inputs
 from semisac_ml.signal.beam_codebook import BeamCodebook, Paths
 from semisac_ml.signal.beams import decibel
 
 from . import DataError, deepsense6g
 from .deepsense6g.samples import Scenario
+from .scenes.reader import INDEX_FILE, SceneSet
 
 INTERVAL_S = 0.1
 BETWEEN_DRIVES_S = 10.0  # older than anything that is remembered
+POSITION = "position"
+MAKERS = {"camera": sensor_inputs.camera_input, "lidar": sensor_inputs.lidar_input}
 MADE_UP, SAMPLE, RECORDED = "made-up", "sample", "deepsense6g"
 
 # The street of the made-up drives, in metres east and north of the base station. It has the geometry of
@@ -51,6 +56,8 @@ class BeamRecording:
         the vehicle tells it, float32 [frames, 2].
     power_db: of each beam, float32 [frames, beams]; None where paths are known instead: one `Paths` a frame,
         at an array with `codebook`.
+    light: "day", "dusk" or "night" of each frame, where that is known.
+    files: of "camera", "lidar" and "radar", as far as recorded, one path a frame.
     """
 
     name: str
@@ -63,6 +70,8 @@ class BeamRecording:
     power_db: np.ndarray | None = None
     paths: Sequence[Paths] | None = None
     codebook: BeamCodebook | None = None
+    light: Sequence[str] | None = None
+    files: Mapping[str, Sequence[Path | None]] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.drive)
@@ -78,11 +87,44 @@ class BeamRecording:
             position_m=self.position_m[rows],
             power_db=None if self.power_db is None else self.power_db[rows],
             paths=None if self.paths is None else [self.paths[row] for row in rows],
+            light=None if self.light is None else [self.light[row] for row in rows],
+            files={kind: [files[row] for row in rows] for kind, files in self.files.items()},
         )
+
+    def sensed(self, sensor: str, row: int) -> np.ndarray | None:
+        """What a sensor told of a frame, as :mod:`semisac_ml.signal.sensor_inputs` makes it for networks.
+
+        sensor: "camera", "lidar" or "radar". None where it recorded nothing. Raises DataError for a damaged
+        file.
+        """
+        file = self.files[sensor][row] if sensor in self.files else None
+        if file is None:
+            return None
+        now = _read(sensor, file)
+        try:
+            if sensor == "radar":
+                return sensor_inputs.radar_input(now)
+            return MAKERS[sensor](now, self._before(sensor, row))
+        except ValueError as error:
+            raise DataError(f"{file}: {error}") from error
+
+    def _before(self, sensor: str, row: int) -> np.ndarray | None:
+        """The frame before, if the drive has it."""
+        follows = row > 0 and self.drive[row] == self.drive[row - 1]
+        if not follows or self.time_s[row] - self.time_s[row - 1] > 1.5 * self.interval_s:
+            return None
+        file = self.files[sensor][row - 1]
+        return None if file is None else _read(sensor, file)
 
     def first(self, frames: int) -> BeamRecording:
         """The first frames."""
         return self.chosen(np.arange(min(frames, len(self))))
+
+
+@lru_cache(maxsize=8)
+def _read(sensor: str, file: Path) -> np.ndarray:
+    """Content of a sensor's file; a frame is needed again as the one before the next."""
+    return deepsense6g.sensors.READERS[sensor](file)
 
 
 def load(data: str | os.PathLike[str] = MADE_UP, scenario: int = 0, seed: int = 0) -> BeamRecording:
@@ -112,13 +154,27 @@ def load(data: str | os.PathLike[str] = MADE_UP, scenario: int = 0, seed: int = 
     folder = deepsense6g.find_folder() if str(data) == RECORDED else Path(data).expanduser()
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder, expected {MADE_UP}, {SAMPLE}, {RECORDED} or a folder")
-    ray_traced = (folder / deepsense6g.FOLDER).is_dir() and (folder / "index.json").is_file()
+    ray_traced = (folder / deepsense6g.FOLDER).is_dir() and (folder / INDEX_FILE).is_file()
     place = folder / deepsense6g.FOLDER if (folder / deepsense6g.FOLDER).is_dir() else folder
     known = deepsense6g.scenarios(place)
     if not known:
         raise DataError(f"{folder}: holds no scenario, expected DeepSense 6G or a set of semisac data scenes")
     numbers = [scenario] if scenario else known if ray_traced else known[:1]
-    return of_scenarios([deepsense6g.load(number, place) for number in numbers])
+    found = of_scenarios([deepsense6g.load(number, place) for number in numbers])
+    return _street(found, folder) if ray_traced else found
+
+
+def _street(recording: BeamRecording, folder: Path) -> BeamRecording:
+    """With layouts as sites and the time of day, as the index of a set of scenes has them."""
+    drives = {f"scenario{one['scenario']}": one for one in SceneSet.open(folder).drives}  # share these
+    try:
+        own = [drives[name] for name in recording.site]
+        site, light = [one["layout"] for one in own], [one["time"] for one in own]
+    except KeyError as error:
+        raise DataError(
+            f"{folder / INDEX_FILE}: drives: {error} is missing, expected each scenario"
+        ) from error
+    return dataclasses.replace(recording, site=site, light=light)
 
 
 def of_scenarios(scenarios: Sequence[Scenario]) -> BeamRecording:
@@ -139,6 +195,10 @@ def of_scenarios(scenarios: Sequence[Scenario]) -> BeamRecording:
             [deepsense6g.sensors.east_north_m(one.vehicle, one.base_station) for one in scenarios]
         ).astype(np.float32),
         power_db=np.concatenate([decibel(one.power) for one in scenarios]),
+        files={
+            kind: [file for one in scenarios for file in one.files.get(kind, [None] * len(one))]
+            for kind in dict.fromkeys(kind for one in scenarios for kind in one.files)
+        },
     )
 
 
