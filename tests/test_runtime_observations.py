@@ -13,7 +13,7 @@ pytest.importorskip("onnx", reason="the made-up bundle is written with the onnx 
 from tiny_beam_bundle import make_tiny_beam_bundle
 
 from semisac_ml.runtime import Bundle, BundleError
-from semisac_ml.runtime.observations import Observations, modalities
+from semisac_ml.runtime.observations import MOST_REMEMBERED, Observations, modalities
 
 
 @pytest.fixture(scope="module")
@@ -129,6 +129,12 @@ def test_what_does_not_fit_is_refused_and_counted(observations, modality, values
 def test_a_sensor_that_the_network_does_not_take_is_counted(observations):
     observations.add("lidar", 1.0, [1.0])
     assert dict(observations.counts["lidar"]) == {"not used": 1}
+
+
+def test_what_nobody_asks_for_is_not_kept_for_ever(observations):
+    for step in range(MOST_REMEMBERED + 10):
+        observations.add("position", 0.1 * step, [1.0, 2.0])
+    assert dict(observations.counts["position"]) == {"taken": MOST_REMEMBERED, "late": 0, "stale": 10}
 
 
 def test_another_vehicle_forgets_without_counting(observations):

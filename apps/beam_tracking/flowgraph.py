@@ -41,6 +41,7 @@ class beam_tracking_flowgraph(gr.top_block):
         self.predictor = None
         if bundle is not None:
             self.predictor = semisac.beam_predictor(bundle, interval_s=recording.interval_s)
+        self.waits = not frames_per_s  # each frame for the end of the one before
         self._recording = recording
         self._kills = kills
         taken = self.predictor.sensors() if self.predictor else []

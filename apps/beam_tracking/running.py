@@ -16,6 +16,7 @@ from .flowgraph import beam_tracking_flowgraph
 from .settings import SENSORS
 
 LAST_FRAME_S = 2.0
+STANDSTILL_S = 30.0
 
 
 class Run:
@@ -26,6 +27,7 @@ class Run:
         self._count = count
         self._interruption = interruption
         self._all_sent_s: float | None = None
+        self._newest = (0, time.monotonic())  # frames that were done, and since when
 
     def to_its_end(self, console: Console | None, window: Window | None) -> Ending:
         """Start, wait, stop; console: for a progress bar."""
@@ -69,6 +71,10 @@ class Run:
             return Ending("failed", FAILED, f"the flowgraph stopped: {error}")
         if done >= self._count:
             return Ending("complete", DONE)
+        if done > self._newest[0]:
+            self._newest = (done, time.monotonic())
+        if self._flowgraph.waits and time.monotonic() - self._newest[1] > STANDSTILL_S:
+            return Ending("failed", FAILED, f"the loop stands still after {done} of {self._count} frames")
         if self._flowgraph.replay.frames_sent() >= self._count:
             self._all_sent_s = self._all_sent_s or time.monotonic()
             if time.monotonic() - self._all_sent_s > LAST_FRAME_S:

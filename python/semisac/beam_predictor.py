@@ -134,7 +134,10 @@ class beam_predictor(takes_pdus, gr.sync_block):
 
     def _predict(self, time_s: float) -> tuple[np.ndarray, np.ndarray, float | None]:
         """Probabilities, ranked beams, and probability that the way is blocked if the network says it."""
-        said = self._session.run(**self._observations.inputs(time_s))
+        try:
+            said = self._session.run(**self._observations.inputs(time_s))
+        except ValueError as error:  # not the fault of one message: whoever waits for an answer must know
+            raise RuntimeError(str(error)) from error
         self.counts["predictions"] += 1
         blocked = float(said["blocked"].ravel()[0]) if "blocked" in said else None
         probability = said["probability"]

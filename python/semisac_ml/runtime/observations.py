@@ -28,7 +28,7 @@ from .session import Session
 POWER = "power"
 SITE = "site"
 KNOWN = "_known"
-COUNTERS = ("taken", "late", "stale", "refused", "not used")
+MOST_REMEMBERED = 512  # of one sensor, if nobody asks for predictions
 
 
 @dataclass(frozen=True)
@@ -153,6 +153,8 @@ class Observations:
             counts["taken"] += 1
             counts["late"] += self._slot(made.time_s, self._now_s) > 0
             self._seen[modality].append(made)
+            if len(self._seen[modality]) > MOST_REMEMBERED:
+                self._drop(modality, self._seen[modality].pop(0))
 
     def inputs(self, now_s: float) -> dict[str, np.ndarray]:
         """Inputs of the network for a prediction at a moment, a batch of one."""
@@ -236,7 +238,11 @@ class Observations:
         for seen in self._seen[modality]:
             if self._slot(seen.time_s, self._now_s) < self._slots(modality) and not self._too_old(seen):
                 kept.append(seen)
-            elif not seen.used:
-                self.counts[modality]["stale"] += 1
-                self.counts[modality]["taken"] -= 1
+            else:
+                self._drop(modality, seen)
         self._seen[modality] = kept
+
+    def _drop(self, modality: str, seen: _Seen) -> None:
+        if not seen.used:
+            self.counts[modality]["stale"] += 1
+            self.counts[modality]["taken"] -= 1
