@@ -28,6 +28,7 @@ HELD_OUT_SHARE = 0.08
 WARM_UP = 0.1
 ROWS_AT_ONCE = 512
 SMALLEST = 1e-9
+MEMBER_SEEDS = 100  # of the members of one ensemble: 100 times its own seed, and those that follow
 
 Losses = dict[str, Tensor]
 Objective = Callable[[nn.Module, np.ndarray, Presence, float], Losses]
@@ -226,7 +227,7 @@ def train_ensemble(member: MemberTrainer, job: TrainingJob) -> BeamEnsemble:
     logits, truth = [], []
     for part, places in enumerate(halves):
         kept, held = samples.held_out_drives(job.rows, HELD_OUT_SHARE, seed=1000 * (part + 1) + job.seed)
-        own = [train_member(member, job, kept, 100 * job.seed + place) for place in places]
+        own = [train_member(member, job, kept, MEMBER_SEEDS * job.seed + place) for place in places]
         by_place |= dict(zip(places, own, strict=True))
         for inputs in job.asked:
             some = held[inputs.eligible(samples)[held]]

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from semisac_ml.beams.baselines import ensemble_of, train_mixed
 from semisac_ml.beams.command import BeamSystem
 from semisac_ml.beams.inputs import Presence
 from semisac_ml.beams.options import train_command
@@ -27,7 +28,7 @@ from semisac_ml.beams.training import (
 from semisac_ml.layers.mixture_of_experts import load_balance
 from semisac_ml.systems.lam_msac.model import MixtureBeamModel, MixtureSettings
 
-RECIPE = Recipe(epochs=20, batch=128, learning_rate=1.5e-3, members=1)
+RECIPE = Recipe(epochs=60, members=5)
 BALANCE_WEIGHT = 0.1
 
 
@@ -54,6 +55,8 @@ def train_member(variant: str, job: TrainingJob) -> nn.Module:
 def ensemble(sites: int, members: int, variant: str) -> BeamEnsemble:
     """Networks with no training yet."""
     settings = MixtureSettings(sites=sites, mixed=variant != "single")
+    if variant == "mixed":
+        return ensemble_of(MixtureBeamModel(settings), members - 1, sites)
     return BeamEnsemble([MixtureBeamModel(settings) for _ in range(members)])
 
 
@@ -61,8 +64,12 @@ SYSTEM = BeamSystem(
     name="lam_msac",
     title="mixture of cross-attention experts",
     recipe=RECIPE,
-    members={variant: functools.partial(train_member, variant) for variant in ("mixture", "single")},
-    variants="mixture, or single: one expert, no gate.",
+    members={
+        "mixed": functools.partial(train_mixed, functools.partial(train_member, "mixture")),
+        "mixture": functools.partial(train_member, "mixture"),
+        "single": functools.partial(train_member, "single"),
+    },
+    variants="mixed (one mixture, the others perceptrons), mixture, or single (one expert, no gate).",
     ensemble=ensemble,
 )
 command = train_command(SYSTEM)

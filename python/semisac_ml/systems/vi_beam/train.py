@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 from torch import nn
 
-from semisac_ml.beams.baselines import Perceptron, perceptron
+from semisac_ml.beams.baselines import ensemble_of, train_mixed
 from semisac_ml.beams.command import BeamSystem
 from semisac_ml.beams.inputs import Presence
 from semisac_ml.beams.options import train_command
@@ -27,8 +28,7 @@ from semisac_ml.beams.training import (
 from semisac_ml.systems.vi_beam.model import VariationalBeamModel, VariationalSettings, task_model
 from semisac_ml.systems.vi_beam.objective import Weights, variational_objective
 
-RECIPE = Recipe(epochs=24, batch=256, learning_rate=2e-3, weight_decay=0.05)
-PERCEPTRON = Recipe(epochs=24, batch=128, learning_rate=1.5e-3)
+RECIPE = Recipe(epochs=60, members=5)
 STAGE_EPOCHS = (0.3, 0.4, 0.3)  # of unimodal pretraining, multimodal fine-tuning and the task model
 
 
@@ -98,32 +98,13 @@ def frozen_task(tensors: SampleTensors) -> Objective:
     return losses
 
 
-def train_mixed(job: TrainingJob) -> nn.Module:
-    """One member of an ensemble of both kinds: see `is_variational`."""
-    if is_variational("mixed", job.seed):
-        return train_joint(job)
-    recipe = job.recipe
-    own = dataclasses.replace(PERCEPTRON, asked_share=recipe.asked_share, least_steps=recipe.least_steps)
-    return perceptron(dataclasses.replace(job, recipe=own))
-
-
-def is_variational(variant: str, place: int) -> bool:
-    """Whether a member of an ensemble is variational: in "mixed" every third is, others are perceptrons.
-
-    place: of the member; hundreds are the seed of the ensemble.
-    """
-    return variant != "mixed" or place % 100 % 3 == 0
-
-
 def ensemble(sites: int, members: int, variant: str) -> BeamEnsemble:
     """Networks with no training yet."""
+    networks = [VariationalBeamModel(VariationalSettings(sites=sites))]
+    if variant == "mixed":
+        return ensemble_of(networks[0], members - 1, sites)
     return BeamEnsemble(
-        [
-            VariationalBeamModel(VariationalSettings(sites=sites))
-            if is_variational(variant, place)
-            else Perceptron(sites)
-            for place in range(members)
-        ]
+        networks + [VariationalBeamModel(VariationalSettings(sites=sites)) for _ in range(members - 1)]
     )
 
 
@@ -131,8 +112,12 @@ SYSTEM = BeamSystem(
     name="vi_beam",
     title="variational beam prediction",
     recipe=RECIPE,
-    members={"mixed": train_mixed, "joint": train_joint, "staged": train_staged},
-    variants="mixed (with perceptrons), joint (variational), or staged (as in the paper).",
+    members={
+        "mixed": functools.partial(train_mixed, train_joint),
+        "joint": train_joint,
+        "staged": train_staged,
+    },
+    variants="mixed (one joint, the others perceptrons), joint (variational), or staged (as in the paper).",
     ensemble=ensemble,
 )
 command = train_command(SYSTEM)
