@@ -27,7 +27,8 @@ pytest.importorskip("onnx", reason="the made-up bundle is written with the onnx 
 from beam_samples import street
 from tiny_beam_bundle import make_tiny_beam_bundle
 
-SCRIPT = Path(__file__).resolve().parents[1] / "apps" / "run_beam_tracking.py"
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPT = ROOT / "apps" / "run_beam_tracking.py"
 FIGURES = {"beams_per_frame", "overhead_saved", "power_loss_db", "best_beam", "lost"}
 
 
@@ -72,6 +73,10 @@ def assert_one_line(done: subprocess.CompletedProcess, pattern: str) -> None:
     [
         (("--data", "/no/such/place"), "no such folder, expected made-up, sample, deepsense6g or a folder"),
         (("--data", "sample", "--scenario", "7"), "scenario 7 is not there, expected one of: 100, 120"),
+        (
+            ("--bundle", str(ROOT / "models/jssc/awgn")),
+            "bundle jssc/awgn predicts no beams: choose one that does",
+        ),
         (("--bundle", "vi_beam/unheard_of"), "'vi_beam/unheard_of' not found.*vi_beam/tiny"),
         (("--kill", "sonar@5s"), "--kill is 'sonar@5s', expected SENSOR@SECONDS .* of gps, camera,"),
         (("--kill", "lidar@5s"), "--kill lidar@5s does nothing here, expected one of gps, beams, predictor"),

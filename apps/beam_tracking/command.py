@@ -99,7 +99,7 @@ def beam_tracking(
     """
     kills = [Kill.parse(text) for text in kill or []]
     _check(drives, frames, frames_per_s, cover, seed, [] if no_report else [report], json)
-    opened = None if bundle == NO_BUNDLE else Bundle.load(bundle)
+    opened = None if bundle == NO_BUNDLE else Bundle.load(bundle).with_beams()
     recording = beam_recordings.load(data, scenario, seed)
     which = "all drives"
     if opened is not None and drives == "held-out":

@@ -7,7 +7,6 @@ import numpy as np
 import pmt
 from gnuradio import gr
 
-from semisac_ml.runtime import BundleError
 from semisac_ml.runtime.observations import POWER, Observations
 from semisac_ml.signal.beam_choice import choose_beams
 
@@ -54,9 +53,7 @@ class beam_predictor(takes_pdus, gr.sync_block):
     """
 
     def __init__(self, bundle="vi_beam/deepsense", interval_s=0.1, site="", longest_age_s=0.0, reported=5):
-        self._bundle = bundle = bundle_network.open_bundle(bundle)
-        if bundle.manifest.beams is None:
-            raise BundleError(f"bundle {bundle.name} predicts no beams: choose vi_beam/deepsense")
+        self._bundle = bundle = bundle_network.open_bundle(bundle).with_beams()
         session = bundle.session(NETWORK)
         self._session = bundle_network.open_network(bundle, NETWORK, tuple(session.inputs), "probability")
         self._sites = list(bundle.manifest.beams.sites)

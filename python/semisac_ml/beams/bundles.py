@@ -137,7 +137,7 @@ def measure_bundle(
     name: str, scenarios: tuple[int, ...], inputs: tuple[InputSet, ...], json_file: Path | None
 ) -> None:
     """Measure a bundle on the drives that its training held out; prints and writes the figures."""
-    bundle = Bundle.load(name)
+    bundle = Bundle.load(name).with_beams()
     job = SplitJob(scenarios, BY_SEQUENCE, bundle.manifest.training.seed, inputs)
     content = measure(bundle, job, f"held out of the training: {bundle.manifest.data.split}")
     console = Console()

@@ -155,6 +155,14 @@ class Bundle:
             )
         return self
 
+    def with_beams(self) -> Bundle:
+        """This bundle, where it predicts beams. Raises BundleError for others."""
+        if self.manifest.beams is None:
+            raise BundleError(
+                f"bundle {self.name} predicts no beams: choose one that does, such as vi_beam/deepsense"
+            )
+        return self
+
     def has(self, network: str) -> bool:
         """Whether the bundle holds a network of this name."""
         return network in self.manifest.networks
