@@ -195,18 +195,25 @@ def export_trained(system: BeamSystem, run: Path, output: Path) -> Bundle:
             "split": settings["split"],
             "inputs": f"any of {KNOWN}",
         },
-        "training": {
-            "command": settings["command"],
-            "seed": settings["seed"],
-            "commit": onnx_export.source_commit(),
-            "date": datetime.date.today().isoformat(),
-            "versions": {
-                "python": platform.python_version(),
-                "torch": torch.__version__,
-                "onnx": onnx.__version__,
-                "onnxruntime": onnxruntime.__version__,
-            },
+    }
+    bundle = write_beam_bundle(output, settings, fields, {})
+    return write_beam_bundle(output, settings, fields, stated_metrics(bundle, job))
+
+
+def write_beam_bundle(
+    output: Path, settings: dict[str, Any], fields: dict[str, Any], metrics: dict[str, Any]
+) -> Bundle:
+    """Write a bundle; how its training came about is told from the settings."""
+    training = {
+        "command": settings["command"],
+        "seed": settings["seed"],
+        "commit": onnx_export.source_commit(),
+        "date": datetime.date.today().isoformat(),
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "onnx": onnx.__version__,
+            "onnxruntime": onnxruntime.__version__,
         },
     }
-    bundle = write_bundle(output, **fields, metrics={})
-    return write_bundle(output, **fields, metrics=stated_metrics(bundle, job))
+    return write_bundle(output, **fields, training=training, metrics=metrics)

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import Progress
@@ -32,6 +33,9 @@ from semisac_ml.beams.tensors import SampleTensors
 from semisac_ml.beams.training import BeamEnsemble, MemberTrainer, Recipe, TrainingJob, train_ensemble
 from semisac_ml.training import save_checkpoint
 
+if TYPE_CHECKING:
+    from semisac_ml.beams.sensors.protocol import SensorSystem
+
 DATA = "deepsense6g"
 TRAINED = "trained"
 DEFAULT_INPUTS = ("gps,beams8,history", "gps,beams8", "gps,beams4", "gps,sweep2", "gps")
@@ -44,6 +48,7 @@ class BeamSystem:
     name: such as "vi_beam". title: what it is, in a few words. recipe: of the training.
     members: trainers of one network by the name of the variant, the default first. variants: help on them.
     ensemble: networks with no training yet, from numbers of sites and members, and the variant.
+    sensors: the same for networks that take camera, LiDAR and radar as well.
     """
 
     name: str
@@ -52,6 +57,7 @@ class BeamSystem:
     members: dict[str, MemberTrainer]
     variants: str
     ensemble: Callable[[int, int, str], BeamEnsemble]
+    sensors: SensorSystem
 
     def member(self, variant: str) -> MemberTrainer:
         """Trainer of a variant. Raises ValueError for one that is not known."""

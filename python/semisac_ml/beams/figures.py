@@ -62,6 +62,8 @@ def summarise(samples: BeamSamples, tested: list[Tested]) -> tuple[Figures, dict
     if tested[0].probability is not None:
         figures["ece"] = calibration_error(samples, tested)
         for place, name in enumerate(samples.names):
+            if not per_scenario[name]:
+                continue  # none of its samples was tested
             per_scenario[name]["ece"] = calibration_error(samples, tested, place)
     return figures, per_scenario
 

@@ -18,6 +18,7 @@ from semisac_ml.beams.command import (
     DATA,
     BeamSystem,
     Retraining,
+    check_settings,
     numbers_of,
     retrain_and_measure,
     sets_of,
@@ -25,6 +26,10 @@ from semisac_ml.beams.command import (
 )
 from semisac_ml.beams.inputs import KNOWN
 from semisac_ml.beams.protocol import Predictors
+from semisac_ml.beams.sensors import command as all_sensors
+from semisac_ml.beams.sensors.protocol import FigureJob, Street
+from semisac_ml.beams.sensors.samples import SENSORS
+from semisac_ml.data import deepsense6g
 
 SCENARIOS = "1,2,5,8"
 NEED_RETRAINING = (
@@ -40,19 +45,35 @@ NEED_RETRAINING = (
     "run",
 )
 
-Data = Annotated[str, typer.Option(help="Data set: deepsense6g.")]
-Scenarios = Annotated[str, typer.Option(help="Scenarios, separated by commas; any that are there.")]
+POWER_AND_POSITION_ALONE = ("random_splits", "members", "perceptron", "processes")
+
+Data = Annotated[
+    str,
+    typer.Option(help="deepsense6g (power and position), or street: all sensors, in DeepSense's layout."),
+]
+Folder = Annotated[
+    Path | None,
+    typer.Option(
+        help="With --data street: a set of `semisac data scenes`, or a folder with scenarios 31 to 34 of "
+        "DeepSense 6G [default: the latter, where SEMISAC_DATA says]."
+    ),
+]
+Scenarios = Annotated[
+    str,
+    typer.Option(help="Scenarios, separated by commas; of a street all that are there unless named."),
+]
 Inputs = Annotated[
     list[str] | None,
     typer.Option(
-        help=f"What a prediction may use, separated by commas: {KNOWN}. Repeat it to measure the same "
-        "networks with other inputs; the figures of the first stand for all.",
+        help=f"What a prediction may use, separated by commas: {KNOWN}; with --data street "
+        f"{', '.join(SENSORS)} too. Repeat it to measure the same networks with other inputs; the figures of "
+        "the first stand for all."
     ),
 ]
 Retrain = Annotated[
     bool, typer.Option("--retrain", help="Train anew for each split, instead of measuring the bundle.")
 ]
-Epochs = Annotated[int, typer.Option(min=1, help="Epochs.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs [default: what the figures were made with].")]
 Members = Annotated[int, typer.Option(min=1, help="Networks that are averaged.")]
 Splits = Annotated[int, typer.Option(min=1, help="Splits by sequence (drives held out).")]
 RandomSplits = Annotated[int, typer.Option(min=0, help="Splits at random, which leak neighbouring frames.")]
@@ -73,21 +94,35 @@ Run = Annotated[
 Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads [default: all].")]
 
 
-def check_data(data: str) -> None:
-    """Raises ValueError for a data set that is not known."""
-    if data != DATA:
-        raise ValueError(f"data is {data!r}, expected {DATA}")
+def has_all_sensors(data: str) -> bool:
+    """Whether all sensors are meant. Raises ValueError for a data set that is not known."""
+    if data not in (DATA, all_sensors.STREET):
+        raise ValueError(f"data is {data!r}, expected {DATA} or {all_sensors.STREET}")
+    return data == all_sensors.STREET
+
+
+def street_of(context: typer.Context, folder: Path | None, scenarios: str) -> Street:
+    """The folder of all sensors that is meant."""
+    named = numbers_of(scenarios) if is_given(context, "scenarios") else None
+    return Street(folder or deepsense6g.find_folder(), named)
+
+
+def is_given(context: typer.Context, name: str) -> bool:
+    """Whether the command line has this option."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def refuse_options(context: typer.Context, names: tuple[str, ...], without: str) -> None:
     """Raise ValueError where the command line has options that would have no effect."""
-    given = [
-        f"--{name.replace('_', '-')}"
-        for name in names
-        if (source := context.get_parameter_source(name)) is not None and source.name == "COMMANDLINE"
-    ]
+    given = [f"--{name.replace('_', '-')}" for name in names if is_given(context, name)]
     if given:
         raise ValueError(f"{', '.join(given)}: without effect here, expected {without}")
+
+
+def help_on_variants(system: BeamSystem) -> str:
+    """Help on the variants of a system, of all sensors too."""
+    return f"{system.variants} With --data street: {', '.join(system.sensors.trainers)} [default: the first]."
 
 
 def use_threads(threads: int | None) -> None:
@@ -104,9 +139,12 @@ def train_command(system: BeamSystem) -> Callable[..., None]:
     first = next(iter(system.members))
 
     def command(
+        context: typer.Context,
+        data: Data = DATA,
+        folder: Folder = None,
         scenarios: Scenarios = SCENARIOS,
-        variant: Annotated[str, typer.Option(help=system.variants)] = first,
-        epochs: Epochs = usual.epochs,
+        variant: Annotated[str | None, typer.Option(help=help_on_variants(system))] = None,
+        epochs: Epochs = None,
         members: Members = usual.members,
         seed: Annotated[int, typer.Option(help="Seed of the split and of the networks.")] = 0,
         run: Annotated[
@@ -115,12 +153,21 @@ def train_command(system: BeamSystem) -> Callable[..., None]:
         ] = None,
         threads: Threads = None,
     ) -> None:
-        recipe = dataclasses.replace(system.recipe, epochs=epochs, members=members)
-        folder = run or Path("runs") / system.name / f"seed{seed}"
         use_threads(threads)
-        train_on_everything(system, variant, recipe, scenarios, seed, folder)
+        if has_all_sensors(data):
+            refuse_options(context, ("members",), f"--data {DATA}")
+            own = system.sensors
+            recipe = dataclasses.replace(own.recipe, epochs=epochs or own.recipe.epochs)
+            kept = run or Path("runs") / system.name / f"street{seed}"
+            street = street_of(context, folder, scenarios)
+            all_sensors.train(own, street, variant or next(iter(own.trainers)), recipe, seed, kept)
+            return
+        refuse_options(context, ("folder",), f"--data {all_sensors.STREET}")
+        recipe = dataclasses.replace(system.recipe, epochs=epochs or usual.epochs, members=members)
+        kept = run or Path("runs") / system.name / f"seed{seed}"
+        train_on_everything(system, variant or first, recipe, scenarios, seed, kept)
 
-    command.__doc__ = f"""Train the {system.title} on power and position; any of them may be absent.
+    command.__doc__ = f"""Train the {system.title} on power and position, or all sensors; any may be absent.
 
     Drives of a fifth of the samples are held out for `semisac export {system.name}`, which measures on them.
     """
@@ -135,33 +182,67 @@ def evaluate_command(system: BeamSystem) -> Callable[..., None]:
     def command(
         context: typer.Context,
         data: Data = DATA,
+        folder: Folder = None,
         scenarios: Scenarios = SCENARIOS,
         inputs: Inputs = None,
         splits: Splits = 5,
         random_splits: RandomSplits = 3,
         seed: Annotated[int, typer.Option(min=0, help="Seed of the first split.")] = 0,
         retrain: Retrain = False,
-        variant: Annotated[str, typer.Option(help=system.variants)] = first,
+        figure: Annotated[
+            str | None,
+            typer.Option(
+                help="With --data street: train what a figure compares and draw it, with its CSV: "
+                f"{', '.join(system.sensors.figures)}."
+            ),
+        ] = None,
+        variant: Annotated[str | None, typer.Option(help=help_on_variants(system))] = None,
         members: Members = usual.members,
-        epochs: Epochs = usual.epochs,
+        epochs: Epochs = None,
         perceptron: WithPerceptron = True,
         json_file: JsonFile = None,
         results: Results = None,
         processes: Processes = None,
         run: Run = None,
         bundle: Annotated[
-            str,
-            typer.Option(help="Bundle that is measured without --retrain, on drives that it has not seen."),
-        ] = f"{system.name}/deepsense",
+            str | None,
+            typer.Option(
+                help="Bundle that is measured without --retrain, on drives that it has not seen "
+                f"[default: {system.name}/deepsense or {system.name}/street]."
+            ),
+        ] = None,
     ) -> None:
-        check_data(data)
+        if has_all_sensors(data):
+            refuse_options(context, POWER_AND_POSITION_ALONE, f"--data {DATA}")
+            street = street_of(context, folder, scenarios)
+            asked = all_sensors.Measurement(street, inputs, seed, json_file, results)
+            own = system.sensors
+            kept = run or Path("runs") / system.name / (figure or "splits")
+            recipe = dataclasses.replace(own.recipe, epochs=epochs or own.recipe.epochs)
+            if figure:
+                without_figure = ("inputs", "splits", "retrain", "variant", "bundle", "json_file")
+                refuse_options(context, without_figure, "no --figure beside it")
+                place = results or Path("results") / system.name
+                job = FigureJob(own, street, recipe, seed, kept, place, Console())
+                all_sensors.draw_figure(job, figure)
+            elif retrain:
+                refuse_options(context, ("bundle",), "no --retrain beside it")
+                first_variant = variant or next(iter(own.trainers))
+                all_sensors.retrain_and_measure(own, asked, first_variant, recipe, splits, kept)
+            else:
+                needing = ("splits", "seed", "variant", "epochs", "run")
+                refuse_options(context, needing, "--retrain beside it")
+                all_sensors.measure_bundle(own, asked, bundle or f"{system.name}/{all_sensors.STREET}")
+            return
+        refuse_options(context, ("folder", "figure"), f"--data {all_sensors.STREET}")
         if not retrain:
             refuse_options(context, NEED_RETRAINING, "--retrain beside it")
-            measure_bundle(bundle, numbers_of(scenarios), sets_of(inputs), json_file)
+            name = bundle or f"{system.name}/deepsense"
+            measure_bundle(name, numbers_of(scenarios), sets_of(inputs), json_file)
             return
         refuse_options(context, ("bundle",), "no --retrain beside it")
-        member = system.member(variant)
-        recipe = dataclasses.replace(system.recipe, members=members, epochs=epochs)
+        member = system.member(variant or first)
+        recipe = dataclasses.replace(system.recipe, members=members, epochs=epochs or usual.epochs)
         asked = Retraining(
             scenarios=numbers_of(scenarios),
             inputs=sets_of(inputs),
@@ -188,11 +269,18 @@ def export_command(system: BeamSystem) -> Callable[..., None]:
 
     def command(
         run: Annotated[Path, typer.Option(help=f"Folder of a training (semisac train {system.name} --run).")],
-        output: Annotated[Path, typer.Option(help="Folder of the bundle.")] = Path("models")
-        / system.name
-        / "deepsense",
+        output: Annotated[
+            Path | None,
+            typer.Option(help=f"Folder of the bundle [default: models/{system.name}/deepsense or street]."),
+        ] = None,
     ) -> None:
-        bundle = export_trained(system, run, output)
+        trained_on = check_settings(run).get("data", DATA)
+        if trained_on == all_sensors.STREET:
+            output = output or Path("models") / system.name / all_sensors.STREET
+            bundle = all_sensors.export(system.sensors, run, output)
+        else:
+            output = output or Path("models") / system.name / "deepsense"
+            bundle = export_trained(system, run, output)
         size = sum(file.stat().st_size for file in output.iterdir()) / 1e6
         Console().print(f"{output}: {bundle.name} {bundle.fingerprint}, {size:.1f} MB")
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import io
 import subprocess
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +48,12 @@ def store_in_half_precision(content: onnx.ModelProto) -> None:
     graph.node.extend(nodes)
 
 
-def to_onnx(network: nn.Module, inputs: Mapping[str, Tensor], output: str, axes: Mapping[str, Any]) -> bytes:
+def to_onnx(
+    network: nn.Module,
+    inputs: Mapping[str, Tensor],
+    output: str | Sequence[str],
+    axes: Mapping[str, Any],
+) -> bytes:
     """Export one network; ``axes`` names the dynamic axes of each tensor, {tensor: {axis index: name}}."""
     buffer = io.BytesIO()
     with warnings.catch_warnings():
@@ -59,7 +64,7 @@ def to_onnx(network: nn.Module, inputs: Mapping[str, Tensor], output: str, axes:
             tuple(inputs.values()),
             buffer,
             input_names=list(inputs),
-            output_names=[output],
+            output_names=[output] if isinstance(output, str) else list(output),
             dynamic_axes={name: dict(value) for name, value in axes.items()},
             opset_version=OPSET,
             # evaluation mode is set; PRESERVE only keeps the exporter from fusing convolution and

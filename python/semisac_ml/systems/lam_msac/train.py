@@ -27,6 +27,7 @@ from semisac_ml.beams.training import (
 )
 from semisac_ml.layers.mixture_of_experts import load_balance
 from semisac_ml.systems.lam_msac.model import MixtureBeamModel, MixtureSettings
+from semisac_ml.systems.lam_msac.street import SENSORS
 
 RECIPE = Recipe(epochs=60, members=5)
 BALANCE_WEIGHT = 0.1
@@ -71,5 +72,6 @@ SYSTEM = BeamSystem(
     },
     variants="mixed (one mixture, the others perceptrons), mixture, or single (one expert, no gate).",
     ensemble=ensemble,
+    sensors=SENSORS,
 )
 command = train_command(SYSTEM)

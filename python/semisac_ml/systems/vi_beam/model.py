@@ -32,7 +32,7 @@ class VariationalSettings:
     """Sizes.
 
     sites, beams, frames: of the data. shared, private: latents. state, width: recurrent and hidden vectors.
-    dropout: in encoders and task model.
+    dropout: in encoders and task model. outputs: of the task model, the beams first.
     """
 
     sites: int
@@ -43,6 +43,7 @@ class VariationalSettings:
     state: int = 64
     width: int = 128
     dropout: float = 0.15
+    outputs: int = 64
 
 
 @dataclass
@@ -144,22 +145,21 @@ class FrameLatents:
     state_before: Tensor
 
 
-class VariationalBeamModel(nn.Module):
-    """Representation and task model; see the module's text."""
+class SequentialExperts(nn.Module):
+    """Experts of any modalities, their product, the state that history leaves, decoders, task model.
 
-    def __init__(self, settings: VariationalSettings) -> None:
+    sizes: of what is observed of each modality. told: of what its decoder tells.
+    """
+
+    def __init__(self, settings: VariationalSettings, sizes: tuple[int, ...], told: tuple[int, ...]) -> None:
         super().__init__()
         self.settings = settings
-        self.features = BeamFeatures(settings.sites, settings.beams)
-        sizes = (self.features.sweep_size, self.features.position_size)
         self.experts = nn.ModuleList(ModalityExpert(size, settings) for size in sizes)
-        self.decoders = nn.ModuleList(ModalityDecoder(size, settings) for size in (settings.beams, 2))
-        self.reliability = nn.Parameter(torch.full((len(MODALITIES),), math.log(math.e - 1.0)))
+        self.decoders = nn.ModuleList(ModalityDecoder(size, settings) for size in told)
+        self.reliability = nn.Parameter(torch.full((len(sizes),), math.log(math.e - 1.0)))
         self.shared_prior = nn.Linear(settings.state, 2 * settings.shared)
-        self.private_prior = nn.ModuleList(
-            nn.Linear(settings.state, 2 * settings.private) for _ in MODALITIES
-        )
-        latents = settings.shared + len(MODALITIES) * (settings.private + 1)
+        self.private_prior = nn.ModuleList(nn.Linear(settings.state, 2 * settings.private) for _ in sizes)
+        latents = settings.shared + len(sizes) * (settings.private + 1)
         self.transition = nn.GRUCell(latents, settings.state)
         self.task = task_model(settings)
 
@@ -167,30 +167,22 @@ class VariationalBeamModel(nn.Module):
         """Reliability alpha of each modality, positive."""
         return functional.softplus(self.reliability)
 
-    def latents(
-        self,
-        power_db: Tensor,
-        measured: Tensor,
-        position_m: Tensor,
-        position_known: Tensor,
-        site: Tensor,
-        *,
-        sample: bool = False,
-    ) -> tuple[list[FrameLatents], Tensor]:
-        """Latents of all frames and the features of the site.
+    def latents_of(
+        self, observed: list[Tensor], there: Tensor, at: Tensor, *, sample: bool, empty: int
+    ) -> list[FrameLatents]:
+        """Latents of all frames.
 
-        sample: whether latents are drawn from their posteriors (training) or are their means.
+        observed: of each modality, float32 [batch, frames, size]. there: float32 [batch, frames, modalities].
+        at: features of the site. sample: whether latents are drawn from their posteriors (training) or are
+        their means. empty: so many of the first frames are absent in all of the batch.
         """
-        *observed, at = self.features(power_db, measured, position_m, position_known, site)
-        frames = observed[0].shape[1]
+        frames = there.shape[1]
         sites = at[:, None].expand(-1, frames, -1)
         seen = [
             expert.observed(torch.cat([own, sites], dim=2))
             for expert, own in zip(self.experts, observed, strict=True)
         ]
-        there = torch.stack([measured.amax(dim=2), position_known], dim=2)
         state = at.new_zeros(at.shape[0], self.settings.state)
-        empty = leading_absent_frames(measured, position_known) if self.training else 0
         found = [self._frame([one[:, 0] for one in seen], there[:, 0], state, sample)] * empty
         for place in range(empty, frames):
             frame = self._frame([one[:, place] for one in seen], there[:, place], state, sample)
@@ -200,7 +192,7 @@ class VariationalBeamModel(nn.Module):
             state = torch.where(
                 frame.present.amax(dim=1, keepdim=True) > 0, self.transition(moved, state), state
             )
-        return found, at
+        return found
 
     def _frame(self, seen: list[Tensor], present: Tensor, state: Tensor, sample: bool) -> FrameLatents:
         prior = Gaussian.of(self.shared_prior(state))
@@ -231,6 +223,31 @@ class VariationalBeamModel(nn.Module):
         context = [frame.posterior.mean for frame in frames] + [frames[-1].state_before]
         return self.task(torch.cat(context, dim=-1))
 
+
+class VariationalBeamModel(SequentialExperts):
+    """Representation and task model of power and position; see the module's text."""
+
+    def __init__(self, settings: VariationalSettings) -> None:
+        features = BeamFeatures(settings.sites, settings.beams)
+        super().__init__(settings, (features.sweep_size, features.position_size), (settings.beams, 2))
+        self.features = features
+
+    def latents(
+        self,
+        power_db: Tensor,
+        measured: Tensor,
+        position_m: Tensor,
+        position_known: Tensor,
+        site: Tensor,
+        *,
+        sample: bool = False,
+    ) -> tuple[list[FrameLatents], Tensor]:
+        """Latents of all frames and the features of the site; see :meth:`latents_of`."""
+        *observed, at = self.features(power_db, measured, position_m, position_known, site)
+        there = torch.stack([measured.amax(dim=2), position_known], dim=2)
+        empty = leading_absent_frames(measured, position_known) if self.training else 0
+        return self.latents_of(observed, there, at, sample=sample, empty=empty), at
+
     def forward(
         self, power_db: Tensor, measured: Tensor, position_m: Tensor, position_known: Tensor, site: Tensor
     ) -> Tensor:
@@ -245,4 +262,4 @@ def task_model(settings: VariationalSettings) -> nn.Sequential:
     layers: list[nn.Module] = []
     for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
         layers += [nn.Linear(inputs, outputs), nn.GELU(), nn.Dropout(settings.dropout)]
-    return nn.Sequential(nn.LayerNorm(sizes[0]), *layers, nn.Linear(sizes[-1], settings.beams))
+    return nn.Sequential(nn.LayerNorm(sizes[0]), *layers, nn.Linear(sizes[-1], settings.outputs))

@@ -111,7 +111,7 @@ def divergence(frames: list[FrameLatents]) -> Tensor:
     total = frames[0].present.new_zeros(())
     for frame in frames:
         total = total + frame.posterior.divergence(frame.prior).mean()
-        for place in range(len(MODALITIES)):
+        for place in range(len(frame.private)):
             own = frame.private[place].divergence(frame.private_prior[place])
             total = total + (own * frame.present[:, place]).mean()
     return total / len(frames)

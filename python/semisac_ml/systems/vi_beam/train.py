@@ -15,6 +15,7 @@ from semisac_ml.beams.baselines import ensemble_of, train_mixed
 from semisac_ml.beams.command import BeamSystem
 from semisac_ml.beams.inputs import Presence
 from semisac_ml.beams.options import train_command
+from semisac_ml.beams.sensors.protocol import SensorSystem
 from semisac_ml.beams.tensors import SampleTensors
 from semisac_ml.beams.training import (
     BeamEnsemble,
@@ -27,6 +28,9 @@ from semisac_ml.beams.training import (
 )
 from semisac_ml.systems.vi_beam.model import VariationalBeamModel, VariationalSettings, task_model
 from semisac_ml.systems.vi_beam.objective import Weights, variational_objective
+from semisac_ml.systems.vi_beam.street import PLANS, network, train_plan
+from semisac_ml.systems.vi_beam.street import RECIPE as STREET_RECIPE
+from semisac_ml.systems.vi_beam.street_figures import FIGURES, draw
 
 RECIPE = Recipe(epochs=60, members=5)
 STAGE_EPOCHS = (0.3, 0.4, 0.3)  # of unimodal pretraining, multimodal fine-tuning and the task model
@@ -119,5 +123,13 @@ SYSTEM = BeamSystem(
     },
     variants="mixed (one joint, the others perceptrons), joint (variational), or staged (as in the paper).",
     ensemble=ensemble,
+    sensors=SensorSystem(
+        name="vi_beam",
+        title="variational experts, recurrent state",
+        recipe=STREET_RECIPE,
+        trainers={name: functools.partial(train_plan, plan, name) for name, plan in PLANS.items()},
+        network=lambda sites, variant: network(sites, PLANS[variant]),
+        figures={name: functools.partial(draw, name) for name in FIGURES},
+    ),
 )
 command = train_command(SYSTEM)

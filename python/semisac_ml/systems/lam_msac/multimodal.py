@@ -1,0 +1,132 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The mixture of experts on power, position, camera, LiDAR and radar: the network of the case study.
+
+Every modality that is present gives one token; it is a query of the experts and one of their keys. What is
+absent has neither. Sizes are those of two processor cores; PAPER holds the image encoder of Table 2.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from semisac_ml.layers.beam_features import BeamFeatures
+from semisac_ml.layers.mixture_of_experts import AttentionPooling, MixtureOfExperts
+from semisac_ml.layers.radar import ComplexRadarEncoder
+from semisac_ml.layers.residual import RESNET_50, PointNet, ResidualEncoder, ResidualSettings
+from semisac_ml.layers.sensor_encoders import SensorEncoder
+from semisac_ml.signal.sensor_inputs import CAMERA_SHAPE, RADAR_SHAPE
+from semisac_ml.systems.lam_msac.model import dense
+
+MODALITIES = ("power", "position", "camera", "lidar", "radar")
+
+
+@dataclass(frozen=True)
+class MultimodalSettings:
+    """Sizes.
+
+    sites, beams: of the data. size: of tokens. width: of dense layers. camera: the image encoder.
+    points, radar: widths of PointNet and of the complex layers. experts, chosen: how many there are, how many
+    a sample uses. heads: of attention. mixed: whether there are experts to choose from; False is one expert
+    whose feed-forward part is as wide as those of all together ("w/o MoE").
+    """
+
+    sites: int
+    beams: int = 64
+    size: int = 96
+    width: int = 192
+    camera: ResidualSettings = field(default_factory=ResidualSettings)
+    points: int = 96
+    radar: int = 8
+    experts: int = 4
+    chosen: int = 2
+    heads: int = 4
+    dropout: float = 0.1
+    mixed: bool = True
+
+
+PAPER = {"size": 256, "width": 512, "camera": RESNET_50, "points": 256, "radar": 32}
+
+
+class MultimodalMixture(nn.Module):
+    """See the module's text. It sees one frame, which tells what moved since the one before."""
+
+    def __init__(self, settings: MultimodalSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        size, width, dropout = settings.size, settings.width, settings.dropout
+        self.features = BeamFeatures(settings.sites, settings.beams)
+        self.dense = nn.ModuleList(
+            [
+                dense((self.features.sweep_size, width, width, size), dropout),
+                dense((self.features.position_size + settings.sites, width, size), dropout),
+            ]
+        )
+        self.dense_norm = nn.ModuleList(nn.LayerNorm(size) for _ in self.dense)
+        radar = ComplexRadarEncoder(RADAR_SHAPE[:3], size, settings.radar)
+        self.encoders = nn.ModuleDict(
+            {
+                "camera": SensorEncoder(
+                    ResidualEncoder(CAMERA_SHAPE[0], size, settings.camera), size, dropout
+                ),
+                "lidar": SensorEncoder(PointNet(size, settings.points), size, dropout),
+                "radar": SensorEncoder(radar, size, dropout),
+            }
+        )
+        self.modality = nn.Parameter(0.02 * torch.randn(len(MODALITIES), size))
+        self.nothing = nn.Parameter(0.02 * torch.randn(size))
+        self.mixture = MixtureOfExperts(
+            size,
+            len(MODALITIES) * (size + 1),
+            experts=settings.experts if settings.mixed else 1,
+            chosen=settings.chosen if settings.mixed else 1,
+            heads=settings.heads,
+            widening=2 if settings.mixed else 2 * settings.experts,
+            dropout=dropout,
+        )
+        self.fused_norm = nn.Sequential(nn.LayerNorm(size), nn.Dropout(dropout))
+        self.pooling = AttentionPooling(size, settings.heads, dropout)
+        inputs = (1 + len(MODALITIES)) * size
+        self.trunk = nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), nn.Dropout(dropout))
+        self.beam_head = nn.Linear(width, settings.beams)
+        self.blockage_head = nn.Linear(width, 1)
+        nn.init.normal_(self.mixture.gate.weight, std=0.01)
+
+    def logits_and_gate(
+        self,
+        power_db: Tensor,
+        measured: Tensor,
+        position_m: Tensor,
+        position_known: Tensor,
+        site: Tensor,
+        *sensed: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits of the beams [batch, beams] and of blockage [batch], probabilities of the gate."""
+        *observed, at = self.features(power_db, measured, position_m, position_known, site)
+        told = [observed[0][:, -1], torch.cat([observed[1][:, -1], at], dim=1)]
+        tokens = [
+            norm(layers(one)) for norm, layers, one in zip(self.dense_norm, self.dense, told, strict=True)
+        ]
+        tokens += [one[:, -1] for one in sensed[::2]]
+        marks = [measured[:, -1].amax(dim=1), position_known[:, -1], *(one[:, -1] for one in sensed[1::2])]
+        present = torch.stack(marks, dim=1)
+        queries = (torch.stack(tokens, dim=1) + self.modality) * present[..., None]
+        absent = present < 0.5
+        keys = torch.cat([self.nothing + torch.zeros_like(queries[:, :1]), queries], dim=1)
+        hidden = torch.cat([torch.zeros_like(absent[:, :1]), absent], dim=1)
+        gate_input = torch.cat([queries.flatten(1), present], dim=1)
+        fused, gate = self.mixture(queries, keys, hidden, gate_input)
+        # with nothing present the pooled vector is that of the learned token
+        vectors = torch.cat([keys[:, :1], self.fused_norm(fused)], dim=1)
+        pooled = self.pooling(vectors, hidden)
+        trunk = self.trunk(torch.cat([pooled, queries.flatten(1)], dim=1))
+        return self.beam_head(trunk), self.blockage_head(trunk)[:, 0], gate
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of the beams [batch, beams] and of blockage [batch]; inputs: see SensorInputs."""
+        logits, blocked, _ = self.logits_and_gate(*inputs)
+        return logits, blocked

@@ -1,0 +1,289 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Beam prediction from all sensors: inputs by physics, layers by theory, both systems on a sample."""
+
+from __future__ import annotations
+
+import importlib
+import json
+
+import numpy as np
+import pytest
+
+from semisac_ml.signal import sensor_inputs
+
+pytest.importorskip("torch", reason="training needs PyTorch")
+
+import torch  # noqa: E402
+from rich.console import Console  # noqa: E402
+
+from semisac_ml.beams.sensors import samples as sensor_samples  # noqa: E402
+from semisac_ml.beams.sensors.networks import BundlePredictor  # noqa: E402
+from semisac_ml.beams.sensors.sets import CASE_STUDY, SensorSet, random_presence  # noqa: E402
+from semisac_ml.beams.sensors.tensors import BEAM_SPACING_RAD, SensorTensors, View  # noqa: E402
+from semisac_ml.beams.sensors.training import CalibratedNetwork, predict  # noqa: E402
+from semisac_ml.cli import main  # noqa: E402
+from semisac_ml.data.scenes.sample import sample  # noqa: E402
+from semisac_ml.layers.radar import RangeDoppler  # noqa: E402
+from semisac_ml.layers.residual import RESNET_50, ResidualDecoder, ResidualEncoder  # noqa: E402
+from semisac_ml.runtime import Bundle  # noqa: E402
+from semisac_ml.systems.vi_beam.multimodal import cells  # noqa: E402
+
+SYSTEMS = ("vi_beam", "lam_msac")
+
+
+def run(words: list[str]) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    return int(ended.value.code or 0)
+
+
+def test_camera_input_keeps_brightness_and_tells_change():
+    rng = np.random.default_rng(0)
+    picture = rng.integers(0, 256, (240, 320, 3), dtype=np.uint8)
+    found = sensor_inputs.camera_input(picture, picture)
+    assert found.shape == (4, 64, 128) and found.dtype == np.uint8
+    assert np.allclose(found[:3].mean(axis=(1, 2)), picture.mean(axis=(0, 1)), atol=0.5)
+    assert (found[3] == 128).all()
+    darker = np.full((240, 320, 3), 40, np.uint8)
+    assert (sensor_inputs.camera_input(darker + 60, darker)[3] == 158).all()
+
+
+def test_radar_input_keeps_range_and_velocity():
+    """A tone at range bin 20 and Doppler bin 5 of 128 x 128 is at bins 20 and 5 of 64 x 64."""
+    sample_place, chirp = np.arange(128)[:, None], np.arange(128)
+    tone = np.exp(2j * np.pi * (20 * sample_place + 5 * chirp) / 128)
+    found = sensor_inputs.radar_input(np.tile(tone, (4, 1, 1)))
+    assert found.shape == sensor_inputs.RADAR_SHAPE
+    cube = found[..., 0] + 1j * found[..., 1]
+    peak = np.unravel_index(np.abs(np.fft.fft2(cube[0])).argmax(), (64, 64))
+    assert peak == (20, 5)
+
+
+def test_lidar_input_finds_what_moved():
+    rng = np.random.default_rng(0)
+    wall = np.column_stack([np.full(4000, 20.0), rng.uniform(-20, 20, 4000), rng.uniform(0, 5, 4000)])
+    ground = np.column_stack([rng.uniform(3, 20, 4000), rng.uniform(-9, 9, 4000), np.zeros(4000)])
+    car = np.column_stack([rng.uniform(9, 11, 60), rng.uniform(1, 3, 60), rng.uniform(0.5, 1.5, 60)])
+    before, now = np.vstack([wall, ground]), np.vstack([wall, ground, car])
+    found = sensor_inputs.lidar_input(now, before)
+    assert found.shape == sensor_inputs.LIDAR_SHAPE
+    moved = found[found[:, 4] > 1.0]
+    assert len(moved) and (np.hypot(moved[:, 0] - 10.0, moved[:, 1] - 2.0) < 2.0).all()
+    still = found[(found[:, 4] < 0.5) & (np.abs(found[:, :3]).sum(axis=1) > 0)]
+    assert (still[:, 2] > 0.3).all()
+
+
+@pytest.mark.parametrize(
+    ("call", "complaint"),
+    [
+        (lambda: sensor_inputs.camera_input(np.zeros((4, 4), np.uint8)), "expected uint8"),
+        (lambda: sensor_inputs.lidar_input(np.zeros((4, 2))), "expected [points"),
+        (lambda: sensor_inputs.radar_input(np.zeros((2, 8, 8), complex)), "expected complex"),
+        (lambda: SensorSet.parse("camera,thermal"), "expected some of"),
+        (lambda: SensorSet.parse("camera,camera"), "each sensor once"),
+        (lambda: SensorSet.parse("beams8,history"), "expected some of"),
+    ],
+)
+def test_wrong_inputs_are_refused(call, complaint):
+    with pytest.raises(ValueError, match=complaint.replace("[", r"\[")):
+        call()
+
+
+def test_sets_are_written_as_they_are_read():
+    for text in (*CASE_STUDY.values(), "gps,beams16,camera,lidar,radar", "gps"):
+        assert str(SensorSet.parse(text)) == text
+
+
+def test_range_doppler_is_a_fourier_transform_that_can_be_undone():
+    torch.manual_seed(0)
+    transform = RangeDoppler(16, 8, learned=True)
+    beat = torch.randn(2, 3, 16, 8, 2)
+    window = (transform.window("range")[:, None] * transform.window("doppler")).detach().numpy()
+    wanted = np.fft.fft2((beat[..., 0] + 1j * beat[..., 1]).numpy() * window, norm="ortho")
+    found = transform(beat).detach().numpy()
+    assert np.allclose(found[..., 0] + 1j * found[..., 1], np.fft.fftshift(wanted, axes=-1), atol=1e-4)
+    assert float(transform.unitarity()) < 1e-10
+    undone = transform.inverse(transform(beat)).detach()
+    share = torch.from_numpy(window / (window + 0.05)).float()[..., None]
+    assert torch.allclose(undone, beat * share, atol=1e-4)
+    with torch.no_grad():
+        transform.range_addend += 0.1
+    assert float(transform.unitarity()) > 1e-3
+
+
+def test_residual_networks_are_those_of_the_literature():
+    """ResNet-50 without its last layer has 23,508,032 weights with three channels."""
+    network = ResidualEncoder(3, 8, RESNET_50)
+    assert sum(one.numel() for one in network.layers.parameters()) == 23_508_032
+    decoder = ResidualDecoder(8, 4, 32, 64, 3, 4)
+    assert decoder(torch.zeros(2, 8)).shape == (2, 4, 32, 64)
+
+
+def test_cells_count_points_by_azimuth_and_distance():
+    points = torch.zeros(1, 384, 5)
+    points[0, :8, 0] = 20.0  # straight ahead: azimuth column 8 of 16, distance row 2 of 8
+    found = cells(points)[0].reshape(16, 8)
+    assert float(found[8, 2]) == pytest.approx(np.tanh(1.0), rel=1e-5)
+    assert float(found.sum()) == pytest.approx(np.tanh(1.0), rel=1e-5)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return sample(tmp_path_factory.mktemp("street"))
+
+
+@pytest.fixture(scope="module")
+def street(folder, tmp_path_factory):
+    return sensor_samples.load(folder, None, Console(quiet=True), tmp_path_factory.mktemp("kept"))
+
+
+def test_street_is_read_with_its_truth(street, folder, tmp_path):
+    assert len(street) == 9 and street.beams.names == ("canyon",)
+    assert sorted(set(street.light)) == ["day", "night"] and len(np.unique(street.drive)) == 2
+    assert street.there.all() and set(street.blocked) <= {0.0, 1.0}
+    # nothing moved before the first frame; afterwards the traffic does
+    first = street.beams.frames[:, -2] < 0
+    assert (street.sensed["camera"][first, 3] == 128).all()
+    assert not (street.sensed["camera"][~first, 3] == 128).all(axis=(1, 2)).any()
+    keep = tmp_path / "kept"
+    once = sensor_samples.load(folder, None, Console(quiet=True), keep)
+    stamp = {file: file.stat().st_mtime_ns for file in keep.rglob("*.npy")}
+    again = sensor_samples.load(folder, None, Console(quiet=True), keep)
+    assert stamp == {file: file.stat().st_mtime_ns for file in keep.rglob("*.npy")} and len(stamp) == 3
+    for kind in sensor_samples.SENSORS:
+        assert np.array_equal(once.sensed[kind], again.sensed[kind])
+
+
+def test_mirror_turns_left_and_right(street):
+    """In the mirror the angle spectrum of the radar is reversed, and so are points and beams."""
+    tensors, rows = SensorTensors(street, 1, 0.5), np.arange(3)
+    plain, turned = (tensors.frame("radar", rows, View(flag)) for flag in (False, True))
+    spectrum = [
+        np.abs(np.fft.fft(one[..., 0].numpy() + 1j * one[..., 1].numpy(), axis=1)) for one in (plain, turned)
+    ]
+    assert np.allclose(spectrum[0][:, 1], spectrum[1][:, 3], rtol=1e-3, atol=1e-2)
+    points = [tensors.frame("lidar", rows, View(flag)) for flag in (False, True)]
+    assert torch.equal(points[0][..., 1], -points[1][..., 1])
+    assert torch.equal(tensors.label(rows), tensors.label(rows, View(True)).flip(1))
+
+
+def test_turn_moves_every_sensor_to_the_same_side(street):
+    """Turned by six beams, points and the strongest beam stand 8.4 degrees further to the left."""
+    tensors, rows = SensorTensors(street, 1, 0.5), np.arange(9)
+    view = View(turned=6)
+    beams = tensors.label(rows, view).argmax(dim=1) - tensors.label(rows).argmax(dim=1)
+    assert (beams == 6).all()
+    points = [tensors.frame("lidar", rows, one)[0] for one in (View(), view)]
+    azimuth = [torch.atan2(one[:, 1], one[:, 0]) for one in points]
+    assert torch.allclose(azimuth[1] - azimuth[0], torch.tensor(6 * BEAM_SPACING_RAD), atol=1e-3)
+    # column 64 looks 1/128 of tan(42 deg) to the right, and now shows what stood 8.4 deg further to the right
+    picture = [tensors.frame("camera", rows, one)[0, 0] for one in (View(), view)]
+    edge = np.tan(np.radians(42.0))
+    column = int(64 * (1 + np.tan(np.arctan(edge / 128) + 6 * BEAM_SPACING_RAD) / edge))
+    assert torch.equal(picture[1][:, 64], picture[0][:, column])
+    # and in the radar a source straight ahead gains the phase of its new azimuth from antenna to antenna
+    beat = [tensors.frame("radar", rows, one)[0] for one in (View(), view)]
+    gained = torch.view_as_complex(beat[1][1].contiguous()) / torch.view_as_complex(beat[0][1].contiguous())
+    assert torch.allclose(
+        gained.angle(), torch.tensor(np.pi * np.sin(6 * BEAM_SPACING_RAD)).float(), atol=1e-2
+    )
+
+
+def network_of(system: str) -> CalibratedNetwork:
+    own = importlib.import_module(f"semisac_ml.systems.{system}.train").SYSTEM.sensors
+    torch.manual_seed(0)
+    return CalibratedNetwork(own.network(1, next(iter(own.trainers)))).eval()
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_absent_sensors_change_nothing_and_are_not_encoded(system, street):
+    network = network_of(system)
+    frames = 5 if system == "vi_beam" else 1
+    tensors, rows = SensorTensors(street, frames, 0.5), np.arange(9)
+    ran: list[str] = []
+    for kind, encoder in network.encoders.items():
+        encoder.register_forward_hook(lambda *_, kind=kind: ran.append(kind))
+    presence = SensorSet.parse("beams8,lidar").presence(tensors.there, tensors.recorded)
+    with torch.no_grad():
+        given = tensors.inputs(network.encoders, rows, presence)
+        said = network(*given)
+        hidden = given._replace(
+            power_db=given.power_db + 50.0 * (1.0 - given.measured),
+            position_m=given.position_m + 300.0 * (1.0 - given.position_known[..., None]),
+        )
+        assert ran == ["lidar"]
+        for one, other in zip(said, network(*hidden), strict=True):
+            assert torch.allclose(one, other, atol=1e-5)
+        alone = [network(*(one[k : k + 1] for one in given))[0] for k in range(9)]
+        assert torch.allclose(said[0], torch.cat(alone), atol=1e-4)
+        assert torch.allclose(said[0].sum(dim=1), torch.ones(9), atol=1e-4)
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_features_made_before_say_the_same(system, street):
+    network = network_of(system)
+    tensors, rows = SensorTensors(street, 5 if system == "vi_beam" else 1, 0.5), np.arange(9)
+    one = SensorSet.parse("gps,beams8,camera,radar")
+    presence = one.presence(tensors.there, tensors.recorded)
+    with torch.no_grad():
+        wanted = network(*tensors.inputs(network.encoders, rows, presence))[0].numpy()
+    assert np.allclose(predict(network, tensors, rows, (one,))[0][0], wanted, atol=1e-5)
+
+
+def test_random_presence_gives_nobody_nothing():
+    there, recorded = np.ones((2000, 1), bool), np.ones((2000, 1, 3), bool)
+    asked = (SensorSet.parse("camera"),)
+    found = random_presence(there, recorded, np.random.default_rng(0), asked)
+    anything = found.measured.any(axis=(1, 2)) | found.position_known.any(axis=1)
+    assert (anything | found.known.any(axis=(1, 2))).all()
+    alone = found.known[:, 0, 0] & ~anything & ~found.known[:, 0, 1:].any(axis=1)
+    assert 0.7 < alone.mean() < 0.85  # three of four, and a few of the others by chance
+
+
+@pytest.mark.parametrize("system", SYSTEMS)
+def test_street_trains_ships_and_is_measured(system, folder, street, tmp_path, monkeypatch):
+    """Train, export, measure by command line; the bundle says what the trained network says, to 1e-3."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    where = ["--data", "street", "--folder", str(folder)]
+    assert run(["train", system, *where, "--epochs", "1", "--run", "run"]) == 0
+    assert run(["export", system, "--run", "run", "--output", f"models/{system}/made_up"]) == 0
+    bundle = Bundle.verify(tmp_path / "models" / system / "made_up")
+    assert set(bundle.manifest.networks) == {"camera", "lidar", "radar", "beams"}
+    figures = tmp_path / "figures.json"
+    told = ["--bundle", f"models/{system}/made_up", "--inputs", "beams8,camera", "--inputs", "radar"]
+    assert run(["evaluate", system, *where, *told, "--json", str(figures)]) == 0
+    content = json.loads(figures.read_text())
+    assert {"dba", "top1", "ece"} <= set(content["metrics"])
+    assert set(content["split_by_sequence"][system]) == {"beams8,camera", "radar"}
+    assert set(content["blockage"]) == {"beams8,camera", "radar"}
+
+    from semisac_ml.training import load_checkpoint
+    from semisac_ml.training.onnx_export import round_weights
+
+    network = network_of(system)
+    load_checkpoint(tmp_path / "run" / "trained.safetensors", network)
+    round_weights(network)
+    tensors = SensorTensors(street, bundle.manifest.beams.frames, 0.5)
+    sets = (SensorSet.parse("gps,beams8,camera,lidar,radar"), SensorSet.parse("lidar"))
+    rows = np.arange(9)
+    for one, other in zip(
+        predict(network, tensors, rows, sets),
+        predict(BundlePredictor(bundle), tensors, rows, sets),
+        strict=True,
+    ):
+        assert np.allclose(one[0], other[0], atol=1e-3) and np.allclose(one[1], other[1], atol=1e-3)
+
+
+def test_mistakes_are_one_line(capsys, folder):
+    where = ["--data", "street", "--folder", str(folder)]
+    assert run(["evaluate", "lam_msac", *where, "--figure", "no"]) == 2
+    assert "unknown figure 'no', expected one of: case-study" in capsys.readouterr().err
+    assert run(["evaluate", "vi_beam", *where, "--splits", "2"]) == 2
+    assert "--splits" in capsys.readouterr().err
+    assert run(["train", "vi_beam", *where, "--members", "2"]) == 2
+    assert "--members" in capsys.readouterr().err
+    assert run(["evaluate", "vi_beam", "--folder", str(folder)]) == 2
+    assert "--data street" in capsys.readouterr().err
