@@ -40,7 +40,7 @@ class MultimodalSettings:
     size: int = 96
     width: int = 192
     camera: ResidualSettings = field(default_factory=ResidualSettings)
-    points: int = 96
+    points: int = 64
     radar: int = 8
     experts: int = 4
     chosen: int = 2

@@ -50,7 +50,7 @@ class MultimodalSettings:
     size: int = 64
     camera: ResidualSettings = field(default_factory=ResidualSettings)
     radar: ResidualSettings = field(default_factory=lambda: ResidualSettings(stem=(3, 4), grid=(4, 4)))
-    points: int = 96
+    points: int = 64
     mirror: int = 8
 
 
