@@ -153,7 +153,7 @@ class ComplexRadarEncoder(nn.Module):
     """Beat samples [batch, antennas, samples, chirps, 2] to vectors [batch, size].
 
     Range-Doppler maps of all antennas, a complex layer that starts as beams of the array, three complex
-    residual blocks, amplitudes averaged over a grid.
+    residual blocks, amplitudes averaged over a grid; beside them what moves where.
     """
 
     def __init__(
@@ -174,12 +174,43 @@ class ComplexRadarEncoder(nn.Module):
             ComplexResidualBlock(2 * width, 4 * width, 2),
         )
         self.first_norm = nn.BatchNorm2d(2 * width)
+        self.moving = MovingEchoes(antennas, size)
         self.grid = grid
         self.projection = nn.Linear(4 * width * grid[0] * grid[1], size)
 
     def forward(self, beat: Tensor) -> Tensor:
-        maps = compressed(self.transform(beat))
+        plain = self.transform(beat)
+        maps = compressed(plain)
         maps = self.blocks(self.first_norm(self.beams(torch.cat([maps[..., 0], maps[..., 1]], dim=1))))
         real, imaginary = maps.chunk(2, dim=1)
         amplitude = torch.sqrt(real.square() + imaginary.square() + FAINTEST**2)
-        return self.projection(nn.functional.adaptive_avg_pool2d(amplitude, self.grid).flatten(1))
+        told = nn.functional.adaptive_avg_pool2d(amplitude, self.grid).flatten(1)
+        return self.projection(told) + self.moving(plain)
+
+
+class MovingEchoes(nn.Module):
+    """Where what moves is: the strongest echo of each of several beams and bands of range, to vectors.
+
+    Maps [batch, antennas, ranges, dopplers, 2] as of RangeDoppler. Doppler bins next to standing still are
+    left out: the street is there. beams: of the array, spread evenly in sine; bands: of range.
+    """
+
+    def __init__(self, antennas: int, size: int, beams: int = 16, bands: int = 8, standing: int = 1) -> None:
+        super().__init__()
+        sine = torch.linspace(-0.8, 0.8, beams)[:, None]
+        angle = -math.pi * sine * torch.arange(antennas)
+        self.register_buffer("steering", torch.stack([torch.cos(angle), torch.sin(angle)], -1) / antennas)
+        self.bands, self.standing = bands, standing
+        self.projection = nn.Linear(2 * beams * bands, size)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        real, imaginary = maps[..., 0].flatten(2), maps[..., 1].flatten(2)
+        own_real, own_imaginary = self.steering[..., 0], self.steering[..., 1]
+        power = (own_real @ real - own_imaginary @ imaginary).square()
+        power = power + (own_imaginary @ real + own_real @ imaginary).square()
+        ranges, dopplers = maps.shape[2:4]
+        power = power.reshape(-1, self.steering.shape[0], self.bands, ranges // self.bands, dopplers)
+        middle = dopplers // 2
+        coming, going = power[..., : middle - self.standing], power[..., middle + self.standing + 1 :]
+        strongest = torch.stack([one.amax(dim=(3, 4)) for one in (coming, going)], dim=1)
+        return self.projection(0.5 * torch.log1p(strongest).flatten(1))

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from semisac_ml.layers.residual import ResidualEncoder, ResidualSettings
+
 
 class SensorEncoder(nn.Module):
     """An encoder, then a layer normalisation, so that all sensors speak at one volume.
@@ -23,3 +25,21 @@ class SensorEncoder(nn.Module):
     def forward(self, frames: Tensor) -> Tensor:
         """Vectors [frames, size]."""
         return self.last(self.encoder(frames))
+
+
+class PictureEncoder(nn.Module):
+    """Pictures [batch, 4, rows, columns] to vectors [batch, size] by a residual network.
+
+    colour: whether it sees colours besides how brightness changed since the frame before. Where every drive
+    has a street of its own, colours are learnt by heart.
+    """
+
+    def __init__(
+        self, shape: tuple[int, int, int], size: int, settings: ResidualSettings, *, colour: bool
+    ) -> None:
+        super().__init__()
+        self.colour = colour
+        self.residual = ResidualEncoder(shape[0] if colour else 1, size, settings)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        return self.residual(pictures if self.colour else 2.0 * pictures[:, -1:] - 1.0)

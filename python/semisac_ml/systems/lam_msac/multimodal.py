@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from semisac_ml.layers.beam_features import BeamFeatures
 from semisac_ml.layers.mixture_of_experts import AttentionPooling, MixtureOfExperts
 from semisac_ml.layers.radar import ComplexRadarEncoder
-from semisac_ml.layers.residual import RESNET_50, PointNet, ResidualEncoder, ResidualSettings
-from semisac_ml.layers.sensor_encoders import SensorEncoder
+from semisac_ml.layers.residual import RESNET_50, PointNet, ResidualSettings
+from semisac_ml.layers.sensor_encoders import PictureEncoder, SensorEncoder
 from semisac_ml.signal.sensor_inputs import CAMERA_SHAPE, RADAR_SHAPE
 from semisac_ml.systems.lam_msac.model import dense
 
@@ -29,10 +29,11 @@ MODALITIES = ("power", "position", "camera", "lidar", "radar")
 class MultimodalSettings:
     """Sizes.
 
-    sites, beams: of the data. size: of tokens. width: of dense layers. camera: the image encoder.
+    sites, beams: of the data. size: of tokens. width: of dense layers. camera, colour: see PictureEncoder.
     points, radar: widths of PointNet and of the complex layers. experts, chosen: how many there are, how many
-    a sample uses. heads: of attention. mixed: whether there are experts to choose from; False is one expert
-    whose feed-forward part is as wide as those of all together ("w/o MoE").
+    a sample uses. heads: of attention. sensor_dropout: of what the encoders of sensors tell. mixed: whether
+    there are experts to choose from; False is one expert whose feed-forward part is as wide as those of all
+    together ("w/o MoE").
     """
 
     sites: int
@@ -40,16 +41,18 @@ class MultimodalSettings:
     size: int = 96
     width: int = 192
     camera: ResidualSettings = field(default_factory=ResidualSettings)
+    colour: bool = False
     points: int = 64
     radar: int = 8
     experts: int = 4
     chosen: int = 2
     heads: int = 4
     dropout: float = 0.1
+    sensor_dropout: float = 0.4
     mixed: bool = True
 
 
-PAPER = {"size": 256, "width": 512, "camera": RESNET_50, "points": 256, "radar": 32}
+PAPER = {"size": 256, "width": 512, "camera": RESNET_50, "colour": True, "points": 256, "radar": 32}
 
 
 class MultimodalMixture(nn.Module):
@@ -68,13 +71,12 @@ class MultimodalMixture(nn.Module):
         )
         self.dense_norm = nn.ModuleList(nn.LayerNorm(size) for _ in self.dense)
         radar = ComplexRadarEncoder(RADAR_SHAPE[:3], size, settings.radar)
+        camera = PictureEncoder(CAMERA_SHAPE, size, settings.camera, colour=settings.colour)
         self.encoders = nn.ModuleDict(
             {
-                "camera": SensorEncoder(
-                    ResidualEncoder(CAMERA_SHAPE[0], size, settings.camera), size, dropout
-                ),
-                "lidar": SensorEncoder(PointNet(size, settings.points), size, dropout),
-                "radar": SensorEncoder(radar, size, dropout),
+                "camera": SensorEncoder(camera, size, settings.sensor_dropout),
+                "lidar": SensorEncoder(PointNet(size, settings.points), size, settings.sensor_dropout),
+                "radar": SensorEncoder(radar, size, settings.sensor_dropout),
             }
         )
         self.modality = nn.Parameter(0.02 * torch.randn(len(MODALITIES), size))

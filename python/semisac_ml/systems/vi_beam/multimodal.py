@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from semisac_ml.layers.beam_features import BeamFeatures
-from semisac_ml.layers.radar import RangeDoppler, compressed
+from semisac_ml.layers.radar import MovingEchoes, RangeDoppler, compressed
 from semisac_ml.layers.residual import (
     RESNET_18,
     PointNet,
@@ -28,7 +28,7 @@ from semisac_ml.layers.residual import (
     ResidualEncoder,
     ResidualSettings,
 )
-from semisac_ml.layers.sensor_encoders import SensorEncoder
+from semisac_ml.layers.sensor_encoders import PictureEncoder, SensorEncoder
 from semisac_ml.signal.sensor_inputs import CAMERA_SHAPE, RADAR_SHAPE
 from semisac_ml.systems.vi_beam.model import FrameLatents, SequentialExperts, VariationalSettings
 
@@ -43,13 +43,15 @@ class MultimodalSettings:
     """Sizes.
 
     latents: of the shared and private latents, state and task. size: of what an encoder tells of a frame.
-    camera, radar: residual networks. points: width of PointNet. mirror: channels of the decoders' last stage.
+    camera, radar: residual networks. colour: see PictureEncoder. points: width of PointNet. mirror: channels
+    of the decoders' last stage.
     """
 
     latents: VariationalSettings
     size: int = 64
     camera: ResidualSettings = field(default_factory=ResidualSettings)
     radar: ResidualSettings = field(default_factory=lambda: ResidualSettings(stem=(3, 4), grid=(4, 4)))
+    colour: bool = False
     points: int = 64
     mirror: int = 8
 
@@ -57,6 +59,7 @@ class MultimodalSettings:
 PAPER = {
     "size": 256,
     "camera": RESNET_18,
+    "colour": True,
     "radar": dataclasses.replace(RESNET_18, grid=(4, 4)),
     "points": 256,
     "mirror": 32,
@@ -71,10 +74,12 @@ class RadarEncoder(nn.Module):
         antennas, samples, chirps, _ = RADAR_SHAPE
         self.transform = RangeDoppler(samples, chirps, learned=True)
         self.residual = ResidualEncoder(2 * antennas, size, settings)
+        self.moving = MovingEchoes(antennas, size)
 
     def forward(self, beat: Tensor) -> Tensor:
-        maps = compressed(self.transform(beat))
-        return self.residual(torch.cat([maps[..., 0], maps[..., 1]], dim=1))
+        plain = self.transform(beat)
+        maps = compressed(plain)
+        return self.residual(torch.cat([maps[..., 0], maps[..., 1]], dim=1)) + self.moving(plain)
 
 
 class MultimodalVariational(SequentialExperts):
@@ -89,11 +94,10 @@ class MultimodalVariational(SequentialExperts):
         self.sizes = settings
         self.features = features
         dropout = latents.dropout
+        camera = PictureEncoder(CAMERA_SHAPE, size, settings.camera, colour=settings.colour)
         self.encoders = nn.ModuleDict(
             {
-                "camera": SensorEncoder(
-                    ResidualEncoder(CAMERA_SHAPE[0], size, settings.camera), size, dropout
-                ),
+                "camera": SensorEncoder(camera, size, dropout),
                 "lidar": SensorEncoder(PointNet(size, settings.points), size, dropout),
                 "radar": SensorEncoder(RadarEncoder(size, settings.radar), size, dropout),
             }
@@ -118,20 +122,20 @@ class MultimodalVariational(SequentialExperts):
         frames = self.latents_of([power, position, *sensed], there, at, sample=sample, empty=0)
         return frames, at
 
-    def told(self, frame: FrameLatents, at: Tensor, *, sight: bool) -> list[Tensor]:
-        """What the decoders tell of a frame, [batch, ...] of each modality; sight: of camera and radar too.
+    def told(self, frame: FrameLatents, at: Tensor) -> list[Tensor]:
+        """What the decoders tell of a frame, [batch, values] of each modality.
 
-        Power in dB against what is usual and position in metres from the middle of the street, the picture at
-        half its size, cells of LiDAR, beat samples of radar.
+        Power in dB against what is usual, position in metres from the middle of the street, and cells of
+        LiDAR; of camera and radar what `picture_told` and `radar_told` make more of.
         """
-        vectors = [
+        return [
             decoder(frame.shared_value, private, frame.state_before, at)
             for decoder, private in zip(self.decoders, frame.private_value, strict=True)
         ]
-        if sight:
-            vectors[2] = self.mirrors["camera"](vectors[2])
-            vectors[4] = self.radar_told(vectors[4])
-        return vectors
+
+    def picture_told(self, vectors: Tensor) -> Tensor:
+        """Pictures of half the size, [batch, 4, rows, columns]."""
+        return self.mirrors["camera"](vectors)
 
     def radar_told(self, vectors: Tensor) -> Tensor:
         """Beat samples that the mirrored radar network tells, [batch, antennas, samples, chirps, 2]."""

@@ -75,7 +75,7 @@ PLANS = {
     "sufficient": Plan(aligned=1.0, pretrained_on_all=True),
     "paper": Plan(paper=True),
 }
-WEIGHTS = Weights(bound=1e-2)
+WEIGHTS = Weights(bound=1e-3)
 
 
 def network(sites: int, plan: Plan) -> MultimodalVariational:
@@ -170,23 +170,34 @@ def newest_residuals(
     at: Tensor,
 ) -> list[Tensor]:
     """Data minus what the decoders tell of the newest frame, in standard deviations, [batch, values] each."""
-    rows, view = batch.rows, batch.view
-    told = network.told(frames[-1], at, sight=True)
-    place, features = torch.from_numpy(rows), network.features
+    view, features, newest = batch.view, network.features, frames[-1]
+    told = network.told(newest, at)
+    place = torch.from_numpy(batch.rows)
     power = tensors.power_db(place, view) - features.level_db[site][:, None]
     power = torch.clamp(power, min=FAINTEST_DB) / POWER_DEVIATION_DB
     position = (tensors.beams.position_m[place] - features.middle_m[site]) / POSITION_DEVIATION_M
-    picture = tensors.frame("camera", rows, view)
-    picture = nn.functional.avg_pool2d(picture, SHRUNK) / CAMERA_DEVIATION
-    points = cells(tensors.frame("lidar", rows, view)) / CELL_DEVIATION
-    beat = tensors.frame("radar", rows, view)
-    beat = beat / beat.square().mean(dim=(1, 2, 3, 4), keepdim=True).sqrt().clamp(min=1e-6)
-    truth = [power, position, picture, points, beat]
-    return [(one - said).flatten(1) for one, said in zip(truth, told, strict=True)]
+    found = [power - told[0], position - told[1]]
+    for number, kind in enumerate(SENSOR_NAMES, start=2):
+        seen = newest.present[:, number].nonzero()[:, 0]
+        truth = tensors.frame(kind, batch.rows[seen.numpy()], view)
+        own = sensor_residuals(network, kind, truth, told[number][seen])
+        found.append(own.new_zeros(len(place), own.shape[1]).index_copy(0, seen, own))
+    return found
+
+
+def sensor_residuals(network: MultimodalVariational, kind: str, truth: Tensor, told: Tensor) -> Tensor:
+    """Of the frames of one sensor, [frames, values]."""
+    if kind == "camera":
+        picture = nn.functional.avg_pool2d(truth, SHRUNK)
+        return ((picture - network.picture_told(told)) / CAMERA_DEVIATION).flatten(1)
+    if kind == "lidar":
+        return (cells(truth) - told) / CELL_DEVIATION
+    level = truth.square().mean(dim=(1, 2, 3, 4), keepdim=True).sqrt().clamp(min=1e-6)
+    return (truth / level - network.radar_told(told)).flatten(1)
 
 
 def decorrelation(residuals: list[Tensor], present: Tensor) -> Tensor:
-    """Eq. (39): squared cross-covariance of the residuals of each pair, over samples that have both.
+    """Eq. (39): mean squared cross-covariance of the residuals of each pair, over samples that have both.
 
     Of camera, LiDAR and radar the residuals are summed up in 64 groups.
     """
@@ -198,7 +209,7 @@ def decorrelation(residuals: list[Tensor], present: Tensor) -> Tensor:
             count = both.sum().clamp(min=1.0)
             pair = (grouped[first], grouped[second])
             centred = [(one - (one * both).sum(dim=0) / count) * both for one in pair]
-            found = found + (centred[0].T @ centred[1] / count).square().sum()
+            found = found + (centred[0].T @ centred[1] / count).square().mean()
     return found
 
 
