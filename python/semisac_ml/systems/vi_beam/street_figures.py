@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from semisac_ml.beams.figures import sample_scores
-from semisac_ml.beams.sensors.protocol import FigureJob, split_of, test_network
+from semisac_ml.beams.sensors.protocol import FigureJob, sets_of, split_of, test_network
 from semisac_ml.beams.sensors.sets import POWER, SensorSet
 from semisac_ml.beams.sensors.training import calibrated
-from semisac_ml.systems.vi_beam.street import Plan, train_plan
+from semisac_ml.systems.vi_beam.street import PLANS, Plan, train_plan
 
 ALL = f"gps,{POWER},camera,lidar,radar"
 MISSING = {
@@ -30,9 +30,9 @@ MISSING = {
     "power and position missing": "camera,lidar,radar",
 }
 FIGURES: dict[str, dict[str, Plan]] = {
-    "missing": {"data-efficient": Plan(), "data-sufficient": Plan(aligned=1.0, pretrained_on_all=True)},
+    "missing": {"efficient": PLANS["efficient"], "sufficient": PLANS["sufficient"]},
     "ablation": {
-        "full": Plan(),
+        "efficient": PLANS["efficient"],
         "no alignment": Plan(fused=False),
         "no private latent": Plan(shared=48, private=0),
     },
@@ -58,7 +58,7 @@ def draw(name: str, job: FigureJob) -> list[Path]:
     rows: list[dict[str, object]] = []
     for label, plan in FIGURES[name].items():
         stem = label.replace(",", "").replace(" ", "-").replace("%", "")
-        training = job.training(samples, split, tuple(sets.values()))
+        training = job.training(samples, split, sets_of(None))
         trainer = functools.partial(train_plan, plan, stem)
         network = calibrated(trainer, dataclasses.replace(training, folder=_folder(job.run / stem)))
         tested, _ = test_network(label, network, training.tensors, split, tuple(sets.values()), job.seed)
