@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import csv
 import importlib
 import json
 
@@ -31,6 +32,10 @@ from semisac_ml.runtime import Bundle  # noqa: E402
 from semisac_ml.systems.vi_beam.multimodal import cells  # noqa: E402
 
 SYSTEMS = ("vi_beam", "lam_msac")
+FIGURES = (
+    ("lam_msac", "case-study", "case_study"),
+    ("vi_beam", "ablation", "street_ablation"),
+)
 
 
 def run(words: list[str]) -> int:
@@ -275,6 +280,27 @@ def test_street_trains_ships_and_is_measured(system, folder, street, tmp_path, m
         strict=True,
     ):
         assert np.allclose(one[0], other[0], atol=1e-3) and np.allclose(one[1], other[1], atol=1e-3)
+
+
+@pytest.mark.parametrize(("system", "figure", "file"), FIGURES)
+def test_figures_are_drawn_from_what_they_train(system, figure, file, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    where = ["--data", "street", "--folder", str(folder), "--figure", figure, "--epochs", "1"]
+    assert run(["evaluate", system, *where, "--results", "results"]) == 0
+    with (tmp_path / "results" / f"{file}.csv").open(newline="") as table:
+        rows = list(csv.DictReader(table))
+    assert all(0.0 <= float(row["dba"]) <= 1.0 for row in rows if row["dba"])
+    assert (tmp_path / "results" / f"{file}.png").is_file()
+    if figure == "case-study":
+        shares = [float(row["top1"]) for row in rows if row["setting"].startswith("load of expert")]
+        assert len(shares) == 4 and sum(shares) == pytest.approx(1.0, abs=1e-3)
+        cost = {(row["setting"], row["model"]): float(row["flops"] or 0) for row in rows}
+        # more sensors cost more, and two of four experts less than one as wide as all
+        assert (
+            cost["FISAC", "one network"] > cost["TISAC-PIC", "one network"] > cost["DISAC-PI", "one network"]
+        )
+        assert cost["FISAC", "one network"] < cost["FISAC", "one network w/o MoE"]
 
 
 def test_mistakes_are_one_line(capsys, folder):

@@ -37,21 +37,50 @@ class Cost:
     latency_ms: float
 
 
-def cost_of(network: CalibratedNetwork, frames: int, one: SensorSet) -> Cost:
-    """Cost of predictions with a set of sensors."""
-    given = given_to(network, frames, one)
-    fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # the counter does not know the fused kernel
-    try:
-        with torch.no_grad(), FlopCounterMode(display=False) as counter:
-            for kind in one.sensors:
-                network.encoders[kind](networks.example_frames(kind, 1).float())
-            network(*given)
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
-    unused = [part for kind, part in network.encoders.items() if kind not in one.sensors]
-    count = _weights(network) - sum(_weights(part) for part in unused)
-    return Cost(float(counter.get_total_flops()), 4e-6 * count, _latency_ms(network, frames, one, given))
+class Costs:
+    """Costs of a network, which is exported once."""
+
+    def __init__(self, network: CalibratedNetwork, frames: int) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self._network, self._frames = network, frames
+        self._sessions = {
+            name: onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            for name, content in networks.as_onnx(network, frames).items()
+        }
+
+    def of(self, one: SensorSet) -> Cost:
+        """Cost of predictions with a set of sensors."""
+        network = self._network
+        given = given_to(network, self._frames, one)
+        fast = torch.backends.mha.get_fastpath_enabled()
+        torch.backends.mha.set_fastpath_enabled(False)  # the counter does not know the fused kernel
+        try:
+            with torch.no_grad(), FlopCounterMode(display=False) as counter:
+                for kind in one.sensors:
+                    network.encoders[kind](networks.example_frames(kind, 1).float())
+                network(*given)
+        finally:
+            torch.backends.mha.set_fastpath_enabled(fast)
+        unused = [part for kind, part in network.encoders.items() if kind not in one.sensors]
+        count = _weights(network) - sum(_weights(part) for part in unused)
+        return Cost(float(counter.get_total_flops()), 4e-6 * count, self._latency_ms(one, given))
+
+    def _latency_ms(self, one: SensorSet, given: SensorInputs) -> float:
+        feeds: dict[str, dict[str, Tensor]] = {
+            kind: {kind: networks.example_frames(kind, 1)} for kind in one.sensors
+        }
+        feeds[NETWORK] = given._asdict()
+        times = []
+        for _ in range(LATENCY_CALLS):
+            begin = time.process_time()
+            for name, values in feeds.items():
+                session = self._sessions[name]
+                taken = {node.name for node in session.get_inputs()}
+                session.run(None, {key: value.numpy() for key, value in values.items() if key in taken})
+            times.append(time.process_time() - begin)
+        return 1e3 * float(np.median(times))
 
 
 def given_to(network: CalibratedNetwork, frames: int, one: SensorSet) -> SensorInputs:
@@ -69,26 +98,3 @@ def given_to(network: CalibratedNetwork, frames: int, one: SensorSet) -> SensorI
 
 def _weights(part: nn.Module) -> int:
     return sum(one.numel() for one in part.parameters())
-
-
-def _latency_ms(network: CalibratedNetwork, frames: int, one: SensorSet, given: SensorInputs) -> float:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    content = networks.as_onnx(network, frames)
-    sessions = {
-        name: onnxruntime.InferenceSession(content[name], options, providers=["CPUExecutionProvider"])
-        for name in (*one.sensors, NETWORK)
-    }
-    feeds: dict[str, dict[str, Tensor]] = {
-        kind: {kind: networks.example_frames(kind, 1)} for kind in one.sensors
-    }
-    feeds[NETWORK] = given._asdict()
-    times = []
-    for _ in range(LATENCY_CALLS):
-        begin = time.process_time()
-        for name, session in sessions.items():
-            taken = {node.name for node in session.get_inputs()}
-            session.run(None, {key: value.numpy() for key, value in feeds[name].items() if key in taken})
-        times.append(time.process_time() - begin)
-    return 1e3 * float(np.median(times))

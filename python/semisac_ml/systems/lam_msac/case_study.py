@@ -21,12 +21,13 @@ from torch import nn
 
 from semisac_ml.beams.figures import sample_scores
 from semisac_ml.beams.protocol import Tested
-from semisac_ml.beams.sensors.costs import Cost, cost_of
-from semisac_ml.beams.sensors.protocol import FigureJob, split_of, test_network
+from semisac_ml.beams.sensors.costs import Cost, Costs
+from semisac_ml.beams.sensors.protocol import FigureJob, SensorTrainer, split_of, test_network
 from semisac_ml.beams.sensors.samples import SensorSamples
 from semisac_ml.beams.sensors.sets import CASE_STUDY, WITH_POSITION, SensorPresence, SensorSet
 from semisac_ml.beams.sensors.tensors import SensorTensors
 from semisac_ml.beams.sensors.training import CalibratedNetwork, SensorJob, calibrated, inputs_with
+from semisac_ml.data.splits import Split
 
 NAME = "case_study"
 ONE, SINGLE, ALONE = "one network", "one network w/o MoE", "a network each"
@@ -61,21 +62,21 @@ def draw(job: FigureJob) -> list[Path]:
     for model, trainer in ((ONE, mixture), (SINGLE, single)):
         network = calibrated(trainer, training)
         tested, blockage = test_network(model, network, training.tensors, split, sets, job.seed)
+        costs = Costs(network, training.recipe.frames)
         for name, one in zip(settings, tested, strict=True):
-            cost = cost_of(network, training.recipe.frames, settings[name])
-            rows += rows_of(samples, name, one, cost, blockage.get(one.inputs, {}))
+            rows += rows_of(samples, name, one, costs.of(settings[name]), blockage.get(one.inputs, {}))
         if model == ONE:
             load = expert_load(network, training.tensors, split.test, sets)
     for name in TRAINED_ALONE:
         own = settings[name]
-        tested, blockage, cost = trained_alone(training, mixture, own, split, job)
+        tested, blockage, cost = trained_alone(training, mixture, own, split)
         rows += rows_of(samples, name, tested, cost, blockage)
     job.console.print("load of the experts: " + ", ".join(f"{one:.1%}" for one in load))
     return [write(job.results / f"{NAME}.csv", rows, load), picture(job.results / f"{NAME}.png", rows)]
 
 
 def trained_alone(
-    training: SensorJob, trainer: object, own: SensorSet, split: object, job: FigureJob
+    training: SensorJob, trainer: SensorTrainer, own: SensorSet, split: Split
 ) -> tuple[Tested, dict[str, float], Cost]:
     """A network that was trained on one combination and knows no other."""
     recipe = dataclasses.replace(training.recipe, epochs=max(training.recipe.epochs // 3, 1))
@@ -83,8 +84,8 @@ def trained_alone(
     folder.mkdir(exist_ok=True)
     own_job = dataclasses.replace(training, recipe=recipe, asked=(own,), folder=folder)
     network = calibrated(functools.partial(trainer, draw=functools.partial(only, own)), own_job)
-    tested, blockage = test_network(ALONE, network, training.tensors, split, (own,), job.seed)
-    return tested[0], blockage.get(str(own), {}), cost_of(network, recipe.frames, own)
+    tested, blockage = test_network(ALONE, network, training.tensors, split, (own,), training.seed)
+    return tested[0], blockage.get(str(own), {}), Costs(network, recipe.frames).of(own)
 
 
 def only(own: SensorSet, there: np.ndarray, recorded: np.ndarray, *_: object) -> SensorPresence:
