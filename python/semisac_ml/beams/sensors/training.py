@@ -19,7 +19,7 @@ from torch.nn import functional
 from semisac_ml.beams.sensors.sets import SensorPresence, SensorSet, random_presence
 from semisac_ml.beams.sensors.tensors import SensorInputs, SensorTensors, View
 from semisac_ml.beams.training import SMALLEST, Losses, cross_entropy, learning_rate
-from semisac_ml.signal.calibration import fit_temperature_line
+from semisac_ml.signal.calibration import fit_temperature_line, softmax
 from semisac_ml.training import Stage, train_stage
 
 CALIBRATION_SHARE = 0.1
@@ -236,7 +236,6 @@ def calibrated(train: Callable[[SensorJob], nn.Module], job: SensorJob) -> Calib
     if not len(rows):
         return CalibratedNetwork(network).eval()
     said = predict(network, job.tensors, rows, job.asked)
-    logits = np.concatenate([one for one, _ in said])
-    logits -= np.log(np.exp(logits - logits.max(axis=1, keepdims=True)).sum(axis=1, keepdims=True))
+    logarithm = np.log(softmax(np.concatenate([one for one, _ in said])) + SMALLEST)
     truth = np.tile(samples.beams.beam[rows], len(job.asked))
-    return CalibratedNetwork(network, fit_temperature_line(logits, truth)).eval()
+    return CalibratedNetwork(network, fit_temperature_line(logarithm, truth)).eval()

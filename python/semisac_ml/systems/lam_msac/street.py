@@ -28,7 +28,7 @@ BALANCE_WEIGHT = 0.1
 VARIANTS = ("mixture", "single", "paper")
 
 
-def network(sites: int, variant: str) -> MultimodalMixture:
+def untrained(sites: int, variant: str) -> MultimodalMixture:
     """A network with no training yet: "mixture", "single" (one expert), or "paper" (ResNet-50, wider)."""
     sizes = PAPER if variant == "paper" else {}
     return MultimodalMixture(MultimodalSettings(sites=sites, mixed=variant != "single", **sizes))
@@ -44,7 +44,7 @@ def balanced_objective(network: MultimodalMixture, tensors: SensorTensors, batch
 
 def train_variant(variant: str, job: SensorJob, **how: object) -> nn.Module:
     """One network; `how` goes to :func:`train_network`."""
-    fresh = network(len(job.tensors.samples.beams.names), variant)
+    fresh = untrained(len(job.tensors.samples.beams.names), variant)
     job.tensors.beams.fit(fresh.features, job.rows)
     return train_network(fresh, job, variant, balanced_objective, **how)
 
@@ -54,6 +54,6 @@ SENSORS = SensorSystem(
     title="mixture of cross-attention experts",
     recipe=RECIPE,
     trainers={variant: functools.partial(train_variant, variant) for variant in VARIANTS},
-    network=network,
+    network=untrained,
     figures={"case-study": case_study.draw},
 )

@@ -79,7 +79,7 @@ PLANS = {
 WEIGHTS = Weights(bound=1e-4)  # at ten times as much the beam is not learnt
 
 
-def network(sites: int, plan: Plan) -> MultimodalVariational:
+def untrained(sites: int, plan: Plan) -> MultimodalVariational:
     """A network with no training yet."""
     latents = VariationalSettings(
         sites=sites, shared=plan.shared, private=plan.private, outputs=65, dropout=0.1
@@ -89,7 +89,7 @@ def network(sites: int, plan: Plan) -> MultimodalVariational:
 
 def train_plan(plan: Plan, name: str, job: SensorJob) -> nn.Module:
     """One network by Algorithm 1, Algorithm 2 and the task model on the frozen representation."""
-    fresh = network(len(job.tensors.samples.beams.names), plan)
+    fresh = untrained(len(job.tensors.samples.beams.names), plan)
     job.tensors.beams.fit(fresh.features, job.rows)
     aligned, apart = separated(job, plan)
     alone = job.rows if plan.pretrained_on_all else apart

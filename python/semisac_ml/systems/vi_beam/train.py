@@ -28,7 +28,7 @@ from semisac_ml.beams.training import (
 )
 from semisac_ml.systems.vi_beam.model import VariationalBeamModel, VariationalSettings, task_model
 from semisac_ml.systems.vi_beam.objective import Weights, variational_objective
-from semisac_ml.systems.vi_beam.street import PLANS, network, train_plan
+from semisac_ml.systems.vi_beam.street import PLANS, train_plan, untrained
 from semisac_ml.systems.vi_beam.street import RECIPE as STREET_RECIPE
 from semisac_ml.systems.vi_beam.street_figures import FIGURES, draw
 
@@ -128,7 +128,7 @@ SYSTEM = BeamSystem(
         title="variational experts, recurrent state",
         recipe=STREET_RECIPE,
         trainers={name: functools.partial(train_plan, plan, name) for name, plan in PLANS.items()},
-        network=lambda sites, variant: network(sites, PLANS[variant]),
+        network=lambda sites, variant: untrained(sites, PLANS[variant]),
         figures={name: functools.partial(draw, name) for name in FIGURES},
     ),
 )
