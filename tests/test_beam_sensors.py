@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import importlib
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -159,6 +160,18 @@ def test_street_is_read_with_its_truth(street, folder, tmp_path):
     assert stamp == {file: file.stat().st_mtime_ns for file in keep.rglob("*.npy")} and len(stamp) == 3
     for kind in sensor_samples.SENSORS:
         assert np.array_equal(once.sensed[kind], again.sensed[kind])
+
+
+def test_recording_without_truth_is_read_from_its_table_alone(folder, street, tmp_path):
+    """As scenarios 31 to 34 are: nobody knows who is hidden, and sites are scenarios."""
+    shutil.copytree(folder / "deepsense6g", tmp_path / "deepsense6g")
+    found = sensor_samples.load(tmp_path, None, Console(quiet=True), tmp_path / "kept")
+    assert found.beams.names == ("scenario100", "scenario120") and found.camera_view_deg is None
+    assert np.isnan(found.blocked).all() and np.array_equal(found.drive, street.drive)
+    for kind in sensor_samples.SENSORS:
+        assert np.array_equal(found.sensed[kind], street.sensed[kind])
+    tensors = SensorTensors(found, 1, 0.5)
+    assert tensors.hides("camera", View(turned=2)) and not tensors.hides("camera", View(mirrored=True))
 
 
 def test_mirror_turns_left_and_right(street):

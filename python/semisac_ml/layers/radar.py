@@ -23,7 +23,7 @@ def fourier_matrix(size: int, *, centred: bool) -> Tensor:
 
 def unit_window(window: Tensor) -> Tensor:
     """A window scaled to mean power 1."""
-    return window * math.sqrt(window.numel()) / window.norm()
+    return window / window.square().mean().sqrt()
 
 
 def complex_product(matrix: Tensor, frames: Tensor, axis: int) -> Tensor:

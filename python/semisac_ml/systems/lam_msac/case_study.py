@@ -4,8 +4,8 @@
 """Figure 3 of the paper: accuracy and cost of every combination, from one network and from separate ones.
 
 One network with experts, one without, and networks that were trained on one combination alone (a single
-modality, or all; for a third as long: they have less to learn), on the same drives. What it takes to keep one
-model for each combination is counted from the parts that the combination needs.
+modality, or all; for a quarter as long: they have less to learn), on the same drives. What it takes to keep
+one model for each combination is counted from the parts that the combination needs.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def trained_alone(
     training: SensorJob, trainer: SensorTrainer, own: SensorSet, split: Split
 ) -> tuple[Tested, dict[str, float], Cost]:
     """A network that was trained on one combination and knows no other."""
-    recipe = dataclasses.replace(training.recipe, epochs=max(training.recipe.epochs // 3, 1))
+    recipe = dataclasses.replace(training.recipe, epochs=max(training.recipe.epochs // 4, 1))
     folder = training.folder / str(own).replace(",", "-")
     folder.mkdir(exist_ok=True)
     own_job = dataclasses.replace(training, recipe=recipe, asked=(own,), folder=folder)
