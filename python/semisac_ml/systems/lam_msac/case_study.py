@@ -58,26 +58,24 @@ def draw(job: FigureJob) -> list[Path]:
     training = job.training(samples, split, sets)
     mixture, single = job.system.trainers["mixture"], job.system.trainers["single"]
     rows: list[Row] = []
-    load = np.zeros(0)
-    for model, trainer in ((ONE, mixture), (SINGLE, single)):
+    for model, trainer in ((SINGLE, single), (ONE, mixture)):
         network = calibrated(trainer, training)
         tested, blockage = test_network(model, network, training.tensors, split, sets, job.seed)
         costs = Costs(network, training.recipe.frames)
+        cost = {name: costs.of(own) for name, own in settings.items()}
         for name, one in zip(settings, tested, strict=True):
-            rows += rows_of(samples, name, one, costs.of(settings[name]), blockage.get(one.inputs, {}))
-        if model == ONE:
-            load = expert_load(network, training.tensors, split.test, sets)
-    for name in TRAINED_ALONE:
-        own = settings[name]
-        tested, blockage, cost = trained_alone(training, mixture, own, split)
-        rows += rows_of(samples, name, tested, cost, blockage)
+            rows += rows_of(samples, name, one, cost[name], blockage.get(one.inputs, {}))
+    load = expert_load(network, training.tensors, split.test, sets)
+    for name in TRAINED_ALONE:  # of the same parts as the mixture, so it costs the same
+        tested, blockage = trained_alone(training, mixture, settings[name], split)
+        rows += rows_of(samples, name, tested, cost[name], blockage)
     job.console.print("load of the experts: " + ", ".join(f"{one:.1%}" for one in load))
     return [write(job.results / f"{NAME}.csv", rows, load), picture(job.results / f"{NAME}.png", rows)]
 
 
 def trained_alone(
     training: SensorJob, trainer: SensorTrainer, own: SensorSet, split: Split
-) -> tuple[Tested, dict[str, float], Cost]:
+) -> tuple[Tested, dict[str, float]]:
     """A network that was trained on one combination and knows no other."""
     recipe = dataclasses.replace(training.recipe, epochs=max(training.recipe.epochs // 4, 1))
     folder = training.folder / str(own).replace(",", "-")
@@ -85,7 +83,7 @@ def trained_alone(
     own_job = dataclasses.replace(training, recipe=recipe, asked=(own,), folder=folder)
     network = calibrated(functools.partial(trainer, draw=functools.partial(only, own)), own_job)
     tested, blockage = test_network(ALONE, network, training.tensors, split, (own,), training.seed)
-    return tested[0], blockage.get(str(own), {}), Costs(network, recipe.frames).of(own)
+    return tested[0], blockage.get(str(own), {})
 
 
 def only(own: SensorSet, there: np.ndarray, recorded: np.ndarray, *_: object) -> SensorPresence:
