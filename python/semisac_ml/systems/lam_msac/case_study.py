@@ -3,9 +3,9 @@
 
 """Figure 3 of the paper: accuracy and cost of every combination, from one network and from separate ones.
 
-One network with experts, one without, and networks that were trained on one combination alone (a single
-modality, or all; for a quarter as long: they have less to learn), on the same drives. What it takes to keep
-one model for each combination is counted from the parts that the combination needs.
+One network with experts, one without, and networks that were trained on one modality alone (for a quarter as
+long: they have less to learn), on the same drives. What it takes to keep one model for each combination is
+counted from the parts that the combination needs.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from semisac_ml.data.splits import Split
 
 NAME = "case_study"
 ONE, SINGLE, ALONE = "one network", "one network w/o MoE", "a network each"
-TRAINED_ALONE = ("SISAC-I", "SISAC-P", "SISAC-C", "SISAC-M", "FISAC")
+TRAINED_ALONE = ("SISAC-I", "SISAC-P", "SISAC-C")
 SCORES = ("top1", "top3", "dba", "power_loss_db")
 COLUMNS = (
     "setting",

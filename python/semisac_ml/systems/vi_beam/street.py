@@ -47,7 +47,11 @@ from semisac_ml.systems.vi_beam.objective import (
 )
 
 RECIPE = SensorRecipe(epochs=40, batch=64, frames=5, chunk=4)
-STAGE_SHARES = (0.5, 0.3, 0.2)  # of unimodal pretraining, multimodal fine-tuning and the task model
+STAGE_SHARES = (
+    0.5,
+    0.15,
+    0.1,
+)  # of the epochs: unimodal pretraining, multimodal fine-tuning and the task model
 SHOWN = (0.4, 0.15, 0.15, 0.15, 0.15)  # share of the samples that show each modality when apart
 VALUES = 64.0  # each modality counts as so many: 8,192 values of a picture would drown 64 beams
 UNITARITY_WEIGHT = 1.0
