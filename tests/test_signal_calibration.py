@@ -8,7 +8,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from semisac_ml.signal.calibration import fit_temperature_line, reliability, softmax
+from semisac_ml.signal.calibration import (
+    TwoTemperatures,
+    fit_temperature_line,
+    fit_two_temperatures,
+    reliability,
+    softmax,
+)
 
 SAMPLES = 20_000
 
@@ -48,3 +54,20 @@ def test_temperature_is_recovered():
     assert np.exp(level + slope * entropy) == pytest.approx(0.5, abs=0.05)
     with pytest.raises(ValueError, match="expected"):
         reliability(said, truth[:5])
+
+
+def test_two_temperatures_are_recovered():
+    """Of predictions that are right in shape and gross errors in a tenth of the samples, both are told."""
+    rng = np.random.default_rng(3)
+    said = np.log(softmax(1.5 * rng.normal(size=(20_000, 8))))
+    mixed = TwoTemperatures(np.log(0.5), 0.0, np.log(0.1 / 0.9), 0.0, np.log(4.0))
+    truth = (np.cumsum(mixed.apply(said), axis=1) < rng.random((len(said), 1))).sum(axis=1)
+    found = fit_two_temperatures(said, truth)
+    assert np.abs(found.apply(said) - mixed.apply(said)).mean() < 0.01
+    one = np.exp(fit_temperature_line(said, truth)[0])
+    assert one > 0.55  # a single one must give way to the gross errors
+
+
+def test_without_calibration_a_prediction_stays():
+    said = np.log(softmax(np.random.default_rng(0).normal(size=(10, 5))))
+    np.testing.assert_allclose(TwoTemperatures().apply(said), np.exp(said), atol=1e-7)

@@ -21,7 +21,7 @@ from torch.nn import functional
 from semisac_ml.beams.inputs import InputSet, Presence, random_presence
 from semisac_ml.beams.samples import NOW
 from semisac_ml.beams.tensors import SampleTensors
-from semisac_ml.signal.calibration import fit_temperature_line, softmax
+from semisac_ml.signal.calibration import LOG_TEMPERATURE, TwoTemperatures, fit_two_temperatures, softmax
 from semisac_ml.training import Stage, train_stage
 
 HELD_OUT_SHARE = 0.08
@@ -29,6 +29,7 @@ WARM_UP = 0.1
 ROWS_AT_ONCE = 512
 SMALLEST = 1e-9
 MEMBER_SEEDS = 100  # of the members of one ensemble: 100 times its own seed, and those that follow
+UNCALIBRATED = TwoTemperatures()
 
 Losses = dict[str, Tensor]
 Objective = Callable[[nn.Module, np.ndarray, Presence, float], Losses]
@@ -78,16 +79,12 @@ MemberTrainer = Callable[[TrainingJob], nn.Module]
 
 
 class BeamEnsemble(nn.Module):
-    """Mean probability of several networks, at a temperature that was fitted on other drives.
+    """Mean probability of several networks, made to mean what it says by what was fitted on other drives."""
 
-    Soft labels leave networks less sure than they could be, the more so the more they know: the logarithm of
-    the temperature is a straight line in the entropy of the mean probability (nats).
-    """
-
-    def __init__(self, networks: list[nn.Module], calibration: tuple[float, float] = (0.0, 0.0)) -> None:
+    def __init__(self, networks: list[nn.Module], calibration: TwoTemperatures = UNCALIBRATED) -> None:
         super().__init__()
         self.networks = nn.ModuleList(networks)
-        self.register_buffer("calibration", torch.tensor(calibration, dtype=torch.float32))
+        self.register_buffer("calibration", torch.tensor(dataclasses.astuple(calibration)))
 
     def forward(
         self, power_db: Tensor, measured: Tensor, position_m: Tensor, position_known: Tensor, site: Tensor
@@ -97,8 +94,11 @@ class BeamEnsemble(nn.Module):
         mean = torch.stack([torch.softmax(one(*given), dim=1) for one in self.networks]).mean(dim=0)
         logarithm = torch.log(mean + SMALLEST)
         entropy = -(mean * logarithm).sum(dim=1, keepdim=True)
-        temperature = torch.exp(self.calibration[0] + self.calibration[1] * entropy)
-        return torch.softmax(logarithm / temperature, dim=1)
+        level, slope, share_level, share_slope, flat = self.calibration
+        sharp = torch.exp(torch.clamp(level + slope * entropy, *LOG_TEMPERATURE))
+        share = torch.sigmoid(share_level + share_slope * entropy)
+        sharpened = torch.softmax(logarithm / sharp, dim=1)
+        return (1.0 - share) * sharpened + share * torch.softmax(logarithm / torch.exp(flat), dim=1)
 
 
 def soft_label_loss(tensors: SampleTensors) -> Objective:
@@ -237,8 +237,8 @@ def train_ensemble(member: MemberTrainer, job: TrainingJob) -> BeamEnsemble:
     networks = [by_place[place] for place in sorted(by_place)]
     if not logits:
         return BeamEnsemble(networks).eval()
-    line = fit_temperature_line(np.concatenate(logits), np.concatenate(truth))
-    return BeamEnsemble(networks, line).eval()
+    calibration = fit_two_temperatures(np.concatenate(logits), np.concatenate(truth))
+    return BeamEnsemble(networks, calibration).eval()
 
 
 def train_member(member: MemberTrainer, job: TrainingJob, rows: np.ndarray, seed: int) -> nn.Module:

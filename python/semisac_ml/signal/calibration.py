@@ -95,3 +95,46 @@ def fit_temperature_line(log_probability: np.ndarray, truth: np.ndarray) -> tupl
 
     found = minimize(loss, np.zeros(2), method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-6})
     return float(found.x[0]), float(found.x[1])
+
+
+@dataclass(frozen=True)
+class TwoTemperatures:
+    """Mixture of a prediction sharpened and the same flattened, which allows for rare gross errors.
+
+    One temperature must serve both the many predictions that are nearly right and the few that are far off,
+    and leaves the former less sure than they may be.
+
+    level, slope: logarithm of the first temperature at entropy 0, and its slope in the entropy (nats).
+    share_level, share_slope: the same of the logit of the share of the flattened prediction.
+    flat: logarithm of its temperature.
+    """
+
+    level: float = 0.0
+    slope: float = 0.0
+    share_level: float = -20.0
+    share_slope: float = 0.0
+    flat: float = 0.0
+
+    def apply(self, log_probability: np.ndarray) -> np.ndarray:
+        """Probabilities, float64 [samples, classes], from logarithms of those that were said."""
+        log_probability = np.asarray(log_probability, dtype=np.float64)
+        entropy = -(np.exp(log_probability) * log_probability).sum(axis=1, keepdims=True)
+        sharp = np.exp(np.clip(self.level + self.slope * entropy, *LOG_TEMPERATURE))
+        share = 1.0 / (1.0 + np.exp(-np.clip(self.share_level + self.share_slope * entropy, -30.0, 30.0)))
+        flat = np.exp(np.clip(self.flat, *LOG_TEMPERATURE))
+        return (1.0 - share) * softmax(log_probability / sharp) + share * softmax(log_probability / flat)
+
+
+def fit_two_temperatures(log_probability: np.ndarray, truth: np.ndarray) -> TwoTemperatures:
+    """Temperatures and shares at which the truth is likeliest; arguments as of `fit_temperature_line`."""
+    from scipy.optimize import minimize
+
+    log_probability, truth = np.asarray(log_probability, dtype=np.float64), np.asarray(truth)[:, None]
+
+    def loss(values: np.ndarray) -> float:
+        probability = TwoTemperatures(*values).apply(log_probability)
+        return float(-np.log(np.take_along_axis(probability, truth, axis=1) + 1e-30).mean())
+
+    start = np.array([*fit_temperature_line(log_probability, truth[:, 0]), -3.0, 0.0, 0.5])
+    found = minimize(loss, start, method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-6})
+    return TwoTemperatures(*(float(value) for value in found.x))
