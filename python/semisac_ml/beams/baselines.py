@@ -15,20 +15,21 @@ import numpy as np
 from torch import Tensor, nn
 
 from semisac_ml.beams.samples import BEAMS, FRAMES, NOW, BeamSamples
-from semisac_ml.beams.training import (
-    MEMBER_SEEDS,
-    BeamEnsemble,
-    MemberTrainer,
-    Recipe,
-    TrainingJob,
-    train_network,
-)
+from semisac_ml.beams.training import Recipe, TrainingJob, train_network
 from semisac_ml.layers.beam_features import BeamFeatures
 from semisac_ml.signal.beam_sweep import hierarchical_sweep
 from semisac_ml.signal.beam_tracking import track
 
 NEIGHBOURS = 5
-MLP_RECIPE = Recipe(epochs=30, batch=128, learning_rate=1.5e-3, members=1, asked_share=1.0)
+MLP_RECIPE = Recipe(
+    epochs=30,
+    batch=128,
+    learning_rate=1.5e-3,
+    weight_decay=0.02,
+    members=1,
+    asked_share=1.0,
+    misplaced_share=0.0,
+)
 
 Ranking = tuple[np.ndarray, float]
 
@@ -118,16 +119,3 @@ def perceptron(job: TrainingJob) -> nn.Module:
     network = Perceptron(len(job.tensors.samples.names))
     job.tensors.fit(network.features, job.rows)
     return train_network(network, job, "perceptron")
-
-
-def train_mixed(first: MemberTrainer, job: TrainingJob) -> nn.Module:
-    """One network of an ensemble whose first is trained by `first` and whose others are perceptrons.
-
-    Both kinds err on different samples, so that together they err less.
-    """
-    return first(job) if job.seed % MEMBER_SEEDS == 0 else perceptron(job)
-
-
-def ensemble_of(first: nn.Module, perceptrons: int, sites: int) -> BeamEnsemble:
-    """One network and several perceptrons, with no training yet."""
-    return BeamEnsemble([first, *(Perceptron(sites) for _ in range(perceptrons))])

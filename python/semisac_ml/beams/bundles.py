@@ -94,8 +94,7 @@ def test_bundle(
     place = np.array([known.get(name, -1) for name in samples.names])
     for inputs in job.inputs:
         some = rows[inputs.eligible(samples)[rows]]
-        presence = inputs.presence(samples)
-        presence = type(presence)(presence.position_known[some], presence.measured[some])
+        presence = inputs.presence(samples).rows(some)
         given = {name: value.numpy() for name, value in tensors.inputs(some, presence)._asdict().items()}
         given["site"] = place[samples.site[some]]
         probability = session.run(**given)[OUTPUT]

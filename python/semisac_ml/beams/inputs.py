@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from semisac_ml.signal.beam_choice import measured_beams
 PARTIAL_SWEEPS = (4, 8, 16, 32)
 OLDEST_SWEEP = FRAMES - 1
 KNOWN = f"gps, {', '.join(f'beams{n}' for n in PARTIAL_SWEEPS)}, history, sweep1 to sweep{OLDEST_SWEEP}"
+MISPLACED_M = 6.0  # standard deviation to the east and to the north: see random_presence
 
 
 @dataclass(frozen=True)
@@ -24,14 +26,21 @@ class Presence:
 
     position_known: bool [samples, frames], oldest frame first.
     measured: bool [samples, frames, beams].
+    misplaced_m: error added to all positions of a sample, float32 [samples, 2]; None: none.
     """
 
     position_known: np.ndarray
     measured: np.ndarray
+    misplaced_m: np.ndarray | None = None
 
     def overhead(self) -> float:
         """Mean number of beams measured in the present frame."""
         return float(self.measured[:, NOW].sum(axis=1).mean())
+
+    def rows(self, chosen: np.ndarray) -> Presence:
+        """The same of some samples."""
+        moved = None if self.misplaced_m is None else self.misplaced_m[chosen]
+        return Presence(self.position_known[chosen], self.measured[chosen], moved)
 
 
 @dataclass(frozen=True)
@@ -123,7 +132,11 @@ def presence(
 
 
 def random_presence(
-    there: np.ndarray, rng: np.random.Generator, asked: tuple[InputSet, ...] = (), share: float = 0.5
+    there: np.ndarray,
+    rng: np.random.Generator,
+    asked: tuple[InputSet, ...] = (),
+    share: float = 0.5,
+    misplaced_share: float = 0.0,
 ) -> Presence:
     """Inputs drawn at random for training, so that one network takes any of them.
 
@@ -135,6 +148,9 @@ def random_presence(
         Sets that `share` of the samples are given, in equal parts.
     share : float
         0 to 1.
+    misplaced_share : float
+        Of the samples that measure beams, those whose positions are off by several metres, as those of whole
+        drives are in scenarios 3, 5 and 8: the network learns to believe the beams where the two disagree.
     """
     count = len(there)
     drawn = {
@@ -149,4 +165,7 @@ def random_presence(
         for place, one in enumerate(asked):
             for field, values in drawn.items():
                 values[which == place] = getattr(one, field)
-    return presence(there, **drawn)
+    found = presence(there, **drawn)
+    misplaced = found.measured.any(axis=(1, 2)) & (rng.random(count) < misplaced_share)
+    moved_m = rng.normal(0.0, MISPLACED_M, (count, 2)) * misplaced[:, None]
+    return dataclasses.replace(found, misplaced_m=moved_m.astype(np.float32))

@@ -58,10 +58,13 @@ class SampleTensors:
         frames = self._frames[torch.from_numpy(rows)]
         measured = torch.from_numpy(presence.measured).float()
         known = torch.from_numpy(presence.position_known).float()
+        position_m = self.position_m[frames]
+        if presence.misplaced_m is not None:
+            position_m = position_m + torch.from_numpy(presence.misplaced_m)[:, None]
         return BeamInputs(
             power_db=self.power_db[frames] * measured,
             measured=measured,
-            position_m=self.position_m[frames] * known[..., None],
+            position_m=position_m * known[..., None],
             position_known=known,
             site=self.site[torch.from_numpy(rows)],
         )

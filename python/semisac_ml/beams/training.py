@@ -46,16 +46,18 @@ class Recipe:
     members: networks whose probabilities are averaged.
     label_scale_db: see :class:`SampleTensors`.
     asked_share: share of the training samples that get the inputs that are asked for, the others random ones.
+    misplaced_share: see random_presence.
     """
 
     epochs: int = 40
-    batch: int = 128
-    learning_rate: float = 1.5e-3
-    weight_decay: float = 0.02
+    batch: int = 256
+    learning_rate: float = 2.5e-3
+    weight_decay: float = 0.05
     least_steps: int = 800
     members: int = 3
     label_scale_db: float = 0.3
     asked_share: float = 0.75
+    misplaced_share: float = 0.25
 
 
 @dataclass(frozen=True)
@@ -190,23 +192,24 @@ def epoch_batches(
     Kept apart because a recurrent network need not run over frames that none of the batch has.
     """
     order = rng.permutation(job.rows)
-    drawn = random_presence(job.tensors.there[order], rng, job.asked, job.recipe.asked_share)
+    recipe = job.recipe
+    drawn = random_presence(
+        job.tensors.there[order], rng, job.asked, recipe.asked_share, recipe.misplaced_share
+    )
     past = drawn.position_known[:, :NOW].any(axis=1) | drawn.measured[:, :NOW].any(axis=(1, 2))
     places = np.argsort(past, kind="stable")
     cuts = np.array_split(places, batches)
     for which in rng.permutation(batches):
         some = cuts[which]
-        yield order[some], Presence(drawn.position_known[some], drawn.measured[some])
+        yield order[some], drawn.rows(some)
 
 
 @torch.no_grad()
 def predict(network: nn.Module, tensors: SampleTensors, rows: np.ndarray, inputs: InputSet) -> np.ndarray:
     """What a network says of some samples, float32 [rows, beams]."""
-    presence = inputs.presence(tensors.samples)
-    said = [
-        network(*tensors.inputs(some, Presence(presence.position_known[some], presence.measured[some])))
-        for some in np.array_split(rows, max(math.ceil(len(rows) / ROWS_AT_ONCE), 1))
-    ]
+    presence, said = inputs.presence(tensors.samples), []
+    for some in np.array_split(rows, max(math.ceil(len(rows) / ROWS_AT_ONCE), 1)):
+        said.append(network(*tensors.inputs(some, presence.rows(some))))
     return torch.cat(said).numpy()
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from semisac_ml.beams.baselines import ensemble_of, train_mixed
 from semisac_ml.beams.command import BeamSystem
 from semisac_ml.beams.inputs import Presence
+from semisac_ml.beams.mixed import ensemble_of, train_mixed
 from semisac_ml.beams.options import train_command
 from semisac_ml.beams.tensors import SampleTensors
 from semisac_ml.beams.training import (
@@ -29,7 +29,7 @@ from semisac_ml.layers.mixture_of_experts import load_balance
 from semisac_ml.systems.lam_msac.model import MixtureBeamModel, MixtureSettings
 from semisac_ml.systems.lam_msac.street import SENSORS
 
-RECIPE = Recipe(epochs=60, members=5)
+RECIPE = Recipe(epochs=40, members=5)
 BALANCE_WEIGHT = 0.1
 
 

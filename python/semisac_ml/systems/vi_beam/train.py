@@ -11,9 +11,9 @@ import functools
 import numpy as np
 from torch import nn
 
-from semisac_ml.beams.baselines import ensemble_of, train_mixed
 from semisac_ml.beams.command import BeamSystem
 from semisac_ml.beams.inputs import Presence
+from semisac_ml.beams.mixed import ensemble_of, train_mixed
 from semisac_ml.beams.options import train_command
 from semisac_ml.beams.sensors.protocol import SensorSystem
 from semisac_ml.beams.tensors import SampleTensors
@@ -32,7 +32,7 @@ from semisac_ml.systems.vi_beam.street import PLANS, train_plan, untrained
 from semisac_ml.systems.vi_beam.street import RECIPE as STREET_RECIPE
 from semisac_ml.systems.vi_beam.street_figures import FIGURES, draw
 
-RECIPE = Recipe(epochs=60, members=5)
+RECIPE = Recipe(epochs=40, members=5)
 STAGE_EPOCHS = (0.3, 0.4, 0.3)  # of unimodal pretraining, multimodal fine-tuning and the task model
 
 
@@ -80,8 +80,10 @@ def one_modality(objective: Objective) -> Objective:
         power = presence.measured.any(axis=(1, 2))
         both = power & presence.position_known.any(axis=1)
         hide = np.where(both, np.arange(len(rows)) % 2, -1)
-        shown = Presence(
-            presence.position_known & (hide != 1)[:, None], presence.measured & (hide != 0)[:, None, None]
+        shown = dataclasses.replace(
+            presence,
+            position_known=presence.position_known & (hide != 1)[:, None],
+            measured=presence.measured & (hide != 0)[:, None, None],
         )
         return objective(network, rows, shown, progress)
 
