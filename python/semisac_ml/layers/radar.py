@@ -204,13 +204,31 @@ class MovingEchoes(nn.Module):
         self.projection = nn.Linear(2 * beams * bands, size)
 
     def forward(self, maps: Tensor) -> Tensor:
-        real, imaginary = maps[..., 0].flatten(2), maps[..., 1].flatten(2)
-        own_real, own_imaginary = self.steering[..., 0], self.steering[..., 1]
-        power = (own_real @ real - own_imaginary @ imaginary).square()
-        power = power + (own_imaginary @ real + own_real @ imaginary).square()
-        ranges, dopplers = maps.shape[2:4]
-        power = power.reshape(-1, self.steering.shape[0], self.bands, ranges // self.bands, dopplers)
-        middle = dopplers // 2
-        coming, going = power[..., : middle - self.standing], power[..., middle + self.standing + 1 :]
-        strongest = torch.stack([one.amax(dim=(3, 4)) for one in (coming, going)], dim=1)
-        return self.projection(0.5 * torch.log1p(strongest).flatten(1))
+        told = strongest_moving(maps, self.steering, self.bands, self.standing)
+        return self.projection(told.flatten(1))
+
+
+def strongest_moving(maps: Tensor, steering: Tensor, bands: int, standing: int = 1) -> Tensor:
+    """The strongest echo of what moves, in nepers over noise, [batch, 2 x bands, beams]: coming, then going.
+
+    Parameters
+    ----------
+    maps : Tensor [batch, antennas, ranges, dopplers, 2]
+        As of RangeDoppler.
+    steering : Tensor [beams, antennas, 2]
+        Weights of the beams.
+    bands : int
+        Of range.
+    standing : int
+        Doppler bins next to standing still that are left out: the street is there.
+    """
+    real, imaginary = maps[..., 0].flatten(2), maps[..., 1].flatten(2)
+    own_real, own_imaginary = steering[..., 0], steering[..., 1]
+    power = (own_real @ real - own_imaginary @ imaginary).square()
+    power = power + (own_imaginary @ real + own_real @ imaginary).square()
+    ranges, dopplers = maps.shape[2:4]
+    power = power.reshape(-1, steering.shape[0], bands, ranges // bands, dopplers)
+    middle = dopplers // 2
+    coming, going = power[..., : middle - standing], power[..., middle + standing + 1 :]
+    strongest = [one.amax(dim=(3, 4)).transpose(1, 2) for one in (coming, going)]
+    return 0.5 * torch.log1p(torch.cat(strongest, dim=1))

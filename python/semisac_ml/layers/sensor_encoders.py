@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from semisac_ml.layers.residual import ResidualEncoder, ResidualSettings
@@ -25,6 +26,22 @@ class SensorEncoder(nn.Module):
     def forward(self, frames: Tensor) -> Tensor:
         """Vectors [frames, size]."""
         return self.last(self.encoder(frames))
+
+
+class MappedEncoder(SensorEncoder):
+    """The same with a map of azimuths behind the vector, [frames, size + channels x beams].
+
+    maps: network from frames to maps [frames, channels, beams].
+    """
+
+    def __init__(self, encoder: nn.Module, size: int, dropout: float, maps: nn.Module, values: int) -> None:
+        super().__init__(encoder, size, dropout)
+        self.size = size + values
+        self.maps = maps
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Vectors, then maps, side by side."""
+        return torch.cat([super().forward(frames), self.maps(frames).flatten(1)], dim=1)
 
 
 class PictureEncoder(nn.Module):

@@ -74,8 +74,8 @@ class Paths:
 def mirror_amplitude(places_m: np.ndarray, roughness_m: np.ndarray, carrier_hz: float) -> np.ndarray:
     """Share of the amplitude that rough mirrors leave of paths, float64 [paths].
 
-    A surface of Gaussian heights leaves exp(-(4 pi sigma cos(theta) / lambda)^2 / 2) of a wave that meets it at
-    the angle theta from its normal (Ament 1953); the rest is scattered.
+    A surface of Gaussian heights leaves exp(-(4 pi sigma cos(theta) / lambda)^2 / 2) of a wave that meets it
+    at the angle theta from its normal (Ament 1953); the rest is scattered.
 
     Parameters
     ----------

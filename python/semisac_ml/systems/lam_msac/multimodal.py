@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from semisac_ml.layers.azimuth_maps import CHANNELS, AzimuthFusion, CameraMap, LidarMap, RadarMap
 from semisac_ml.layers.beam_features import BeamFeatures
 from semisac_ml.layers.mixture_of_experts import AttentionPooling, MixtureOfExperts
 from semisac_ml.layers.radar import ComplexRadarEncoder
 from semisac_ml.layers.residual import RESNET_50, PointNet, ResidualSettings
-from semisac_ml.layers.sensor_encoders import PictureEncoder, SensorEncoder
+from semisac_ml.layers.sensor_encoders import MappedEncoder, PictureEncoder, SensorEncoder
 from semisac_ml.signal.sensor_inputs import CAMERA_SHAPE, RADAR_SHAPE
 from semisac_ml.systems.lam_msac.model import dense
 
@@ -33,7 +34,7 @@ class MultimodalSettings:
     points, radar: widths of PointNet and of the complex layers. experts, chosen: how many there are, how many
     a sample uses. heads: of attention. sensor_dropout: of what the encoders of sensors tell. mixed: whether
     there are experts to choose from; False is one expert whose feed-forward part is as wide as those of all
-    together ("w/o MoE").
+    together ("w/o MoE"). azimuths: whether the sensors are compared azimuth by azimuth besides.
     """
 
     sites: int
@@ -50,9 +51,18 @@ class MultimodalSettings:
     dropout: float = 0.1
     sensor_dropout: float = 0.4
     mixed: bool = True
+    azimuths: bool = True
 
 
-PAPER = {"size": 256, "width": 512, "camera": RESNET_50, "colour": True, "points": 256, "radar": 32}
+PAPER = {
+    "size": 256,
+    "width": 512,
+    "camera": RESNET_50,
+    "colour": True,
+    "points": 256,
+    "radar": 32,
+    "azimuths": False,
+}
 
 
 class MultimodalMixture(nn.Module):
@@ -72,13 +82,15 @@ class MultimodalMixture(nn.Module):
         self.dense_norm = nn.ModuleList(nn.LayerNorm(size) for _ in self.dense)
         radar = ComplexRadarEncoder(RADAR_SHAPE[:3], size, settings.radar)
         camera = PictureEncoder(CAMERA_SHAPE, size, settings.camera, colour=settings.colour)
-        self.encoders = nn.ModuleDict(
-            {
-                "camera": SensorEncoder(camera, size, settings.sensor_dropout),
-                "lidar": SensorEncoder(PointNet(size, settings.points), size, settings.sensor_dropout),
-                "radar": SensorEncoder(radar, size, settings.sensor_dropout),
-            }
-        )
+        told = {"camera": camera, "lidar": PointNet(size, settings.points), "radar": radar}
+        maps = {"camera": CameraMap, "lidar": LidarMap, "radar": RadarMap}
+        for kind, encoder in told.items():
+            how = (encoder, size, settings.sensor_dropout)
+            if settings.azimuths:
+                told[kind] = MappedEncoder(*how, maps[kind](settings.beams), CHANNELS * settings.beams)
+            else:
+                told[kind] = SensorEncoder(*how)
+        self.encoders = nn.ModuleDict(told)
         self.modality = nn.Parameter(0.02 * torch.randn(len(MODALITIES), size))
         self.nothing = nn.Parameter(0.02 * torch.randn(size))
         self.mixture = MixtureOfExperts(
@@ -96,6 +108,9 @@ class MultimodalMixture(nn.Module):
         self.trunk = nn.Sequential(nn.Linear(inputs, width), nn.ReLU(), nn.Dropout(dropout))
         self.beam_head = nn.Linear(width, settings.beams)
         self.blockage_head = nn.Linear(width, 1)
+        if settings.azimuths:
+            inputs = 2 + CHANNELS * len(self.encoders) + len(MODALITIES)
+            self.azimuths = AzimuthFusion(inputs, width, dropout=dropout)
         nn.init.normal_(self.mixture.gate.weight, std=0.01)
 
     def logits_and_gate(
@@ -113,7 +128,8 @@ class MultimodalMixture(nn.Module):
         tokens = [
             norm(layers(one)) for norm, layers, one in zip(self.dense_norm, self.dense, told, strict=True)
         ]
-        tokens += [one[:, -1] for one in sensed[::2]]
+        newest = [one[:, -1] for one in sensed[::2]]
+        tokens += [one[:, : self.settings.size] for one in newest]
         marks = [measured[:, -1].amax(dim=1), position_known[:, -1], *(one[:, -1] for one in sensed[1::2])]
         present = torch.stack(marks, dim=1)
         queries = (torch.stack(tokens, dim=1) + self.modality) * present[..., None]
@@ -126,7 +142,18 @@ class MultimodalMixture(nn.Module):
         vectors = torch.cat([keys[:, :1], self.fused_norm(fused)], dim=1)
         pooled = self.pooling(vectors, hidden)
         trunk = self.trunk(torch.cat([pooled, queries.flatten(1)], dim=1))
-        return self.beam_head(trunk), self.blockage_head(trunk)[:, 0], gate
+        logits = self.beam_head(trunk)
+        if self.settings.azimuths:
+            logits = logits + self.azimuths(self._maps(observed[0][:, -1], newest, present), trunk)
+        return logits, self.blockage_head(trunk)[:, 0], gate
+
+    def _maps(self, power: Tensor, newest: list[Tensor], present: Tensor) -> Tensor:
+        """What is known of each azimuth [batch, channels, beams]: power, maps of sensors, what is there."""
+        size, beams = self.settings.size, self.settings.beams
+        seen = [power[:, : 2 * beams].reshape(-1, 2, beams)]
+        for own, there in zip(newest, present[:, 2:].unbind(dim=1), strict=True):
+            seen.append(own[:, size:].reshape(-1, CHANNELS, beams) * there[:, None, None])
+        return torch.cat([*seen, present[..., None].expand(-1, -1, beams)], dim=1)
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of the beams [batch, beams] and of blockage [batch]; inputs: see SensorInputs."""
