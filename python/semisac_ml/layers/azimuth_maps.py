@@ -49,7 +49,7 @@ class LidarMap(nn.Module):
         there = (points[..., :3].abs().sum(dim=2) > 0).to(points.dtype)
         across = _share(azimuth_rad, self.azimuth_rad)
         along = _share(distance_m, self.distance_m) * there[..., None]
-        moving = along * torch.clamp(moved / MOVING_M, max=1.0)[..., None]
+        moving = along * torch.clamp(moved / MOVING_M, 0.0, 1.0)[..., None]
         count = torch.cat([along, moving], dim=2).transpose(1, 2) @ across
         return self.head(torch.log1p(count))
 
