@@ -31,17 +31,17 @@ class SensorEncoder(nn.Module):
 class MappedEncoder(SensorEncoder):
     """The same with a map of azimuths behind the vector, [frames, size + channels x beams].
 
-    maps: network from frames to maps [frames, channels, beams].
+    maps: network from frames to maps [frames, channels, beams]. values: of a map.
     """
 
     def __init__(self, encoder: nn.Module, size: int, dropout: float, maps: nn.Module, values: int) -> None:
         super().__init__(encoder, size, dropout)
         self.size = size + values
-        self.maps = maps
+        self.maps, self.values = maps, values
 
     def forward(self, frames: Tensor) -> Tensor:
         """Vectors, then maps, side by side."""
-        return torch.cat([super().forward(frames), self.maps(frames).flatten(1)], dim=1)
+        return torch.cat([super().forward(frames), self.maps(frames).reshape(-1, self.values)], dim=1)
 
 
 class PictureEncoder(nn.Module):
