@@ -11,7 +11,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +49,7 @@ class BeamSystem:
     members: trainers of one network by the name of the variant, the default first. variants: help on them.
     ensemble: networks with no training yet, from numbers of sites and members, and the variant.
     sensors: the same for networks that take camera, LiDAR and radar as well.
+    figures: drawn by `semisac evaluate --figure` from power and position, by name.
     """
 
     name: str
@@ -58,6 +59,9 @@ class BeamSystem:
     variants: str
     ensemble: Callable[[int, int, str], BeamEnsemble]
     sensors: SensorSystem
+    figures: dict[str, Callable[[Retraining, Path, Callable[[str], None]], list[Path]]] = field(
+        default_factory=dict
+    )
 
     def member(self, variant: str) -> MemberTrainer:
         """Trainer of a variant. Raises ValueError for one that is not known."""
@@ -137,6 +141,16 @@ def retrain_and_measure(predictors: Predictors, asked: Retraining) -> None:
         report.write_csv(asked.results / f"{DATA}.csv", content)
         report.draw(asked.results / f"{DATA}.png", samples, tested, content)
         console.print(f"written: {asked.results / DATA}.csv, {asked.results / DATA}.png")
+
+
+def draw_figure(system: BeamSystem, name: str, asked: Retraining, results: Path) -> None:
+    """Train what a figure compares and draw it. Raises ValueError for one that is not known."""
+    if name not in system.figures:
+        known = ", ".join(system.figures) or "none"
+        raise ValueError(f"unknown figure {name!r} of --data {DATA}, expected one of: {known}")
+    console = Console()
+    for file in system.figures[name](asked, results, lambda label: console.print(f"trained: {label}")):
+        console.print(f"written: {file}")
 
 
 def train_on_everything(

@@ -19,6 +19,7 @@ from semisac_ml.beams.command import (
     BeamSystem,
     Retraining,
     check_settings,
+    draw_figure,
     numbers_of,
     retrain_and_measure,
     sets_of,
@@ -192,7 +193,8 @@ def evaluate_command(system: BeamSystem) -> Callable[..., None]:
         figure: Annotated[
             str | None,
             typer.Option(
-                help="With --data street: train what a figure compares and draw it, with its CSV: "
+                help="Train what a figure compares and draw it, with its CSV: "
+                f"{', '.join(system.figures) or 'none'}; with --data street "
                 f"{', '.join(system.sensors.figures)}."
             ),
         ] = None,
@@ -234,26 +236,32 @@ def evaluate_command(system: BeamSystem) -> Callable[..., None]:
                 refuse_options(context, needing, "--retrain beside it")
                 all_sensors.measure_bundle(own, asked, bundle or f"{system.name}/{all_sensors.STREET}")
             return
-        refuse_options(context, ("folder", "figure"), f"--data {all_sensors.STREET}")
-        if not retrain:
+        refuse_options(context, ("folder",), f"--data {all_sensors.STREET}")
+        if figure:
+            without_figure = ("retrain", "variant", "members", "epochs", "perceptron", "bundle", "json_file")
+            refuse_options(context, without_figure, "no --figure beside it")
+        elif not retrain:
             refuse_options(context, NEED_RETRAINING, "--retrain beside it")
             name = bundle or f"{system.name}/deepsense"
             measure_bundle(name, numbers_of(scenarios), sets_of(inputs), json_file)
             return
-        refuse_options(context, ("bundle",), "no --retrain beside it")
-        member = system.member(variant or first)
-        recipe = dataclasses.replace(system.recipe, members=members, epochs=epochs or usual.epochs)
         asked = Retraining(
             scenarios=numbers_of(scenarios),
             inputs=sets_of(inputs),
             splits=splits,
-            random_splits=random_splits,
+            random_splits=0 if figure else random_splits,
             seed=seed,
             processes=processes,
             run=run,
             json_file=json_file,
             results=results,
         )
+        if figure:
+            draw_figure(system, figure, asked, results or Path("results") / system.name)
+            return
+        refuse_options(context, ("bundle",), "no --retrain beside it")
+        member = system.member(variant or first)
+        recipe = dataclasses.replace(system.recipe, members=members, epochs=epochs or usual.epochs)
         retrain_and_measure(Predictors(system.name, member, recipe, perceptron), asked)
 
     command.__doc__ = f"""Measure the {system.title}, with drives held out and at random.

@@ -73,7 +73,9 @@ class RadarMap(nn.Module):
         self.head = _head(2 * BANDS)
 
     def forward(self, beat: Tensor) -> Tensor:
-        return self.head(strongest_moving(self.transform(beat), self.steering, BANDS))
+        with torch.no_grad():  # nothing is learnt before the head
+            echoes = strongest_moving(self.transform(beat), self.steering, BANDS)
+        return self.head(echoes)
 
 
 class CameraMap(nn.Module):

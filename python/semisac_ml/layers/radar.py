@@ -209,7 +209,9 @@ class MovingEchoes(nn.Module):
 
 
 def strongest_moving(maps: Tensor, steering: Tensor, bands: int, standing: int = 1) -> Tensor:
-    """The strongest echo of what moves, in nepers over noise, [batch, 2 x bands, beams]: coming, then going.
+    """Echoes of what moves, in nepers over noise, [batch, 2 x bands, beams]: coming, then going.
+
+    Of each range and direction the Doppler bin that is strongest over all antennas.
 
     Parameters
     ----------
@@ -222,13 +224,14 @@ def strongest_moving(maps: Tensor, steering: Tensor, bands: int, standing: int =
     standing : int
         Doppler bins next to standing still that are left out: the street is there.
     """
-    real, imaginary = maps[..., 0].flatten(2), maps[..., 1].flatten(2)
+    middle, power = maps.shape[3] // 2, maps.square().sum(dim=(1, 4))
     own_real, own_imaginary = steering[..., 0], steering[..., 1]
-    power = (own_real @ real - own_imaginary @ imaginary).square()
-    power = power + (own_imaginary @ real + own_real @ imaginary).square()
-    ranges, dopplers = maps.shape[2:4]
-    power = power.reshape(-1, steering.shape[0], bands, ranges // bands, dopplers)
-    middle = dopplers // 2
-    coming, going = power[..., : middle - standing], power[..., middle + standing + 1 :]
-    strongest = [one.amax(dim=(3, 4)).transpose(1, 2) for one in (coming, going)]
-    return 0.5 * torch.log1p(torch.cat(strongest, dim=1))
+    found = []
+    for side in (slice(0, middle - standing), slice(middle + standing + 1, None)):
+        strongest = power[..., side].argmax(dim=2)[:, None, :, None, None].expand(-1, maps.shape[1], -1, 1, 2)
+        echo = torch.gather(maps[..., side, :], 3, strongest)[..., 0, :]  # [batch, antennas, ranges, 2]
+        real, imaginary = echo.unbind(dim=-1)
+        heard = (own_real @ real - own_imaginary @ imaginary).square()
+        heard = heard + (own_imaginary @ real + own_real @ imaginary).square()
+        found.append(heard.unflatten(2, (bands, -1)).amax(dim=3).transpose(1, 2))
+    return 0.5 * torch.log1p(torch.cat(found, dim=1))

@@ -14,18 +14,27 @@ from semisac_ml.layers.residual import ResidualEncoder, ResidualSettings
 class SensorEncoder(nn.Module):
     """An encoder, then a layer normalisation, so that all sensors speak at one volume.
 
-    size: of the vectors.
+    size: of the vectors. summed: network from frames to maps of azimuths [frames, channels, beams] of so many
+    values, what a dense layer makes of which is added.
     """
 
-    def __init__(self, encoder: nn.Module, size: int, dropout: float) -> None:
+    def __init__(
+        self, encoder: nn.Module, size: int, dropout: float, summed: tuple[nn.Module, int] | None = None
+    ) -> None:
         super().__init__()
         self.size = size
         self.encoder = encoder
+        if summed:
+            self.summed, self.values = summed
+            self.projection = nn.Linear(self.values, size)
         self.last = nn.Sequential(nn.LayerNorm(size), nn.Dropout(dropout))
 
     def forward(self, frames: Tensor) -> Tensor:
         """Vectors [frames, size]."""
-        return self.last(self.encoder(frames))
+        vectors = self.encoder(frames)
+        if hasattr(self, "summed"):
+            vectors = vectors + self.projection(self.summed(frames).reshape(-1, self.values))
+        return self.last(vectors)
 
 
 class MappedEncoder(SensorEncoder):

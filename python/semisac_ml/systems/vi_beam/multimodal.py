@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from semisac_ml.layers.azimuth_maps import CHANNELS, CameraMap, LidarMap, RadarMap
 from semisac_ml.layers.beam_features import BeamFeatures
 from semisac_ml.layers.radar import MovingEchoes, RangeDoppler, compressed
 from semisac_ml.layers.residual import (
@@ -44,7 +45,7 @@ class MultimodalSettings:
 
     latents: of the shared and private latents, state and task. size: of what an encoder tells of a frame.
     camera, radar: residual networks. colour: see PictureEncoder. points: width of PointNet. mirror: channels
-    of the decoders' last stage.
+    of the decoders' last stage. azimuths: whether encoders also see maps of azimuths (layers.azimuth_maps).
     """
 
     latents: VariationalSettings
@@ -54,6 +55,7 @@ class MultimodalSettings:
     colour: bool = False
     points: int = 64
     mirror: int = 8
+    azimuths: bool = True
 
 
 PAPER = {
@@ -63,6 +65,7 @@ PAPER = {
     "radar": dataclasses.replace(RESNET_18, grid=(4, 4)),
     "points": 256,
     "mirror": 32,
+    "azimuths": False,
 }
 
 
@@ -95,13 +98,14 @@ class MultimodalVariational(SequentialExperts):
         self.features = features
         dropout = latents.dropout
         camera = PictureEncoder(CAMERA_SHAPE, size, settings.camera, colour=settings.colour)
-        self.encoders = nn.ModuleDict(
-            {
-                "camera": SensorEncoder(camera, size, dropout),
-                "lidar": SensorEncoder(PointNet(size, settings.points), size, dropout),
-                "radar": SensorEncoder(RadarEncoder(size, settings.radar), size, dropout),
-            }
-        )
+        radar = RadarEncoder(size, settings.radar)
+        told = {"camera": camera, "lidar": PointNet(size, settings.points), "radar": radar}
+        maps = {"camera": CameraMap, "lidar": LidarMap, "radar": RadarMap}
+        for kind, encoder in told.items():
+            own = maps[kind](latents.beams) if settings.azimuths else None
+            summed = (own, CHANNELS * latents.beams) if own else None
+            told[kind] = SensorEncoder(encoder, size, dropout, summed)
+        self.encoders = nn.ModuleDict(told)
         antennas, samples, chirps, _ = RADAR_SHAPE
         channels, rows, columns = CAMERA_SHAPE
         half = (rows // SHRUNK, columns // SHRUNK)

@@ -47,11 +47,6 @@ from semisac_ml.systems.vi_beam.objective import (
 )
 
 RECIPE = SensorRecipe(epochs=40, batch=64, frames=5, chunk=4)
-STAGE_SHARES = (
-    0.5,
-    0.15,
-    0.1,
-)  # of the epochs: unimodal pretraining, multimodal fine-tuning and the task model
 SHOWN = (0.4, 0.15, 0.15, 0.15, 0.15)  # share of the samples that show each modality when apart
 VALUES = 64.0  # each modality counts as so many: 8,192 values of a picture would drown 64 beams
 UNITARITY_WEIGHT = 1.0
@@ -64,7 +59,9 @@ class Plan:
 
     aligned: share of the training drives whose sensors stay together. pretrained: whether unimodal training
     sees all drives ("data-sufficient") or those that are not aligned. fused: whether there is multimodal
-    fine-tuning. shared, private: sizes of the latents; 0 is none. paper: sizes of the paper.
+    fine-tuning. shared, private: sizes of the latents; 0 is none. paper: sizes of the paper. shares: of the
+    epochs, for unimodal pretraining, fine-tuning together and the task model. frozen: whether the task model
+    learns alone, as in the paper, or the representation with it.
     """
 
     aligned: float = 0.2
@@ -73,9 +70,12 @@ class Plan:
     shared: int = 32
     private: int = 16
     paper: bool = False
+    shares: tuple[float, float, float] = (0.5, 0.15, 0.1)
+    frozen: bool = True
 
 
 PLANS = {
+    "tuned": Plan(aligned=1.0, pretrained_on_all=True, shares=(0.1, 0.1, 0.6), frozen=False),
     "efficient": Plan(),
     "sufficient": Plan(aligned=1.0, pretrained_on_all=True),
     "paper": Plan(paper=True),
@@ -97,13 +97,15 @@ def train_plan(plan: Plan, name: str, job: SensorJob) -> nn.Module:
     job.tensors.beams.fit(fresh.features, job.rows)
     aligned, apart = separated(job, plan)
     alone = job.rows if plan.pretrained_on_all else apart
-    stages = zip(STAGE_SHARES, (alone, aligned, aligned), strict=True)
+    stages = zip(plan.shares, (alone, aligned, aligned), strict=True)
     first, second, third = (_stage(job, share, rows) for share, rows in stages)
     objective = functools.partial(bound_losses, align=False)
     train_network(fresh, first, f"{name}-unimodal", objective, draw=one_modality)
     if plan.fused:
         objective = functools.partial(bound_losses, align=True)
         train_network(fresh, second, f"{name}-fused", objective)
+    if not plan.frozen:
+        return train_network(fresh, third, f"{name}-task", task_alone)
     fresh.task = task_model(fresh.settings)
     for part_name, part in fresh.named_children():
         part.requires_grad_(part_name == "task")
@@ -225,6 +227,13 @@ def in_groups(residual: Tensor) -> Tensor:
     """Residuals [batch, values] as at most 64 means of neighbours."""
     size = residual.shape[1]
     return residual if size <= VALUES else residual.reshape(len(residual), int(VALUES), -1).mean(dim=2)
+
+
+def task_alone(network: MultimodalVariational, tensors: SensorTensors, batch: Batch) -> Losses:
+    """Cross-entropy of the task model on posterior means; all of the network learns."""
+    inputs = tensors.inputs(network.encoders, batch.rows, batch.presence, batch.view)
+    frames, _ = network.latents(*inputs)
+    return task_losses(*network.split_task(network.task_logits(frames)), tensors, batch)
 
 
 def frozen_task(network: MultimodalVariational, tensors: SensorTensors, batch: Batch) -> Losses:
