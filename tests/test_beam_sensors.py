@@ -27,9 +27,11 @@ from semisac_ml.beams.sensors.tensors import BEAM_SPACING_RAD, SensorTensors, Vi
 from semisac_ml.beams.sensors.training import CalibratedNetwork, predict  # noqa: E402
 from semisac_ml.cli import main  # noqa: E402
 from semisac_ml.data.scenes.sample import sample  # noqa: E402
+from semisac_ml.layers import azimuth_maps  # noqa: E402
 from semisac_ml.layers.radar import RangeDoppler  # noqa: E402
 from semisac_ml.layers.residual import RESNET_50, ResidualDecoder, ResidualEncoder  # noqa: E402
 from semisac_ml.runtime import Bundle  # noqa: E402
+from semisac_ml.signal.beam_codebook import beam_azimuths_rad  # noqa: E402
 from semisac_ml.systems.vi_beam.multimodal import cells  # noqa: E402
 
 SYSTEMS = ("vi_beam", "lam_msac")
@@ -213,6 +215,30 @@ def network_of(system: str) -> CalibratedNetwork:
     own = importlib.import_module(f"semisac_ml.systems.{system}.train").SYSTEM.sensors
     torch.manual_seed(0)
     return CalibratedNetwork(own.network(1, next(iter(own.trainers)))).eval()
+
+
+@pytest.mark.parametrize("azimuth_deg", [-31.0, -4.0, 22.0])
+def test_maps_see_a_target_at_the_beam_that_points_at_it(azimuth_deg):
+    """Points, and the echo of a car that moves, before any weights: the fullest place is that of the beam."""
+    pointed = np.degrees(beam_azimuths_rad())
+    azimuth_rad = np.radians(azimuth_deg)
+    lidar, radar = azimuth_maps.LidarMap(64), azimuth_maps.RadarMap(64)
+    lidar.head = radar.head = torch.nn.Identity()
+    points = torch.zeros(1, 384, 5)
+    points[0, :20] = torch.tensor([30 * np.cos(azimuth_rad), 30 * np.sin(azimuth_rad), 1.0, 0.5, 1.0])
+    seen = lidar(points)[0]
+    band = int(30.0 / (sensor_inputs.FARTHEST_POINT_M / azimuth_maps.BANDS))
+    assert abs(pointed[int(seen[azimuth_maps.BANDS + band].argmax())] - azimuth_deg) < 90 / 64
+    assert torch.expm1(seen).sum() == pytest.approx(2 * 20, rel=1e-3)  # all of them, and all moved
+    antenna, sample, chirp = np.meshgrid(np.arange(4), np.arange(64), np.arange(64), indexing="ij")
+    tone = np.exp(2j * np.pi * (21 * sample + 9 * chirp) / 64 + 1j * np.pi * np.sin(azimuth_rad) * antenna)
+    beat = torch.view_as_real(torch.from_numpy(tone.astype(np.complex64)))[None]
+    seen = radar(beat)[0]
+    strongest = np.unravel_index(int(seen.argmax()), seen.shape)
+    # what moves away is in the second half; range bin 21 is in band 2
+    assert strongest[0] == azimuth_maps.BANDS + 21 // (64 // azimuth_maps.BANDS)
+    assert abs(pointed[strongest[1]] - azimuth_deg) < 90 / 64
+    assert azimuth_maps.CameraMap(64)(torch.rand(2, 4, 64, 128)).shape == (2, azimuth_maps.CHANNELS, 64)
 
 
 @pytest.mark.parametrize("system", SYSTEMS)

@@ -20,6 +20,7 @@ from rich.console import Console  # noqa: E402
 
 from semisac_ml.beams.bundles import example_inputs  # noqa: E402
 from semisac_ml.beams.inputs import InputSet  # noqa: E402
+from semisac_ml.beams.mixed import FramePerceptron  # noqa: E402
 from semisac_ml.beams.protocol import load_samples  # noqa: E402
 from semisac_ml.beams.tensors import BeamInputs, SampleTensors  # noqa: E402
 from semisac_ml.beams.training import Recipe, TrainingJob, train_network  # noqa: E402
@@ -41,6 +42,7 @@ MODELS = {
     "vi_beam": lambda: VariationalBeamModel(VariationalSettings(sites=2)),
     "lam_msac": lambda: MixtureBeamModel(MixtureSettings(sites=2)),
 }
+NETWORKS = {**MODELS, "perceptron": lambda: FramePerceptron(2)}
 
 
 def run(words: list[str]) -> int:
@@ -121,10 +123,10 @@ def test_features_know_levels_from_measured_beams_alone():
         assert torch.equal(one, other)
 
 
-@pytest.mark.parametrize("system", MODELS)
+@pytest.mark.parametrize("system", NETWORKS)
 def test_absent_values_change_nothing(system):
     torch.manual_seed(0)
-    network = MODELS[system]().eval()
+    network = NETWORKS[system]().eval()
     given = inputs()
     hidden = given._replace(
         power_db=given.power_db + 50.0 * (1.0 - given.measured),
@@ -135,10 +137,10 @@ def test_absent_values_change_nothing(system):
         assert network(*given).shape == (6, 64)
 
 
-@pytest.mark.parametrize("system", MODELS)
+@pytest.mark.parametrize("system", NETWORKS)
 def test_samples_of_a_batch_do_not_mix(system):
     torch.manual_seed(0)
-    network = MODELS[system]().eval()
+    network = NETWORKS[system]().eval()
     given = inputs()
     with torch.no_grad():
         alone = torch.cat([network(*(one[k : k + 1] for one in given)) for k in range(6)])
@@ -277,3 +279,20 @@ def test_progress_goes_on_behind_a_break(tmp_path, data, monkeypatch):
     whole = progress([100], tmp_path / "whole")
     assert whole == [0.0, 0.25, 0.5, 0.75]
     assert progress([2, 100], tmp_path / "broken") == whole
+
+
+@pytest.mark.parametrize("figure", ["ablation"])
+def test_ablations_train_what_they_compare(figure, data, tmp_path, monkeypatch):
+    from semisac_ml.systems.vi_beam import ablations, staged
+
+    monkeypatch.setenv("SEMISAC_DATA", str(data))
+    monkeypatch.setattr(ablations, "RECIPE", Recipe(epochs=2, members=1, least_steps=1))
+    words = ["--scenarios", "1", "--splits", "1", "--inputs", "gps,beams8", "--processes", "1"]
+    assert run(["evaluate", "vi_beam", *words, "--figure", figure, "--results", str(tmp_path)]) == 0
+    lines = (tmp_path / f"{figure}.csv").read_text().splitlines()
+    assert {line.split(",")[1] for line in lines[1:]} == set(ablations.FIGURES[figure])
+    assert (tmp_path / f"{figure}.png").stat().st_size > 10_000
+    tensors = SampleTensors(load_samples((1,)), 0.3)
+    job = TrainingJob(tensors, np.arange(240), Recipe(), (), 0, tmp_path, Console(quiet=True))
+    aligned = staged.aligned_rows(job, 0.25)  # of 12 drives of 20 frames
+    assert len(aligned) == 3 * 20 and len(np.unique(tensors.samples.sequence[aligned])) == 3

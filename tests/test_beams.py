@@ -90,6 +90,21 @@ def test_random_presence_gives_asked_sets_their_share_and_nobody_nothing():
     assert (found.measured.any(axis=(1, 2)) | found.position_known.any(axis=1)).all()
 
 
+def test_positions_are_misplaced_only_where_beams_contradict_them(samples):
+    found = random_presence(samples.frames >= 0, np.random.default_rng(0), (), 0.0, 0.5)
+    moved = np.abs(found.misplaced_m).sum(axis=1) > 0
+    measures = found.measured.any(axis=(1, 2))
+    # half of those that measure; 3 deviations of 400 decisions are 0.075
+    assert not moved[~measures].any() and 0.42 < moved[measures].mean() < 0.58
+    tensors, rows = SampleTensors(samples, 0.3), np.arange(len(samples))
+    found = found.rows(rows)
+    given = tensors.inputs(rows, found)
+    known = found.position_known
+    errors = given.position_m.numpy() - samples.position_m[np.maximum(samples.frames, 0)]
+    assert np.allclose(errors[known], np.repeat(found.misplaced_m[:, None], 5, axis=1)[known], atol=1e-4)
+    assert (given.position_m.numpy()[~known] == 0).all()
+
+
 def test_absent_values_do_not_reach_the_network(samples):
     tensors = SampleTensors(samples, 0.3)
     rows = np.arange(10, 20)

@@ -11,6 +11,7 @@ from scipy import constants
 
 from semisac_ml.data.scenes import beams, channel, radar
 from semisac_ml.data.scenes.geometry import Part
+from semisac_ml.data.scenes.ray_tracer import mirror_amplitude
 
 LIGHT = constants.speed_of_light
 
@@ -96,6 +97,24 @@ def test_signal_to_noise_ratio_of_a_known_power():
     )
     power = (counts**2).sum(axis=-1).mean()
     assert power == pytest.approx(101 * 2 * settings.noise_counts**2, rel=0.02)
+
+
+def test_rough_mirrors_leave_what_rayleigh_and_ament_say():
+    """Mast and vehicle 6 m and 2 m above a plane, 8 m apart: 45 degrees; then head on, smooth, and twice."""
+    start, mirror, end = [0.0, 0.0, 6.0], [6.0, 0.0, 0.0], [8.0, 0.0, 2.0]
+    wavelength = LIGHT / 60e9
+    phase = 4 * np.pi * 1e-3 * np.cos(np.pi / 4) / wavelength
+    kept = mirror_amplitude(np.array([[start, mirror, end]]), np.array([[1e-3]]), 60e9)
+    assert kept == pytest.approx([np.exp(-(phase**2) / 2)])
+    # the criterion of Rayleigh: heights that shift the phase by 90 degrees
+    head_on = np.array([[start, [0.0, 0.0, 0.0], start]])
+    assert mirror_amplitude(head_on, np.array([[wavelength / 8]]), 60e9) == pytest.approx(
+        [np.exp(-(np.pi**2) / 8)]
+    )
+    straight = np.array([[start, end, end], [start, mirror, end]])
+    assert mirror_amplitude(straight, np.zeros((2, 1)), 60e9) == pytest.approx([1.0, 1.0])
+    twice = np.array([[start, mirror, [12.0, 0.0, 6.0], [18.0, 0.0, 0.0]]])
+    assert mirror_amplitude(twice, np.array([[1e-3, 1e-3]]), 60e9) == pytest.approx([np.exp(-(phase**2))])
 
 
 @pytest.mark.parametrize("azimuth_deg", [-40.0, -13.9, 0.5, 27.0])

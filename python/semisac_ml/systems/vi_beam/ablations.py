@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The paper's Table I and Figures 2 to 4 on real power and positions: what alignment and latents are worth."""
+"""The paper's Table I and Figures 2 to 4 on real power and positions: what alignment and latents do."""
 
 from __future__ import annotations
 
