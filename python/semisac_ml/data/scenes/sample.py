@@ -18,7 +18,7 @@ ARCHIVE = "scenes_sample.zip"
 
 
 def sample(root: str | os.PathLike[str] | None = None) -> Path:
-    """Folder of the sample, unpacked on first use: five steps by day, five at night; needs no environment.
+    """Folder of the sample, unpacked on first use: five steps by day, four at night; needs no environment.
 
     Parameters
     ----------
