@@ -77,7 +77,7 @@ def picture(path: Path, name: str, content: dict[str, Any]) -> Path:
         axis.errorbar(middle, [one["value"] for one in scores], deviation, fmt="none", color="k", capsize=2)
     axis.set_xticks(range(len(by_inputs)), list(by_inputs), fontsize=8)
     axis.set_ylabel("DBA (challenge), drives held out")
-    axis.set_ylim(0.4, 1.0)
+    axis.set_ylim(0.0, 1.0)
     axis.set_title(f"vi_beam on {', '.join(content['scenarios'])}: {name}; bars: deviation over splits")
     axis.legend(fontsize=7, ncols=2)
     axis.grid(alpha=0.3)
