@@ -276,11 +276,12 @@ def test_a_full_disk_ends_the_flowgraph_and_keeps_what_is_there(tmp_path, monkey
 
 INTERRUPTED = """
 import sys
-from gnuradio import analog, gr
+from gnuradio import analog, blocks, gr
 from gnuradio.semisac.radio.sigmf_sink import sigmf_sink
 top = gr.top_block()
 source, sink = analog.sig_source_c(1e6, analog.GR_COS_WAVE, 1e3, 1.0), sigmf_sink(sys.argv[1], 1e6)
-top.connect(source, sink)
+pace = blocks.throttle(gr.sizeof_gr_complex, 1e6)
+top.connect(source, pace, sink)
 top.start()
 print("started", flush=True)
 top.wait()
@@ -297,7 +298,7 @@ def test_interrupting_a_program_leaves_a_whole_recording(tmp_path, sent):
         assert program.stdout.readline() == "started\n"
         time.sleep(0.3)
         program.send_signal(sent)
-        program.communicate(timeout=30)
+        program.communicate(timeout=120)
     finally:
         program.kill()
     recording = Recording.open(tmp_path / "first", check_hash=True)
