@@ -19,7 +19,7 @@ import torch  # noqa: E402
 from rich.console import Console  # noqa: E402
 
 from semisac_ml.beams.bundles import example_inputs  # noqa: E402
-from semisac_ml.beams.inputs import InputSet  # noqa: E402
+from semisac_ml.beams.inputs import InputSet, random_presence  # noqa: E402
 from semisac_ml.beams.mixed import FramePerceptron  # noqa: E402
 from semisac_ml.beams.protocol import load_samples  # noqa: E402
 from semisac_ml.beams.tensors import BeamInputs, SampleTensors  # noqa: E402
@@ -292,7 +292,23 @@ def test_ablations_train_what_they_compare(figure, data, tmp_path, monkeypatch):
     lines = (tmp_path / f"{figure}.csv").read_text().splitlines()
     assert {line.split(",")[1] for line in lines[1:]} == set(ablations.FIGURES[figure])
     assert (tmp_path / f"{figure}.png").stat().st_size > 10_000
-    tensors = SampleTensors(load_samples((1,)), 0.3)
-    job = TrainingJob(tensors, np.arange(240), Recipe(), (), 0, tmp_path, Console(quiet=True))
-    aligned = staged.aligned_rows(job, 0.25)  # of 12 drives of 20 frames
-    assert len(aligned) == 3 * 20 and len(np.unique(tensors.samples.sequence[aligned])) == 3
+    aligned, apart = staged.separated(np.arange(240), 0.25, 0)
+    assert len(aligned) == 60
+    assert sorted([*aligned, *apart]) == list(range(240))
+
+
+def test_samples_that_are_not_aligned_show_one_modality_by_turns():
+    from semisac_ml.systems.vi_beam import staged
+
+    shown = []
+    there = np.ones((6, 5), bool)
+    everything = InputSet.parse("gps,beams8,history")
+
+    def objective(network, rows, presence, progress):
+        shown.append(presence)
+        return {}
+
+    given = random_presence(there, np.random.default_rng(0), (everything,), 1.0)
+    staged.one_modality(objective, np.array([10, 11, 12]))(None, np.array([10, 11, 12, 1, 2, 3]), given, 0.0)
+    assert shown[0].measured.any(axis=(1, 2)).tolist() == [True, False, True, True, True, True]
+    assert shown[0].position_known.any(axis=1).tolist() == [False, True, False, True, True, True]

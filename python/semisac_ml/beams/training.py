@@ -99,8 +99,9 @@ class BeamEnsemble(nn.Module):
         level, slope, share_level, share_slope, flat = self.calibration
         sharp = torch.exp(torch.clamp(level + slope * entropy, *LOG_TEMPERATURE))
         share = torch.sigmoid(share_level + share_slope * entropy)
+        flattened = torch.exp(torch.clamp(flat, *LOG_TEMPERATURE))
         sharpened = torch.softmax(logarithm / sharp, dim=1)
-        return (1.0 - share) * sharpened + share * torch.softmax(logarithm / torch.exp(flat), dim=1)
+        return (1.0 - share) * sharpened + share * torch.softmax(logarithm / flattened, dim=1)
 
 
 def soft_label_loss(tensors: SampleTensors) -> Objective:
