@@ -23,12 +23,13 @@ from semisac_ml.beams.inputs import InputSet, random_presence  # noqa: E402
 from semisac_ml.beams.mixed import FramePerceptron  # noqa: E402
 from semisac_ml.beams.protocol import load_samples  # noqa: E402
 from semisac_ml.beams.tensors import BeamInputs, SampleTensors  # noqa: E402
-from semisac_ml.beams.training import Recipe, TrainingJob, train_network  # noqa: E402
+from semisac_ml.beams.training import BeamEnsemble, Recipe, TrainingJob, train_network  # noqa: E402
 from semisac_ml.cli import main  # noqa: E402
 from semisac_ml.layers.beam_features import BeamFeatures  # noqa: E402
 from semisac_ml.layers.mixture_of_experts import MixtureOfExperts, load_balance  # noqa: E402
 from semisac_ml.runtime import Bundle  # noqa: E402
 from semisac_ml.signal import beams  # noqa: E402
+from semisac_ml.signal.calibration import TwoTemperatures  # noqa: E402
 from semisac_ml.systems.lam_msac.model import MixtureBeamModel, MixtureSettings  # noqa: E402
 from semisac_ml.systems.vi_beam.model import (  # noqa: E402
     Gaussian,
@@ -312,3 +313,19 @@ def test_samples_that_are_not_aligned_show_one_modality_by_turns():
     staged.one_modality(objective, np.array([10, 11, 12]))(None, np.array([10, 11, 12, 1, 2, 3]), given, 0.0)
     assert shown[0].measured.any(axis=(1, 2)).tolist() == [True, False, True, True, True, True]
     assert shown[0].position_known.any(axis=1).tolist() == [False, True, False, True, True, True]
+
+
+@pytest.mark.parametrize("flat", [0.4, -300.0, 300.0])
+def test_ensemble_applies_the_calibration_that_was_fitted(flat):
+    """Also where a fit to predictions that say nothing leaves its limits."""
+
+    class Said(torch.nn.Module):
+        def forward(self, power_db, *rest):
+            return 2.0 * power_db[:, -1]
+
+    given = inputs(batch=8)
+    calibration = TwoTemperatures(-0.2, 0.1, -1.0, 0.3, flat)
+    said = torch.log_softmax(2.0 * given.power_db[:, -1], dim=1).numpy()
+    np.testing.assert_allclose(
+        BeamEnsemble([Said()], calibration)(*given).numpy(), calibration.apply(said), atol=1e-5
+    )

@@ -18,13 +18,14 @@ from semisac_ml.beams.training import Recipe
 from semisac_ml.systems.vi_beam.staged import STAGED, train_staged
 from semisac_ml.systems.vi_beam.street import Plan
 
-RECIPE = Recipe(epochs=30, members=1)
+RECIPE = Recipe(epochs=60, members=1)
 EFFICIENT = dataclasses.replace(STAGED, aligned=0.2, pretrained_on_all=False)
 FIGURES: dict[str, dict[str, Plan]] = {
     "ablation": {
         "data-sufficient": STAGED,
         "data-efficient": EFFICIENT,
         "no alignment": dataclasses.replace(EFFICIENT, fused=False),
+        "nothing aligned": dataclasses.replace(EFFICIENT, fused=False, aligned=0.0),
         "no private latent": dataclasses.replace(EFFICIENT, shared=40, private=0),
     },
     "aligned": {
