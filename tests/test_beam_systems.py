@@ -19,17 +19,22 @@ import torch  # noqa: E402
 from rich.console import Console  # noqa: E402
 
 from semisac_ml.beams.bundles import example_inputs  # noqa: E402
-from semisac_ml.beams.inputs import InputSet, random_presence  # noqa: E402
+from semisac_ml.beams.ensemble import KINDS, BeamEnsemble, calibrations, evidence  # noqa: E402
+from semisac_ml.beams.inputs import InputSet, presence, random_presence  # noqa: E402
 from semisac_ml.beams.mixed import FramePerceptron  # noqa: E402
 from semisac_ml.beams.protocol import load_samples  # noqa: E402
 from semisac_ml.beams.tensors import BeamInputs, SampleTensors  # noqa: E402
-from semisac_ml.beams.training import BeamEnsemble, Recipe, TrainingJob, train_network  # noqa: E402
+from semisac_ml.beams.training import (  # noqa: E402
+    Recipe,
+    TrainingJob,
+    train_network,
+)
 from semisac_ml.cli import main  # noqa: E402
 from semisac_ml.layers.beam_features import BeamFeatures  # noqa: E402
 from semisac_ml.layers.mixture_of_experts import MixtureOfExperts, load_balance  # noqa: E402
 from semisac_ml.runtime import Bundle  # noqa: E402
 from semisac_ml.signal import beams  # noqa: E402
-from semisac_ml.signal.calibration import TwoTemperatures  # noqa: E402
+from semisac_ml.signal.calibration import TwoTemperatures, reliability, softmax  # noqa: E402
 from semisac_ml.systems.lam_msac.model import MixtureBeamModel, MixtureSettings  # noqa: E402
 from semisac_ml.systems.vi_beam.model import (  # noqa: E402
     Gaussian,
@@ -323,9 +328,47 @@ def test_ensemble_applies_the_calibration_that_was_fitted(flat):
         def forward(self, power_db, *rest):
             return 2.0 * power_db[:, -1]
 
-    given = inputs(batch=8)
-    calibration = TwoTemperatures(-0.2, 0.1, -1.0, 0.3, flat)
+    given = inputs(batch=16)
+    table = tuple(TwoTemperatures(-0.2 * place, 0.1, -1.0, 0.3, flat) for place in range(len(KINDS)))
     said = torch.log_softmax(2.0 * given.power_db[:, -1], dim=1).numpy()
-    np.testing.assert_allclose(
-        BeamEnsemble([Said()], calibration)(*given).numpy(), calibration.apply(said), atol=1e-5
-    )
+    kind = evidence(given.measured, given.position_known).tolist()
+    wanted = [table[place].apply(said[k : k + 1])[0] for k, place in enumerate(kind)]
+    np.testing.assert_allclose(BeamEnsemble([Said()], table)(*given).numpy(), wanted, atol=1e-5)
+
+
+def test_kinds_of_evidence_are_told_apart():
+    there = np.ones((1, 5), bool)
+    wanted = {
+        "gps,beams8,history": 0,
+        "beams8": 1,
+        "gps,beams4": 1,
+        "gps,sweep2": 2,
+        "gps": 3,
+        "gps,history": 3,
+    }
+    for text, place in wanted.items():
+        one = InputSet.parse(text)
+        shown = presence(
+            there,
+            gps=np.array([one.gps]),
+            beams=np.array([one.beams]),
+            history=np.array([one.history]),
+            sweep_age=np.array([one.sweep_age]),
+        )
+        known = [torch.from_numpy(values).float() for values in (shown.measured, shown.position_known)]
+        assert evidence(*known).tolist() == [place], text
+
+
+def test_each_kind_of_evidence_is_calibrated_by_itself():
+    """Two kinds whose predictions are too flat by different factors; a third has too few samples."""
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0.0, 2.0, (8_000, 6))
+    truth = (softmax(logits).cumsum(axis=1) < rng.random((8_000, 1))).sum(axis=1).clip(max=5)
+    kind = np.where(np.arange(8_000) < 50, 2, np.arange(8_000) % 2)
+    too_flat = np.log(softmax(logits / np.where(kind == 0, 2.0, 4.0)[:, None]))
+    table = calibrations(too_flat, truth, kind)
+    for place in (0, 1):
+        own = kind == place
+        said = table[place].apply(too_flat[own])
+        assert reliability(said, truth[own]).expected_calibration_error < 0.03
+    assert table[2] == table[3] not in table[:2]

@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from semisac_ml.beams import report
+from semisac_ml.beams.ensemble import BeamEnsemble, train_ensemble
 from semisac_ml.beams.inputs import InputSet
 from semisac_ml.beams.protocol import (
     AT_RANDOM,
@@ -30,7 +31,7 @@ from semisac_ml.beams.protocol import (
     run_splits,
 )
 from semisac_ml.beams.tensors import SampleTensors
-from semisac_ml.beams.training import BeamEnsemble, MemberTrainer, Recipe, TrainingJob, train_ensemble
+from semisac_ml.beams.training import MemberTrainer, Recipe, TrainingJob
 from semisac_ml.training import save_checkpoint
 
 if TYPE_CHECKING:

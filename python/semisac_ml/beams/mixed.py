@@ -8,8 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from semisac_ml.beams.ensemble import MEMBER_SEEDS, BeamEnsemble
 from semisac_ml.beams.samples import BEAMS, FRAMES
-from semisac_ml.beams.training import MEMBER_SEEDS, BeamEnsemble, MemberTrainer, TrainingJob, train_network
+from semisac_ml.beams.training import MemberTrainer, TrainingJob, train_network
 from semisac_ml.layers.beam_features import BeamFeatures
 
 

@@ -21,10 +21,11 @@ from rich.console import Console
 from torch import nn
 
 from semisac_ml.beams.baselines import BASELINES, MLP_RECIPE, perceptron
+from semisac_ml.beams.ensemble import train_ensemble
 from semisac_ml.beams.inputs import InputSet
 from semisac_ml.beams.samples import BeamSamples
 from semisac_ml.beams.tensors import SampleTensors
-from semisac_ml.beams.training import MemberTrainer, Recipe, TrainingJob, predict, train_ensemble
+from semisac_ml.beams.training import MemberTrainer, Recipe, TrainingJob, predict
 from semisac_ml.data import deepsense6g
 from semisac_ml.signal.beam_choice import choose_beams
 from semisac_ml.signal.beams import best_beams

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Networks that predict beams from any inputs: training, averaging, calibration on drives held out."""
+"""Training of networks that predict beams from any inputs that come and go."""
 
 from __future__ import annotations
 
@@ -21,15 +21,11 @@ from torch.nn import functional
 from semisac_ml.beams.inputs import InputSet, Presence, random_presence
 from semisac_ml.beams.samples import NOW
 from semisac_ml.beams.tensors import SampleTensors
-from semisac_ml.signal.calibration import LOG_TEMPERATURE, TwoTemperatures, fit_two_temperatures, softmax
 from semisac_ml.training import Stage, train_stage
 
-HELD_OUT_SHARE = 0.08
 WARM_UP = 0.1
 ROWS_AT_ONCE = 512
 SMALLEST = 1e-9
-MEMBER_SEEDS = 100  # of the members of one ensemble: 100 times its own seed, and those that follow
-UNCALIBRATED = TwoTemperatures()
 
 Losses = dict[str, Tensor]
 Objective = Callable[[nn.Module, np.ndarray, Presence, float], Losses]
@@ -78,30 +74,6 @@ class TrainingJob:
 
 
 MemberTrainer = Callable[[TrainingJob], nn.Module]
-
-
-class BeamEnsemble(nn.Module):
-    """Mean probability of several networks, made to mean what it says by what was fitted on other drives."""
-
-    def __init__(self, networks: list[nn.Module], calibration: TwoTemperatures = UNCALIBRATED) -> None:
-        super().__init__()
-        self.networks = nn.ModuleList(networks)
-        self.register_buffer("calibration", torch.tensor(dataclasses.astuple(calibration)))
-
-    def forward(
-        self, power_db: Tensor, measured: Tensor, position_m: Tensor, position_known: Tensor, site: Tensor
-    ) -> Tensor:
-        """Probability that each beam is the strongest, float32 [batch, beams]; inputs: BeamInputs."""
-        given = (power_db, measured, position_m, position_known, site)
-        mean = torch.stack([torch.softmax(one(*given), dim=1) for one in self.networks]).mean(dim=0)
-        logarithm = torch.log(mean + SMALLEST)
-        entropy = -(mean * logarithm).sum(dim=1, keepdim=True)
-        level, slope, share_level, share_slope, flat = self.calibration
-        sharp = torch.exp(torch.clamp(level + slope * entropy, *LOG_TEMPERATURE))
-        share = torch.sigmoid(share_level + share_slope * entropy)
-        flattened = torch.exp(torch.clamp(flat, *LOG_TEMPERATURE))
-        sharpened = torch.softmax(logarithm / sharp, dim=1)
-        return (1.0 - share) * sharpened + share * torch.softmax(logarithm / flattened, dim=1)
 
 
 def soft_label_loss(tensors: SampleTensors) -> Objective:
@@ -212,40 +184,3 @@ def predict(network: nn.Module, tensors: SampleTensors, rows: np.ndarray, inputs
     for some in np.array_split(rows, max(math.ceil(len(rows) / ROWS_AT_ONCE), 1)):
         said.append(network(*tensors.inputs(some, presence.rows(some))))
     return torch.cat(said).numpy()
-
-
-def mean_log_probability(networks: list[nn.Module], *where: object) -> np.ndarray:
-    """Logarithm of the mean probability of networks without temperature, float64 [rows, beams]."""
-    return np.log(np.mean([softmax(predict(one, *where)) for one in networks], axis=0) + SMALLEST)
-
-
-def train_ensemble(member: MemberTrainer, job: TrainingJob) -> BeamEnsemble:
-    """Train the members, hold drives of the training part out, fit the temperature on these.
-
-    Half of the members are trained without one set of drives, half without another, so that together they
-    have seen all; the temperature is fitted to what each half says of the drives that it has not seen.
-    """
-    members, samples = job.recipe.members, job.tensors.samples
-    halves = [list(range(members))[part::2] for part in range(min(members, 2))]
-    by_place: dict[int, nn.Module] = {}
-    logits, truth = [], []
-    for part, places in enumerate(halves):
-        kept, held = samples.held_out_drives(job.rows, HELD_OUT_SHARE, seed=1000 * (part + 1) + job.seed)
-        own = [train_member(member, job, kept, MEMBER_SEEDS * job.seed + place) for place in places]
-        by_place |= dict(zip(places, own, strict=True))
-        for inputs in job.asked:
-            some = held[inputs.eligible(samples)[held]]
-            if len(some):
-                logits.append(mean_log_probability(own, job.tensors, some, inputs))
-                truth.append(samples.beam[some])
-    networks = [by_place[place] for place in sorted(by_place)]
-    if not logits:
-        return BeamEnsemble(networks).eval()
-    calibration = fit_two_temperatures(np.concatenate(logits), np.concatenate(truth))
-    return BeamEnsemble(networks, calibration).eval()
-
-
-def train_member(member: MemberTrainer, job: TrainingJob, rows: np.ndarray, seed: int) -> nn.Module:
-    """One network on some of the rows, from a seed of its own."""
-    torch.manual_seed(seed)
-    return member(dataclasses.replace(job, rows=rows, seed=seed))

@@ -12,12 +12,12 @@ import torch
 from torch import nn
 
 from semisac_ml.beams.command import BeamSystem
+from semisac_ml.beams.ensemble import BeamEnsemble
 from semisac_ml.beams.inputs import Presence
 from semisac_ml.beams.mixed import ensemble_of, train_mixed
 from semisac_ml.beams.options import train_command
 from semisac_ml.beams.tensors import SampleTensors
 from semisac_ml.beams.training import (
-    BeamEnsemble,
     Losses,
     Objective,
     Recipe,

@@ -10,11 +10,11 @@ import functools
 from torch import nn
 
 from semisac_ml.beams.command import BeamSystem
+from semisac_ml.beams.ensemble import BeamEnsemble
 from semisac_ml.beams.mixed import ensemble_of, train_mixed
 from semisac_ml.beams.options import train_command
 from semisac_ml.beams.sensors.protocol import SensorSystem
 from semisac_ml.beams.training import (
-    BeamEnsemble,
     Recipe,
     TrainingJob,
     train_network,
