@@ -69,6 +69,17 @@ def test_reported_beams_differ_and_wrong_shapes_are_refused():
     assert all(len(set(row)) == 5 for row in best.tolist())
     with pytest.raises(ValueError, match="expected"):
         choose_beams(np.ones(64), 1)
+    with pytest.raises(ValueError, match="tempering is 0, expected a number above 0"):
+        choose_beams(np.ones((1, 64)), 1, tempering=0)
+
+
+def test_tempered_choice_hedges():
+    """One likely beam against three neighbours that are nearly as likely together."""
+    probability = np.zeros((1, 64))
+    probability[0, 10], probability[0, 30:33] = 0.5, 0.16
+    # as it is, 0.5 at one place outweighs 0.48 at three neighbours; square roots are 0.71 and 1.2
+    assert choose_beams(probability, 1)[0, 0] == 10
+    assert choose_beams(probability, 1, tempering=0.5)[0, 0] == 31
 
 
 @pytest.mark.parametrize("peak", range(2, 62))

@@ -58,6 +58,7 @@ class beam_predictor(takes_pdus, gr.sync_block):
         self._session = bundle_network.open_network(bundle, NETWORK, tuple(session.inputs), "probability")
         self._sites = list(bundle.manifest.beams.sites)
         self._beams = int(bundle.manifest.beams.count)
+        self._tempering = bundle.manifest.beams.tempering
         longest_s = float(longest_age_s) or np.inf
         self._observations = Observations(bundle, NETWORK, float(interval_s), longest_s=longest_s)
         self.set_site(site)
@@ -138,4 +139,5 @@ class beam_predictor(takes_pdus, gr.sync_block):
         self.counts["predictions"] += 1
         blocked = float(said["blocked"].ravel()[0]) if "blocked" in said else None
         probability = said["probability"]
-        return probability[0], choose_beams(probability, self._reported)[0], blocked
+        best = choose_beams(probability, self._reported, tempering=self._tempering)[0]
+        return probability[0], best, blocked

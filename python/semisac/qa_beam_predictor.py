@@ -86,7 +86,7 @@ class qa_beam_predictor(gr_unittest.TestCase):
         )
         wanted = network(inputs)
         np.testing.assert_allclose(probability, wanted[0], atol=1e-5)
-        self.assertEqual(meta["beams"].tolist(), choose_beams(wanted)[0].tolist())
+        self.assertEqual(meta["beams"].tolist(), choose_beams(wanted, tempering=0.5)[0].tolist())
         np.testing.assert_allclose(meta["probabilities"], wanted[0][meta["beams"]], atol=1e-5)
         self.assertEqual((meta["frame"], meta["time_s"]), (10, 1.0))
 
@@ -144,7 +144,7 @@ class qa_beam_predictor(gr_unittest.TestCase):
         self.assertEqual(bt.tag_values(sink, "frame_id"), list(range(9)))
         np.testing.assert_allclose(bt.tag_values(sink, "time_s"), 0.1 * np.arange(9), atol=1e-9)
         ranked = np.array(bt.tag_values(sink, "beams"))
-        np.testing.assert_array_equal(ranked, choose_beams(found, 3))
+        np.testing.assert_array_equal(ranked, choose_beams(found, 3, tempering=0.5))
         np.testing.assert_allclose(
             bt.tag_values(sink, "probabilities"), np.take_along_axis(found, ranked, 1), atol=1e-6
         )

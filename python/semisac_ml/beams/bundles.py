@@ -20,6 +20,7 @@ from torch import nn
 
 from semisac_ml.beams import report
 from semisac_ml.beams.command import TRAINED, BeamSystem, check_settings, sets_of
+from semisac_ml.beams.ensemble import TEMPERING
 from semisac_ml.beams.inputs import KNOWN, PARTIAL_SWEEPS, InputSet
 from semisac_ml.beams.protocol import BY_SEQUENCE, TEST_SHARE, SplitJob, Tested, load_samples, test_baselines
 from semisac_ml.beams.samples import BEAMS, FRAMES, BeamSamples
@@ -99,7 +100,8 @@ def test_bundle(
         given["site"] = place[samples.site[some]]
         probability = session.run(**given)[OUTPUT]
         told = (bundle.manifest.system, job.kind, job.seed, split, str(inputs), some, len(rows))
-        found.append(Tested(*told, choose_beams(probability), probability, presence.overhead()))
+        best = choose_beams(probability, tempering=bundle.manifest.beams.tempering)
+        found.append(Tested(*told, best, probability, presence.overhead()))
     return found
 
 
@@ -188,6 +190,7 @@ def export_trained(system: BeamSystem, run: Path, output: Path) -> Bundle:
             "frames": FRAMES,
             "sites": settings["sites"],
             "measured": {str(count): measured_beams(count).tolist() for count in PARTIAL_SWEEPS},
+            "tempering": TEMPERING,
         },
         "data": {
             "name": "DeepSense 6G, CC BY-NC-SA 4.0: not for commercial use, nor what derives from it",

@@ -20,6 +20,7 @@ MEMBER_SEEDS = 100  # of the members of one ensemble: 100 times its own seed, an
 KINDS = ("measured now and a past", "measured now", "measured before", "never measured")
 UNCALIBRATED = (TwoTemperatures(),) * len(KINDS)
 FEWEST = 200  # samples that a calibration is fitted to
+TEMPERING = 0.65  # of probabilities when beams are ranked: best on the drives held out for calibration
 
 
 def evidence(measured: Tensor, position_known: Tensor) -> Tensor:

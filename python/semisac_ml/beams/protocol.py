@@ -21,7 +21,7 @@ from rich.console import Console
 from torch import nn
 
 from semisac_ml.beams.baselines import BASELINES, MLP_RECIPE, perceptron
-from semisac_ml.beams.ensemble import train_ensemble
+from semisac_ml.beams.ensemble import TEMPERING, train_ensemble
 from semisac_ml.beams.inputs import InputSet
 from semisac_ml.beams.samples import BeamSamples
 from semisac_ml.beams.tensors import SampleTensors
@@ -110,7 +110,7 @@ def test_predictor(
         some = rows[inputs.eligible(samples)[rows]]
         probability = predict(network, tensors, some, inputs)
         overhead = inputs.presence(samples).overhead()
-        best = choose_beams(probability)
+        best = choose_beams(probability, tempering=TEMPERING)
         told = (name, job.kind, job.seed, split, str(inputs))
         yield Tested(*told, some, len(rows), best, probability, overhead)
 

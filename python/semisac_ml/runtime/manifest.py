@@ -138,13 +138,14 @@ class Beams(_Strict):
 
     count: of the codebook, in the order of the data set's tables. frames: how many it is shown, the oldest
     first. sites: base stations in the order of the input `site`. measured: beams of the partial sweeps that
-    it was trained with, by their number.
+    it was trained with, by their number. tempering: exponent of its probabilities when beams are ranked.
     """
 
     count: Annotated[int, Field(ge=2)]
     frames: Annotated[int, Field(ge=1)]
     sites: list[str]
     measured: dict[str, list[int]]
+    tempering: Annotated[float, Field(gt=0.0)] = 1.0
 
 
 class Data(BaseModel):

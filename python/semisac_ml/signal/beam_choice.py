@@ -28,6 +28,7 @@ def choose_beams(
     count: int = REPORTED,
     farthest: int = FARTHEST_BEAMS,
     top_weight: float = TOP_WEIGHT,
+    tempering: float = 1.0,
 ) -> np.ndarray:
     """Beams to report, the best first, by expected cost, int64 [samples, count].
 
@@ -45,11 +46,16 @@ def choose_beams(
         Distance in beams from which all errors are alike.
     top_weight : float
         0 or more; large values rank by probability alone.
+    tempering : float
+        Exponent of the probabilities, above 0. Below 1 the choice hedges: what is calibrated on some drives
+        is too sure on others.
     """
     probability = np.asarray(probability, dtype=np.float64)
     if probability.ndim != 2 or not 1 <= count <= probability.shape[1]:
         raise ValueError(f"{count} of probabilities {probability.shape}, expected [samples, beams] and fewer")
-    beams = probability.shape[1]
+    if tempering <= 0.0:
+        raise ValueError(f"tempering is {tempering}, expected a number above 0")
+    probability, beams = probability**tempering, probability.shape[1]
     apart = np.abs(np.arange(beams)[:, None] - np.arange(beams))
     cost = np.minimum(apart / farthest, 1.0) + top_weight * (apart > 0)
     chosen = np.empty((len(probability), count), dtype=np.int64)
