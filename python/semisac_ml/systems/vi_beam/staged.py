@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import warnings
 
 import numpy as np
 import torch
@@ -31,7 +32,9 @@ COMMON = ("transition", "shared_prior")  # parts that are averaged after the pre
 
 def new_network(job: TrainingJob, settings: VariationalSettings) -> VariationalBeamModel:
     """A network that knows what is usual at the sites, from the training samples."""
-    network = VariationalBeamModel(settings)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Initializing zero-element")  # no private latent
+        network = VariationalBeamModel(settings)
     job.tensors.fit(network.features, job.rows)
     return network
 
