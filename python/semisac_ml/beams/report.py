@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.table import Table
 
 from semisac_ml.beams.figures import Figures, pooled_reliability, summarise
@@ -17,7 +18,16 @@ from semisac_ml.beams.protocol import AT_RANDOM, BY_SEQUENCE, Tested
 from semisac_ml.beams.samples import BeamSamples
 from semisac_ml.signal.beams import PAPER_THRESHOLDS
 
-SHOWN = ("dba", "top1", "top3", "power_loss_db", "power_loss_top3_db", "lost", "ece", "overhead_beams")
+SHOWN = {
+    "dba": "DBA",
+    "top1": "top-1",
+    "top3": "top-3",
+    "power_loss_db": "loss\ndB",
+    "power_loss_top3_db": "best of\n3, dB",
+    "lost": "lost",
+    "ece": "ECE",
+    "overhead_beams": "beams",
+}
 SPLIT_KEYS = {BY_SEQUENCE: "split_by_sequence", AT_RANDOM: "random_split"}
 
 
@@ -94,22 +104,35 @@ def write_csv(path: Path, content: dict[str, Any]) -> None:
 
 
 def console_table(content: dict[str, Any], kind: str) -> Table:
-    """Figures of one kind of split, mean over scenarios and splits."""
-    table = Table(title=f"split {kind}: mean of {', '.join(content['scenarios'])} ± sd over splits")
-    for heading in ("predictor", "inputs", *SHOWN):
-        table.add_column(heading, justify="left" if heading in ("predictor", "inputs") else "right")
+    """Figures of one kind of split, mean over scenarios and splits; fits a console of 80 columns."""
+    table = Table(
+        title=f"split {kind}: mean of {', '.join(content['scenarios'])}, standard deviation over splits",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    table.add_column("predictor, its inputs", max_width=24)
+    for heading in SHOWN.values():
+        table.add_column(heading, justify="right", no_wrap=True)
+    named = ""
     for own_kind, predictor, inputs, entry in _entries(content):
-        if own_kind == kind:
-            cells = [_cell(entry["metrics"].get(score)) for score in SHOWN]
-            table.add_row(predictor, inputs, *cells)
+        if own_kind != kind:
+            continue
+        cells = [_cell(entry["metrics"].get(score)) for score in SHOWN]
+        if inputs == "its own":
+            table.add_row(predictor, *cells)
+        else:
+            table.add_row(f"{predictor}\n {inputs}" if predictor != named else f" {inputs}", *cells)
+        named = predictor
     return table
 
 
 def _cell(figure: dict[str, float] | None) -> str:
     if figure is None:
         return "–"
-    spread = f" ± {figure['sd']:.3f}" if figure.get("sd") else ""
-    return f"{figure['value']:.3f}{spread}"
+    spread = f"\n±{figure['sd']:.3f}" if figure.get("sd") else ""
+    digits = 3 if figure["value"] < 9.9995 else 1
+    return f"{figure['value']:.{digits}f}{spread}"
 
 
 def draw(path: Path, samples: BeamSamples, tested: list[Tested], content: dict[str, Any]) -> None:
