@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 from beam_samples import street
+from rich.console import Console
 
 pytest.importorskip("torch", reason="training needs PyTorch")
 
-from semisac_ml.beams import baselines, protocol
+from semisac_ml.beams import baselines, protocol, report
 from semisac_ml.beams.figures import summarise
 from semisac_ml.beams.inputs import InputSet, random_presence
 from semisac_ml.beams.samples import NOW, BeamSamples
@@ -159,3 +162,26 @@ def test_mean_over_scenarios_weighs_them_alike(samples):
 
 def test_perceptron_is_one_of_the_baselines():
     assert baselines.MLP_RECIPE.members == 1
+
+
+def test_table_of_figures_fits_a_console_of_80_columns():
+    figure = {"value": 0.95, "low": 0.9, "high": 1.0, "n": 5, "sd": 0.004}
+    metrics = {score: figure for score in report.SHOWN} | {"overhead_beams": figure | {"value": 64.0}}
+    entry = {"metrics": metrics, "per_scenario": {}}
+    sets = ("gps,beams8,history", "gps,sweep2")
+    content = {
+        "scenarios": [f"scenario{number}" for number in (1, 2, 5, 8)],
+        "split_by_sequence": {
+            "lam_msac": {inputs: entry for inputs in sets},
+            "nearest neighbours on GPS": {"its own": entry},
+        },
+    }
+    told = io.StringIO()
+    Console(file=told, width=80).print(report.console_table(content, "by sequence"))
+    lines = told.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80 and "…" not in told.getvalue()
+    for inputs in sets:
+        assert sum(line.strip().startswith(inputs) for line in lines) == 1
+    assert (
+        told.getvalue().count("0.950") == 3 * (len(report.SHOWN) - 1) and told.getvalue().count("64.0") == 3
+    )
