@@ -166,13 +166,13 @@ def test_perceptron_is_one_of_the_baselines():
 
 def test_table_of_figures_fits_a_console_of_80_columns():
     figure = {"value": 0.95, "low": 0.9, "high": 1.0, "n": 5, "sd": 0.004}
-    metrics = {score: figure for score in report.SHOWN} | {"overhead_beams": figure | {"value": 64.0}}
+    metrics = dict.fromkeys(report.SHOWN, figure) | {"overhead_beams": figure | {"value": 64.0}}
     entry = {"metrics": metrics, "per_scenario": {}}
     sets = ("gps,beams8,history", "gps,sweep2")
     content = {
         "scenarios": [f"scenario{number}" for number in (1, 2, 5, 8)],
         "split_by_sequence": {
-            "lam_msac": {inputs: entry for inputs in sets},
+            "lam_msac": dict.fromkeys(sets, entry),
             "nearest neighbours on GPS": {"its own": entry},
         },
     }

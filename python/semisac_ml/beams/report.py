@@ -10,7 +10,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.table import Table
 
 from semisac_ml.beams.figures import Figures, pooled_reliability, summarise
@@ -107,11 +106,11 @@ def console_table(content: dict[str, Any], kind: str) -> Table:
     """Figures of one kind of split, mean over scenarios and splits; fits a console of 80 columns."""
     table = Table(
         title=f"split {kind}: mean of {', '.join(content['scenarios'])}, standard deviation over splits",
-        box=box.SIMPLE_HEAD,
+        box=None,
         padding=(0, 1, 0, 0),
         pad_edge=False,
     )
-    table.add_column("predictor, its inputs", max_width=24)
+    table.add_column("predictor, its inputs", min_width=20, max_width=24)
     for heading in SHOWN.values():
         table.add_column(heading, justify="right", no_wrap=True)
     named = ""
