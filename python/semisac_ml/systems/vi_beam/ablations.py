@@ -71,16 +71,14 @@ def picture(path: Path, name: str, content: dict[str, Any]) -> Path:
     figure, axis = pyplot.subplots(figsize=(9, 4.2), layout="constrained")
     for place, (label, by_inputs) in enumerate(entries.items()):
         scores = [one["metrics"]["dba"] for one in by_inputs.values()]
-        offset = (place - (len(entries) - 1) / 2) * 0.8 / len(entries)
+        offset = (place - (len(entries) - 1) / 2) * 0.7 / len(entries)
         middle = [spot + offset for spot in range(len(scores))]
-        axis.bar(middle, [one["value"] for one in scores], 0.8 / len(entries), label=label)
         deviation = [one.get("sd", 0.0) for one in scores]
-        axis.errorbar(middle, [one["value"] for one in scores], deviation, fmt="none", color="k", capsize=2)
+        axis.errorbar(middle, [one["value"] for one in scores], deviation, fmt="o", capsize=3, label=label)
     axis.set_xticks(range(len(by_inputs)), list(by_inputs), fontsize=8)
     axis.set_ylabel("DBA (challenge), drives held out")
-    axis.set_ylim(0.0, 1.0)
-    axis.set_title(f"vi_beam on {', '.join(content['scenarios'])}: {name}; bars: deviation over splits")
-    axis.legend(fontsize=7, ncols=2)
+    axis.set_title(f"vi_beam on {', '.join(content['scenarios'])}: {name}; mean and deviation over splits")
+    axis.legend(fontsize=7, loc="lower left")
     axis.grid(alpha=0.3)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
