@@ -24,11 +24,7 @@ from semisac_ml.beams.inputs import InputSet, presence, random_presence  # noqa:
 from semisac_ml.beams.mixed import FramePerceptron  # noqa: E402
 from semisac_ml.beams.protocol import load_samples  # noqa: E402
 from semisac_ml.beams.tensors import BeamInputs, SampleTensors  # noqa: E402
-from semisac_ml.beams.training import (  # noqa: E402
-    Recipe,
-    TrainingJob,
-    train_network,
-)
+from semisac_ml.beams.training import Recipe, TrainingJob, train_network  # noqa: E402
 from semisac_ml.cli import main  # noqa: E402
 from semisac_ml.layers.beam_features import BeamFeatures  # noqa: E402
 from semisac_ml.layers.mixture_of_experts import MixtureOfExperts, load_balance  # noqa: E402
@@ -320,6 +316,53 @@ def test_samples_that_are_not_aligned_show_one_modality_by_turns():
     assert shown[0].position_known.any(axis=1).tolist() == [False, True, False, True, True, True]
 
 
+def test_pretraining_takes_each_modality_from_its_own_network(monkeypatch):
+    """Encoders, decoders and private priors as they were trained; state and shared prior are means."""
+    from semisac_ml.systems.vi_beam import staged
+
+    seen = []
+
+    def train(network, job, name, *, objective):
+        seen.append(name)
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.fill_(float(len(seen)))
+        return network
+
+    monkeypatch.setattr(staged, "train_network", train)
+    network = VariationalBeamModel(VariationalSettings(sites=2))
+    staged.pretrain(network, TrainingJob(None, None, Recipe(), (), 0, None, None))
+    assert seen == ["unimodal-power", "unimodal-position"]
+    for part in (network.experts, network.decoders, network.private_prior):
+        assert [set(next(own.parameters()).detach().flatten().tolist()) for own in part] == [{1.0}, {2.0}]
+    for part in (network.transition, network.shared_prior):
+        assert all(bool((value == 1.5).all()) for value in part.parameters())
+
+
+def test_pretraining_leaves_out_samples_without_the_modality():
+    from semisac_ml.systems.vi_beam import staged
+
+    seen = []
+
+    def objective(network, rows, presence, progress):
+        seen.append((rows.tolist(), presence))
+        return {}
+
+    given = presence(
+        np.ones((3, 5), bool),
+        gps=np.array([True, True, False]),
+        beams=np.array([8, 0, 8]),
+        history=np.ones(3, bool),
+        sweep_age=np.zeros(3, int),
+    )
+    for modality in (0, 1):
+        staged.single(objective, modality)(None, np.array([5, 6, 7]), given, 0.0)
+    (powers, shown_power), (positions, shown_position) = seen
+    assert powers == [5, 7] and positions == [5, 6]
+    assert shown_power.measured.any(axis=(1, 2)).all() and not shown_power.position_known.any()
+    assert shown_position.position_known.any(axis=1).all() and not shown_position.measured.any()
+
+
 @pytest.mark.parametrize("flat", [0.4, -300.0, 300.0])
 def test_ensemble_applies_the_calibration_that_was_fitted(flat):
     """Also where a fit to predictions that say nothing leaves its limits."""
@@ -367,8 +410,12 @@ def test_each_kind_of_evidence_is_calibrated_by_itself():
     kind = np.where(np.arange(8_000) < 50, 2, np.arange(8_000) % 2)
     too_flat = np.log(softmax(logits / np.where(kind == 0, 2.0, 4.0)[:, None]))
     table = calibrations(too_flat, truth, kind)
-    for place in (0, 1):
+
+    def error(place: int, by: TwoTemperatures) -> float:
         own = kind == place
-        said = table[place].apply(too_flat[own])
-        assert reliability(said, truth[own]).expected_calibration_error < 0.03
+        return reliability(by.apply(too_flat[own]), truth[own]).expected_calibration_error
+
+    for place in (0, 1):
+        assert error(place, table[place]) < 0.03
+    assert max(error(place, table[2]) for place in (0, 1)) > 0.05  # one fit for all does not serve both
     assert table[2] == table[3] not in table[:2]

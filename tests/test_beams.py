@@ -182,6 +182,5 @@ def test_table_of_figures_fits_a_console_of_80_columns():
     assert max(map(len, lines)) <= 80 and "…" not in told.getvalue()
     for inputs in sets:
         assert sum(line.strip().startswith(inputs) for line in lines) == 1
-    assert (
-        told.getvalue().count("0.950") == 3 * (len(report.SHOWN) - 1) and told.getvalue().count("64.0") == 3
-    )
+    assert told.getvalue().count("0.950") == 3 * (len(report.SHOWN) - 1)
+    assert told.getvalue().count("64.0") == 3

@@ -79,10 +79,14 @@ class qa_image_source(gr_unittest.TestCase):
         head_room = bt.sink(np.uint8, bt.IMAGE_LENGTH)
         top.connect(source, head_room)
         top.start()
-        while source.images_sent() < 10 or len(head_room.data()) < 4 * bt.IMAGE_LENGTH:
-            time.sleep(0.001)  # more than the set holds, and some of it has arrived
+        begun = time.monotonic()
+        while len(head_room.data()) < 10 * bt.IMAGE_LENGTH and time.monotonic() - begun < 30.0:
+            time.sleep(0.001)
         top.stop()
         top.wait()
+        arrived = bt.contents(head_room, np.uint8, bt.IMAGE_LENGTH)[:10]
+        np.testing.assert_array_equal(arrived, bt.pictures(3).reshape(3, -1)[np.arange(10) % 3])
+        self.assertGreaterEqual(source.images_sent(), 10)
 
     def test_reads_picture_files(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -89,8 +89,9 @@ def train_ensemble(member: MemberTrainer, job: TrainingJob) -> BeamEnsemble:
             if len(some):
                 logits.append(mean_log_probability(own, job.tensors, some, inputs))
                 truth.append(samples.beam[some])
-                given = job.tensors.inputs(some, inputs.presence(samples).rows(some))
-                kinds.append(evidence(given.measured, given.position_known).numpy())
+                shown = inputs.presence(samples).rows(some)
+                known = (torch.from_numpy(marks).float() for marks in (shown.measured, shown.position_known))
+                kinds.append(evidence(*known).numpy())
     networks = [by_place[place] for place in sorted(by_place)]
     if not logits:
         return BeamEnsemble(networks).eval()

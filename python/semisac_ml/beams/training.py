@@ -114,6 +114,7 @@ def train_network(
     """
     recipe = job.recipe
     objective = objective or soft_label_loss(job.tensors)
+    trained = parameters or list(network.parameters())
     batches = max(len(job.rows) // recipe.batch, 1)
     passes = max(math.ceil(recipe.least_steps / (batches * recipe.epochs)), 1)
     total = passes * batches * recipe.epochs
@@ -127,13 +128,11 @@ def train_network(
             losses = objective(network, chosen, presence, place / total)
             optimiser.zero_grad()
             losses["loss"].backward()
-            nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+            nn.utils.clip_grad_norm_(trained, 5.0)
             optimiser.step()
             yield {key: float(value.detach()) for key, value in losses.items()}
 
-    optimiser = torch.optim.AdamW(
-        parameters or network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
-    )
+    optimiser = torch.optim.AdamW(trained, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
     train_stage(
         Stage(
             name=f"{name}-{job.seed}",

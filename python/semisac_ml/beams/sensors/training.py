@@ -124,9 +124,8 @@ def train_network(
     draw: chooses what each sample is given.
     """
     recipe, count = job.recipe, steps_per_epoch(job)
-    optimiser = torch.optim.AdamW(
-        parameters or network.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
-    )
+    trained = parameters or list(network.parameters())
+    optimiser = torch.optim.AdamW(trained, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
 
     def step(generator: torch.Generator) -> Iterator[dict[str, float]]:
         rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
@@ -136,7 +135,7 @@ def train_network(
             losses = objective(network, job.tensors, batch)
             optimiser.zero_grad()
             losses["loss"].backward()
-            nn.utils.clip_grad_norm_(network.parameters(), CLIPPED_NORM)
+            nn.utils.clip_grad_norm_(trained, CLIPPED_NORM)
             optimiser.step()
             yield {key: float(value.detach()) for key, value in losses.items()}
 

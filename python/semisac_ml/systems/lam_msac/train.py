@@ -17,14 +17,7 @@ from semisac_ml.beams.inputs import Presence
 from semisac_ml.beams.mixed import ensemble_of, train_mixed
 from semisac_ml.beams.options import train_command
 from semisac_ml.beams.tensors import SampleTensors
-from semisac_ml.beams.training import (
-    Losses,
-    Objective,
-    Recipe,
-    TrainingJob,
-    cross_entropy,
-    train_network,
-)
+from semisac_ml.beams.training import Losses, Objective, Recipe, TrainingJob, cross_entropy, train_network
 from semisac_ml.layers.mixture_of_experts import load_balance
 from semisac_ml.systems.lam_msac.model import MixtureBeamModel, MixtureSettings
 from semisac_ml.systems.lam_msac.street import SENSORS

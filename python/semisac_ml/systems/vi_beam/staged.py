@@ -57,8 +57,6 @@ def train_staged(plan: Plan, job: TrainingJob) -> nn.Module:
     if plan.fused:
         train_network(network, second, "fused", objective=variational_objective(tensors, Weights()))
         network.task = task_model(network.settings)
-    for part_name, part in network.named_children():
-        part.requires_grad_(part_name == "task")
     return train_network(
         network,
         third,

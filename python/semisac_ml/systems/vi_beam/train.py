@@ -14,11 +14,7 @@ from semisac_ml.beams.ensemble import BeamEnsemble
 from semisac_ml.beams.mixed import ensemble_of, train_mixed
 from semisac_ml.beams.options import train_command
 from semisac_ml.beams.sensors.protocol import SensorSystem
-from semisac_ml.beams.training import (
-    Recipe,
-    TrainingJob,
-    train_network,
-)
+from semisac_ml.beams.training import Recipe, TrainingJob, train_network
 from semisac_ml.systems.vi_beam import ablations
 from semisac_ml.systems.vi_beam.model import VariationalBeamModel, VariationalSettings
 from semisac_ml.systems.vi_beam.objective import Weights, variational_objective
