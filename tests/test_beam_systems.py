@@ -26,7 +26,7 @@ from semisac_ml.beams.protocol import load_samples  # noqa: E402
 from semisac_ml.beams.tensors import BeamInputs, SampleTensors  # noqa: E402
 from semisac_ml.beams.training import Recipe, TrainingJob, train_network  # noqa: E402
 from semisac_ml.cli import main  # noqa: E402
-from semisac_ml.layers.beam_features import BeamFeatures  # noqa: E402
+from semisac_ml.layers.beam_features import BEARING_OCTAVES, BeamFeatures  # noqa: E402
 from semisac_ml.layers.mixture_of_experts import MixtureOfExperts, load_balance  # noqa: E402
 from semisac_ml.runtime import Bundle  # noqa: E402
 from semisac_ml.signal import beams  # noqa: E402
@@ -123,6 +123,19 @@ def test_features_know_levels_from_measured_beams_alone():
     )
     for one, other in zip(features(*given), features(*hidden), strict=True):
         assert torch.equal(one, other)
+
+
+def test_features_tell_the_bearing_whatever_the_distance_and_the_way_that_the_street_lies():
+    features = BeamFeatures(1)
+    features.middle_m[:] = 20.0 * torch.tensor([np.cos(2.0), np.sin(2.0)])
+    turned, distance_m = torch.tensor([0.3, 0.3, -0.7]), torch.tensor([10.0, 40.0, 15.0])
+    bearing = 2.0 + turned
+    position_m = distance_m[:, None] * torch.stack([torch.cos(bearing), torch.sin(bearing)], dim=1)
+    found = features.bearing(position_m[:, None], features.middle_m[:1].expand(3, 2))[:, 0]
+    angles = turned[:, None] * 2.0 ** torch.arange(BEARING_OCTAVES)
+    wanted = torch.stack([torch.cos(angles), torch.sin(angles)], dim=2).flatten(1)
+    assert torch.allclose(found, wanted, atol=1e-4)
+    assert features.bearing(torch.zeros(1, 1, 2), torch.zeros(1, 2)).isfinite().all()
 
 
 @pytest.mark.parametrize("system", NETWORKS)

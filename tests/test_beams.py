@@ -93,6 +93,24 @@ def test_random_presence_gives_asked_sets_their_share_and_nobody_nothing():
     assert (found.measured.any(axis=(1, 2)) | found.position_known.any(axis=1)).all()
 
 
+def test_a_share_of_the_samples_sees_what_a_tracker_saw(samples):
+    there, rng = samples.frames >= 0, np.random.default_rng(0)
+    best = samples.beam[np.maximum(samples.frames, 0)]
+    asked = (InputSet.parse("beams4"),)
+    found = random_presence(there, rng, asked, 1.0, best=best, tracked_share=1.0)
+    assert (found.measured[:, NOW].sum(axis=1) == 4).all()  # those that get what is asked for keep it
+    found = random_presence(there, rng, best=best, tracked_share=1.0)
+    past = there[:, :NOW].any(axis=1)
+    assert not found.measured[past, NOW].any() and not (found.measured & ~there[..., None]).any()
+    assert (found.measured[past] | found.position_known[past][..., None]).any(axis=(1, 2)).all()
+    seen = found.measured[past, :NOW][there[past, :NOW]]
+    # two to seven beams and at most two guards; 9 of 10 frames hold the strongest, of more than 1,000
+    assert seen.sum(axis=1).min() >= 2 and seen.sum(axis=1).max() <= 9
+    held = np.take_along_axis(seen, best[past, :NOW][there[past, :NOW]][:, None], axis=1)
+    assert len(held) > 1000 and 0.87 < held.mean() < 0.95
+    assert 0.35 < found.position_known[past].any(axis=1).mean() < 0.65
+
+
 def test_positions_are_misplaced_only_where_beams_contradict_them(samples):
     found = random_presence(samples.frames >= 0, np.random.default_rng(0), (), 0.0, 0.5)
     moved = np.abs(found.misplaced_m).sum(axis=1) > 0

@@ -13,11 +13,14 @@ import numpy as np
 
 from semisac_ml.beams.samples import BEAMS, FRAMES, NOW, BeamSamples
 from semisac_ml.signal.beam_choice import measured_beams
+from semisac_ml.signal.beam_tracking import GUARD_GRID, PREDICTED_GUARDS
 
 PARTIAL_SWEEPS = (4, 8, 16, 32)
 OLDEST_SWEEP = FRAMES - 1
 KNOWN = f"gps, {', '.join(f'beams{n}' for n in PARTIAL_SWEEPS)}, history, sweep1 to sweep{OLDEST_SWEEP}"
 MISPLACED_M = 6.0  # standard deviation to the east and to the north: see random_presence
+LOST_TRACK = 0.1  # share of frames in which a tracker looks elsewhere: see tracked_beams
+WIDEST_LOOK = 3
 
 
 @dataclass(frozen=True)
@@ -131,12 +134,31 @@ def presence(
     return Presence(shown & gps[:, None], measured | swept[:, :, None])
 
 
+def tracked_beams(best: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Beams such as a tracker measured in the frames before this one, bool [samples, frames, beams].
+
+    One to three to each side of the strongest and two guards (semisac_ml.signal.beam_tracking); a tracker
+    that has lost it looked elsewhere. None in this frame: a tracker asks before it measures.
+
+    best : int [samples, frames], the strongest beam of each frame.
+    """
+    shape, beam = best.shape, np.arange(BEAMS)
+    centre = np.where(rng.random(shape) < LOST_TRACK, rng.integers(BEAMS, size=shape), best)[..., None]
+    below, above = rng.integers(1, WIDEST_LOOK + 1, (2, *shape, 1))
+    guards = measured_beams(GUARD_GRID, BEAMS)[rng.integers(GUARD_GRID, size=(*shape, PREDICTED_GUARDS))]
+    found = (beam >= centre - below) & (beam <= centre + above) | (guards[..., None] == beam).any(axis=2)
+    found[:, NOW] = False
+    return found
+
+
 def random_presence(
     there: np.ndarray,
     rng: np.random.Generator,
     asked: tuple[InputSet, ...] = (),
     share: float = 0.5,
     misplaced_share: float = 0.0,
+    best: np.ndarray | None = None,
+    tracked_share: float = 0.0,
 ) -> Presence:
     """Inputs drawn at random for training, so that one network takes any of them.
 
@@ -151,6 +173,11 @@ def random_presence(
     misplaced_share : float
         Of the samples that measure beams, those whose positions are off by several metres, as those of whole
         drives are in scenarios 3, 5 and 8: the network learns to believe the beams where the two disagree.
+    best : ndarray, int [samples, frames]
+        Strongest beam of each frame, if any samples are to see what a tracker saw.
+    tracked_share : float
+        Of the samples with a past that get none of the sets asked for, those that are given
+        :func:`tracked_beams`, half of them with positions.
     """
     count = len(there)
     drawn = {
@@ -160,12 +187,19 @@ def random_presence(
         "sweep_age": np.where(rng.random(count) < 0.3, rng.integers(1, FRAMES, count), 0),
     }
     drawn["gps"] |= (drawn["beams"] == 0) & (drawn["sweep_age"] == 0)
+    given = np.zeros(count, dtype=bool)
     if asked:
         which = np.where(rng.random(count) < share, rng.integers(len(asked), size=count), -1)
         for place, one in enumerate(asked):
             for field, values in drawn.items():
                 values[which == place] = getattr(one, field)
+        given = which >= 0
     found = presence(there, **drawn)
+    if best is not None:
+        tracked = ~given & there[:, :NOW].any(axis=1) & (rng.random(count) < tracked_share)
+        known = there[tracked]
+        found.measured[tracked] = known[..., None] & tracked_beams(best[tracked], rng)
+        found.position_known[tracked] = known & (rng.random((len(known), 1)) < 0.5)
     misplaced = found.measured.any(axis=(1, 2)) & (rng.random(count) < misplaced_share)
     moved_m = rng.normal(0.0, MISPLACED_M, (count, 2)) * misplaced[:, None]
     return dataclasses.replace(found, misplaced_m=moved_m.astype(np.float32))

@@ -47,6 +47,7 @@ class SampleTensors:
         self.site = torch.from_numpy(samples.site)
         self.there = samples.frames >= 0
         self.label = torch.softmax(self.power_db / label_scale_db, dim=1)
+        self.best_beams = samples.beam[np.maximum(samples.frames, 0)]
         self._frames = torch.from_numpy(np.maximum(samples.frames, 0))
 
     def fit(self, features: BeamFeatures, rows: np.ndarray) -> None:

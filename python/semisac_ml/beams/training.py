@@ -42,7 +42,7 @@ class Recipe:
     members: networks whose probabilities are averaged.
     label_scale_db: see :class:`SampleTensors`.
     asked_share: share of the training samples that get the inputs that are asked for, the others random ones.
-    misplaced_share: see random_presence.
+    misplaced_share, tracked_share: see random_presence.
     """
 
     epochs: int = 40
@@ -54,6 +54,7 @@ class Recipe:
     label_scale_db: float = 0.3
     asked_share: float = 0.75
     misplaced_share: float = 0.25
+    tracked_share: float = 0.4
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,13 @@ def epoch_batches(
     order = rng.permutation(job.rows)
     recipe = job.recipe
     drawn = random_presence(
-        job.tensors.there[order], rng, job.asked, recipe.asked_share, recipe.misplaced_share
+        job.tensors.there[order],
+        rng,
+        job.asked,
+        recipe.asked_share,
+        recipe.misplaced_share,
+        job.tensors.best_beams[order],
+        recipe.tracked_share,
     )
     past = drawn.position_known[:, :NOW].any(axis=1) | drawn.measured[:, :NOW].any(axis=(1, 2))
     places = np.argsort(past, kind="stable")

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 JUMP_M = 3.0  # between frames a tenth of a second apart: a gap in the recording or a fault of GPS
 DECIBEL_SCALE = 5.0
 POSITION_SCALE_M = 20.0
 DISPLACEMENT_SCALE_M = 1.0
 WAVES_PER_KM = (25.0, 50.0, 100.0)
+BEARING_OCTAVES = 6  # the last repeats every 11 degrees, eight beams
 
 
 def leading_absent_frames(measured: Tensor, position_known: Tensor) -> int:
@@ -28,8 +30,9 @@ class BeamFeatures(nn.Module):
     """Features of each frame from what was measured in it; absent values become zeros with a mark.
 
     Power is told relative to the strongest measured beam of the frame, and that beam's level relative to
-    what is usual at the site; positions relative to the middle of the site's street, as they are and as
-    sines. The step from the last known position is told apart from jumps, which are flagged.
+    what is usual at the site; positions relative to the middle of the site's street, as they are, as sines,
+    and as sines of their bearing. The step from the last known position is told apart from jumps, which are
+    flagged.
 
     sites: number of base stations; `site` outside 0 to sites - 1 is one that was not trained for.
     beams: of the codebook.
@@ -51,7 +54,7 @@ class BeamFeatures(nn.Module):
     @property
     def position_size(self) -> int:
         """Features of the position of a frame."""
-        return 2 + 4 * len(WAVES_PER_KM) + 4
+        return 2 + 4 * len(WAVES_PER_KM) + 2 * BEARING_OCTAVES + 4
 
     @property
     def site_size(self) -> int:
@@ -84,7 +87,7 @@ class BeamFeatures(nn.Module):
         place = torch.where(known_site, site, torch.full_like(site, self.sites))
         onehot = (place[:, None] == torch.arange(self.sites, device=site.device)).to(power_db.dtype)
         sweep = self._sweep(power_db, measured, self.level_db[place])
-        position = self._position(position_m - self.middle_m[place][:, None], position_known)
+        position = self._position(position_m, self.middle_m[place], position_known)
         return sweep, position, onehot
 
     def _sweep(self, power_db: Tensor, measured: Tensor, level_db: Tensor) -> Tensor:
@@ -94,10 +97,28 @@ class BeamFeatures(nn.Module):
         level = swept * (best_db - level_db[:, None]) / DECIBEL_SCALE
         return torch.cat([relative + measured, measured, level[..., None], swept[..., None]], dim=2)
 
-    def _position(self, position_m: Tensor, known: Tensor) -> Tensor:
+    def bearing(self, position_m: Tensor, middle_m: Tensor) -> Tensor:
+        """Cosine and sine of the bearing from the middle of the street and of 2, 4, … times that angle.
+
+        position_m: [batch, frames, 2], from the base station. middle_m: [batch, 2]. Returns [batch, frames,
+        2 · octaves], counterclockwise.
+        """
+        ahead = functional.normalize(middle_m, dim=1)[:, None]
+        unit = functional.normalize(position_m, dim=2)
+        cosine = (unit * ahead).sum(dim=2)
+        sine = unit[..., 1] * ahead[..., 0] - unit[..., 0] * ahead[..., 1]
+        found = []
+        for _ in range(BEARING_OCTAVES):
+            found += [cosine, sine]
+            cosine, sine = cosine.square() - sine.square(), 2.0 * cosine * sine
+        return torch.stack(found, dim=2)
+
+    def _position(self, from_base_m: Tensor, middle_m: Tensor, known: Tensor) -> Tensor:
+        position_m = from_base_m - middle_m[:, None]
         step, flag, marked = self._steps(position_m, known)
         angle = (position_m[..., None] * self.waves).flatten(2)
-        place = torch.cat([position_m / POSITION_SCALE_M, torch.sin(angle), torch.cos(angle)], dim=2)
+        waves = [torch.sin(angle), torch.cos(angle), self.bearing(from_base_m, middle_m)]
+        place = torch.cat([position_m / POSITION_SCALE_M, *waves], dim=2)
         return torch.cat(
             [place * known[..., None], step / DISPLACEMENT_SCALE_M, flag[..., None], marked[..., None]], dim=2
         )
