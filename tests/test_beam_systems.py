@@ -19,7 +19,8 @@ import torch  # noqa: E402
 from rich.console import Console  # noqa: E402
 
 from semisac_ml.beams.bundles import example_inputs  # noqa: E402
-from semisac_ml.beams.ensemble import KINDS, BeamEnsemble, calibrations, evidence  # noqa: E402
+from semisac_ml.beams.calibration import KINDS, calibrations, evidence  # noqa: E402
+from semisac_ml.beams.ensemble import BeamEnsemble  # noqa: E402
 from semisac_ml.beams.inputs import InputSet, presence, random_presence  # noqa: E402
 from semisac_ml.beams.mixed import FramePerceptron  # noqa: E402
 from semisac_ml.beams.protocol import load_samples  # noqa: E402

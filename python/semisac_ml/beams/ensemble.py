@@ -11,27 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from semisac_ml.beams.samples import NOW
+from semisac_ml.beams.calibration import UNCALIBRATED, Calibration, calibrations, evidence
 from semisac_ml.beams.training import SMALLEST, MemberTrainer, TrainingJob, predict
-from semisac_ml.signal.calibration import LOG_TEMPERATURE, TwoTemperatures, fit_two_temperatures, softmax
+from semisac_ml.signal.calibration import TwoTemperatures, softmax
 
 HELD_OUT_SHARE = 0.08
 MEMBER_SEEDS = 100  # of the members of one ensemble: 100 times its own seed, and those that follow
-KINDS = ("measured now and a past", "measured now", "measured before", "never measured")
-UNCALIBRATED = (TwoTemperatures(),) * len(KINDS)
-FEWEST = 200  # samples that a calibration is fitted to
 TEMPERING = 0.65  # of probabilities when beams are ranked: best on the drives held out for calibration
-
-
-def evidence(measured: Tensor, position_known: Tensor) -> Tensor:
-    """Place in KINDS of what is known of each sample, int64 [batch]: how sure networks may be differs by it.
-
-    measured: float32 [batch, frames, beams]. position_known: float32 [batch, frames].
-    """
-    swept = measured.amax(dim=2)
-    now, ever = swept[:, NOW] > 0, swept.amax(dim=1) > 0
-    past = (swept[:, :NOW] + position_known[:, :NOW]).amax(dim=1) > 0
-    return torch.where(now, torch.where(past, 0, 1), torch.where(ever, 2, 3))
 
 
 class BeamEnsemble(nn.Module):
@@ -45,8 +31,7 @@ class BeamEnsemble(nn.Module):
     ) -> None:
         super().__init__()
         self.networks = nn.ModuleList(networks)
-        table = [dataclasses.astuple(one) for one in calibration]
-        self.register_buffer("calibration", torch.tensor(table, dtype=torch.float32))
+        self.calibration = Calibration(calibration)
 
     def forward(
         self, power_db: Tensor, measured: Tensor, position_m: Tensor, position_known: Tensor, site: Tensor
@@ -54,15 +39,7 @@ class BeamEnsemble(nn.Module):
         """Probability that each beam is the strongest, float32 [batch, beams]; inputs: BeamInputs."""
         given = (power_db, measured, position_m, position_known, site)
         mean = torch.stack([torch.softmax(one(*given), dim=1) for one in self.networks]).mean(dim=0)
-        logarithm = torch.log(mean + SMALLEST)
-        entropy = -(mean * logarithm).sum(dim=1, keepdim=True)
-        values = self.calibration[evidence(measured, position_known)]
-        level, slope, share_level, share_slope, flat = values.split(1, dim=1)
-        sharp = torch.exp(torch.clamp(level + slope * entropy, *LOG_TEMPERATURE))
-        share = torch.sigmoid(share_level + share_slope * entropy)
-        flattened = torch.exp(torch.clamp(flat, *LOG_TEMPERATURE))
-        sharpened = torch.softmax(logarithm / sharp, dim=1)
-        return (1.0 - share) * sharpened + share * torch.softmax(logarithm / flattened, dim=1)
+        return self.calibration(mean, measured, position_known)
 
 
 def mean_log_probability(networks: list[nn.Module], *where: object) -> np.ndarray:
@@ -96,18 +73,6 @@ def train_ensemble(member: MemberTrainer, job: TrainingJob) -> BeamEnsemble:
     if not logits:
         return BeamEnsemble(networks).eval()
     return BeamEnsemble(networks, calibrations(*map(np.concatenate, (logits, truth, kinds)))).eval()
-
-
-def calibrations(
-    log_probability: np.ndarray, truth: np.ndarray, kind: np.ndarray
-) -> tuple[TwoTemperatures, ...]:
-    """Calibration of each of KINDS; of all together for kinds of which there are too few samples."""
-    together, found = fit_two_temperatures(log_probability, truth), []
-    for place in range(len(KINDS)):
-        own = kind == place
-        enough = own.sum() >= FEWEST
-        found.append(fit_two_temperatures(log_probability[own], truth[own]) if enough else together)
-    return tuple(found)
 
 
 def train_member(member: MemberTrainer, job: TrainingJob, rows: np.ndarray, seed: int) -> nn.Module:

@@ -22,7 +22,7 @@ from semisac_ml.beams.protocol import BY_SEQUENCE, TEST_SHARE, SplitJob, Tested,
 from semisac_ml.beams.samples import BeamSamples
 from semisac_ml.beams.sensors.networks import BundlePredictor
 from semisac_ml.beams.sensors.samples import SensorSamples, load
-from semisac_ml.beams.sensors.sets import CASE_STUDY, WITH_POSITION, SensorSet
+from semisac_ml.beams.sensors.sets import BEYOND, CASE_STUDY, SensorSet
 from semisac_ml.beams.sensors.tensors import SensorTensors
 from semisac_ml.beams.sensors.training import (
     CalibratedNetwork,
@@ -35,7 +35,7 @@ from semisac_ml.data.splits import Split
 from semisac_ml.signal.beam_choice import choose_beams
 
 SensorTrainer = Callable[[SensorJob], nn.Module]
-DEFAULT_SETS = (*CASE_STUDY.values(), *WITH_POSITION.values())
+DEFAULT_SETS = (*CASE_STUDY.values(), *BEYOND.values())
 
 
 @dataclass

@@ -29,7 +29,12 @@ CASE_STUDY = {
     "TISAC-PCM": f"{POWER},lidar,radar",
     "FISAC": f"{POWER},camera,lidar,radar",
 }
-WITH_POSITION = {"position": "gps", "FISAC + position": f"gps,{POWER},camera,lidar,radar"}
+BEYOND = {  # what the paper does not have
+    "position": "gps",
+    "FISAC + position": f"gps,{POWER},camera,lidar,radar",
+    "SISAC-P, 16 beams": "beams16",
+    "FISAC, 16 beams": "beams16,camera,lidar,radar",
+}
 
 
 @dataclass(frozen=True)

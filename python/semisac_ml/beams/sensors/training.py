@@ -16,10 +16,11 @@ from rich.console import Console
 from torch import Tensor, nn
 from torch.nn import functional
 
+from semisac_ml.beams.calibration import UNCALIBRATED, Calibration, calibrations, evidence
 from semisac_ml.beams.sensors.sets import SensorPresence, SensorSet, random_presence
 from semisac_ml.beams.sensors.tensors import SensorInputs, SensorTensors, View
 from semisac_ml.beams.training import SMALLEST, Losses, cross_entropy, learning_rate
-from semisac_ml.signal.calibration import fit_temperature_line, softmax
+from semisac_ml.signal.calibration import TwoTemperatures, softmax
 from semisac_ml.training import Stage, train_stage
 
 CALIBRATION_SHARE = 0.1
@@ -176,15 +177,15 @@ def task_losses(logits: Tensor, hidden: Tensor, tensors: SensorTensors, batch: B
 
 
 class CalibratedNetwork(nn.Module):
-    """Probabilities of a network, at a temperature that was fitted on drives of their own (BeamEnsemble).
+    """Probabilities of a network, calibrated by what was fitted on drives of their own.
 
-    network: gives logits of the beams and of blockage.
+    network: gives logits of the beams and of blockage. calibration: of each of KINDS.
     """
 
-    def __init__(self, network: nn.Module, calibration: tuple[float, float] = (0.0, 0.0)) -> None:
+    def __init__(self, network: nn.Module, calibration: tuple[TwoTemperatures, ...] = UNCALIBRATED) -> None:
         super().__init__()
         self.network = network
-        self.register_buffer("calibration", torch.tensor(calibration, dtype=torch.float32))
+        self.calibration = Calibration(calibration)
 
     @property
     def encoders(self) -> nn.ModuleDict:
@@ -194,11 +195,9 @@ class CalibratedNetwork(nn.Module):
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Probability that each beam is the strongest [batch, beams], and of blockage [batch]."""
         logits, hidden = self.network(*inputs)
+        given = SensorInputs(*inputs)
         probability = torch.softmax(logits, dim=1)
-        logarithm = torch.log(probability + SMALLEST)
-        entropy = -(probability * logarithm).sum(dim=1, keepdim=True)
-        temperature = torch.exp(self.calibration[0] + self.calibration[1] * entropy)
-        return torch.softmax(logarithm / temperature, dim=1), torch.sigmoid(hidden)
+        return self.calibration(probability, given.measured, given.position_known), torch.sigmoid(hidden)
 
 
 @torch.no_grad()
@@ -224,7 +223,7 @@ def inputs_with(
 
 
 def calibrated(train: Callable[[SensorJob], nn.Module], job: SensorJob) -> CalibratedNetwork:
-    """Train on most of the drives and fit the temperature on the others."""
+    """Train on most of the drives and calibrate on the others."""
     samples = job.tensors.samples
     drives = np.random.default_rng([job.seed, 1]).permutation(np.unique(samples.drive[job.rows]))
     held_out = drives[: round(CALIBRATION_SHARE * len(drives))]
@@ -237,4 +236,14 @@ def calibrated(train: Callable[[SensorJob], nn.Module], job: SensorJob) -> Calib
     said = predict(network, job.tensors, rows, job.asked)
     logarithm = np.log(softmax(np.concatenate([one for one, _ in said])) + SMALLEST)
     truth = np.tile(samples.beams.beam[rows], len(job.asked))
-    return CalibratedNetwork(network, fit_temperature_line(logarithm, truth)).eval()
+    return CalibratedNetwork(network, calibrations(logarithm, truth, kinds_of(job, rows))).eval()
+
+
+def kinds_of(job: SensorJob, rows: np.ndarray) -> np.ndarray:
+    """Kind of evidence of some samples with each set that is asked for, int64 [sets x rows]."""
+    found = []
+    for one in job.asked:
+        shown = one.presence(job.tensors.there[rows], job.tensors.recorded[rows])
+        marks = (torch.from_numpy(known).float() for known in (shown.measured, shown.position_known))
+        found.append(evidence(*marks).numpy())
+    return np.concatenate(found)

@@ -24,7 +24,7 @@ from semisac_ml.beams.protocol import Tested
 from semisac_ml.beams.sensors.costs import Cost, Costs
 from semisac_ml.beams.sensors.protocol import FigureJob, SensorTrainer, split_of, test_network
 from semisac_ml.beams.sensors.samples import SensorSamples
-from semisac_ml.beams.sensors.sets import CASE_STUDY, WITH_POSITION, SensorPresence, SensorSet
+from semisac_ml.beams.sensors.sets import BEYOND, CASE_STUDY, SensorPresence, SensorSet
 from semisac_ml.beams.sensors.tensors import SensorTensors
 from semisac_ml.beams.sensors.training import CalibratedNetwork, SensorJob, calibrated, inputs_with
 from semisac_ml.data.splits import Split
@@ -53,7 +53,7 @@ def draw(job: FigureJob) -> list[Path]:
     """Train, measure, write CSV and picture."""
     samples = job.street.samples(job.console)
     split = split_of(samples, job.seed)
-    settings = {name: SensorSet.parse(text) for name, text in {**CASE_STUDY, **WITH_POSITION}.items()}
+    settings = {name: SensorSet.parse(text) for name, text in {**CASE_STUDY, **BEYOND}.items()}
     sets = tuple(settings.values())
     training = job.training(samples, split, sets)
     mixture, single = job.system.trainers["mixture"], job.system.trainers["single"]
