@@ -17,7 +17,7 @@ from semisac_ml.signal.calibration import TwoTemperatures, softmax
 
 HELD_OUT_SHARE = 0.08
 MEMBER_SEEDS = 100  # of the members of one ensemble: 100 times its own seed, and those that follow
-TEMPERING = 0.65  # of probabilities when beams are ranked: best on the drives held out for calibration
+TEMPERING = 0.65  # of probabilities when beams are ranked: what is calibrated on some drives is too sure on others
 
 
 class BeamEnsemble(nn.Module):

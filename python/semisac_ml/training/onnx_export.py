@@ -59,6 +59,8 @@ def to_onnx(
     with warnings.catch_warnings():
         # folding constants would harm a network in training mode; this one is in evaluation mode
         warnings.filterwarnings("ignore", message="It is recommended that constant folding be turned off")
+        # slices with steps are left for the runtime to compute
+        warnings.filterwarnings("ignore", message="Constant folding - Only steps=1")
         torch.onnx.export(
             network.eval(),
             tuple(inputs.values()),
