@@ -17,7 +17,7 @@ from semisac_ml.signal.calibration import TwoTemperatures, softmax
 
 HELD_OUT_SHARE = 0.08
 MEMBER_SEEDS = 100  # of the members of one ensemble: 100 times its own seed, and those that follow
-TEMPERING = 0.65  # of probabilities when beams are ranked: what is calibrated on some drives is too sure on others
+TEMPERING = 0.65  # of probabilities when beams are ranked: drives unseen are less calibrated
 
 
 class BeamEnsemble(nn.Module):
