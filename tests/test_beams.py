@@ -16,7 +16,7 @@ pytest.importorskip("torch", reason="training needs PyTorch")
 
 from semisac_ml.beams import baselines, protocol, report
 from semisac_ml.beams.figures import summarise
-from semisac_ml.beams.inputs import InputSet, random_presence
+from semisac_ml.beams.inputs import BLUR_M, InputSet, random_presence
 from semisac_ml.beams.samples import NOW, BeamSamples
 from semisac_ml.beams.tensors import SampleTensors
 from semisac_ml.data import deepsense6g
@@ -113,10 +113,11 @@ def test_a_share_of_the_samples_sees_what_a_tracker_saw(samples):
 
 def test_positions_are_misplaced_only_where_beams_contradict_them(samples):
     found = random_presence(samples.frames >= 0, np.random.default_rng(0), (), 0.0, 0.5)
-    moved = np.abs(found.misplaced_m).sum(axis=1) > 0
+    moved = np.hypot(*found.misplaced_m.T) > 4.0 * BLUR_M
     measures = found.measured.any(axis=(1, 2))
-    # half of those that measure; 3 deviations of 400 decisions are 0.075
-    assert not moved[~measures].any() and 0.42 < moved[measures].mean() < 0.58
+    # half of those that measure, of which 3.5 % move no further than others do; 3 deviations of 400 decisions
+    # are 0.075
+    assert not moved[~measures].any() and 0.40 < moved[measures].mean() < 0.57
     tensors, rows = SampleTensors(samples, 0.3), np.arange(len(samples))
     found = found.rows(rows)
     given = tensors.inputs(rows, found)

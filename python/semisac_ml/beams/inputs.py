@@ -19,6 +19,7 @@ PARTIAL_SWEEPS = (4, 8, 16, 32)
 OLDEST_SWEEP = FRAMES - 1
 KNOWN = f"gps, {', '.join(f'beams{n}' for n in PARTIAL_SWEEPS)}, history, sweep1 to sweep{OLDEST_SWEEP}"
 MISPLACED_M = 6.0  # standard deviation to the east and to the north: see random_presence
+BLUR_M = 0.4  # the same of all other samples
 LOST_TRACK = 0.1  # share of frames in which a tracker looks elsewhere: see tracked_beams
 WIDEST_LOOK = 3
 
@@ -160,7 +161,7 @@ def random_presence(
     best: np.ndarray | None = None,
     tracked_share: float = 0.0,
 ) -> Presence:
-    """Inputs drawn at random for training, so that one network takes any of them.
+    """Inputs drawn at random for training, so that one network takes any of them. Positions are blurred.
 
     Parameters
     ----------
@@ -201,5 +202,6 @@ def random_presence(
         found.measured[tracked] = known[..., None] & tracked_beams(best[tracked], rng)
         found.position_known[tracked] = known & (rng.random((len(known), 1)) < 0.5)
     misplaced = found.measured.any(axis=(1, 2)) & (rng.random(count) < misplaced_share)
-    moved_m = rng.normal(0.0, MISPLACED_M, (count, 2)) * misplaced[:, None]
+    deviation_m = np.where(misplaced, MISPLACED_M, BLUR_M)[:, None]
+    moved_m = rng.normal(0.0, deviation_m, (count, 2))
     return dataclasses.replace(found, misplaced_m=moved_m.astype(np.float32))

@@ -22,7 +22,7 @@ from semisac_ml.layers.mixture_of_experts import load_balance
 from semisac_ml.systems.lam_msac.model import MixtureBeamModel, MixtureSettings
 from semisac_ml.systems.lam_msac.street import SENSORS
 
-RECIPE = Recipe(epochs=120, members=3)
+RECIPE = Recipe(epochs=120, members=4)
 BALANCE_WEIGHT = 0.1
 
 

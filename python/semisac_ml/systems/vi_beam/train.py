@@ -23,7 +23,7 @@ from semisac_ml.systems.vi_beam.street import PLANS, train_plan, untrained
 from semisac_ml.systems.vi_beam.street import RECIPE as STREET_RECIPE
 from semisac_ml.systems.vi_beam.street_figures import FIGURES, draw
 
-RECIPE = Recipe(epochs=120, members=3)
+RECIPE = Recipe(epochs=120, members=4)
 
 
 def train_joint(job: TrainingJob) -> nn.Module:
