@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import importlib
 import json
@@ -311,6 +312,22 @@ def test_ablations_train_what_they_compare(figure, data, tmp_path, monkeypatch):
     aligned, apart = staged.separated(np.arange(240), 0.25, 0)
     assert len(aligned) == 60
     assert sorted([*aligned, *apart]) == list(range(240))
+
+
+def test_one_network_is_compared_with_one_for_each_set(data, tmp_path, monkeypatch):
+    from semisac_ml.systems.lam_msac import alone
+
+    monkeypatch.setenv("SEMISAC_DATA", str(data))
+    few = Recipe(epochs=1, members=1, least_steps=1)
+    monkeypatch.setattr(alone, "RECIPE", few)
+    monkeypatch.setattr(alone, "RECIPE_EACH", dataclasses.replace(few, asked_share=1.0))
+    words = ["--scenarios", "1", "--splits", "1", "--inputs", "gps,beams8", "--inputs", "gps"]
+    words += ["--figure", "alone", "--processes", "1", "--results", str(tmp_path)]
+    assert run(["evaluate", "lam_msac", *words]) == 0
+    with (tmp_path / "alone.csv").open() as file:
+        found = {(row["predictor"], row["inputs"]) for row in csv.DictReader(file)}
+    assert found == {(label, inputs) for label in (alone.ONE, alone.EACH) for inputs in ("gps,beams8", "gps")}
+    assert (tmp_path / "alone.png").stat().st_size > 10_000
 
 
 def test_samples_that_are_not_aligned_show_one_modality_by_turns():

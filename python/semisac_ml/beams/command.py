@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import shlex
 import sys
 from collections.abc import Callable
@@ -121,7 +120,7 @@ def retrain_and_measure(predictors: Predictors, asked: Retraining) -> None:
         tested = run_splits(
             predictors,
             jobs,
-            min(asked.processes or os.cpu_count() or 1, len(jobs)),
+            asked.processes,
             lambda job: progress.advance(task),
         )
     about = {

@@ -149,9 +149,10 @@ def test_baselines(
 
 
 def run_splits(
-    predictors: Predictors, jobs: list[SplitJob], processes: int, done: Callable[[SplitJob], None]
+    predictors: Predictors, jobs: list[SplitJob], processes: int | None, done: Callable[[SplitJob], None]
 ) -> list[Tested]:
-    """All splits, several at a time; `done` is told of each that is finished."""
+    """All splits, several at a time, as many as there are cores by default; `done` is told of each."""
+    processes = min(processes or os.cpu_count() or 1, len(jobs))
     if processes == 1:
         found = []
         for job in jobs:

@@ -172,3 +172,29 @@ def draw(path: Path, samples: BeamSamples, tested: list[Tested], content: dict[s
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
+
+
+def draw_comparison(path: Path, title: str, content: dict[str, Any]) -> None:
+    """DBA of several trainings with each set of inputs, drives held out."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    entries = content[SPLIT_KEYS[BY_SEQUENCE]]
+    names = list(dict.fromkeys(inputs for by_inputs in entries.values() for inputs in by_inputs))
+    figure, axis = pyplot.subplots(figsize=(9, 4.2), layout="constrained")
+    for place, (label, by_inputs) in enumerate(entries.items()):
+        scores = [one["metrics"]["dba"] for one in by_inputs.values()]
+        offset = (place - (len(entries) - 1) / 2) * 0.7 / len(entries)
+        middle = [names.index(inputs) + offset for inputs in by_inputs]
+        deviation = [one.get("sd", 0.0) for one in scores]
+        axis.errorbar(middle, [one["value"] for one in scores], deviation, fmt="o", capsize=3, label=label)
+    axis.set_xticks(range(len(names)), names, fontsize=8)
+    axis.set_ylabel("DBA (challenge), drives held out")
+    axis.set_title(f"{title}; {', '.join(content['scenarios'])}, mean and deviation over splits", fontsize=10)
+    axis.legend(fontsize=7, loc="lower left")
+    axis.grid(alpha=0.3)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    pyplot.close(figure)

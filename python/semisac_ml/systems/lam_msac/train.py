@@ -19,6 +19,7 @@ from semisac_ml.beams.options import train_command
 from semisac_ml.beams.tensors import SampleTensors
 from semisac_ml.beams.training import Losses, Objective, Recipe, TrainingJob, cross_entropy, train_network
 from semisac_ml.layers.mixture_of_experts import load_balance
+from semisac_ml.systems.lam_msac import alone
 from semisac_ml.systems.lam_msac.model import MixtureBeamModel, MixtureSettings
 from semisac_ml.systems.lam_msac.street import SENSORS
 
@@ -66,5 +67,6 @@ SYSTEM = BeamSystem(
     variants="mixed (one mixture, the others perceptrons), mixture, or single (one expert, no gate).",
     ensemble=ensemble,
     sensors=SENSORS,
+    figures={alone.NAME: functools.partial(alone.draw, functools.partial(train_member, "mixture"))},
 )
 command = train_command(SYSTEM)

@@ -9,11 +9,10 @@ import dataclasses
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from semisac_ml.beams import report
 from semisac_ml.beams.command import Retraining
-from semisac_ml.beams.protocol import BY_SEQUENCE, Predictors, Tested, load_samples, run_splits
+from semisac_ml.beams.protocol import Predictors, Tested, load_samples, run_splits
 from semisac_ml.beams.training import Recipe
 from semisac_ml.systems.vi_beam.staged import STAGED, train_staged
 from semisac_ml.systems.vi_beam.street import Plan
@@ -52,35 +51,10 @@ def draw(name: str, asked: Retraining, results: Path, done: Callable[[str], None
         stem = label.replace(",", "").replace(" ", "-").replace("%", "")
         jobs = dataclasses.replace(asked, run=asked.run and asked.run / stem).jobs()
         predictors = Predictors(label, functools.partial(train_staged, plan), RECIPE, with_perceptron=False)
-        found = run_splits(predictors, jobs, asked.processes or 1, lambda job, label=label: done(label))
+        found = run_splits(predictors, jobs, asked.processes, lambda job, label=label: done(label))
         tested += [one for one in found if one.predictor == label]
     about = {"system": "vi_beam", "scenarios": list(samples.names), "figure": name}
     content = report.as_json(samples, tested, about)
     report.write_csv(results / f"{name}.csv", content)
-    return [results / f"{name}.csv", picture(results / f"{name}.png", name, content)]
-
-
-def picture(path: Path, name: str, content: dict[str, Any]) -> Path:
-    """DBA of each training with each set of inputs."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    entries = content[report.SPLIT_KEYS[BY_SEQUENCE]]
-    figure, axis = pyplot.subplots(figsize=(9, 4.2), layout="constrained")
-    for place, (label, by_inputs) in enumerate(entries.items()):
-        scores = [one["metrics"]["dba"] for one in by_inputs.values()]
-        offset = (place - (len(entries) - 1) / 2) * 0.7 / len(entries)
-        middle = [spot + offset for spot in range(len(scores))]
-        deviation = [one.get("sd", 0.0) for one in scores]
-        axis.errorbar(middle, [one["value"] for one in scores], deviation, fmt="o", capsize=3, label=label)
-    axis.set_xticks(range(len(by_inputs)), list(by_inputs), fontsize=8)
-    axis.set_ylabel("DBA (challenge), drives held out")
-    axis.set_title(f"vi_beam on {', '.join(content['scenarios'])}: {name}; mean and deviation over splits")
-    axis.legend(fontsize=7, loc="lower left")
-    axis.grid(alpha=0.3)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    pyplot.close(figure)
-    return path
+    report.draw_comparison(results / f"{name}.png", f"vi_beam: {name}", content)
+    return [results / f"{name}.csv", results / f"{name}.png"]
