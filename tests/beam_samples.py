@@ -6,8 +6,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from semisac_ml.beams.tensors import BeamInputs
 
 BASE_STATION = (33.4176, -111.9266)
 METRES_PER_DEGREE = 111_194.9
@@ -38,3 +42,19 @@ def street(folder: Path, number: int = 1, drives: int = 12, frames: int = 20, se
     for field, values in stored.items():
         np.save(home / f"scenario{number}_{field}_1-{len(east)}.npy", values)
     return home
+
+
+def random_inputs(batch: int = 6, seed: int = 0) -> BeamInputs:
+    """What a network is given, of two sites and one that is not known, some of it absent."""
+    import torch
+
+    from semisac_ml.beams.tensors import BeamInputs
+
+    generator = torch.Generator().manual_seed(seed)
+    return BeamInputs(
+        power_db=torch.randn(batch, 5, 64, generator=generator),
+        measured=(torch.rand(batch, 5, 64, generator=generator) < 0.3).float(),
+        position_m=10.0 * torch.randn(batch, 5, 2, generator=generator),
+        position_known=(torch.rand(batch, 5, generator=generator) < 0.5).float(),
+        site=torch.arange(batch) % 3 - 1,
+    )

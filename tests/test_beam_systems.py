@@ -12,7 +12,7 @@ import json
 
 import numpy as np
 import pytest
-from beam_samples import street
+from beam_samples import random_inputs, street
 
 pytest.importorskip("torch", reason="training needs PyTorch")
 
@@ -20,19 +20,16 @@ import torch  # noqa: E402
 from rich.console import Console  # noqa: E402
 
 from semisac_ml.beams.bundles import example_inputs  # noqa: E402
-from semisac_ml.beams.calibration import KINDS, calibrations, evidence  # noqa: E402
-from semisac_ml.beams.ensemble import BeamEnsemble  # noqa: E402
 from semisac_ml.beams.inputs import InputSet, presence, random_presence  # noqa: E402
 from semisac_ml.beams.mixed import FramePerceptron  # noqa: E402
 from semisac_ml.beams.protocol import load_samples  # noqa: E402
-from semisac_ml.beams.tensors import BeamInputs, SampleTensors  # noqa: E402
+from semisac_ml.beams.tensors import SampleTensors  # noqa: E402
 from semisac_ml.beams.training import Recipe, TrainingJob, train_network  # noqa: E402
 from semisac_ml.cli import main  # noqa: E402
 from semisac_ml.layers.beam_features import BEARING_OCTAVES, BeamFeatures  # noqa: E402
 from semisac_ml.layers.mixture_of_experts import MixtureOfExperts, load_balance  # noqa: E402
 from semisac_ml.runtime import Bundle  # noqa: E402
 from semisac_ml.signal import beams  # noqa: E402
-from semisac_ml.signal.calibration import TwoTemperatures, reliability, softmax  # noqa: E402
 from semisac_ml.systems.lam_msac.model import MixtureBeamModel, MixtureSettings  # noqa: E402
 from semisac_ml.systems.vi_beam.model import (  # noqa: E402
     Gaussian,
@@ -53,17 +50,6 @@ def run(words: list[str]) -> int:
     with pytest.raises(SystemExit) as ended:
         main(words)
     return int(ended.value.code or 0)
-
-
-def inputs(batch: int = 6, seed: int = 0) -> BeamInputs:
-    generator = torch.Generator().manual_seed(seed)
-    return BeamInputs(
-        power_db=torch.randn(batch, 5, 64, generator=generator),
-        measured=(torch.rand(batch, 5, 64, generator=generator) < 0.3).float(),
-        position_m=10.0 * torch.randn(batch, 5, 2, generator=generator),
-        position_known=(torch.rand(batch, 5, generator=generator) < 0.5).float(),
-        site=torch.arange(batch) % 3 - 1,
-    )
 
 
 def test_product_of_experts_is_the_precision_weighted_mean():
@@ -116,7 +102,7 @@ def test_only_chosen_experts_run():
 
 def test_features_know_levels_from_measured_beams_alone():
     features = BeamFeatures(2)
-    given = inputs()
+    given = random_inputs()
     hidden = given._replace(
         power_db=torch.where(given.measured > 0, given.power_db, torch.full_like(given.power_db, 77.0)),
         position_m=torch.where(
@@ -144,7 +130,7 @@ def test_features_tell_the_bearing_whatever_the_distance_and_the_way_that_the_st
 def test_absent_values_change_nothing(system):
     torch.manual_seed(0)
     network = NETWORKS[system]().eval()
-    given = inputs()
+    given = random_inputs()
     hidden = given._replace(
         power_db=given.power_db + 50.0 * (1.0 - given.measured),
         position_m=given.position_m + 500.0 * (1.0 - given.position_known[..., None]),
@@ -158,7 +144,7 @@ def test_absent_values_change_nothing(system):
 def test_samples_of_a_batch_do_not_mix(system):
     torch.manual_seed(0)
     network = NETWORKS[system]().eval()
-    given = inputs()
+    given = random_inputs()
     with torch.no_grad():
         alone = torch.cat([network(*(one[k : k + 1] for one in given)) for k in range(6)])
         assert torch.allclose(network(*given), alone, atol=1e-4)
@@ -174,7 +160,7 @@ def test_frames_that_nobody_has_may_be_skipped(system):
             part.p = 0.0
         if isinstance(part, torch.nn.MultiheadAttention):
             part.dropout = 0.0
-    given = inputs()
+    given = random_inputs()
     mark = torch.tensor([0.0, 0.0, 0.0, 1.0, 1.0])
     given = given._replace(
         measured=given.measured * mark[:, None], position_known=given.position_known * mark
@@ -217,7 +203,7 @@ def test_training_learns_the_street_and_ships(system, data, tmp_path, monkeypatc
     bundle = Bundle.verify(tmp_path / "models" / system / "made_up")
     assert bundle.manifest.beams.sites == ["scenario1"]
     assert bundle.manifest.licence == "CC-BY-NC-SA-4.0"
-    given = inputs()._replace(site=torch.tensor([0, -1, 0, 0, -1, 0]))
+    given = random_inputs()._replace(site=torch.tensor([0, -1, 0, 0, -1, 0]))
     said = bundle.session("beams").run(**{name: one.numpy() for name, one in given._asdict().items()})
     probability = said["probability"]
     assert probability.shape == (6, 64) and np.allclose(probability.sum(axis=1), 1.0, atol=1e-4)
@@ -392,61 +378,3 @@ def test_pretraining_leaves_out_samples_without_the_modality():
     assert powers == [5, 7] and positions == [5, 6]
     assert shown_power.measured.any(axis=(1, 2)).all() and not shown_power.position_known.any()
     assert shown_position.position_known.any(axis=1).all() and not shown_position.measured.any()
-
-
-@pytest.mark.parametrize("flat", [0.4, -300.0, 300.0])
-def test_ensemble_applies_the_calibration_that_was_fitted(flat):
-    """Also where a fit to predictions that say nothing leaves its limits."""
-
-    class Said(torch.nn.Module):
-        def forward(self, power_db, *rest):
-            return 2.0 * power_db[:, -1]
-
-    given = inputs(batch=16)
-    table = tuple(TwoTemperatures(-0.2 * place, 0.1, -1.0, 0.3, flat) for place in range(len(KINDS)))
-    said = torch.log_softmax(2.0 * given.power_db[:, -1], dim=1).numpy()
-    kind = evidence(given.measured, given.position_known).tolist()
-    wanted = [table[place].apply(said[k : k + 1])[0] for k, place in enumerate(kind)]
-    np.testing.assert_allclose(BeamEnsemble([Said()], table)(*given).numpy(), wanted, atol=1e-5)
-
-
-def test_kinds_of_evidence_are_told_apart():
-    there = np.ones((1, 5), bool)
-    wanted = {
-        "gps,beams8,history": 0,
-        "beams8": 1,
-        "gps,beams4": 1,
-        "gps,sweep2": 2,
-        "gps": 3,
-        "gps,history": 3,
-    }
-    for text, place in wanted.items():
-        one = InputSet.parse(text)
-        shown = presence(
-            there,
-            gps=np.array([one.gps]),
-            beams=np.array([one.beams]),
-            history=np.array([one.history]),
-            sweep_age=np.array([one.sweep_age]),
-        )
-        known = [torch.from_numpy(values).float() for values in (shown.measured, shown.position_known)]
-        assert evidence(*known).tolist() == [place], text
-
-
-def test_each_kind_of_evidence_is_calibrated_by_itself():
-    """Two kinds whose predictions are too flat by different factors; a third has too few samples."""
-    rng = np.random.default_rng(0)
-    logits = rng.normal(0.0, 2.0, (8_000, 6))
-    truth = (softmax(logits).cumsum(axis=1) < rng.random((8_000, 1))).sum(axis=1).clip(max=5)
-    kind = np.where(np.arange(8_000) < 50, 2, np.arange(8_000) % 2)
-    too_flat = np.log(softmax(logits / np.where(kind == 0, 2.0, 4.0)[:, None]))
-    table = calibrations(too_flat, truth, kind)
-
-    def error(place: int, by: TwoTemperatures) -> float:
-        own = kind == place
-        return reliability(by.apply(too_flat[own]), truth[own]).expected_calibration_error
-
-    for place in (0, 1):
-        assert error(place, table[place]) < 0.03
-    assert max(error(place, table[2]) for place in (0, 1)) > 0.05  # one fit for all does not serve both
-    assert table[2] == table[3] not in table[:2]

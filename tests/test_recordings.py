@@ -293,6 +293,7 @@ def test_interrupting_a_program_leaves_a_whole_recording(tmp_path, sent):
     program = subprocess.Popen(
         [sys.executable, "-c", INTERRUPTED, str(tmp_path / "first")],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job ignores it
     )  # fmt: skip
     try:
         assert program.stdout.readline() == "started\n"

@@ -30,6 +30,11 @@ def evidence(measured: Tensor, position_known: Tensor) -> Tensor:
     return torch.where(now, torch.where(past, 0, 1), torch.where(ever, 2, 3))
 
 
+def kinds_of(measured: np.ndarray, position_known: np.ndarray) -> np.ndarray:
+    """The same of marks as arrays, bool, int64 [samples]."""
+    return evidence(torch.from_numpy(measured).float(), torch.from_numpy(position_known).float()).numpy()
+
+
 class Calibration(nn.Module):
     """Applies what was fitted of each of KINDS to probabilities."""
 
@@ -42,9 +47,8 @@ class Calibration(nn.Module):
         """Calibrated probabilities, float32 [batch, beams], of those that were said; others: see evidence."""
         logarithm = torch.log(probability + SMALLEST)
         entropy = -(probability * logarithm).sum(dim=1, keepdim=True)
-        level, slope, share_level, share_slope, flat = self.table[evidence(measured, position_known)].split(
-            1, dim=1
-        )
+        values = self.table[evidence(measured, position_known)]
+        level, slope, share_level, share_slope, flat = values.split(1, dim=1)
         sharp = torch.exp(torch.clamp(level + slope * entropy, *LOG_TEMPERATURE))
         share = torch.sigmoid(share_level + share_slope * entropy)
         flattened = torch.exp(torch.clamp(flat, *LOG_TEMPERATURE))

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from semisac_ml.beams.calibration import UNCALIBRATED, Calibration, calibrations, evidence
+from semisac_ml.beams.calibration import UNCALIBRATED, Calibration, calibrations, kinds_of
 from semisac_ml.beams.training import SMALLEST, MemberTrainer, TrainingJob, predict
 from semisac_ml.signal.calibration import TwoTemperatures, softmax
 
@@ -67,8 +67,7 @@ def train_ensemble(member: MemberTrainer, job: TrainingJob) -> BeamEnsemble:
                 logits.append(mean_log_probability(own, job.tensors, some, inputs))
                 truth.append(samples.beam[some])
                 shown = inputs.presence(samples).rows(some)
-                known = (torch.from_numpy(marks).float() for marks in (shown.measured, shown.position_known))
-                kinds.append(evidence(*known).numpy())
+                kinds.append(kinds_of(shown.measured, shown.position_known))
     networks = [by_place[place] for place in sorted(by_place)]
     if not logits:
         return BeamEnsemble(networks).eval()

@@ -45,12 +45,12 @@ class Recipe:
     misplaced_share, tracked_share: see random_presence.
     """
 
-    epochs: int = 40
+    epochs: int = 120
     batch: int = 256
     learning_rate: float = 2.5e-3
     weight_decay: float = 0.05
     least_steps: int = 800
-    members: int = 3
+    members: int = 4
     label_scale_db: float = 0.3
     asked_share: float = 0.75
     misplaced_share: float = 0.25

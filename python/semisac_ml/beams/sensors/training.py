@@ -16,7 +16,7 @@ from rich.console import Console
 from torch import Tensor, nn
 from torch.nn import functional
 
-from semisac_ml.beams.calibration import UNCALIBRATED, Calibration, calibrations, evidence
+from semisac_ml.beams.calibration import UNCALIBRATED, Calibration, calibrations, kinds_of
 from semisac_ml.beams.sensors.sets import SensorPresence, SensorSet, random_presence
 from semisac_ml.beams.sensors.tensors import SensorInputs, SensorTensors, View
 from semisac_ml.beams.training import SMALLEST, Losses, cross_entropy, learning_rate
@@ -236,14 +236,6 @@ def calibrated(train: Callable[[SensorJob], nn.Module], job: SensorJob) -> Calib
     said = predict(network, job.tensors, rows, job.asked)
     logarithm = np.log(softmax(np.concatenate([one for one, _ in said])) + SMALLEST)
     truth = np.tile(samples.beams.beam[rows], len(job.asked))
-    return CalibratedNetwork(network, calibrations(logarithm, truth, kinds_of(job, rows))).eval()
-
-
-def kinds_of(job: SensorJob, rows: np.ndarray) -> np.ndarray:
-    """Kind of evidence of some samples with each set that is asked for, int64 [sets x rows]."""
-    found = []
-    for one in job.asked:
-        shown = one.presence(job.tensors.there[rows], job.tensors.recorded[rows])
-        marks = (torch.from_numpy(known).float() for known in (shown.measured, shown.position_known))
-        found.append(evidence(*marks).numpy())
-    return np.concatenate(found)
+    shown = [one.presence(job.tensors.there[rows], job.tensors.recorded[rows]) for one in job.asked]
+    kinds = np.concatenate([kinds_of(one.measured, one.position_known) for one in shown])
+    return CalibratedNetwork(network, calibrations(logarithm, truth, kinds)).eval()

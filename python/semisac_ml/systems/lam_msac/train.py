@@ -23,7 +23,6 @@ from semisac_ml.systems.lam_msac import alone
 from semisac_ml.systems.lam_msac.model import MixtureBeamModel, MixtureSettings
 from semisac_ml.systems.lam_msac.street import SENSORS
 
-RECIPE = Recipe(epochs=120, members=4)
 BALANCE_WEIGHT = 0.1
 
 
@@ -58,7 +57,7 @@ def ensemble(sites: int, members: int, variant: str) -> BeamEnsemble:
 SYSTEM = BeamSystem(
     name="lam_msac",
     title="mixture of cross-attention experts",
-    recipe=RECIPE,
+    recipe=Recipe(),
     members={
         "mixed": functools.partial(train_mixed, functools.partial(train_member, "mixture")),
         "mixture": functools.partial(train_member, "mixture"),

@@ -19,11 +19,8 @@ from semisac_ml.systems.vi_beam import ablations
 from semisac_ml.systems.vi_beam.model import VariationalBeamModel, VariationalSettings
 from semisac_ml.systems.vi_beam.objective import Weights, variational_objective
 from semisac_ml.systems.vi_beam.staged import STAGED, new_network, train_staged
-from semisac_ml.systems.vi_beam.street import PLANS, train_plan, untrained
-from semisac_ml.systems.vi_beam.street import RECIPE as STREET_RECIPE
+from semisac_ml.systems.vi_beam.street import PLANS, RECIPE, train_plan, untrained
 from semisac_ml.systems.vi_beam.street_figures import FIGURES, draw
-
-RECIPE = Recipe(epochs=120, members=4)
 
 
 def train_joint(job: TrainingJob) -> nn.Module:
@@ -46,7 +43,7 @@ def ensemble(sites: int, members: int, variant: str) -> BeamEnsemble:
 SYSTEM = BeamSystem(
     name="vi_beam",
     title="variational beam prediction",
-    recipe=RECIPE,
+    recipe=Recipe(),
     members={
         "mixed": functools.partial(train_mixed, train_joint),
         "joint": train_joint,
@@ -58,7 +55,7 @@ SYSTEM = BeamSystem(
     sensors=SensorSystem(
         name="vi_beam",
         title="variational experts, recurrent state",
-        recipe=STREET_RECIPE,
+        recipe=RECIPE,
         trainers={name: functools.partial(train_plan, plan, name) for name, plan in PLANS.items()},
         network=lambda sites, variant: untrained(sites, PLANS[variant]),
         figures={name: functools.partial(draw, name) for name in FIGURES},
