@@ -149,7 +149,15 @@ def draw_figure(system: BeamSystem, name: str, asked: Retraining, results: Path)
         known = ", ".join(system.figures) or "none"
         raise ValueError(f"unknown figure {name!r} of --data {DATA}, expected one of: {known}")
     console = Console()
-    for file in system.figures[name](asked, results, lambda label: console.print(f"trained: {label}")):
+    with Progress(console=console) as progress:
+        task = progress.add_task("trainings", total=None)
+
+        def done(label: str) -> None:
+            console.print(f"trained: {label}")
+            progress.advance(task)
+
+        files = system.figures[name](asked, results, done)
+    for file in files:
         console.print(f"written: {file}")
 
 
