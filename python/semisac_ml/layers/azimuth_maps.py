@@ -107,14 +107,18 @@ class CameraMap(nn.Module):
 
 
 class AzimuthFusion(nn.Module):
-    """Maps of several sensors to a logit for each beam, by layers that are the same for all beams.
+    """Power and maps of sensors to a logit for each beam, by layers that are the same for all beams.
 
-    inputs: channels of all maps together. context: size of a vector that tells the rest.
+    modalities: how many there are, the sensors last. sensors: how many of them have maps. context: size of a
+    vector that tells the rest.
     """
 
-    def __init__(self, inputs: int, context: int, width: int = 48, dropout: float = 0.1) -> None:
+    def __init__(
+        self, modalities: int, sensors: int, context: int, width: int = 48, dropout: float = 0.1
+    ) -> None:
         super().__init__()
-        self.first = _along_azimuth(inputs, width, 9)
+        self.sensors = sensors
+        self.first = _along_azimuth(2 + CHANNELS * sensors + modalities, width, 9)
         self.context = nn.Linear(context, width)
         self.layers = nn.Sequential(
             nn.ReLU(),
@@ -127,6 +131,15 @@ class AzimuthFusion(nn.Module):
             _along_azimuth(width, 1, 1),
         )
 
-    def forward(self, maps: Tensor, context: Tensor) -> Tensor:
-        """Logits [batch, beams] of maps [batch, channels, beams] and a vector [batch, context]."""
-        return self.layers(self.first(maps) + self.context(context)[..., None])[:, 0]
+    def forward(self, sweep: Tensor, maps: list[Tensor], present: Tensor, context: Tensor) -> Tensor:
+        """Logits [batch, beams].
+
+        sweep: power of each beam, then whether it was measured, [batch, 2 x beams]. maps: of each sensor,
+        [batch, channels x beams]. present: [batch, modalities]. context: [batch, context].
+        """
+        beams = sweep.shape[1] // 2
+        seen = [sweep.reshape(-1, 2, beams)]
+        for own, there in zip(maps, present[:, -self.sensors :].unbind(dim=1), strict=True):
+            seen.append(own.reshape(-1, CHANNELS, beams) * there[:, None, None])
+        seen.append(present[..., None].expand(-1, -1, beams))
+        return self.layers(self.first(torch.cat(seen, dim=1)) + self.context(context)[..., None])[:, 0]

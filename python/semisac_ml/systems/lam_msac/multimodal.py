@@ -109,8 +109,7 @@ class MultimodalMixture(nn.Module):
         self.beam_head = nn.Linear(width, settings.beams)
         self.blockage_head = nn.Linear(width, 1)
         if settings.azimuths:
-            inputs = 2 + CHANNELS * len(self.encoders) + len(MODALITIES)
-            self.azimuths = AzimuthFusion(inputs, width, dropout=dropout)
+            self.azimuths = AzimuthFusion(len(MODALITIES), len(self.encoders), width, dropout=dropout)
         nn.init.normal_(self.mixture.gate.weight, std=0.01)
 
     def logits_and_gate(
@@ -144,16 +143,10 @@ class MultimodalMixture(nn.Module):
         trunk = self.trunk(torch.cat([pooled, queries.flatten(1)], dim=1))
         logits = self.beam_head(trunk)
         if self.settings.azimuths:
-            logits = logits + self.azimuths(self._maps(observed[0][:, -1], newest, present), trunk)
+            sweep = told[0][:, : 2 * self.settings.beams]
+            maps = [one[:, self.settings.size :] for one in newest]
+            logits = logits + self.azimuths(sweep, maps, present, trunk)
         return logits, self.blockage_head(trunk)[:, 0], gate
-
-    def _maps(self, power: Tensor, newest: list[Tensor], present: Tensor) -> Tensor:
-        """What is known of each azimuth [batch, channels, beams]: power, maps of sensors, what is there."""
-        size, beams = self.settings.size, self.settings.beams
-        seen = [power[:, : 2 * beams].reshape(-1, 2, beams)]
-        for own, there in zip(newest, present[:, 2:].unbind(dim=1), strict=True):
-            seen.append(own[:, size:].reshape(-1, CHANNELS, beams) * there[:, None, None])
-        return torch.cat([*seen, present[..., None].expand(-1, -1, beams)], dim=1)
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of the beams [batch, beams] and of blockage [batch]; inputs: see SensorInputs."""

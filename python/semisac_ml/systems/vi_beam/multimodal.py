@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from semisac_ml.layers.azimuth_maps import CHANNELS, CameraMap, LidarMap, RadarMap
+from semisac_ml.layers.azimuth_maps import CHANNELS, AzimuthFusion, CameraMap, LidarMap, RadarMap
 from semisac_ml.layers.beam_features import BeamFeatures
 from semisac_ml.layers.radar import MovingEchoes, RangeDoppler, compressed
 from semisac_ml.layers.residual import (
@@ -29,7 +29,7 @@ from semisac_ml.layers.residual import (
     ResidualEncoder,
     ResidualSettings,
 )
-from semisac_ml.layers.sensor_encoders import PictureEncoder, SensorEncoder
+from semisac_ml.layers.sensor_encoders import MappedEncoder, PictureEncoder, SensorEncoder
 from semisac_ml.signal.sensor_inputs import CAMERA_SHAPE, RADAR_SHAPE
 from semisac_ml.systems.vi_beam.model import FrameLatents, SequentialExperts, VariationalSettings
 
@@ -46,6 +46,8 @@ class MultimodalSettings:
     latents: of the shared and private latents, state and task. size: of what an encoder tells of a frame.
     camera, radar: residual networks. colour: see PictureEncoder. points: width of PointNet. mirror: channels
     of the decoders' last stage. azimuths: whether encoders also see maps of azimuths (layers.azimuth_maps).
+    compared: whether power and these maps of the newest frame are instead compared azimuth by azimuth, which
+    is added to what the task model says.
     """
 
     latents: VariationalSettings
@@ -56,6 +58,7 @@ class MultimodalSettings:
     points: int = 64
     mirror: int = 8
     azimuths: bool = True
+    compared: bool = False
 
 
 PAPER = {
@@ -102,10 +105,15 @@ class MultimodalVariational(SequentialExperts):
         told = {"camera": camera, "lidar": PointNet(size, settings.points), "radar": radar}
         maps = {"camera": CameraMap, "lidar": LidarMap, "radar": RadarMap}
         for kind, encoder in told.items():
-            own = maps[kind](latents.beams) if settings.azimuths else None
-            summed = (own, CHANNELS * latents.beams) if own else None
-            told[kind] = SensorEncoder(encoder, size, dropout, summed)
+            own = (maps[kind](latents.beams), CHANNELS * latents.beams)
+            if settings.compared:
+                told[kind] = MappedEncoder(encoder, size, dropout, *own)
+            else:
+                told[kind] = SensorEncoder(encoder, size, dropout, own if settings.azimuths else None)
         self.encoders = nn.ModuleDict(told)
+        if settings.compared:
+            context = latents.shared + latents.state
+            self.azimuths = AzimuthFusion(len(MODALITIES), len(told), context, dropout=dropout)
         antennas, samples, chirps, _ = RADAR_SHAPE
         channels, rows, columns = CAMERA_SHAPE
         half = (rows // SHRUNK, columns // SHRUNK)
@@ -121,7 +129,7 @@ class MultimodalVariational(SequentialExperts):
     def latents(self, *inputs: Tensor, sample: bool = False) -> tuple[list[FrameLatents], Tensor]:
         """Latents of all frames and the features of the site; inputs: see SensorInputs."""
         power, position, at = self.features(*inputs[:5])
-        sensed, known = inputs[5::2], inputs[6::2]
+        sensed, known = [one[..., : self.sizes.size] for one in inputs[5::2]], inputs[6::2]
         there = torch.stack([inputs[1].amax(dim=2), inputs[3], *known], dim=2)
         frames = self.latents_of([power, position, *sensed], there, at, sample=sample, empty=0)
         return frames, at
@@ -149,12 +157,19 @@ class MultimodalVariational(SequentialExperts):
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of the beams [batch, beams] and of blockage [batch]; inputs: see SensorInputs."""
-        return self.split_task(self.task_logits(self.latents(*inputs)[0]))
+        return self.predicted(self.latents(*inputs)[0], *inputs)
 
-    def split_task(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of the beams and of blockage, from what the task model gives."""
-        beams = self.settings.beams
-        return outputs[:, :beams], outputs[:, beams]
+    def predicted(self, frames: list[FrameLatents], *inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of the beams and of blockage, of latents that were made of these inputs."""
+        beams, newest = self.settings.beams, frames[-1]
+        outputs = self.task_logits(frames)
+        logits, blocked = outputs[:, :beams], outputs[:, beams]
+        if self.sizes.compared:
+            sweep = self.features(*inputs[:5])[0][:, -1, : 2 * beams]
+            maps = [one[:, -1, self.sizes.size :] for one in inputs[5::2]]
+            context = torch.cat([newest.posterior.mean, newest.state_before], dim=1)
+            logits = logits + self.azimuths(sweep, maps, newest.present, context)
+        return logits, blocked
 
 
 def cells(points: Tensor) -> Tensor:

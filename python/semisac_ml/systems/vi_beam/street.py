@@ -46,7 +46,7 @@ from semisac_ml.systems.vi_beam.objective import (
     divergence,
 )
 
-RECIPE = SensorRecipe(epochs=40, batch=64, frames=5, chunk=4)
+RECIPE = SensorRecipe(epochs=100, batch=64, frames=5, chunk=4)
 SHOWN = (0.4, 0.15, 0.15, 0.15, 0.15)  # share of the samples that show each modality when apart
 VALUES = 64.0  # each modality counts as so many: 8,192 values of a picture would drown 64 beams
 UNITARITY_WEIGHT = 1.0
@@ -61,7 +61,7 @@ class Plan:
     sees all drives ("data-sufficient") or those that are not aligned. fused: whether there is multimodal
     fine-tuning. shared, private: sizes of the latents; 0 is none. paper: sizes of the paper. shares: of the
     epochs, for unimodal pretraining, fine-tuning together and the task model. frozen: whether the task model
-    learns alone, as in the paper, or the representation with it.
+    learns alone, as in the paper, or the representation with it. compared: see MultimodalSettings.
     """
 
     aligned: float = 0.2
@@ -72,10 +72,11 @@ class Plan:
     paper: bool = False
     shares: tuple[float, float, float] = (0.5, 0.15, 0.1)
     frozen: bool = True
+    compared: bool = False
 
 
 PLANS = {
-    "tuned": Plan(aligned=1.0, pretrained_on_all=True, shares=(0.1, 0.1, 0.6), frozen=False),
+    "tuned": Plan(1.0, pretrained_on_all=True, shares=(0.1, 0.1, 0.6), frozen=False, compared=True),
     "efficient": Plan(),
     "sufficient": Plan(aligned=1.0, pretrained_on_all=True),
     "paper": Plan(paper=True),
@@ -88,7 +89,8 @@ def untrained(sites: int, plan: Plan) -> MultimodalVariational:
     latents = VariationalSettings(
         sites=sites, shared=plan.shared, private=plan.private, outputs=65, dropout=0.1
     )
-    return MultimodalVariational(MultimodalSettings(latents, **(PAPER if plan.paper else {})))
+    sizes = PAPER if plan.paper else {"compared": plan.compared}
+    return MultimodalVariational(MultimodalSettings(latents, **sizes))
 
 
 def train_plan(plan: Plan, name: str, job: SensorJob) -> nn.Module:
@@ -152,7 +154,7 @@ def bound_losses(
     residuals = newest_residuals(network, tensors, batch, inputs.site, frames, at)
     present = frames[-1].present
     likelihood = torch.stack([0.5 * VALUES * one.square().mean(dim=1) for one in residuals], dim=1)
-    losses = task_losses(*network.split_task(network.task_logits(frames)), tensors, batch)
+    losses = task_losses(*network.predicted(frames, *inputs), tensors, batch)
     terms = {
         "reconstruction": (likelihood * present).sum(dim=1).mean(),
         "divergence": divergence(frames),
@@ -233,7 +235,7 @@ def task_alone(network: MultimodalVariational, tensors: SensorTensors, batch: Ba
     """Cross-entropy of the task model on posterior means; all of the network learns."""
     inputs = tensors.inputs(network.encoders, batch.rows, batch.presence, batch.view)
     frames, _ = network.latents(*inputs)
-    return task_losses(*network.split_task(network.task_logits(frames)), tensors, batch)
+    return task_losses(*network.predicted(frames, *inputs), tensors, batch)
 
 
 def frozen_task(network: MultimodalVariational, tensors: SensorTensors, batch: Batch) -> Losses:
@@ -243,4 +245,4 @@ def frozen_task(network: MultimodalVariational, tensors: SensorTensors, batch: B
         inputs = tensors.inputs(network.encoders, batch.rows, batch.presence, batch.view)
         frames, _ = network.latents(*inputs)
     network.task.train()
-    return task_losses(*network.split_task(network.task_logits(frames)), tensors, batch)
+    return task_losses(*network.predicted(frames, *inputs), tensors, batch)
