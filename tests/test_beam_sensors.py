@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import importlib
 import json
 import shutil
@@ -22,14 +23,20 @@ from rich.console import Console  # noqa: E402
 
 from semisac_ml.beams.sensors import samples as sensor_samples  # noqa: E402
 from semisac_ml.beams.sensors.networks import BundlePredictor  # noqa: E402
-from semisac_ml.beams.sensors.sets import CASE_STUDY, SensorSet, random_presence  # noqa: E402
+from semisac_ml.beams.sensors.samples import SENSORS  # noqa: E402
+from semisac_ml.beams.sensors.sets import CASE_STUDY, SensorSet, random_presence, swapped  # noqa: E402
 from semisac_ml.beams.sensors.tensors import BEAM_SPACING_RAD, SensorTensors, View  # noqa: E402
 from semisac_ml.beams.sensors.training import CalibratedNetwork, predict  # noqa: E402
 from semisac_ml.cli import main  # noqa: E402
 from semisac_ml.data.scenes.sample import sample  # noqa: E402
 from semisac_ml.layers import azimuth_maps  # noqa: E402
-from semisac_ml.layers.radar import RangeDoppler  # noqa: E402
-from semisac_ml.layers.residual import RESNET_50, ResidualDecoder, ResidualEncoder  # noqa: E402
+from semisac_ml.layers.radar import STANDING, RangeDoppler, moving  # noqa: E402
+from semisac_ml.layers.residual import (  # noqa: E402
+    RESNET_50,
+    PointNet,
+    ResidualDecoder,
+    ResidualEncoder,
+)
 from semisac_ml.runtime import Bundle  # noqa: E402
 from semisac_ml.signal.beam_codebook import beam_azimuths_rad  # noqa: E402
 from semisac_ml.systems.vi_beam.multimodal import cells  # noqa: E402
@@ -226,10 +233,11 @@ def test_maps_see_a_target_at_the_beam_that_points_at_it(azimuth_deg):
     lidar.head = radar.head = torch.nn.Identity()
     points = torch.zeros(1, 384, 5)
     points[0, :20] = torch.tensor([30 * np.cos(azimuth_rad), 30 * np.sin(azimuth_rad), 1.0, 0.5, 1.0])
+    points[0, 20:30] = torch.tensor([10.0, 1.0, 1.0, 0.5, 0.0])  # stands still: the background
     seen = lidar(points)[0]
     band = int(30.0 / (sensor_inputs.FARTHEST_POINT_M / azimuth_maps.BANDS))
-    assert abs(pointed[int(seen[azimuth_maps.BANDS + band].argmax())] - azimuth_deg) < 90 / 64
-    assert torch.expm1(seen).sum() == pytest.approx(2 * 20, rel=1e-3)  # all of them, and all moved
+    assert abs(pointed[int(seen[band].argmax())] - azimuth_deg) < 90 / 64
+    assert torch.expm1(seen).sum() == pytest.approx(20, rel=1e-3)  # all that moved
     antenna, sample, chirp = np.meshgrid(np.arange(4), np.arange(64), np.arange(64), indexing="ij")
     tone = np.exp(2j * np.pi * (21 * sample + 9 * chirp) / 64 + 1j * np.pi * np.sin(azimuth_rad) * antenna)
     beat = torch.view_as_real(torch.from_numpy(tone.astype(np.complex64)))[None]
@@ -239,6 +247,21 @@ def test_maps_see_a_target_at_the_beam_that_points_at_it(azimuth_deg):
     assert strongest[0] == azimuth_maps.BANDS + 21 // (64 // azimuth_maps.BANDS)
     assert abs(pointed[strongest[1]] - azimuth_deg) < 90 / 64
     assert azimuth_maps.CameraMap(64)(torch.rand(2, 4, 64, 128)).shape == (2, azimuth_maps.CHANNELS, 64)
+
+
+def test_without_background_only_what_moves_is_told():
+    generator = torch.Generator().manual_seed(0)
+    points = 20.0 * torch.randn(1, 384, 5, generator=generator)
+    points[..., 4] = 0.0
+    points[0, :9, 4] = 1.0
+    other = torch.cat([points[:, :9], 20.0 * torch.randn(1, 375, 5, generator=generator)], dim=1)
+    other[0, 9:, 4] = 0.0
+    told, every = PointNet(8, background=False).eval(), PointNet(8).eval()
+    assert torch.allclose(told(points), told(other)) and not torch.allclose(every(points), every(other))
+    maps = RangeDoppler(64, 64, learned=False)(torch.randn(1, 4, 64, 64, 2, generator=generator))
+    left = moving(maps)
+    middle = slice(32 - STANDING, 32 + STANDING + 1)
+    assert not left[..., middle, :].any() and torch.equal(left[..., 34:, :], maps[..., 34:, :])
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -274,6 +297,25 @@ def test_features_made_before_say_the_same(system, street):
     with torch.no_grad():
         wanted = network(*tensors.inputs(network.encoders, rows, presence))[0].numpy()
     assert np.allclose(predict(network, tensors, rows, (one,))[0][0], wanted, atol=1e-5)
+
+
+def test_swapped_samples_are_shown_the_sensors_of_others(street):
+    """What a batch is told of each sensor is what the sample that stands there would be told."""
+    tensors = SensorTensors(street, 1, 0.5)
+    rows = np.arange(len(street))
+    rng = np.random.default_rng(0)
+    shown_of = swapped(4000, 0.3, rng)
+    # 3 deviations of 16,000 decisions are 0.011; a few draw themselves
+    assert (shown_of != np.arange(4000)[:, None]).mean() == pytest.approx(0.3, abs=0.012)
+    plain = SensorSet(True, 8, SENSORS).presence(tensors.there, tensors.recorded)
+    encoders = network_of("lam_msac").encoders
+    usual = tensors.inputs(encoders, rows, plain)
+    shown_of = swapped(len(rows), 0.5, rng)
+    given = tensors.inputs(encoders, rows, dataclasses.replace(plain, shown_of=shown_of))
+    assert torch.equal(given.power_db, usual.power_db)  # beams are each sample's own
+    for place, name in enumerate(("position_m", *SENSORS)):
+        expected = getattr(usual, name)[torch.from_numpy(shown_of[:, place])]
+        assert torch.allclose(getattr(given, name), expected, atol=1e-5), name
 
 
 def test_random_presence_gives_nobody_nothing():

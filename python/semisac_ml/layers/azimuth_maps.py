@@ -16,13 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from semisac_ml.layers.radar import RangeDoppler, strongest_moving
+from semisac_ml.layers.residual import surely_moved
 from semisac_ml.signal.beam_codebook import beam_azimuths_rad
 from semisac_ml.signal.sensor_inputs import CAMERA_SHAPE, FARTHEST_POINT_M, RADAR_SHAPE
 
 CHANNELS = 8  # of the map of a sensor
 BANDS = 8  # of distance
 HEIGHTS = 4  # bands of rows of a picture
-MOVING_M = 0.5  # moved since the frame before: certainly more than noise
 
 
 def _along_azimuth(inputs: int, outputs: int, kernel: int = 5, dilation: int = 1) -> nn.Conv1d:
@@ -34,23 +34,20 @@ def _head(inputs: int, width: int = 32) -> nn.Sequential:
 
 
 class LidarMap(nn.Module):
-    """Clouds [batch, points, 5] to maps: how many points, and how many that moved, by distance."""
+    """Clouds [batch, points, 5] to maps: how many points moved, by distance."""
 
     def __init__(self, beams: int) -> None:
         super().__init__()
         self.register_buffer("azimuth_rad", torch.tensor(beam_azimuths_rad(beams), dtype=torch.float32))
         self.register_buffer("distance_m", (torch.arange(BANDS) + 0.5) * FARTHEST_POINT_M / BANDS)
-        self.head = _head(2 * BANDS)
+        self.head = _head(BANDS)
 
     def forward(self, points: Tensor) -> Tensor:
-        x, y, moved = points[..., 0], points[..., 1], points[..., 4]
+        x, y = points[..., 0], points[..., 1]
         distance_m = torch.sqrt(x.square() + y.square() + 1e-6)
         azimuth_rad = torch.atan2(y, x + 1e-6)
-        there = (points[..., :3].abs().sum(dim=2) > 0).to(points.dtype)
-        across = _share(azimuth_rad, self.azimuth_rad)
-        along = _share(distance_m, self.distance_m) * there[..., None]
-        moving = along * torch.clamp(moved / MOVING_M, 0.0, 1.0)[..., None]
-        count = torch.cat([along, moving], dim=2).transpose(1, 2) @ across
+        moving = _share(distance_m, self.distance_m) * surely_moved(points)[..., None]
+        count = moving.transpose(1, 2) @ _share(azimuth_rad, self.azimuth_rad)
         return self.head(torch.log1p(count))
 
 

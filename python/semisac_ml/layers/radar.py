@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 FAINTEST = 1e-3
+STANDING = 1  # Doppler bins to either side of 0 in which the street is heard
 
 
 def fourier_matrix(size: int, *, centred: bool) -> Tensor:
@@ -105,6 +106,12 @@ class RangeDoppler(nn.Module):
         return found
 
 
+def moving(maps: Tensor) -> Tensor:
+    """Maps [batch, antennas, ranges, dopplers, 2] as of RangeDoppler, without what stands still."""
+    apart = torch.arange(maps.shape[3], device=maps.device) - maps.shape[3] // 2
+    return maps * (apart.abs() > STANDING)[:, None]
+
+
 def compressed(maps: Tensor) -> Tensor:
     """Amplitudes as their logarithm, phases kept: echoes differ by 60 dB."""
     amplitude = torch.sqrt(maps.square().sum(dim=-1, keepdim=True) + FAINTEST**2)
@@ -153,13 +160,21 @@ class ComplexRadarEncoder(nn.Module):
     """Beat samples [batch, antennas, samples, chirps, 2] to vectors [batch, size].
 
     Range-Doppler maps of all antennas, a complex layer that starts as beams of the array, three complex
-    residual blocks, amplitudes averaged over a grid; beside them what moves where.
+    residual blocks, amplitudes averaged over a grid; beside them what moves where. background: whether the
+    blocks see what stands still.
     """
 
     def __init__(
-        self, shape: tuple[int, int, int], size: int, width: int = 8, grid: tuple[int, int] = (4, 4)
+        self,
+        shape: tuple[int, int, int],
+        size: int,
+        width: int = 8,
+        grid: tuple[int, int] = (4, 4),
+        *,
+        background: bool = True,
     ) -> None:
         super().__init__()
+        self.background = background
         antennas, samples, chirps = shape
         self.transform = RangeDoppler(samples, chirps, learned=False)
         self.beams = ComplexConvolution(antennas, width, 1)
@@ -180,7 +195,7 @@ class ComplexRadarEncoder(nn.Module):
 
     def forward(self, beat: Tensor) -> Tensor:
         plain = self.transform(beat)
-        maps = compressed(plain)
+        maps = compressed(plain if self.background else moving(plain))
         maps = self.blocks(self.first_norm(self.beams(torch.cat([maps[..., 0], maps[..., 1]], dim=1))))
         real, imaginary = maps.chunk(2, dim=1)
         amplitude = torch.sqrt(real.square() + imaginary.square() + FAINTEST**2)
@@ -195,20 +210,20 @@ class MovingEchoes(nn.Module):
     left out: the street is there. beams: of the array, spread evenly in sine; bands: of range.
     """
 
-    def __init__(self, antennas: int, size: int, beams: int = 16, bands: int = 8, standing: int = 1) -> None:
+    def __init__(self, antennas: int, size: int, beams: int = 16, bands: int = 8) -> None:
         super().__init__()
         sine = torch.linspace(-0.8, 0.8, beams)[:, None]
         angle = -math.pi * sine * torch.arange(antennas)
         self.register_buffer("steering", torch.stack([torch.cos(angle), torch.sin(angle)], -1) / antennas)
-        self.bands, self.standing = bands, standing
+        self.bands = bands
         self.projection = nn.Linear(2 * beams * bands, size)
 
     def forward(self, maps: Tensor) -> Tensor:
-        told = strongest_moving(maps, self.steering, self.bands, self.standing)
+        told = strongest_moving(maps, self.steering, self.bands)
         return self.projection(told.flatten(1))
 
 
-def strongest_moving(maps: Tensor, steering: Tensor, bands: int, standing: int = 1) -> Tensor:
+def strongest_moving(maps: Tensor, steering: Tensor, bands: int) -> Tensor:
     """Echoes of what moves, in nepers over noise, [batch, 2 x bands, beams]: coming, then going.
 
     Of each range and direction the Doppler bin that is strongest over all antennas.
@@ -221,13 +236,11 @@ def strongest_moving(maps: Tensor, steering: Tensor, bands: int, standing: int =
         Weights of the beams.
     bands : int
         Of range.
-    standing : int
-        Doppler bins next to standing still that are left out: the street is there.
     """
     middle, power = maps.shape[3] // 2, maps.square().sum(dim=(1, 4))
     own_real, own_imaginary = steering[..., 0], steering[..., 1]
     found = []
-    for side in (slice(0, middle - standing), slice(middle + standing + 1, None)):
+    for side in (slice(0, middle - STANDING), slice(middle + STANDING + 1, None)):
         strongest = power[..., side].argmax(dim=2)[:, None, :, None, None].expand(-1, maps.shape[1], -1, 1, 2)
         echo = torch.gather(maps[..., side, :], 3, strongest)[..., 0, :]  # [batch, antennas, ranges, 2]
         real, imaginary = echo.unbind(dim=-1)

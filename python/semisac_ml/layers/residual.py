@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 GROUPS = 8
+MOVING_M = 0.5  # moved since the frame before: certainly more than noise
 
 
 @dataclass(frozen=True)
@@ -145,15 +146,22 @@ class ResidualDecoder(nn.Module):
         return self.layers(self.first(vectors).reshape(-1, *self.start))
 
 
+def surely_moved(points: Tensor) -> Tensor:
+    """How surely points [.., points, 5] moved since the frame before, 0 to 1, [.., points]."""
+    return torch.clamp(points[..., 4] / MOVING_M, 0.0, 1.0)
+
+
 class PointNet(nn.Module):
     """A cloud of points [batch, points, 5] to vectors [batch, size]: two dense layers a point, the maximum.
 
     Points are x, y, z in metres, intensity and metres moved; all zero where there is none. Besides these a
     point tells its distance and sines of its azimuth, so that the maximum can tell where something is.
+    background: whether points that stand still count.
     """
 
-    def __init__(self, size: int, width: int = 128, waves: int = 6) -> None:
+    def __init__(self, size: int, width: int = 128, waves: int = 6, *, background: bool = True) -> None:
         super().__init__()
+        self.background = background
         self.register_buffer("scale", torch.tensor([1 / 40.0, 1 / 40.0, 1 / 5.0, 1.0, 1.0]))
         self.register_buffer("waves", torch.arange(1, waves + 1, dtype=torch.float32))
         self.point = nn.Sequential(
@@ -163,6 +171,7 @@ class PointNet(nn.Module):
 
     def forward(self, points: Tensor) -> Tensor:
         there = (points[..., :3].abs().sum(dim=2, keepdim=True) > 0).to(points.dtype)
+        there = there if self.background else there * surely_moved(points)[..., None]
         distance_m = torch.sqrt(points[..., :2].square().sum(dim=2, keepdim=True) + 1e-6)
         azimuth = torch.atan2(points[..., 1:2], points[..., :1] + 1e-6) * 2.0 * self.waves
         told = torch.cat(

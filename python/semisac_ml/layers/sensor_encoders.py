@@ -1,7 +1,11 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One encoder a sensor: what `semisac_ml.signal.sensor_inputs` makes of a frame becomes a vector."""
+"""One encoder a sensor: what `semisac_ml.signal.sensor_inputs` makes of a frame becomes a vector.
+
+Encoders may be told what moves alone, without the background. By colours, walls and parked cars a network
+learns the streets of its training by heart, and where the vehicle was in each.
+"""
 
 from __future__ import annotations
 
@@ -56,16 +60,15 @@ class MappedEncoder(SensorEncoder):
 class PictureEncoder(nn.Module):
     """Pictures [batch, 4, rows, columns] to vectors [batch, size] by a residual network.
 
-    colour: whether it sees colours besides how brightness changed since the frame before. Where every drive
-    has a street of its own, colours are learnt by heart.
+    background: whether it sees colours besides how brightness changed since the frame before.
     """
 
     def __init__(
-        self, shape: tuple[int, int, int], size: int, settings: ResidualSettings, *, colour: bool
+        self, shape: tuple[int, int, int], size: int, settings: ResidualSettings, *, background: bool
     ) -> None:
         super().__init__()
-        self.colour = colour
-        self.residual = ResidualEncoder(shape[0] if colour else 1, size, settings)
+        self.background = background
+        self.residual = ResidualEncoder(shape[0] if background else 1, size, settings)
 
     def forward(self, pictures: Tensor) -> Tensor:
-        return self.residual(pictures if self.colour else 2.0 * pictures[:, -1:] - 1.0)
+        return self.residual(pictures if self.background else 2.0 * pictures[:, -1:] - 1.0)

@@ -43,15 +43,14 @@ class SensorPresence:
 
     position_known: bool [samples, frames]. measured: bool [samples, frames, beams].
     known: bool [samples, frames, 3], of camera, LiDAR and radar.
+    shown_of: int [samples, 4], which of these samples is shown in the place of each where position, camera,
+        LiDAR and radar are concerned; None: every sample its own.
     """
 
     position_known: np.ndarray
     measured: np.ndarray
     known: np.ndarray
-
-    def rows(self, chosen: np.ndarray) -> SensorPresence:
-        """The same of some samples."""
-        return SensorPresence(self.position_known[chosen], self.measured[chosen], self.known[chosen])
+    shown_of: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -117,6 +116,16 @@ def given(
         there[:, :, None] & _SWEEPS[beams][:, None],
         recorded & there[:, :, None] & sensors[:, None],
     )
+
+
+def swapped(count: int, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Of a batch, whose sensors each sample is shown, int [samples, 4]: of a share another's, by sensor.
+
+    What a network learns by heart of a drive it learns to doubt, and to believe the beams that were measured.
+    """
+    own = np.tile(np.arange(count)[:, None], (1, 1 + len(SENSORS)))
+    other = rng.integers(count, size=own.shape)
+    return np.where(rng.random(own.shape) < share, other, own)
 
 
 def random_presence(

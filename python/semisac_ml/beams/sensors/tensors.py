@@ -143,20 +143,26 @@ class SensorTensors:
         self, encoders: nn.ModuleDict, rows: np.ndarray, presence: SensorPresence, view: View = PLAIN
     ) -> SensorInputs:
         """Inputs of some samples, their frames encoded; presence is of these rows alone."""
-        frames = np.maximum(self.frames[rows], 0)
-        place = torch.from_numpy(frames)
+        place = torch.from_numpy(np.maximum(self.frames[rows], 0))
         measured = torch.from_numpy(presence.measured).float()
-        position_known = torch.from_numpy(presence.position_known).float() * float(view == PLAIN)
         site = self.beams.site[torch.from_numpy(rows)]
+        sources = [rows] * (1 + len(SENSORS))
+        if presence.shown_of is not None:
+            sources = [rows[own] for own in presence.shown_of.T]
+        located = presence.position_known & self.there[sources[0]] & (view == PLAIN)
+        position_known = torch.from_numpy(located).float()
+        positions = torch.from_numpy(np.maximum(self.frames[sources[0]], 0))
         found = [
             self.power_db(place, view) * measured,
             measured,
-            self.beams.position_m[place] * position_known[..., None],
+            self.beams.position_m[positions] * position_known[..., None],
             position_known,
             site if view == PLAIN else torch.full_like(site, -1),
         ]
-        for number, kind in enumerate(SENSORS):
-            known = presence.known[..., number] & (not self.hides(kind, view))
+        for number, (kind, source) in enumerate(zip(SENSORS, sources[1:], strict=True)):
+            frames = np.maximum(self.frames[source], 0)
+            recorded = self.samples.there[frames, number] & self.there[source]
+            known = presence.known[..., number] & recorded & (not self.hides(kind, view))
             found += [
                 self._encoded(encoders[kind], kind, frames, known, view),
                 torch.from_numpy(known).float(),

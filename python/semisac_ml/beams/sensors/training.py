@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from semisac_ml.beams.calibration import UNCALIBRATED, Calibration, calibrations, kinds_of
-from semisac_ml.beams.sensors.sets import SensorPresence, SensorSet, random_presence
+from semisac_ml.beams.sensors.sets import SensorPresence, SensorSet, random_presence, swapped
 from semisac_ml.beams.sensors.tensors import SensorInputs, SensorTensors, View
 from semisac_ml.beams.training import SMALLEST, Losses, cross_entropy, learning_rate
 from semisac_ml.signal.calibration import TwoTemperatures, softmax
@@ -33,9 +33,11 @@ class SensorRecipe:
     """How a network is trained.
 
     epochs, batch, learning_rate, weight_decay: of AdamW. frames: that a prediction sees. chunk: neighbouring
-    samples of a drive that share a batch, and so the frames that are encoded. label_scale_db: see
-    SampleTensors. mirrored: share of the batches that see the street in a mirror. turned, most_turned: share
-    of the batches that see it turned, by at most so many beams.
+    samples of a drive that share a batch, and so the frames that are encoded. shown: how many times a batch
+    holds each of its samples, every time with other sensors; its frames are encoded once. swapped: share of
+    these that are shown another's, by sensor. label_scale_db: see SampleTensors. mirrored: share of the
+    batches that see the street in a mirror. turned, most_turned: share of the batches that see it turned, by
+    at most so many beams.
     """
 
     epochs: int = 30
@@ -44,6 +46,8 @@ class SensorRecipe:
     weight_decay: float = 0.05
     frames: int = 1
     chunk: int = 1
+    shown: int = 1
+    swapped: float = 0.0
     label_scale_db: float = 0.5
     mirrored: float = 0.4
     turned: float = 0.5
@@ -85,14 +89,15 @@ class SensorJob:
 def batches(
     job: SensorJob, rng: np.random.Generator, draw: Callable[..., SensorPresence] = random_presence
 ) -> Iterator[tuple[np.ndarray, SensorPresence, View]]:
-    """Each sample once, in chunks of neighbours, with sensors drawn anew."""
+    """Each sample in one batch, in chunks of neighbours, with sensors drawn anew."""
     chunks = _chunks(job, rng)
     count = max(len(chunks) // max(job.recipe.batch // job.recipe.chunk, 1), 1)
     for some in np.array_split(rng.permutation(len(chunks)), count):
-        rows = np.concatenate([chunks[k] for k in some])
+        rows = np.tile(np.concatenate([chunks[k] for k in some]), job.recipe.shown)
         there, recorded = job.tensors.there[rows], job.tensors.recorded[rows]
         presence = draw(there, recorded, rng, job.asked)
-        yield rows, presence, job.recipe.view(rng)
+        others = swapped(len(rows), job.recipe.swapped, rng)
+        yield rows, dataclasses.replace(presence, shown_of=others), job.recipe.view(rng)
 
 
 def _chunks(job: SensorJob, rng: np.random.Generator) -> list[np.ndarray]:

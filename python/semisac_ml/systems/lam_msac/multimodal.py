@@ -30,11 +30,12 @@ MODALITIES = ("power", "position", "camera", "lidar", "radar")
 class MultimodalSettings:
     """Sizes.
 
-    sites, beams: of the data. size: of tokens. width: of dense layers. camera, colour: see PictureEncoder.
-    points, radar: widths of PointNet and of the complex layers. experts, chosen: how many there are, how many
-    a sample uses. heads: of attention. sensor_dropout: of what the encoders of sensors tell. mixed: whether
-    there are experts to choose from; False is one expert whose feed-forward part is as wide as those of all
-    together ("w/o MoE"). azimuths: whether the sensors are compared azimuth by azimuth besides.
+    sites, beams: of the data. size: of tokens. width: of dense layers. camera: of the residual network.
+    background: see sensor_encoders. points, radar: widths of PointNet and of the complex layers. experts,
+    chosen: how many there are, how many a sample uses. heads: of attention. sensor_dropout: of what the
+    encoders of sensors tell. mixed: whether there are experts to choose from; False is one expert whose
+    feed-forward part is as wide as those of all together ("w/o MoE"). azimuths: whether the sensors are
+    compared azimuth by azimuth besides.
     """
 
     sites: int
@@ -42,7 +43,7 @@ class MultimodalSettings:
     size: int = 96
     width: int = 192
     camera: ResidualSettings = field(default_factory=ResidualSettings)
-    colour: bool = False
+    background: bool = False
     points: int = 64
     radar: int = 8
     experts: int = 4
@@ -58,7 +59,7 @@ PAPER = {
     "size": 256,
     "width": 512,
     "camera": RESNET_50,
-    "colour": True,
+    "background": True,
     "points": 256,
     "radar": 32,
     "azimuths": False,
@@ -80,9 +81,12 @@ class MultimodalMixture(nn.Module):
             ]
         )
         self.dense_norm = nn.ModuleList(nn.LayerNorm(size) for _ in self.dense)
-        radar = ComplexRadarEncoder(RADAR_SHAPE[:3], size, settings.radar)
-        camera = PictureEncoder(CAMERA_SHAPE, size, settings.camera, colour=settings.colour)
-        told = {"camera": camera, "lidar": PointNet(size, settings.points), "radar": radar}
+        seen = {"background": settings.background}
+        told = {
+            "camera": PictureEncoder(CAMERA_SHAPE, size, settings.camera, **seen),
+            "lidar": PointNet(size, settings.points, **seen),
+            "radar": ComplexRadarEncoder(RADAR_SHAPE[:3], size, settings.radar, **seen),
+        }
         maps = {"camera": CameraMap, "lidar": LidarMap, "radar": RadarMap}
         for kind, encoder in told.items():
             how = (encoder, size, settings.sensor_dropout)

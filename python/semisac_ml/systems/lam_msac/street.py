@@ -23,7 +23,7 @@ from semisac_ml.layers.mixture_of_experts import load_balance
 from semisac_ml.systems.lam_msac import case_study
 from semisac_ml.systems.lam_msac.multimodal import PAPER, MultimodalMixture, MultimodalSettings
 
-RECIPE = SensorRecipe(epochs=100, batch=64, weight_decay=0.1)
+RECIPE = SensorRecipe(epochs=80, batch=64, weight_decay=0.1, shown=4, swapped=0.35)
 BALANCE_WEIGHT = 0.1
 VARIANTS = ("mixture", "single", "paper")
 

@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from semisac_ml.layers.azimuth_maps import CHANNELS, AzimuthFusion, CameraMap, LidarMap, RadarMap
 from semisac_ml.layers.beam_features import BeamFeatures
-from semisac_ml.layers.radar import MovingEchoes, RangeDoppler, compressed
+from semisac_ml.layers.radar import MovingEchoes, RangeDoppler, compressed, moving
 from semisac_ml.layers.residual import (
     RESNET_18,
     PointNet,
@@ -44,17 +44,17 @@ class MultimodalSettings:
     """Sizes.
 
     latents: of the shared and private latents, state and task. size: of what an encoder tells of a frame.
-    camera, radar: residual networks. colour: see PictureEncoder. points: width of PointNet. mirror: channels
-    of the decoders' last stage. azimuths: whether encoders also see maps of azimuths (layers.azimuth_maps).
-    compared: whether power and these maps of the newest frame are instead compared azimuth by azimuth, which
-    is added to what the task model says.
+    camera, radar: residual networks. background: see sensor_encoders. points: width of PointNet. mirror:
+    channels of the decoders' last stage. azimuths: whether encoders also see maps of azimuths
+    (layers.azimuth_maps). compared: whether power and these maps of the newest frame are instead compared
+    azimuth by azimuth, which is added to what the task model says.
     """
 
     latents: VariationalSettings
     size: int = 64
     camera: ResidualSettings = field(default_factory=ResidualSettings)
     radar: ResidualSettings = field(default_factory=lambda: ResidualSettings(stem=(3, 4), grid=(4, 4)))
-    colour: bool = False
+    background: bool = False
     points: int = 64
     mirror: int = 8
     azimuths: bool = True
@@ -64,7 +64,7 @@ class MultimodalSettings:
 PAPER = {
     "size": 256,
     "camera": RESNET_18,
-    "colour": True,
+    "background": True,
     "radar": dataclasses.replace(RESNET_18, grid=(4, 4)),
     "points": 256,
     "mirror": 32,
@@ -75,8 +75,9 @@ PAPER = {
 class RadarEncoder(nn.Module):
     """Beat samples [batch, antennas, samples, chirps, 2] to vectors, through a learned transform."""
 
-    def __init__(self, size: int, settings: ResidualSettings) -> None:
+    def __init__(self, size: int, settings: ResidualSettings, *, background: bool) -> None:
         super().__init__()
+        self.background = background
         antennas, samples, chirps, _ = RADAR_SHAPE
         self.transform = RangeDoppler(samples, chirps, learned=True)
         self.residual = ResidualEncoder(2 * antennas, size, settings)
@@ -84,7 +85,7 @@ class RadarEncoder(nn.Module):
 
     def forward(self, beat: Tensor) -> Tensor:
         plain = self.transform(beat)
-        maps = compressed(plain)
+        maps = compressed(plain if self.background else moving(plain))
         return self.residual(torch.cat([maps[..., 0], maps[..., 1]], dim=1)) + self.moving(plain)
 
 
@@ -100,9 +101,12 @@ class MultimodalVariational(SequentialExperts):
         self.sizes = settings
         self.features = features
         dropout = latents.dropout
-        camera = PictureEncoder(CAMERA_SHAPE, size, settings.camera, colour=settings.colour)
-        radar = RadarEncoder(size, settings.radar)
-        told = {"camera": camera, "lidar": PointNet(size, settings.points), "radar": radar}
+        seen = {"background": settings.background}
+        told = {
+            "camera": PictureEncoder(CAMERA_SHAPE, size, settings.camera, **seen),
+            "lidar": PointNet(size, settings.points, **seen),
+            "radar": RadarEncoder(size, settings.radar, **seen),
+        }
         maps = {"camera": CameraMap, "lidar": LidarMap, "radar": RadarMap}
         for kind, encoder in told.items():
             own = (maps[kind](latents.beams), CHANNELS * latents.beams)
