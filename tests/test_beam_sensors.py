@@ -30,7 +30,7 @@ from semisac_ml.beams.sensors.training import CalibratedNetwork, predict  # noqa
 from semisac_ml.cli import main  # noqa: E402
 from semisac_ml.data.scenes.sample import sample  # noqa: E402
 from semisac_ml.layers import azimuth_maps  # noqa: E402
-from semisac_ml.layers.radar import STANDING, RangeDoppler, moving  # noqa: E402
+from semisac_ml.layers.radar import STANDING, RangeDoppler  # noqa: E402
 from semisac_ml.layers.residual import (  # noqa: E402
     RESNET_50,
     PointNet,
@@ -258,8 +258,9 @@ def test_without_background_only_what_moves_is_told():
     other[0, 9:, 4] = 0.0
     told, every = PointNet(8, background=False).eval(), PointNet(8).eval()
     assert torch.allclose(told(points), told(other)) and not torch.allclose(every(points), every(other))
-    maps = RangeDoppler(64, 64, learned=False)(torch.randn(1, 4, 64, 64, 2, generator=generator))
-    left = moving(maps)
+    transform = RangeDoppler(64, 64, learned=False)
+    maps = transform(torch.randn(1, 4, 64, 64, 2, generator=generator))
+    left = transform.without_background(maps)
     middle = slice(32 - STANDING, 32 + STANDING + 1)
     assert not left[..., middle, :].any() and torch.equal(left[..., 34:, :], maps[..., 34:, :])
 

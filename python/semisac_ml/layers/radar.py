@@ -67,6 +67,8 @@ class RangeDoppler(nn.Module):
             if learned:
                 self.register_parameter(f"{name}_delta", nn.Parameter(torch.zeros(size)))
                 self.register_parameter(f"{name}_addend", nn.Parameter(torch.zeros(size, size, 2)))
+        moving = (torch.arange(chirps) - chirps // 2).abs() > STANDING
+        self.register_buffer("moving", moving[:, None].float(), persistent=False)
         self.learned = learned
 
     def window(self, name: str) -> Tensor:
@@ -84,6 +86,10 @@ class RangeDoppler(nn.Module):
         window = self.window("range")[:, None] * self.window("doppler")
         ranges = complex_product(self.matrix("range"), beat * window[..., None], -3)
         return complex_product(self.matrix("doppler"), ranges, -2)
+
+    def without_background(self, maps: Tensor) -> Tensor:
+        """Range-Doppler maps without what stands still, of the same shape."""
+        return maps * self.moving
 
     def inverse(self, maps: Tensor) -> Tensor:
         """Beat samples of range-Doppler maps: the adjoint matrices, then the window undone."""
@@ -104,12 +110,6 @@ class RangeDoppler(nn.Module):
             identity = torch.eye(gram.shape[0], device=gram.device)
             found = found + (gram[..., 0] - identity).square().mean() + gram[..., 1].square().mean()
         return found
-
-
-def moving(maps: Tensor) -> Tensor:
-    """Maps [batch, antennas, ranges, dopplers, 2] as of RangeDoppler, without what stands still."""
-    apart = torch.arange(maps.shape[3], device=maps.device) - maps.shape[3] // 2
-    return maps * (apart.abs() > STANDING)[:, None]
 
 
 def compressed(maps: Tensor) -> Tensor:
@@ -195,7 +195,7 @@ class ComplexRadarEncoder(nn.Module):
 
     def forward(self, beat: Tensor) -> Tensor:
         plain = self.transform(beat)
-        maps = compressed(plain if self.background else moving(plain))
+        maps = compressed(plain if self.background else self.transform.without_background(plain))
         maps = self.blocks(self.first_norm(self.beams(torch.cat([maps[..., 0], maps[..., 1]], dim=1))))
         real, imaginary = maps.chunk(2, dim=1)
         amplitude = torch.sqrt(real.square() + imaginary.square() + FAINTEST**2)

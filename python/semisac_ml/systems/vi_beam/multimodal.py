@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from semisac_ml.layers.azimuth_maps import CHANNELS, AzimuthFusion, CameraMap, LidarMap, RadarMap
 from semisac_ml.layers.beam_features import BeamFeatures
-from semisac_ml.layers.radar import MovingEchoes, RangeDoppler, compressed, moving
+from semisac_ml.layers.radar import MovingEchoes, RangeDoppler, compressed
 from semisac_ml.layers.residual import (
     RESNET_18,
     PointNet,
@@ -85,7 +85,7 @@ class RadarEncoder(nn.Module):
 
     def forward(self, beat: Tensor) -> Tensor:
         plain = self.transform(beat)
-        maps = compressed(plain if self.background else moving(plain))
+        maps = compressed(plain if self.background else self.transform.without_background(plain))
         return self.residual(torch.cat([maps[..., 0], maps[..., 1]], dim=1)) + self.moving(plain)
 
 
