@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 
 import numpy as np
@@ -126,24 +125,6 @@ def test_positions_are_misplaced_only_where_beams_contradict_them(samples):
     errors = given.position_m.numpy() - samples.position_m[np.maximum(samples.frames, 0)]
     assert np.allclose(errors[known], np.repeat(found.misplaced_m[:, None], 5, axis=1)[known], atol=1e-4)
     assert (given.position_m.numpy()[~known] == 0).all()
-
-
-def test_strange_sites_are_hidden_and_turned_round_the_base_station(samples):
-    there, asked = samples.frames >= 0, (InputSet.parse("gps,beams4"),)
-    rng = np.random.default_rng(0)
-    told = random_presence(there, rng, asked, 1.0, strange_share=1.0)
-    assert np.isnan(told.turned_rad).all()  # those that get what is asked for keep their site
-    found = random_presence(there, rng, strange_share=0.5)
-    strange = np.isfinite(found.turned_rad)
-    assert 0.40 < strange.mean() < 0.60  # 3 deviations of 400 decisions are 0.075
-    plain = dataclasses.replace(found, turned_rad=None)
-    tensors, rows = SampleTensors(samples, 0.3), np.arange(len(samples))
-    given, usual = tensors.inputs(rows, found), tensors.inputs(rows, plain)
-    assert (given.site[strange] == -1).all() and (given.site == usual.site)[~strange].all()
-    turn = np.exp(1j * np.where(strange, found.turned_rad, 0.0))[:, None]
-    position, as_recorded = (one.position_m.numpy() @ [1.0, 1.0j] for one in (given, usual))
-    assert np.allclose(position, turn * as_recorded, atol=1e-3)
-    assert (given.power_db == usual.power_db).all()
 
 
 def test_absent_values_do_not_reach_the_network(samples):

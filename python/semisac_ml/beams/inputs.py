@@ -31,14 +31,11 @@ class Presence:
     position_known: bool [samples, frames], oldest frame first.
     measured: bool [samples, frames, beams].
     misplaced_m: error added to all positions of a sample, float32 [samples, 2]; None: none.
-    turned_rad: float32 [samples]; samples shown as of a site that nobody knows, their positions turned round
-        the base station by so much; NaN: as recorded. None: all as recorded.
     """
 
     position_known: np.ndarray
     measured: np.ndarray
     misplaced_m: np.ndarray | None = None
-    turned_rad: np.ndarray | None = None
 
     def overhead(self) -> float:
         """Mean number of beams measured in the present frame."""
@@ -46,9 +43,8 @@ class Presence:
 
     def rows(self, chosen: np.ndarray) -> Presence:
         """The same of some samples."""
-        errors = (self.misplaced_m, self.turned_rad)
-        chosen_errors = (None if one is None else one[chosen] for one in errors)
-        return Presence(self.position_known[chosen], self.measured[chosen], *chosen_errors)
+        moved = None if self.misplaced_m is None else self.misplaced_m[chosen]
+        return Presence(self.position_known[chosen], self.measured[chosen], moved)
 
 
 @dataclass(frozen=True)
@@ -164,7 +160,6 @@ def random_presence(
     misplaced_share: float = 0.0,
     best: np.ndarray | None = None,
     tracked_share: float = 0.0,
-    strange_share: float = 0.0,
 ) -> Presence:
     """Inputs drawn at random for training, so that one network takes any of them. Positions are blurred.
 
@@ -184,9 +179,6 @@ def random_presence(
     tracked_share : float
         Of the samples with a past that get none of the sets asked for, those that are given
         :func:`tracked_beams`, half of them with positions.
-    strange_share : float
-        Of the samples that get none of the sets asked for, those whose site is hidden and whose positions
-        are turned at random: what holds at any site is learnt of them.
     """
     count = len(there)
     drawn = {
@@ -212,8 +204,4 @@ def random_presence(
     misplaced = found.measured.any(axis=(1, 2)) & (rng.random(count) < misplaced_share)
     deviation_m = np.where(misplaced, MISPLACED_M, BLUR_M)[:, None]
     moved_m = rng.normal(0.0, deviation_m, (count, 2))
-    strange = ~given & (rng.random(count) < strange_share)
-    turned_rad = np.where(strange, rng.uniform(-np.pi, np.pi, count), np.nan)
-    return dataclasses.replace(
-        found, misplaced_m=moved_m.astype(np.float32), turned_rad=turned_rad.astype(np.float32)
-    )
+    return dataclasses.replace(found, misplaced_m=moved_m.astype(np.float32))

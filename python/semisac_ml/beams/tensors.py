@@ -59,19 +59,15 @@ class SampleTensors:
         frames = self._frames[torch.from_numpy(rows)]
         measured = torch.from_numpy(presence.measured).float()
         known = torch.from_numpy(presence.position_known).float()
-        position_m, site = self.position_m[frames], self.site[torch.from_numpy(rows)]
+        position_m = self.position_m[frames]
         if presence.misplaced_m is not None:
             position_m = position_m + torch.from_numpy(presence.misplaced_m)[:, None]
-        if presence.turned_rad is not None:
-            strange = torch.from_numpy(np.isfinite(presence.turned_rad))
-            site = torch.where(strange, torch.full_like(site, -1), site)
-            position_m = _turned(position_m, torch.from_numpy(np.nan_to_num(presence.turned_rad)))
         return BeamInputs(
             power_db=self.power_db[frames] * measured,
             measured=measured,
             position_m=position_m * known[..., None],
             position_known=known,
-            site=site,
+            site=self.site[torch.from_numpy(rows)],
         )
 
     def sweeps_db(self, rows: np.ndarray) -> Tensor:
@@ -81,10 +77,3 @@ class SampleTensors:
     def positions_m(self, rows: np.ndarray) -> Tensor:
         """Positions in the frames of some samples, float32 [rows, frames, 2]."""
         return self.position_m[self._frames[torch.from_numpy(rows)]]
-
-
-def _turned(position_m: Tensor, angle_rad: Tensor) -> Tensor:
-    """Positions [batch, frames, 2] turned round the base station, each of the batch by its angle [batch]."""
-    cosine, sine = torch.cos(angle_rad)[:, None], torch.sin(angle_rad)[:, None]
-    east, north = position_m.unbind(dim=2)
-    return torch.stack([cosine * east - sine * north, sine * east + cosine * north], dim=2)

@@ -42,7 +42,7 @@ class Recipe:
     members: networks whose probabilities are averaged.
     label_scale_db: see :class:`SampleTensors`.
     asked_share: share of the training samples that get the inputs that are asked for, the others random ones.
-    misplaced_share, tracked_share, strange_share: see random_presence.
+    misplaced_share, tracked_share: see random_presence.
     """
 
     epochs: int = 120
@@ -55,7 +55,6 @@ class Recipe:
     asked_share: float = 0.75
     misplaced_share: float = 0.25
     tracked_share: float = 0.4
-    strange_share: float = 0.3
 
 
 @dataclass(frozen=True)
@@ -175,7 +174,6 @@ def epoch_batches(
         recipe.misplaced_share,
         job.tensors.best_beams[order],
         recipe.tracked_share,
-        recipe.strange_share,
     )
     past = drawn.position_known[:, :NOW].any(axis=1) | drawn.measured[:, :NOW].any(axis=(1, 2))
     places = np.argsort(past, kind="stable")
