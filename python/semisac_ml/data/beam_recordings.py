@@ -24,6 +24,7 @@ from .scenes.reader import INDEX_FILE, SceneSet
 
 INTERVAL_S = 0.1
 BETWEEN_DRIVES_S = 10.0  # older than anything that is remembered
+LISTED = 4  # scenarios by name; of more the first and the last
 POSITION = "position"
 MAKERS = {"camera": sensor_inputs.camera_input, "lidar": sensor_inputs.lidar_input}
 MADE_UP, SAMPLE, RECORDED = "made-up", "sample", "deepsense6g"
@@ -185,7 +186,7 @@ def of_scenarios(scenarios: Sequence[Scenario]) -> BeamRecording:
     lasting = np.array([np.ptp(index[drive == k]) for k in range(drive[-1] + 1)]) * INTERVAL_S
     starts = np.concatenate([[0.0], np.cumsum(lasting + BETWEEN_DRIVES_S)[:-1]])
     return BeamRecording(
-        name=", ".join(one.name for one in scenarios),
+        name=_name([one.name for one in scenarios]),
         interval_s=INTERVAL_S,
         site=[one.name for one in scenarios for _ in range(len(one))],
         drive=drive,
@@ -200,6 +201,11 @@ def of_scenarios(scenarios: Sequence[Scenario]) -> BeamRecording:
             for kind in dict.fromkeys(kind for one in scenarios for kind in one.files)
         },
     )
+
+
+def _name(names: list[str]) -> str:
+    """Of what is replayed: a street has a scenario for each of its layouts, times of day and lengths."""
+    return ", ".join(names) if len(names) <= LISTED else f"{len(names)} scenarios, {names[0]} to {names[-1]}"
 
 
 def _numbered(keys: list[tuple[str, int]]) -> np.ndarray:
