@@ -141,12 +141,13 @@ def draw(path: Path, samples: BeamSamples, tested: list[Tested], content: dict[s
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, (bars, diagram) = pyplot.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     shown = [
-        (f"{predictor}\n{inputs}" if inputs != "its own" else predictor, entry["metrics"]["dba"])
+        (_label(predictor, inputs, content["system"]), entry["metrics"]["dba"])
         for kind, predictor, inputs, entry in _entries(content)
         if kind == BY_SEQUENCE and predictor != "exhaustive sweep"
     ]
+    height = max(4.2, 1.0 + 0.25 * len(shown))
+    figure, (bars, diagram) = pyplot.subplots(1, 2, figsize=(12, height), layout="constrained")
     values = [one["value"] for _, one in shown]
     spread = [
         [one["value"] - one["low"] for _, one in shown],
@@ -157,6 +158,7 @@ def draw(path: Path, samples: BeamSamples, tested: list[Tested], content: dict[s
     bars.invert_yaxis()
     bars.set_xlim(max(min(values) - 0.15, 0.0), 1.0)
     bars.set_xlabel("DBA (challenge), drives held out, 95 % interval over splits")
+    bars.set_title(f"{content['system']} with these inputs, and what it is compared with", fontsize=9)
     bars.grid(alpha=0.3)
     for (kind, predictor, inputs), group in grouped(tested).items():
         if kind == BY_SEQUENCE and predictor == content["system"]:
@@ -167,11 +169,17 @@ def draw(path: Path, samples: BeamSamples, tested: list[Tested], content: dict[s
     diagram.plot((0, 1), (0, 1), "k:", linewidth=1)
     diagram.set_xlabel("probability of the likeliest beam")
     diagram.set_ylabel("share of right ones")
-    diagram.legend(fontsize=7)
+    diagram.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
     diagram.grid(alpha=0.3)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
+
+
+def _label(predictor: str, inputs: str, system: str) -> str:
+    if predictor == system:
+        return inputs
+    return predictor if inputs == "its own" else f"{predictor}, {inputs}"
 
 
 def draw_comparison(path: Path, title: str, content: dict[str, Any]) -> None:
