@@ -393,5 +393,7 @@ def test_mistakes_are_one_line(capsys, folder):
     assert "--splits" in capsys.readouterr().err
     assert run(["train", "vi_beam", *where, "--members", "2"]) == 2
     assert "--members" in capsys.readouterr().err
+    assert run(["train", "vi_beam", "--data", "street", "--folder", str(folder / "nowhere")]) == 2
+    assert "semisac data scenes" in capsys.readouterr().err
     assert run(["evaluate", "vi_beam", "--folder", str(folder)]) == 2
     assert "--data street" in capsys.readouterr().err

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from pathlib import Path
 
 import torch
@@ -69,9 +70,11 @@ def load_checkpoint(
     try:
         model.load_state_dict(weights)
     except RuntimeError as error:
+        # torch lists every tensor that differs: one is enough
+        difference = textwrap.shorten(str(error).split("\n\t")[1], 160, placeholder=" ...")
         raise CheckpointError(
-            f"{path} belongs to another model ({error}): train with the settings it was made with, or choose "
-            "another --run folder"
+            f"{path} belongs to another model ({difference}): train with the settings it was made with, or "
+            "choose another --run folder"
         ) from error
     if optimiser is not None:
         state = optimiser.state_dict()

@@ -91,11 +91,21 @@ def load(
     DataError
         If a scenario is missing or damaged; it names file and field.
     """
+    if not Path(folder).expanduser().is_dir():
+        raise DataError(
+            f"{folder} is no folder, expected a street (semisac data scenes {folder}) or one with scenarios "
+            "31 to 34 of DeepSense 6G (docs/data.md)"
+        )
     numbers = tuple(scenarios or deepsense6g.scenarios(folder))
     loaded = [deepsense6g.load(number, folder, damaged="leave out") for number in numbers]
     beams = BeamSamples.of(loaded)
     paths = {kind: _paths(loaded, kind) for kind in SENSORS}
     there = np.array([[path is not None for path in paths[kind]] for kind in SENSORS]).T
+    if not there.any():
+        raise DataError(
+            f"{folder}: {', '.join(one.name for one in loaded)} have no camera, LiDAR or radar, expected a "
+            "street (semisac data scenes) or scenarios 31 to 34 of DeepSense 6G (docs/data.md)"
+        )
     kept = _kept(paths, beams, keep or _cache_folder(), console)
     drive = np.unique(np.stack([beams.site, beams.sequence]), axis=1, return_inverse=True)[1].reshape(-1)
     truth = _truth(folder, loaded)
