@@ -26,7 +26,7 @@ from semisac_ml.systems.jssc.evaluate import Conditions, as_complex, as_pairs, e
 from semisac_ml.systems.jssc.model import JointModel, ModelSettings  # noqa: E402
 from semisac_ml.systems.jssc.pretrain import ImageSet  # noqa: E402
 from semisac_ml.systems.jssc.settings import TrainingSettings, load_settings, parse_weights, save_settings  # noqa: E402
-from semisac_ml.training import CheckpointError  # noqa: E402
+from semisac_ml.training import CheckpointError, load_checkpoint, save_checkpoint  # noqa: E402
 
 QUIET = Console(quiet=True)
 TINY = TrainingSettings(epochs=2, backbone_epochs=1, batch=32, data="sample")
@@ -133,6 +133,16 @@ def test_checkpoint_of_other_settings_is_refused(sample: ImageSet, tmp_path: Pat
     (tmp_path / "run" / "joint.safetensors").write_bytes(b"no checkpoint")
     with pytest.raises(CheckpointError, match="is not a checkpoint"):
         train.train(PAPER, sample, tmp_path / "run", QUIET)
+
+
+def test_checkpoint_of_another_model_names_one_difference(tmp_path: Path) -> None:
+    def network(width: int) -> torch.nn.Module:
+        return torch.nn.Sequential(*(torch.nn.Linear(width, width) for _ in range(40)))
+
+    save_checkpoint(tmp_path / "one.safetensors", network(3), None, {})
+    with pytest.raises(CheckpointError, match="belongs to another model .size mismatch for 0.weight") as told:
+        load_checkpoint(tmp_path / "one.safetensors", network(4))
+    assert len(str(told.value)) < 400 + len(str(tmp_path))
 
 
 def test_training_learns(sample: ImageSet, tmp_path: Path) -> None:

@@ -103,6 +103,9 @@ class CameraMap(nn.Module):
         return self.head(self.height(maps).flatten(1, 2) @ self.sorting)
 
 
+MAPS = {"camera": CameraMap, "lidar": LidarMap, "radar": RadarMap}
+
+
 class AzimuthFusion(nn.Module):
     """Power and maps of sensors to a logit for each beam, by layers that are the same for all beams.
 

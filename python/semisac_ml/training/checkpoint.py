@@ -71,7 +71,7 @@ def load_checkpoint(
         model.load_state_dict(weights)
     except RuntimeError as error:
         # torch lists every tensor that differs: one is enough
-        difference = textwrap.shorten(str(error).split("\n\t")[1], 160, placeholder=" ...")
+        difference = textwrap.shorten(str(error).partition("\n\t")[2] or str(error), 160, placeholder=" ...")
         raise CheckpointError(
             f"{path} belongs to another model ({difference}): train with the settings it was made with, or "
             "choose another --run folder"

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from semisac_ml.layers.azimuth_maps import CHANNELS, AzimuthFusion, CameraMap, LidarMap, RadarMap
+from semisac_ml.layers.azimuth_maps import CHANNELS, MAPS, AzimuthFusion
 from semisac_ml.layers.beam_features import BeamFeatures
 from semisac_ml.layers.mixture_of_experts import AttentionPooling, MixtureOfExperts
 from semisac_ml.layers.radar import ComplexRadarEncoder
@@ -87,11 +87,10 @@ class MultimodalMixture(nn.Module):
             "lidar": PointNet(size, settings.points, **seen),
             "radar": ComplexRadarEncoder(RADAR_SHAPE[:3], size, settings.radar, **seen),
         }
-        maps = {"camera": CameraMap, "lidar": LidarMap, "radar": RadarMap}
         for kind, encoder in told.items():
             how = (encoder, size, settings.sensor_dropout)
             if settings.azimuths:
-                told[kind] = MappedEncoder(*how, maps[kind](settings.beams), CHANNELS * settings.beams)
+                told[kind] = MappedEncoder(*how, MAPS[kind](settings.beams), CHANNELS * settings.beams)
             else:
                 told[kind] = SensorEncoder(*how)
         self.encoders = nn.ModuleDict(told)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from semisac_ml.layers.azimuth_maps import CHANNELS, AzimuthFusion, CameraMap, LidarMap, RadarMap
+from semisac_ml.layers.azimuth_maps import CHANNELS, MAPS, AzimuthFusion
 from semisac_ml.layers.beam_features import BeamFeatures
 from semisac_ml.layers.radar import MovingEchoes, RangeDoppler, compressed
 from semisac_ml.layers.residual import (
@@ -107,9 +107,8 @@ class MultimodalVariational(SequentialExperts):
             "lidar": PointNet(size, settings.points, **seen),
             "radar": RadarEncoder(size, settings.radar, **seen),
         }
-        maps = {"camera": CameraMap, "lidar": LidarMap, "radar": RadarMap}
         for kind, encoder in told.items():
-            own = (maps[kind](latents.beams), CHANNELS * latents.beams)
+            own = (MAPS[kind](latents.beams), CHANNELS * latents.beams)
             if settings.compared:
                 told[kind] = MappedEncoder(encoder, size, dropout, *own)
             else:
@@ -169,7 +168,8 @@ class MultimodalVariational(SequentialExperts):
         outputs = self.task_logits(frames)
         logits, blocked = outputs[:, :beams], outputs[:, beams]
         if self.sizes.compared:
-            sweep = self.features(*inputs[:5])[0][:, -1, : 2 * beams]
+            now = [one[:, -1:] for one in inputs[:4]]
+            sweep = self.features(*now, inputs[4])[0][:, 0, : 2 * beams]
             maps = [one[:, -1, self.sizes.size :] for one in inputs[5::2]]
             context = torch.cat([newest.posterior.mean, newest.state_before], dim=1)
             logits = logits + self.azimuths(sweep, maps, newest.present, context)
