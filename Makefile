@@ -59,11 +59,12 @@ $(STAMPS)/venv: $(STAMPS)/system scripts/setup.sh
 	@$(SETUP) venv
 	@echo '$(CURDIR)' > $@
 
-$(STAMPS)/runtime: $(STAMPS)/venv pyproject.toml scripts/constraints.txt
+$(STAMPS)/runtime: $(STAMPS)/venv pyproject.toml
 	@$(SETUP) python radio
 	@touch $@
 
-$(STAMPS)/development: $(STAMPS)/runtime
+$(STAMPS)/development: $(STAMPS)/runtime scripts/install_torch.py scripts/training-apt-packages.txt
+	@$(SETUP) torch
 	@$(SETUP) python radio,train,test
 	@touch $@
 

@@ -8,6 +8,7 @@
 #
 #   setup.sh system          packages of the distribution, through apt-get, only the missing ones
 #   setup.sh venv            .venv with the system's Python, which alone sees GNU Radio
+#   setup.sh torch           PyTorch: the distribution's where it is new enough, else one without CUDA
 #   setup.sh python [EXTRA]  this project and the Python packages it needs, into .venv
 #   setup.sh module          the GNU Radio module: built in build/, installed into .venv
 #   setup.sh scenes          .venv-scenes with the ray tracer of the scene generator, for nothing else
@@ -29,34 +30,68 @@ say() {
     echo "==> $*"
 }
 
+# Name of the release, as its packages are known by: derivatives name the one they are made of.
+release() {
+    local UBUNTU_CODENAME='' DEBIAN_CODENAME='' VERSION_CODENAME='' PRETTY_NAME=''
+    [ ! -r /etc/os-release ] || . /etc/os-release
+    echo "${UBUNTU_CODENAME:-${DEBIAN_CODENAME:-${VERSION_CODENAME:-unknown}}}" "${PRETTY_NAME:-an unknown system}"
+}
+
+installed() { # PACKAGE
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+candidate() { # PACKAGE: the version that apt-get would install, empty where there is none
+    apt-cache policy "$1" 2>/dev/null | sed -n 's/^ *Candidate: //p' | grep -v '(none)' || true
+}
+
 install_system_packages() { # LIST_OF_PACKAGES
-    [ "${SEMISAC_SKIP_APT:-0}" = 1 ] && return
-    local id='' version='' name missing=() as_root=()
-    if [ -r /etc/os-release ]; then
-        id=$(. /etc/os-release && echo "${ID:-}")
-        version=$(. /etc/os-release && echo "${VERSION_ID:-}")
-    fi
-    case "$id $version" in
-    "debian 12" | "ubuntu 24.04") ;;
-    *) fail "this is ${id:-an unknown system} $version, expected Debian 12 or Ubuntu 24.04; install what" \
-        "$1 names and run again with SEMISAC_SKIP_APT=1" ;;
+    [ "${SEMISAC_SKIP_APT:-0}" != 1 ] || return 0
+    local system line name choices chosen missing=() as_root=()
+    system=$(release)
+    case "$system" in
+    bookworm\ * | trixie\ * | noble\ * | resolute\ *) ;;
+    *) fail "this is ${system#* }, expected Debian 12 or 13, Ubuntu 24.04 or 26.04, or a system made of them; install" \
+        "what $1 names ($(packages_of "$1" | xargs)), GNU Radio 3.10 and Python 3.11 or newer among it, then run again" \
+        "with SEMISAC_SKIP_APT=1" ;;
     esac
 
-    while read -r name; do
-        [ "$(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || missing+=("$name")
-    done < <(sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$1")
-    [ ${#missing[@]} -eq 0 ] && return
+    while read -r line; do
+        read -ra choices <<<"${line//|/ }"
+        chosen=''
+        for name in "${choices[@]}"; do
+            ! installed "$name" || chosen=$name
+        done
+        [ -n "$chosen" ] || missing+=("$line")
+    done < <(packages_of "$1")
+    [ ${#missing[@]} -gt 0 ] || return 0
 
     if [ "$(id -u)" -ne 0 ]; then
         command -v sudo >/dev/null || fail "missing packages (${missing[*]}) and neither root nor sudo to" \
             "install them; ask your administrator to install them and run again"
         as_root=(sudo)
     fi
-    say "installing packages: ${missing[*]}"
     as_root+=(env DEBIAN_FRONTEND=noninteractive)
     "${as_root[@]}" dpkg --configure -a # after an installation that broke off
     "${as_root[@]}" apt-get update -q
-    "${as_root[@]}" apt-get install -q -y --no-install-recommends "${missing[@]}"
+    local names=()
+    for line in "${missing[@]}"; do
+        read -ra choices <<<"${line//|/ }"
+        chosen=${choices[0]}
+        for name in "${choices[@]}"; do
+            if [ -n "$(candidate "$name")" ]; then
+                chosen=$name
+                break
+            fi
+        done
+        names+=("$chosen")
+    done
+    say "installing packages: ${names[*]}"
+    "${as_root[@]}" apt-get install -q -y --no-install-recommends "${names[@]}"
+}
+
+packages_of() { # LIST_OF_PACKAGES: a line each, "a | b" is whichever the release has
+    sed -e 's/#.*//' -e '/^[[:space:]]*$/d' "$1"
 }
 
 make_venv() {
@@ -79,8 +114,31 @@ make_venv() {
         "$system_python" -m venv --system-site-packages "$venv"
         rm "$unfinished"
     fi
+    keep_numpy
     install_launchers
     patch_activate
+}
+
+# GNU Radio's Python modules are compiled for the generation of numpy that the distribution has: 1 or 2. pip of
+# this environment is told, whoever calls it, to stay with the very copies that lie beside GNU Radio.
+keep_numpy() {
+    local constraints=$venv/constraints.txt
+    "$system_python" - >"$constraints.new" <<'VERSIONS' || fail "$system_python cannot import numpy; install python3-numpy and run again"
+import numpy
+print("# the copies that the system's GNU Radio was built with: written by scripts/setup.sh")
+print(f"numpy=={numpy.__version__}")
+try:
+    import scipy
+    print(f"scipy=={scipy.__version__}")
+except ImportError:
+    pass
+VERSIONS
+    mv "$constraints.new" "$constraints"
+    # as an address, because pip splits a path at its spaces
+    "$system_python" - "$constraints" >"$venv/pip.conf" <<'CONFIGURATION'
+import pathlib, sys
+print("[install]\nconstraint =", pathlib.Path(sys.argv[1]).as_uri().replace("%", "%%"))
+CONFIGURATION
 }
 
 # gnuradio-companion and grcc run flowgraphs with the Python that runs them: let it be that of .venv.
@@ -96,6 +154,11 @@ case ":${GRC_BLOCKS_PATH:-}:" in
 *":$blocks:"*) ;;
 *) export GRC_BLOCKS_PATH="$blocks${GRC_BLOCKS_PATH:+:$GRC_BLOCKS_PATH}" ;;
 esac
+wrong=$("$venv/bin/python" -c 'from semisac_ml.numpy_generation import mismatch; print(mismatch())')
+if [ -n "$wrong" ]; then
+    echo "$(basename "$0"): $wrong" >&2
+    exit 2
+fi
 exec "$venv/bin/python" "/usr/bin/$(basename "$0")" "$@"
 LAUNCHER
         chmod +x "$venv/bin/$program"
@@ -122,13 +185,27 @@ ACTIVATE
     mv "$activate.new" "$activate"
 }
 
+# PyTorch without gigabytes of CUDA where there is no GPU to use them.
+install_torch() {
+    ! "$venv/bin/python" scripts/install_torch.py --check || return 0
+    if [ "${SEMISAC_SKIP_APT:-0}" != 1 ] && ! nvidia-smi -L >/dev/null 2>&1 &&
+        between 2.6 "$(candidate python3-torch)" 2.14 && between 1.17 "$(candidate python3-onnx)" 2; then
+        install_system_packages scripts/training-apt-packages.txt
+    fi
+    "$venv/bin/python" scripts/install_torch.py
+}
+
+between() { # LOWEST VERSION TOO_HIGH
+    dpkg --compare-versions "$2" ge "$1" && dpkg --compare-versions "$2" lt "$3"
+}
+
 install_python_packages() {
     say "installing Python packages${1:+ (with $1)}"
     "$venv/bin/python" -m pip install --disable-pip-version-check --no-input \
-        -c scripts/constraints.txt -e ".${1:+[$1]}" | sed '/^Requirement already satisfied/d'
+        -e ".${1:+[$1]}" | sed '/^Requirement already satisfied/d'
 }
 
-# The ray tracer needs numpy 2, which the distribution's GNU Radio cannot live with: another environment.
+# The ray tracer needs numpy 2, which GNU Radio of Debian 12 and Ubuntu 24.04 cannot live with: another environment.
 install_scenes() {
     say "making .venv-scenes, the environment of the scene generator"
     "$system_python" -c 'import ensurepip' 2>/dev/null || fail "$system_python has no venv; run make setup first"
@@ -137,7 +214,7 @@ install_scenes() {
         -r scripts/scenes-requirements.txt | sed '/^Requirement already satisfied/d'
     local site
     site=$("$scenes_venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
-    echo "$PWD/python" >"$site/semisac.pth" # this project without its own needs, which forbid numpy 2
+    echo "$PWD/python" >"$site/semisac.pth" # this project without what only radios and training need
 }
 
 install_module() {
@@ -158,11 +235,12 @@ install_module() {
 case "${1:-}" in
 system) install_system_packages scripts/apt-packages.txt ;;
 venv) make_venv ;;
+torch) install_torch ;;
 python) install_python_packages "${2:-}" ;;
 module) install_module ;;
 scenes)
     install_system_packages scripts/scenes-apt-packages.txt
     install_scenes
     ;;
-*) fail "step is \"${1:-}\", expected system, venv, python, module or scenes; see the head of scripts/setup.sh" ;;
+*) fail "step is \"${1:-}\", expected system, venv, torch, python, module or scenes; see the head of scripts/setup.sh" ;;
 esac

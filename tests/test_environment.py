@@ -114,6 +114,6 @@ def test_unknown_step_of_the_setup_is_one_clear_line() -> None:
     done = subprocess.run(["bash", ROOT / "scripts/setup.sh", "all"], capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
-        'set-up: step is "all", expected system, venv, python, module or scenes; '
+        'set-up: step is "all", expected system, venv, torch, python, module or scenes; '
         "see the head of scripts/setup.sh"
     ]

@@ -32,6 +32,12 @@ def problem() -> str:
         version = ".".join(str(part) for part in sys.version_info[:2])
         return f"{sys.executable} is Python {version}, expected 3.11 or newer: {_remedy()}"
     try:
+        from semisac_ml.numpy_generation import mismatch
+    except ImportError:
+        mismatch = str  # told below, with what else is missing
+    if mismatch():
+        return mismatch()
+    try:
         from gnuradio import gr  # noqa: F401
     except ImportError as error:
         reason = " ".join(str(error).split())

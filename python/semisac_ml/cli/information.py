@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import typer
 
 from semisac_ml import __version__
+from semisac_ml.numpy_generation import mismatch
 
 from .systems import install_command
 
@@ -70,10 +71,6 @@ def _probe(module: str, version: str) -> str:
 
 def components() -> list[Component]:
     """Versions of everything, in the order of need."""
-    numpy_version = _distribution("numpy")
-    numpy_problem = ""
-    if numpy_version and int(numpy_version.split(".")[0]) >= 2:
-        numpy_problem = "GNU Radio of Debian and Ubuntu breaks with numpy 2: pip install 'numpy<2'"
     probes = {
         "GNU Radio": _probe("gnuradio.gr", "m.version()"),
         "gnuradio.semisac": _probe("gnuradio.semisac", f"getattr(m, '__version__', {__version__!r})"),
@@ -84,10 +81,11 @@ def components() -> list[Component]:
         native = dict(zip(probes, pool.map(_probed, probes.values()), strict=True))
     train, pip = install_command("train"), install_command("")
     pip = pip.replace("[]", "")
+    wrong_numpy = mismatch()  # names its own remedy
     return [
         Component("Python", platform.python_version(), "everything", "apt-get install python3"),
         Component("semisac", __version__, "everything", pip),
-        Component("numpy", numpy_version, "everything", pip, numpy_problem),
+        Component("numpy", _distribution("numpy"), "everything", "" if wrong_numpy else pip, wrong_numpy),
         Component("scipy", _distribution("scipy"), "everything", pip),
         Component("onnxruntime", _distribution("onnxruntime"), "running bundles", pip),
         Component(
