@@ -19,6 +19,7 @@ from gnuradio import blocks, gr, semisac
 from gnuradio.semisac.radio import RadioSettings, open_front_end
 from scipy.constants import speed_of_light
 
+from semisac_ml.signal.complex_pairs import as_complex
 from semisac_ml.signal.frame import FrameParameters
 from semisac_ml.signal.radar_parameters import RadarParameters
 
@@ -52,7 +53,7 @@ class images(gr.sync_block):
     def __init__(self, channel_uses: int, count: int = 0):
         gr.sync_block.__init__(self, "images", None, [(np.complex64, channel_uses)])
         parts = np.random.default_rng(1).standard_normal((1024, channel_uses, 2)).astype(np.float32)
-        self._symbols = parts.view(np.complex64)[:, :, 0] / np.float32(np.sqrt(2))
+        self._symbols = as_complex(parts) / np.float32(np.sqrt(2))
         self._sent, self._count = 0, count
 
     def work(self, input_items, output_items):

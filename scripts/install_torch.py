@@ -98,9 +98,11 @@ def choose(requirement: str) -> list[str]:
         return ["--extra-index-url", index, f"torch=={version}"]
     (torch,) = (item["metadata"]["version"] for item in default if item["metadata"]["name"] == "torch")
     print(
-        f"==> PyTorch {torch} comes with CUDA here: {size_of_download(default)} to download, though no NVIDIA GPU"
-        f" was found. To avoid it, press Ctrl-C, install a CPU build of {requirement} into {sys.prefix}"
-        f" (none was found at {index}; SEMISAC_TORCH_INDEX_URL names another index), and run again.",
+        f"==> PyTorch {torch} comes with CUDA here: {size_of_download(default)} to download,",
+        f"    though no NVIDIA GPU was found, and {index} has none without.",
+        f"    To avoid it: Ctrl-C, install a CPU build of {requirement} into {sys.prefix}, and run again;",
+        "    SEMISAC_TORCH_INDEX_URL names another index to look for one.",
+        sep="\n",
         flush=True,
     )
     return [requirement]

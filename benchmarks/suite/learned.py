@@ -14,6 +14,7 @@ from gnuradio.semisac import frame_tags
 
 from semisac_ml.data import cifar10
 from semisac_ml.runtime import Bundle
+from semisac_ml.signal.complex_pairs import as_complex
 
 from .record import Comparison
 from .timing import call_rate, flowgraph_rate
@@ -68,7 +69,7 @@ class Networks:
             "prior": np.array([0.5, 0.5], np.float32),
         }
         self.images = images
-        self.symbols = np.ascontiguousarray(symbols).view(np.complex64)[..., 0]
+        self.symbols = as_complex(symbols)
         self._calls: dict[str, Callable[[], object]] = {}
         for name in ("encoder", "reconstruction", "task", "sensing"):
             network = bundle.manifest.networks[name]

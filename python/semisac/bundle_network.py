@@ -73,14 +73,3 @@ def check_snr(name: str, snr_db: float) -> float:
     if not np.isfinite(snr_db):
         raise ValueError(f"{name} is {snr_db}, expected a finite number of dB")
     return float(snr_db)
-
-
-def to_real_pairs(symbols: np.ndarray) -> np.ndarray:
-    """complex64 [...] -> float32 [..., 2], last axis I and Q; a view where the memory allows."""
-    symbols = np.ascontiguousarray(symbols, dtype=np.complex64)
-    return symbols.view(np.float32).reshape(*symbols.shape, 2)
-
-
-def to_complex(pairs: np.ndarray) -> np.ndarray:
-    """float32 [..., 2] -> complex64 [...]."""
-    return np.ascontiguousarray(pairs, dtype=np.float32).view(np.complex64)[..., 0]

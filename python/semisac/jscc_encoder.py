@@ -6,6 +6,8 @@ from __future__ import annotations
 import numpy as np
 from gnuradio import gr
 
+from semisac_ml.signal.complex_pairs import as_complex
+
 from . import bundle_network
 from .work_errors import ends_flow_on_error
 
@@ -84,7 +86,7 @@ class jscc_encoder(gr.sync_block):
         inputs = {"image": np.divide(pixels, np.float32(255.0), order="C", dtype=np.float32)}
         if self._wants_snr:
             inputs["snr_db"] = np.full(count, snr_db, np.float32)
-        return bundle_network.to_complex(self._session.run(**inputs)["symbols"])
+        return as_complex(self._session.run(**inputs)["symbols"])
 
     def _recall(self, images: np.ndarray, snr_db: float) -> np.ndarray:
         """The same, encoding only what is not remembered."""

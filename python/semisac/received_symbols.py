@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import bundle_network, frame_tags
+from semisac_ml.signal.complex_pairs import as_pairs
+
+from . import frame_tags
 
 
 class ReceivedSymbols:
@@ -30,11 +32,11 @@ class ReceivedSymbols:
         """Named inputs for received, complex64 [frames, channel uses], the items of input 0 of this call."""
         count = len(received)
         tags = frame_tags.CallTags(block, 0, count)
-        inputs = {"received": bundle_network.to_real_pairs(received)}
+        inputs = {"received": as_pairs(received)}
         if self._wants_gain:
             gain = tags.held_complexes(frame_tags.CHANNEL_GAIN, self._gain)
             self._gain = complex(gain[-1])
-            inputs["channel_gain"] = bundle_network.to_real_pairs(gain)
+            inputs["channel_gain"] = as_pairs(gain)
         if self._wants_snr:
             snr_db = tags.held_doubles(frame_tags.SNR_DB, self._snr_db)
             self._snr_db = float(snr_db[-1])

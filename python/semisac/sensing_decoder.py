@@ -8,6 +8,7 @@ import pmt
 from gnuradio import gr
 
 from semisac_ml.signal.channel import echo_samples, range_snr_db
+from semisac_ml.signal.complex_pairs import as_pairs
 
 from . import bundle_network, frame_tags
 from .work_errors import ends_flow_on_error
@@ -160,12 +161,12 @@ class sensing_decoder(gr.basic_block):
 
     def _infer(self, symbols: np.ndarray, echo: np.ndarray, snr_db: np.ndarray) -> np.ndarray:
         self._sensing_snr_db = float(snr_db[-1])
-        offered = {"echo": bundle_network.to_real_pairs(echo)}
+        offered = {"echo": as_pairs(echo)}
         if self._knowledge == "echo":
             offered["sensing_snr_db"] = snr_db
         else:
             steps = range_snr_db(0.0, self._ranges, self._range_step_db).astype(np.float32)
-            offered["symbols"] = bundle_network.to_real_pairs(symbols)
+            offered["symbols"] = as_pairs(symbols)
             offered["range_snr_db"] = snr_db[:, None] + steps
             offered["range_delay"] = self._range_delay
             offered["prior"] = self._prior

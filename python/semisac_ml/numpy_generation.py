@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether Python would import a numpy that the GNU Radio beside it can live with. Nothing of either is imported.
+"""Whether Python would import a numpy that the GNU Radio beside it can live with; neither is imported here.
 
 GNU Radio's modules are compiled for numpy 1 or for numpy 2, whichever the distribution has. pip and other
 tools can put the other generation in front, and importing GNU Radio then fails far from the cause.

@@ -18,6 +18,8 @@ import numpy as np
 import pmt
 from gnuradio import gr
 
+from semisac_ml.signal.complex_pairs import as_complex
+
 from .events import EventCounters
 from .front_end import RadioError
 from .pluto_device import PlutoDevice, lose
@@ -207,8 +209,7 @@ class pluto_receiver(gr.sync_block):
         self.adc_peak = max(peak, PEAK_DECAY * self.adc_peak)
         scaled = levels.astype(np.float32) * np.float32(1.0 / 32768.0)
         self._part = [
-            np.ascontiguousarray(scaled[:, 2 * channel : 2 * channel + 2]).view(np.complex64)[:, 0]
-            for channel in range(self._channels)
+            as_complex(scaled[:, 2 * channel : 2 * channel + 2]) for channel in range(self._channels)
         ]
 
 

@@ -16,6 +16,8 @@ import numpy as np
 import pmt
 from gnuradio import gr
 
+from semisac_ml.signal.complex_pairs import as_pairs
+
 from .events import EventCounters
 from .front_end import RadioError
 from .pluto_device import PlutoDevice, lose
@@ -47,7 +49,7 @@ class _transmitter(gr.sync_block):
 
     def _words(self, samples: np.ndarray) -> np.ndarray:
         """16-bit words of samples, I and Q in turn; clipped ones are counted."""
-        levels = np.rint(np.ascontiguousarray(samples).view(np.float32) * self._gain)
+        levels = np.rint(as_pairs(samples).ravel() * self._gain)
         clipped = np.clip(levels, -32768, 32767)
         self.clipped_samples += int(np.count_nonzero(clipped != levels))
         return clipped.astype("<i2")

@@ -50,12 +50,7 @@ def example_inputs(batch: int = 2) -> BeamInputs:
 def to_onnx(network: nn.Module) -> bytes:
     """ONNX content of a network; batches of any size."""
     given = example_inputs()._asdict()
-    fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # the fused kernel has no ONNX operator
-    try:
-        return onnx_export.to_onnx(network, given, OUTPUT, {name: {0: "batch"} for name in (*given, OUTPUT)})
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
+    return onnx_export.to_onnx(network, given, OUTPUT, {name: {0: "batch"} for name in (*given, OUTPUT)})
 
 
 def interfaces() -> dict[str, Any]:

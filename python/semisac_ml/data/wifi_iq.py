@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from semisac_ml.signal.complex_pairs import as_complex
+
 from . import DataError
 
 FOLDER = "wifi-802.11-iq"
@@ -50,5 +52,5 @@ def _read(file: Path) -> np.ndarray:
         raise DataError(
             f"{file} holds {len(numbers)} numbers, expected pairs of I and Q that are not all zero"
         )
-    samples = numbers.astype(np.float32).view(np.complex64)
+    samples = as_complex(numbers.astype(np.float32).reshape(-1, 2))
     return samples / np.abs(samples).max()

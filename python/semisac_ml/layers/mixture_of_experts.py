@@ -78,7 +78,7 @@ class MixtureOfExperts(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Fused queries [batch, queries, size] and the gate's probabilities [batch, experts]."""
         weights, probability = self.gate_weights(gate_input)
-        if torch.onnx.is_in_onnx_export() or torch.compiler.is_compiling():
+        if torch.jit.is_tracing() or torch.compiler.is_compiling():  # while it is exported
             outputs = torch.stack([expert(queries, tokens, absent) for expert in self.experts], dim=1)
             return (weights[:, :, None, None] * outputs).sum(dim=1), probability
         fused = torch.zeros_like(queries)

@@ -31,6 +31,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from .complex_pairs import as_complex, as_pairs
 from .random_stream import Stream, sample_words
 
 PACKET_BITS, RATIO_BITS = 13, 3
@@ -105,7 +106,7 @@ def packets_of(code: np.ndarray, sent_channels: int, channel_uses: int) -> np.nd
     order = permutation(*code.shape[1:], sent_channels)
     values = np.resize(code[:sent_channels].ravel()[order], packets * 2 * channel_uses)
     scaled = (values * np.sqrt(0.5)).astype(np.float32)
-    return scaled.view(np.complex64).reshape(packets, channel_uses)
+    return as_complex(scaled.reshape(packets, channel_uses, 2))
 
 
 def code_of(
@@ -148,8 +149,8 @@ def code_of(
     if len(packets) != expected:
         raise ValueError(f"packets are {len(packets)}, expected {expected} of a picture of this size")
     snr = np.where(came, 10.0 ** (np.asarray(snr_db, np.float64) / 10.0), 0.0).astype(np.float32)
-    values = np.ascontiguousarray(packets, np.complex64).view(np.float32) * np.float32(np.sqrt(2.0))
-    values = np.where(came[:, None], values, np.float32(0.0)).ravel()
+    values = as_pairs(packets.astype(np.complex64, copy=False)) * np.float32(np.sqrt(2.0))
+    values = np.where(came[:, None, None], values, np.float32(0.0)).ravel()
     snr_of_values = np.repeat(snr, 2 * channel_uses)
     count = sent_channels * rows * columns
     received, total = values[:count], snr_of_values[:count].copy()

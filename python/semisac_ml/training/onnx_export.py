@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import inspect
 import io
+import logging
 import subprocess
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,21 +55,105 @@ def to_onnx(
     network: nn.Module,
     inputs: Mapping[str, Tensor],
     output: str | Sequence[str],
-    axes: Mapping[str, Any],
+    axes: Mapping[str, Mapping[int, str]],
 ) -> bytes:
-    """Export one network; ``axes`` names the dynamic axes of each tensor, {tensor: {axis index: name}}."""
+    """Export one network; ``axes`` names the dynamic axes of each tensor, {tensor: {axis index: name}}.
+
+    With the exporter that PyTorch makes its default from 2.9 on; the one it had before where that is older
+    (`_traced`).
+
+    Raises
+    ------
+    ValueError
+        If an axis that is named came out fixed, or the other way round.
+    """
+    outputs = [output] if isinstance(output, str) else list(output)
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)  # the fused kernel has no ONNX operator
+    try:
+        export = _exported if torch.torch_version.TorchVersion(torch.__version__) >= (2, 9) else _traced
+        content = export(network.eval(), dict(inputs), outputs, axes)
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+    _name_axes(content, axes)
+    store_in_half_precision(content)
+    onnx.checker.check_model(content)
+    return content.SerializeToString()
+
+
+def _exported(
+    network: nn.Module,
+    inputs: dict[str, Tensor],
+    outputs: list[str],
+    axes: Mapping[str, Mapping[int, str]],
+) -> onnx.ModelProto:
+    """With torch.export, constants folded, inputs dropped that nothing uses, and nothing else.
+
+    Its own optimiser also fuses convolution and normalisation, which undoes the rounding of the weights (and
+    gave NaN: onnxscript 0.7.2, encoder of jssc).
+    """
+    from onnxscript import optimizer
+
+    shapes: tuple[Any, ...] = tuple(
+        dict.fromkeys(axes.get(name, {}), torch.export.Dim.AUTO) for name in inputs
+    )
+    parameters = inspect.signature(network.forward).parameters.values()
+    if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
+        shapes = (shapes,)  # *inputs is one argument
+    # torch.export takes one tensor given twice for one input
+    examples = tuple(tensor.clone() for tensor in inputs.values())
+    with warnings.catch_warnings(), _quiet():
+        # torch.export calls what PyTorch itself has deprecated
+        warnings.filterwarnings("ignore", message=".*treespec, LeafSpec", category=FutureWarning)
+        program = torch.onnx.export(
+            network,
+            examples,
+            input_names=list(inputs),
+            output_names=outputs,
+            dynamic_shapes=shapes,
+            opset_version=OPSET,
+            dynamo=True,
+            external_data=False,
+            optimize=False,
+            verbose=False,
+        )
+        optimizer.inline(program.model)
+        optimizer.fold_constants(program.model)
+        optimizer.remove_unused_nodes(program.model)
+    content = program.model_proto
+    graph = content.graph
+    used = {name for node in graph.node for name in node.input}
+    for tensor in [one for one in graph.input if one.name not in used]:
+        graph.input.remove(tensor)
+    # where each node comes from in the source, with the paths of this machine
+    for part in (*graph.node, *graph.initializer, *graph.input, *graph.output):
+        del part.metadata_props[:]
+        part.ClearField("doc_string")
+    del graph.metadata_props[:], content.metadata_props[:], graph.value_info[:]
+    return content
+
+
+def _traced(
+    network: nn.Module,
+    inputs: dict[str, Tensor],
+    outputs: list[str],
+    axes: Mapping[str, Mapping[int, str]],
+) -> onnx.ModelProto:
+    """With the exporter that traces: the newer one of PyTorch 2.6 does not know batch normalisation."""
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         # folding constants would harm a network in training mode; this one is in evaluation mode
         warnings.filterwarnings("ignore", message="It is recommended that constant folding be turned off")
         # slices with steps are left for the runtime to compute
         warnings.filterwarnings("ignore", message="Constant folding - Only steps=1")
+        # shapes that layers of PyTorch ask about are those of every call
+        warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
         torch.onnx.export(
-            network.eval(),
+            network,
             tuple(inputs.values()),
             buffer,
             input_names=list(inputs),
-            output_names=[output] if isinstance(output, str) else list(output),
+            output_names=outputs,
             dynamic_axes={name: dict(value) for name, value in axes.items()},
             opset_version=OPSET,
             # evaluation mode is set; PRESERVE only keeps the exporter from fusing convolution and
@@ -74,10 +161,35 @@ def to_onnx(
             training=torch.onnx.TrainingMode.PRESERVE,
             dynamo=False,
         )
-    content = onnx.load_from_string(buffer.getvalue())
-    store_in_half_precision(content)
-    onnx.checker.check_model(content)
-    return content.SerializeToString()
+    return onnx.load_from_string(buffer.getvalue())
+
+
+def _name_axes(content: onnx.ModelProto, axes: Mapping[str, Mapping[int, str]]) -> None:
+    for tensor in (*content.graph.input, *content.graph.output):
+        for axis, size in enumerate(tensor.type.tensor_type.shape.dim):
+            name = axes.get(tensor.name, {}).get(axis)
+            if (name is None) is not size.HasField("dim_value"):
+                found = size.dim_value if name else f"dynamic ({size.dim_param})"
+                raise ValueError(
+                    f"axis {axis} of {tensor.name} is {found}, expected {name or 'a fixed size'}"
+                )
+            if name is not None:
+                size.dim_param = name
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Hear nothing less than errors: the exporter tells at each export that torchvision is not installed."""
+    names = ("torch.onnx._internal.exporter._registration", "onnxscript")
+    loggers = [logging.getLogger(name) for name in names]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 def source_commit() -> str:

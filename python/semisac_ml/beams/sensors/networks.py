@@ -62,24 +62,19 @@ def example_inputs(network: CalibratedNetwork, frames: int, batch: int = 2) -> S
 
 def as_onnx(network: CalibratedNetwork, frames: int) -> dict[str, bytes]:
     """ONNX content of the encoders and of ``beams``; batches of any size."""
-    fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)  # the fused kernel has no ONNX operator
-    try:
-        found = {
-            kind: onnx_export.to_onnx(
-                _Encoder(network.encoders[kind], 255.0 if kind == "camera" else 1.0).eval(),
-                {kind: example_frames(kind)},
-                FEATURES,
-                {name: {0: "batch"} for name in (kind, FEATURES)},
-            )
-            for kind in SENSORS
-        }
-        given = example_inputs(network, frames)._asdict()
-        outputs = [OUTPUT, BLOCKED]
-        axes = {name: {0: "batch"} for name in (*given, *outputs)}
-        return {**found, NETWORK: onnx_export.to_onnx(network.eval(), given, outputs, axes)}
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
+    found = {
+        kind: onnx_export.to_onnx(
+            _Encoder(network.encoders[kind], 255.0 if kind == "camera" else 1.0),
+            {kind: example_frames(kind)},
+            FEATURES,
+            {name: {0: "batch"} for name in (kind, FEATURES)},
+        )
+        for kind in SENSORS
+    }
+    given = example_inputs(network, frames)._asdict()
+    outputs = [OUTPUT, BLOCKED]
+    axes = {name: {0: "batch"} for name in (*given, *outputs)}
+    return {**found, NETWORK: onnx_export.to_onnx(network, given, outputs, axes)}
 
 
 def interfaces() -> dict[str, Any]:

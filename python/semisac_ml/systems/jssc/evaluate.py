@@ -17,6 +17,7 @@ from rich.table import Table
 from semisac_ml.data import cifar10
 from semisac_ml.runtime import Bundle
 from semisac_ml.signal import channel, metrics
+from semisac_ml.signal.complex_pairs import as_complex, as_pairs
 from semisac_ml.signal.metrics import Metric
 
 BATCH = 500
@@ -62,16 +63,6 @@ class LinkOutput:
     sensing: np.ndarray
     sensing_echo: np.ndarray | None
     hypothesis: np.ndarray
-
-
-def as_complex(pairs: np.ndarray) -> np.ndarray:
-    """float32 (..., 2), I and Q → complex64 (...)."""
-    return np.ascontiguousarray(pairs).view(np.complex64)[..., 0]
-
-
-def as_pairs(values: np.ndarray) -> np.ndarray:
-    """complex64 (...) → float32 (..., 2), I and Q."""
-    return np.ascontiguousarray(values, dtype=np.complex64)[..., None].view(np.float32)
 
 
 def run_network(bundle: Bundle, name: str, **offered: np.ndarray) -> np.ndarray:

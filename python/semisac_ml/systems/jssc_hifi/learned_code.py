@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from semisac_ml.signal import picture_packets
+from semisac_ml.signal.complex_pairs import as_complex, as_pairs
 from semisac_ml.systems.jssc_hifi import air
 
 BATCH_PIXELS = 128 * 32 * 32
@@ -148,9 +149,9 @@ class LearnedCode:
         image = np.ascontiguousarray(pictures.transpose(0, 3, 1, 2), np.float32) / np.float32(255)
         code = self.networks.encode(image=image, **told)
         values = code[:, :sent_channels].reshape(count, -1).astype(np.float64)
-        symbols = np.ascontiguousarray(values[:, order]).view(np.complex128) / np.sqrt(2.0)
+        symbols = as_complex(values[:, order].reshape(count, -1, 2)) / np.sqrt(2.0)
         snr = np.maximum(10.0 ** (snr_db / 10.0) * gains, 1e-2)
-        arrived = air.received_symbols(symbols, snr, *place).view(np.float64) * np.sqrt(2.0)
+        arrived = as_pairs(air.received_symbols(symbols, snr, *place)).reshape(count, -1) * np.sqrt(2.0)
         received, worth = np.zeros_like(code), np.zeros_like(code)
         flat = np.empty_like(values)
         for target, source in ((received, arrived), (worth, np.repeat(snr / (1.0 + snr), 2, axis=1))):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from semisac_ml.signal import rate_distortion
+from semisac_ml.signal.complex_pairs import as_complex, as_pairs
 from semisac_ml.systems.jssc_hifi import air
 
 
@@ -69,9 +70,9 @@ class LinearCode:
         components = centred @ vectors
         values = (components * np.sqrt(power / variance)).reshape(count, -1)
         order = air.permutation(values.shape[1])
-        symbols = np.ascontiguousarray(values[:, order]).view(np.complex128) / np.sqrt(2.0)
+        symbols = as_complex(values[:, order].reshape(count, -1, 2)) / np.sqrt(2.0)
         snr = 10.0 ** (snr_db / 10.0) * gains
-        arrived = air.received_symbols(symbols, snr, seed).view(np.float64) * np.sqrt(2.0)
+        arrived = as_pairs(air.received_symbols(symbols, snr, seed)).reshape(count, -1) * np.sqrt(2.0)
         received, worth = np.empty_like(values), np.empty_like(values)
         received[:, order], worth[:, order] = arrived, np.repeat(snr, 2, axis=1)
         # LMMSE: noise of variance 1 / snr in each real value
