@@ -100,13 +100,14 @@ def test_only_chosen_experts_run():
     assert ran == [int(mixture.gate(gate_input).argmax())]
 
 
-def test_features_know_levels_from_measured_beams_alone():
+@pytest.mark.parametrize(("power_db", "position_m"), [(77.0, 1e3), (torch.nan, torch.inf)])
+def test_features_know_levels_from_measured_beams_alone(power_db, position_m):
     features = BeamFeatures(2)
     given = random_inputs()
     hidden = given._replace(
-        power_db=torch.where(given.measured > 0, given.power_db, torch.full_like(given.power_db, 77.0)),
+        power_db=torch.where(given.measured > 0, given.power_db, torch.full_like(given.power_db, power_db)),
         position_m=torch.where(
-            given.position_known[..., None] > 0, given.position_m, torch.full_like(given.position_m, 1e3)
+            given.position_known[..., None] > 0, given.position_m, torch.full_like(given.position_m, position_m)
         ),
     )
     for one, other in zip(features(*given), features(*hidden), strict=True):

@@ -85,6 +85,9 @@ class BeamFeatures(nn.Module):
         """
         known_site = (site >= 0) & (site < self.sites)
         place = torch.where(known_site, site, torch.full_like(site, self.sites))
+        # what is absent may be anything, and must not reach a neighbour even by the rounding of a vector
+        power_db = torch.where(measured > 0, power_db, torch.zeros_like(power_db))
+        position_m = torch.where(position_known[..., None] > 0, position_m, torch.zeros_like(position_m))
         onehot = (place[:, None] == torch.arange(self.sites, device=site.device)).to(power_db.dtype)
         sweep = self._sweep(power_db, measured, self.level_db[place])
         position = self._position(position_m, self.middle_m[place], position_known)
