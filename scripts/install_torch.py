@@ -57,7 +57,16 @@ def has_nvidia_gpu() -> bool:
 
 def resolved(requirement: str, *options: str) -> list[dict]:
     """What pip would install: items of its installation report; empty when it finds nothing."""
-    command = [*PIP_INSTALL, "--quiet", "--dry-run", "--report", "-", *options, requirement]
+    command = [
+        *PIP_INSTALL,
+        "--quiet",
+        "--dry-run",
+        "--ignore-installed",
+        "--report",
+        "-",
+        *options,
+        requirement,
+    ]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, stderr=subprocess.DEVNULL)
     return json.loads(done.stdout)["install"] if done.returncode == 0 else []
 

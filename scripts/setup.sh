@@ -19,6 +19,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly venv=$PWD/.venv
 readonly scenes_venv=$PWD/.venv-scenes
+readonly os_release=${SEMISAC_OS_RELEASE:-/etc/os-release} # another one in tests
 readonly system_python=/usr/bin/python3 # never the python3 of PATH: pyenv and conda see no GNU Radio
 
 fail() {
@@ -33,7 +34,7 @@ say() {
 # Name of the release, as its packages are known by: derivatives name the one they are made of.
 release() {
     local UBUNTU_CODENAME='' DEBIAN_CODENAME='' VERSION_CODENAME='' PRETTY_NAME=''
-    [ ! -r /etc/os-release ] || . /etc/os-release
+    [ ! -r "$os_release" ] || . "$os_release"
     echo "${UBUNTU_CODENAME:-${DEBIAN_CODENAME:-${VERSION_CODENAME:-unknown}}}" "${PRETTY_NAME:-an unknown system}"
 }
 

@@ -119,13 +119,13 @@ def test_range_doppler_is_a_fourier_transform_that_can_be_undone():
     wanted = np.fft.fft2((beat[..., 0] + 1j * beat[..., 1]).numpy() * window, norm="ortho")
     found = transform(beat).detach().numpy()
     assert np.allclose(found[..., 0] + 1j * found[..., 1], np.fft.fftshift(wanted, axes=-1), atol=1e-4)
-    assert float(transform.unitarity()) < 1e-10
+    assert transform.unitarity().item() < 1e-10
     undone = transform.inverse(transform(beat)).detach()
     share = torch.from_numpy(window / (window + 0.05)).float()[..., None]
     assert torch.allclose(undone, beat * share, atol=1e-4)
     with torch.no_grad():
         transform.range_addend += 0.1
-    assert float(transform.unitarity()) > 1e-3
+    assert transform.unitarity().item() > 1e-3
 
 
 def test_residual_networks_are_those_of_the_literature():

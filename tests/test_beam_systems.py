@@ -104,11 +104,10 @@ def test_only_chosen_experts_run():
 def test_features_know_levels_from_measured_beams_alone(power_db, position_m):
     features = BeamFeatures(2)
     given = random_inputs()
+    known = given.position_known[..., None] > 0
     hidden = given._replace(
-        power_db=torch.where(given.measured > 0, given.power_db, torch.full_like(given.power_db, power_db)),
-        position_m=torch.where(
-            given.position_known[..., None] > 0, given.position_m, torch.full_like(given.position_m, position_m)
-        ),
+        power_db=torch.where(given.measured > 0, given.power_db, power_db),
+        position_m=torch.where(known, given.position_m, position_m),
     )
     for one, other in zip(features(*given), features(*hidden), strict=True):
         assert torch.equal(one, other)

@@ -117,3 +117,89 @@ def test_unknown_step_of_the_setup_is_one_clear_line() -> None:
         'set-up: step is "all", expected system, venv, torch, python, module or scenes; '
         "see the head of scripts/setup.sh"
     ]
+
+
+def other_numpy(folder: Path) -> Path:
+    """A folder of packages with a numpy of the other generation, as far as one looks without importing it."""
+    import numpy
+
+    version = "2.2.6" if numpy.__version__.startswith("1.") else "1.26.4"
+    (folder / "numpy").mkdir(parents=True)
+    (folder / "numpy" / "__init__.py").write_text(f"__version__ = {version!r}\n")
+    described = folder / f"numpy-{version}.dist-info"
+    described.mkdir()
+    (described / "METADATA").write_text(f"Metadata-Version: 2.1\nName: numpy\nVersion: {version}\n")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        [ROOT / "apps" / "run_loopback.py"],
+        [ROOT / "apps" / "record.py"],
+        [ROOT / "benchmarks" / "run.py"],
+        ["-m", "semisac_ml.cli", "radio", "probe"],
+    ],
+    ids=lambda command: Path(command[-1]).stem,
+)
+def test_numpy_of_the_other_generation_is_one_line_with_the_remedy(tmp_path: Path, command: list) -> None:
+    poisoned = {**os.environ, "PYTHONPATH": str(other_numpy(tmp_path / "packages"))}
+    done = subprocess.run([sys.executable, *command], env=poisoned, capture_output=True, text=True)
+    assert done.returncode == 2, done.stderr
+    (line,) = done.stderr.splitlines()
+    assert "which GNU Radio was built with" in line and f"{sys.executable} -m pip uninstall -y numpy" in line
+
+
+def test_info_and_launchers_tell_the_same(tmp_path: Path) -> None:
+    poisoned = {**os.environ, "PYTHONPATH": str(other_numpy(tmp_path / "packages"))}
+    program = "from semisac_ml.cli.information import components; print([c.problem for c in components()][2])"
+    done = subprocess.run([sys.executable, "-c", program], env=poisoned, capture_output=True, text=True)
+    assert "pip uninstall -y numpy" in done.stdout, done.stderr
+    done = subprocess.run([ENVIRONMENT / "bin" / "grcc", "-h"], env=poisoned, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("grcc: numpy ")
+
+
+def test_pip_of_the_environment_stays_with_the_numpy_of_gnu_radio() -> None:
+    import numpy
+
+    constraints = (ENVIRONMENT / "constraints.txt").read_text().splitlines()
+    assert f"numpy=={numpy.__version__}" in constraints
+    assert not list(ENVIRONMENT.glob("lib/python*/site-packages/numpy*")), "a second numpy"
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "get", "install.constraint"], capture_output=True, text=True
+    )
+    assert done.stdout.strip() == (ENVIRONMENT / "constraints.txt").as_uri()
+
+
+def set_up_system(told: str, folder: Path, **variables: str) -> subprocess.CompletedProcess:
+    """Run the step of the distribution's packages, all of which are there, on a system so described."""
+    (folder / "os-release").write_text(f'PRETTY_NAME="Some System"\n{told}')
+    environment = {**os.environ, "SEMISAC_OS_RELEASE": str(folder / "os-release"), "SEMISAC_SKIP_APT": "0"}
+    step = ["bash", ROOT / "scripts/setup.sh", "system"]
+    return subprocess.run(step, env=environment | variables, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "ID=debian\nVERSION_CODENAME=trixie\n",
+        "ID=linuxmint\nVERSION_CODENAME=zara\nUBUNTU_CODENAME=noble\n",
+        "ID=linuxmint\nVERSION_CODENAME=gigi\nDEBIAN_CODENAME=bookworm\n",
+        "ID=ubuntu\nVERSION_CODENAME=resolute\n",
+    ],
+)
+def test_a_system_is_known_by_what_it_is_made_of(tmp_path: Path, told: str) -> None:
+    done = set_up_system(told, tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("told", ["", "ID=arch\n", "VERSION_CODENAME=bullseye\n"])
+def test_an_unknown_system_is_told_what_to_install_and_may_go_on(tmp_path: Path, told: str) -> None:
+    done = set_up_system(told, tmp_path)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    for word in ("Some System", "gnuradio-dev", "SEMISAC_SKIP_APT=1", "Debian 12 or 13"):
+        assert word in line
+    done = set_up_system(told, tmp_path, SEMISAC_SKIP_APT="1")
+    assert (done.returncode, done.stderr) == (0, "")

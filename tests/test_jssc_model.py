@@ -80,7 +80,7 @@ def test_detector_with_the_right_gate_is_the_optimal_one(fading: str, gate: int,
         detector.gate[2].weight.zero_()
         detector.gate[2].bias.copy_(torch.eye(4)[gate])
     generator = np.random.default_rng(1)
-    symbols = as_complex(generator.standard_normal((200, 10, 2)).astype(np.float32) / np.sqrt(2))
+    symbols = as_complex(generator.standard_normal((200, 10, 2)).astype(np.float32) / np.float32(np.sqrt(2)))
     setting = {"sensing_snr_db": 3.0, "ranges": 3, "delay_symbols_per_range": delay, "fading": fading}
     echo, _ = channel.echo_channel(symbols, target_probability=0.75, seed=2, **setting)
     expected = posterior.range_posterior(echo, symbols, target_probability=0.75, **setting)

@@ -119,7 +119,7 @@ class BeamView(QtWidgets.QWidget):
             painter.setPen(QtCore.Qt.NoPen)
             painter.setBrush(PREDICTED)
             top = max(float(frame.probability.max()), 1e-9)
-            for beam, probability in zip(beams, frame.probability, strict=True):
+            for beam, probability in zip(beams, frame.probability.tolist(), strict=True):
                 corner = axes.point(beam - 0.5, low + probability / top * (high - low))
                 painter.drawRect(QtCore.QRectF(corner, axes.point(beam + 0.5, low)))
         painter.setPen(QtGui.QPen(FAINT_INK, 1.5))

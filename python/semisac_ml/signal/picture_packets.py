@@ -105,7 +105,7 @@ def packets_of(code: np.ndarray, sent_channels: int, channel_uses: int) -> np.nd
     packets = packet_count(code.shape, sent_channels, channel_uses)
     order = permutation(*code.shape[1:], sent_channels)
     values = np.resize(code[:sent_channels].ravel()[order], packets * 2 * channel_uses)
-    scaled = (values * np.sqrt(0.5)).astype(np.float32)
+    scaled = values.astype(np.float32) * np.float32(np.sqrt(0.5))
     return as_complex(scaled.reshape(packets, channel_uses, 2))
 
 
