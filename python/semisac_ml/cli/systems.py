@@ -10,6 +10,7 @@ a command. The module is imported only when its command is asked for; a list of 
 from __future__ import annotations
 
 import importlib
+import sys
 from importlib import resources
 from pathlib import Path
 
@@ -30,6 +31,8 @@ def systems_with(action: str) -> list[str]:
 def install_command(extra: str) -> str:
     """How to install an optional part of the package, from the source tree if that is where it runs."""
     root = Path(__file__).resolve().parents[3]
+    if extra == "train" and Path(sys.prefix) == root / ".venv":
+        return f"make train-env (in {root})"  # pip alone might bring CUDA
     if (root / "pyproject.toml").is_file():
         return f"pip install -e '{root}[{extra}]'"
     return f"pip install 'semisac[{extra}]'"
