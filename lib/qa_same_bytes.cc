@@ -8,6 +8,7 @@
 
 #include <gnuradio/blocks/vector_sink.h>
 #include <gnuradio/blocks/vector_source.h>
+#include <gnuradio/semisac/echo_channel.h>
 #include <gnuradio/semisac/fading_channel.h>
 #include <gnuradio/top_block.h>
 #include <boost/test/unit_test.hpp>
@@ -38,19 +39,20 @@ uint64_t digest(const std::vector<gr_complex>& values)
     return hash;
 }
 
-// A ramp of whole numbers in I and Q through a block of one input and one output.
-uint64_t digest_behind(gr::basic_block_sptr block, int samples)
+// A ramp of whole numbers in I and Q through a block of one input and one output, whose
+// items have `in` and `out` samples.
+uint64_t digest_behind(gr::basic_block_sptr block, int samples, int in = 1, int out = 1)
 {
     std::vector<gr_complex> ramp(samples);
     for (int n = 0; n < samples; ++n)
         ramp[n] = gr_complex(n % 257 - 128, n % 101 - 50) * 0x1p-8f;
     const auto top = gr::make_top_block("same bytes");
-    const auto source = gr::blocks::vector_source_c::make(ramp);
-    const auto sink = gr::blocks::vector_sink_c::make();
+    const auto source = gr::blocks::vector_source_c::make(ramp, false, in);
+    const auto sink = gr::blocks::vector_sink_c::make(out);
     top->connect(source, 0, block, 0);
     top->connect(block, 0, sink, 0);
     top->run();
-    BOOST_CHECK_EQUAL(sink->data().size(), ramp.size());
+    BOOST_CHECK_EQUAL(sink->data().size(), ramp.size() / in * out);
     return digest(sink->data());
 }
 
@@ -80,4 +82,22 @@ BOOST_AUTO_TEST_CASE(fading)
     const auto channel = gr::semisac::fading_channel::make(
         1, gr::semisac::channel_model_t::RAYLEIGH, 200.0, 7);
     BOOST_CHECK_EQUAL(digest_behind(channel, 10000), 0xCCFE7C5148FA89F8u);
+}
+
+// Sums of products outside of the vectorised loops: fused, one value in 25 is another
+// one.
+BOOST_AUTO_TEST_CASE(echoes)
+{
+    const auto echo =
+        gr::semisac::echo_channel::make(10,
+                                        2,
+                                        3.0,
+                                        3.0,
+                                        5,
+                                        gr::semisac::echo_fading_t::TWO_HOP_RAYLEIGH,
+                                        true,
+                                        0.05,
+                                        0.5,
+                                        7);
+    BOOST_CHECK_EQUAL(digest_behind(echo, 10000, 10, 15), 0x94F0BECB6EE96248u);
 }
