@@ -117,7 +117,8 @@ void moving_interpolator::read(const read_position& position,
     for (std::size_t done = 0; done < count;) {
         const uint64_t sample = first + done;
         const uint64_t start = sample - sample % length;
-        const std::size_t part = std::min(count - done, length - sample % length);
+        const auto part = static_cast<std::size_t>(
+            std::min<uint64_t>(count - done, length - sample % length));
         const double begin = position.offset_at(start);
         const double end = position.offset_at(start + length);
         const double whole = std::floor(begin);

@@ -15,7 +15,7 @@ namespace semisac {
 
 namespace {
 
-constexpr long LARGEST_FRAME_SAMPLES = 1L << 24;
+constexpr int64_t LARGEST_FRAME_SAMPLES = 1 << 24;
 constexpr double CHIRP_BANDWIDTH_SHARE = 0.8;
 
 template <typename T>
@@ -75,12 +75,12 @@ frame_parameters::frame_parameters(double sample_rate_hz_,
     check(guard_subcarriers_, chirp_bandwidth_hz_);
     d_header_symbols =
         static_cast<int>(symbols_for(CODED_HEADER_BITS * header_repetitions, 0));
-    d_body_symbols =
-        symbols_for(static_cast<long>(images_per_frame) * channel_uses, d_header_symbols);
+    d_body_symbols = symbols_for(static_cast<int64_t>(images_per_frame) * channel_uses,
+                                 d_header_symbols);
     if (frame_type == frame_type_t::LFM)
         d_body_symbols +=
             (symbols_per_pulse - d_body_symbols % symbols_per_pulse) % symbols_per_pulse;
-    long samples =
+    int64_t samples =
         header_start() + (d_header_symbols + d_body_symbols) * symbol_samples();
     if (frame_type == frame_type_t::LFM)
         samples += d_body_symbols / symbols_per_pulse * chirp_samples;
@@ -182,23 +182,23 @@ std::vector<int> frame_parameters::data_subcarriers(int symbol) const
     return found;
 }
 
-long frame_parameters::data_cells(int first_symbol, long symbols) const
+int64_t frame_parameters::data_cells(int first_symbol, int64_t symbols) const
 {
     const int used = used_subcarrier_count();
-    long pilots = symbols / pilot_spacing * used;
+    int64_t pilots = symbols / pilot_spacing * used;
     for (int symbol = first_symbol; symbol < first_symbol + symbols % pilot_spacing;
          ++symbol)
         pilots += (used - symbol % pilot_spacing + pilot_spacing - 1) / pilot_spacing;
     return symbols * used - pilots;
 }
 
-long frame_parameters::symbols_for(long cells, int first_symbol) const
+int64_t frame_parameters::symbols_for(int64_t cells, int first_symbol) const
 {
     // So many symbols as there are shifts of the pilots hold this many cells, wherever
     // they begin.
-    const long cells_a_round =
-        static_cast<long>(used_subcarrier_count()) * (pilot_spacing - 1);
-    long symbols = std::max(cells / cells_a_round * pilot_spacing, 1L);
+    const int64_t cells_a_round =
+        static_cast<int64_t>(used_subcarrier_count()) * (pilot_spacing - 1);
+    int64_t symbols = std::max<int64_t>(cells / cells_a_round * pilot_spacing, 1);
     while (data_cells(first_symbol, symbols) < cells)
         ++symbols;
     return symbols;

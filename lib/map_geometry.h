@@ -10,6 +10,7 @@
 #include <gnuradio/gr_complex.h>
 #include <gnuradio/semisac/radar_parameters.h>
 #include <array>
+#include <cstdint>
 #include <vector>
 
 namespace gr {
@@ -52,8 +53,8 @@ struct map_geometry {
     {
         return bin < range_bins / 2 ? bin : bin - range_bins;
     }
-    long cells() const { return static_cast<long>(slow_times) * range_bins; }
-    long map_cells() const { return static_cast<long>(doppler_bins) * range_bins; }
+    int64_t cells() const { return static_cast<int64_t>(slow_times) * range_bins; }
+    int64_t map_cells() const { return static_cast<int64_t>(doppler_bins) * range_bins; }
 
 private:
     void set_spectrum(const radar_parameters& parameters);

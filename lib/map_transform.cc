@@ -39,8 +39,8 @@ map_transform::map_transform(const map_geometry& geometry)
 {
     std::fill(d_rows.begin(), d_rows.end(), gr_complex(0.0f)); // planning writes there
     const double bins = static_cast<double>(geometry.map_cells());
-    for (long cell = 0; cell < geometry.cells(); ++cell) {
-        const long time = cell / d_range_bins;
+    for (int64_t cell = 0; cell < geometry.cells(); ++cell) {
+        const int64_t time = cell / d_range_bins;
         const double weight = geometry.doppler_weights[time] *
                               geometry.range_weights[cell % d_range_bins] *
                               geometry.scale * (time % 2 == 0 ? 1.0 : -1.0);

@@ -7,6 +7,7 @@
 #ifndef INCLUDED_SEMISAC_PHILOX_H
 #define INCLUDED_SEMISAC_PHILOX_H
 
+#include "wide_product.h"
 #include <array>
 #include <cmath>
 #include <complex>
@@ -32,35 +33,16 @@ public:
     static block generate(block counter, key_type key)
     {
         for (int round = 0; round < 10; ++round) {
-            uint64_t high0, high1;
-            const uint64_t low0 = multiply(0xD2E7470EE14C6C93u, counter[0], high0);
-            const uint64_t low1 = multiply(0xCA5A826395121157u, counter[2], high1);
-            counter = {
-                high1 ^ counter[1] ^ key[0], low1, high0 ^ counter[3] ^ key[1], low0
-            };
+            const wide_product product0 = multiply_wide(0xD2E7470EE14C6C93u, counter[0]);
+            const wide_product product1 = multiply_wide(0xCA5A826395121157u, counter[2]);
+            counter = { product1.high ^ counter[1] ^ key[0],
+                        product1.low,
+                        product0.high ^ counter[3] ^ key[1],
+                        product0.low };
             key[0] += 0x9E3779B97F4A7C15u; // golden ratio
             key[1] += 0xBB67AE8584CAA73Bu; // sqrt(3) - 1
         }
         return counter;
-    }
-
-private:
-    //! Low half of the 128 bit product; the high half goes to `high`.
-    static uint64_t multiply(uint64_t a, uint64_t b, uint64_t& high)
-    {
-#ifdef __SIZEOF_INT128__
-        __extension__ using uint128 = unsigned __int128;
-        const uint128 product = static_cast<uint128>(a) * b;
-        high = static_cast<uint64_t>(product >> 64);
-        return static_cast<uint64_t>(product);
-#else // 32 bit machines
-        const uint64_t a0 = a & 0xFFFFFFFFu, a1 = a >> 32;
-        const uint64_t b0 = b & 0xFFFFFFFFu, b1 = b >> 32;
-        const uint64_t middle = a1 * b0 + ((a0 * b0) >> 32);
-        const uint64_t carry = (middle & 0xFFFFFFFFu) + a0 * b1;
-        high = a1 * b1 + (middle >> 32) + (carry >> 32);
-        return a * b;
-#endif
     }
 };
 

@@ -7,7 +7,9 @@
 #ifndef INCLUDED_SEMISAC_SAMPLE_CLOCK_H
 #define INCLUDED_SEMISAC_SAMPLE_CLOCK_H
 
+#include "wide_product.h"
 #include <pmt/pmt.h>
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
@@ -46,40 +48,52 @@ public:
     //! Time of a sample, `start` that of sample 0.
     radio_time time_of(const radio_time& start, int64_t sample) const
     {
-        const wide scaled = static_cast<wide>(sample) * (wide(1) << d_shift);
-        wide whole = scaled / d_numerator;
-        wide rest = scaled % d_numerator;
+        // Seconds and what remains of sample 2^s / p, with as many factors of 2 in each
+        // step as fit beside a rest below p <= 2^53.
+        int64_t whole = sample / d_numerator, rest = sample % d_numerator;
         if (rest < 0) {
             rest += d_numerator;
             --whole;
         }
+        for (int left = d_shift; left > 0;) {
+            const int step = std::min(left, 10);
+            rest *= int64_t(1) << step;
+            whole = whole * (int64_t(1) << step) + rest / d_numerator;
+            rest %= d_numerator;
+            left -= step;
+        }
         double fraction =
-            start.fraction + static_cast<double>(static_cast<int64_t>(rest)) /
-                                 static_cast<double>(d_numerator);
+            start.fraction + static_cast<double>(rest) / static_cast<double>(d_numerator);
         if (fraction >= 1.0) {
             fraction -= 1.0;
             ++whole;
         }
-        return { start.full + static_cast<uint64_t>(static_cast<int64_t>(whole)),
-                 fraction };
+        return { start.full + static_cast<uint64_t>(whole), fraction };
     }
 
     //! The sample next to a time, `start` that of sample 0; below 0 before it.
     int64_t sample_at(const radio_time& start, const radio_time& time) const
     {
-        const wide scaled =
-            static_cast<wide>(static_cast<int64_t>(time.full - start.full)) * d_numerator;
-        const wide whole = scaled >> d_shift;
-        const wide rest = scaled - whole * (wide(1) << d_shift);
-        const double part = std::ldexp(static_cast<double>(static_cast<int64_t>(rest)),
-                                       -static_cast<int>(d_shift));
+        // Seconds times p / 2^s, rounded down: in two's complement that is a shift.
+        const bool before = time.full < start.full;
+        wide_product scaled =
+            multiply_wide(before ? start.full - time.full : time.full - start.full,
+                          static_cast<uint64_t>(d_numerator));
+        if (before) {
+            scaled.low = 0 - scaled.low;
+            scaled.high = ~scaled.high + (scaled.low == 0 ? 1 : 0);
+        }
+        uint64_t whole = scaled.low, rest = 0;
+        if (d_shift > 0) {
+            whole = scaled.high << (64 - d_shift) | scaled.low >> d_shift;
+            rest = scaled.low & ((uint64_t(1) << d_shift) - 1);
+        }
+        const double part = std::ldexp(static_cast<double>(rest), -d_shift);
         return static_cast<int64_t>(whole) +
                std::llround(part + (time.fraction - start.fraction) * d_rate);
     }
 
 private:
-    __extension__ typedef __int128 wide; // samples times 2^s need up to 90 bits
-
     const double d_rate;
     int64_t d_numerator;
     int d_shift;

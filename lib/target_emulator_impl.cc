@@ -308,7 +308,8 @@ int target_emulator_impl::general_work(int noutput_items,
     follow_tags(items);
     for (std::size_t done = 0; done < static_cast<std::size_t>(items);) {
         const uint64_t first = begin + done;
-        const std::size_t count = std::min(items - done, PIECE - first % PIECE);
+        const auto count = static_cast<std::size_t>(
+            std::min<uint64_t>(items - done, PIECE - first % PIECE));
         take(samples, available, first + count + LOOKAHEAD);
         for (int k = 0; k < d_frame.antennas; ++k)
             std::fill_n(static_cast<gr_complex*>(output_items[k]) + done, count, 0.0f);

@@ -10,9 +10,10 @@
 /*!
  * \brief Compile a loop for each vector unit and choose when the library is loaded.
  *
- * The sources that use it are compiled without contraction into fused operations
- * (lib/CMakeLists.txt), so that all clones, and the loops' remainders, give the same
- * bits. AVX-512 is left out: gcc 12 fuses complex products there all the same.
+ * Everything is compiled without contraction into fused operations (CMakeLists.txt), so
+ * that all clones, and the loops' remainders, give the same bits. AVX-512 is left out:
+ * gcc 12 fuses complex products there all the same. 64-bit ARM needs no clones, for all
+ * of it has the vector unit that the loops are compiled for.
  */
 #if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && \
     !defined(__clang__)

@@ -8,6 +8,7 @@
 #define INCLUDED_SEMISAC_FRAME_PARAMETERS_H
 
 #include <gnuradio/semisac/api.h>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -105,7 +106,7 @@ struct SEMISAC_API frame_parameters {
     //! Signed numbers of the subcarriers of a symbol that are no pilots.
     std::vector<int> data_subcarriers(int symbol) const;
     //! Subcarriers that are no pilots in so many symbols from first_symbol on.
-    long data_cells(int first_symbol, long symbols) const;
+    int64_t data_cells(int first_symbol, int64_t symbols) const;
 
     //! Samples of an OFDM symbol with its prefix.
     int symbol_samples() const { return fft_size + prefix_samples; }
@@ -146,10 +147,10 @@ struct SEMISAC_API frame_parameters {
 
 private:
     void check(std::optional<int> guard, std::optional<double> bandwidth);
-    long symbols_for(long cells, int first_symbol) const;
+    int64_t symbols_for(int64_t cells, int first_symbol) const;
 
     int d_header_symbols;
-    long d_body_symbols;
+    int64_t d_body_symbols;
 };
 
 } // namespace semisac

@@ -9,6 +9,7 @@
 
 #include <gnuradio/semisac/api.h>
 #include <gnuradio/semisac/frame_parameters.h>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -89,9 +90,9 @@ struct SEMISAC_API radar_parameters {
         radar_window_t doppler_window = radar_window_t::RECTANGULAR);
 
     //! Complex numbers in a map, [antennas][doppler_bins][range_bins].
-    long map_cells() const
+    int64_t map_cells() const
     {
-        return static_cast<long>(antennas) * doppler_bins * range_bins;
+        return static_cast<int64_t>(antennas) * doppler_bins * range_bins;
     }
     //! Symbols (from the header's first) or chirps of each observation of a frame.
     std::vector<std::vector<int>> groups() const;
