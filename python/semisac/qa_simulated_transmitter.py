@@ -202,7 +202,7 @@ class qa_simulated_transmitter(gr_unittest.TestCase):
             radio.out(count + 2000)
 
     def test_refuses_what_makes_no_sense(self):
-        for arguments in ((10.0,), (1e6, 0.0), (1e6, 1e4)):
+        for arguments in ((10.0,), (1e6, -1.0), (1e6, 1e-4), (1e6, 1e4)):
             with self.assertRaises(ValueError):
                 semisac.simulated_transmitter(*arguments)
         block = semisac.simulated_transmitter(1e6)
