@@ -22,6 +22,7 @@ from semisac_ml.data import DataError
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 import block_testing as bt  # noqa: E402
 import video_files  # noqa: E402
+from patience import until  # noqa: E402
 
 try:
     import av  # noqa: F401
@@ -79,9 +80,7 @@ class qa_image_source(gr_unittest.TestCase):
         head_room = bt.sink(np.uint8, bt.IMAGE_LENGTH)
         top.connect(source, head_room)
         top.start()
-        begun = time.monotonic()
-        while len(head_room.data()) < 10 * bt.IMAGE_LENGTH and time.monotonic() - begun < 30.0:
-            time.sleep(0.001)
+        until(lambda: len(head_room.data()) >= 10 * bt.IMAGE_LENGTH)
         top.stop()
         top.wait()
         arrived = bt.contents(head_room, np.uint8, bt.IMAGE_LENGTH)[:10]
