@@ -89,11 +89,13 @@ def official_archive(
 
 
 @pytest.fixture
-def serve_pluto() -> Iterator[Callable]:
+def serve_pluto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable]:
     """Start an IIO daemon in front of a Pluto that is made up, from an `Air` and options: IioServer."""
     from iio_server import IioServer
     from pluto_emulator import PlutoEmulator
+    from pluto_testing import be_patient
 
+    be_patient(monkeypatch)
     servers = []
 
     def start(air=None, **options) -> IioServer:

@@ -16,9 +16,10 @@ pytest.importorskip("adi", reason="a Pluto is set up with pyadi-iio")
 from frame_testing import receive  # noqa: E402
 from gnuradio.semisac.radio import RadioError, RadioSettings, open_front_end  # noqa: E402
 from gnuradio.semisac.radio.pluto_receiver import KERNEL_BUFFERS, block_samples  # noqa: E402
+from patience import until  # noqa: E402
 from pluto_air import Air  # noqa: E402
 from pluto_description import DAC  # noqa: E402
-from pluto_testing import FRAME, QUIET, RATE, images_to, samples_of, settings, until  # noqa: E402
+from pluto_testing import FRAME, QUIET, RATE, images_to, samples_of, settings  # noqa: E402
 
 
 def transmit(server, frames: int = 8, **options) -> tuple[np.ndarray, np.ndarray]:

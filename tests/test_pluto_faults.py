@@ -20,8 +20,18 @@ from frame_testing import receive  # noqa: E402
 from gnuradio import blocks, gr  # noqa: E402
 from gnuradio.semisac.radio import RadioError, open_front_end  # noqa: E402
 from gnuradio.semisac.radio.pluto_link import complete_address, network_place, reach  # noqa: E402
+from patience import until  # noqa: E402
 from pluto_description import ADC  # noqa: E402
-from pluto_testing import FRAME, QUIET, images_to, samples_of, settings, until  # noqa: E402
+from pluto_testing import FRAME, QUIET, images_to, samples_of, settings  # noqa: E402
+
+
+def endless_frames_to(radio) -> gr.top_block:
+    """Flowgraph that sends the same silent frame until it is stopped."""
+    top = gr.top_block()
+    samples = np.zeros(FRAME.frame_samples, np.complex64)
+    tags = [bt.tag(0, "frame_id", 0), bt.tag(0, "packet_len", FRAME.frame_samples)]
+    top.connect(blocks.vector_source_c(samples.tolist(), True, 1, tags), radio.tx)
+    return top
 
 
 def test_lost_samples_are_a_gap_and_cost_the_frames_they_hit(serve_pluto):
@@ -78,13 +88,15 @@ def test_a_transmitter_that_ran_dry_is_counted(serve_pluto):
     server = serve_pluto(QUIET)
     radio = open_front_end(settings(server, options={"cyclic": False}), FRAME, "transmit")
     radio.configure()
-    top = images_to(radio, 400)  # 1.7 s
+    top = endless_frames_to(radio)
     radio.prepare()
     top.start()
     until(lambda: radio._sends)
     server.device.run_dry()
-    top.wait()
     until(lambda: radio.status()["underflow"])
+    top.stop()
+    top.wait()
+    server.device.run_dry()
     counts = radio.status()
     radio.close()
     assert counts["underflow"] == 1
@@ -101,11 +113,7 @@ def test_a_device_that_goes_ends_the_flowgraph(serve_pluto, fault, role, cyclic)
     if role == "receive":
         top = samples_of(radio)
     else:
-        top = gr.top_block()
-        samples = np.zeros(FRAME.frame_samples, np.complex64)
-        tags = [bt.tag(0, "frame_id", 0), bt.tag(0, "packet_len", FRAME.frame_samples)]
-        endless = blocks.vector_source_c(samples.tolist(), True, 1, tags)
-        top.connect(endless, radio.tx)
+        top = endless_frames_to(radio)
     radio.prepare()
     top.start()
     until(lambda: any(command.startswith(("READBUF", "WRITEBUF")) for command in server.commands))
