@@ -18,7 +18,7 @@ pytest.importorskip("adi", reason="a Pluto is set up with pyadi-iio")
 import block_testing as bt  # noqa: E402
 from frame_testing import receive  # noqa: E402
 from gnuradio import blocks, gr  # noqa: E402
-from gnuradio.semisac.radio import RadioError, open_front_end  # noqa: E402
+from gnuradio.semisac.radio import RadioError, open_front_end, pluto_device  # noqa: E402
 from gnuradio.semisac.radio.pluto_link import complete_address, network_place, reach  # noqa: E402
 from patience import until  # noqa: E402
 from pluto_description import ADC  # noqa: E402
@@ -83,6 +83,16 @@ def test_a_flowgraph_that_is_late_loses_exactly_what_the_gap_says():
     assert queue.take(0.0) is None
 
 
+def asked_twice(server) -> None:
+    """Wait until the status register has been read twice more."""
+
+    def reads() -> int:
+        return sum(command.startswith("READ ") and "direct_reg" in command for command in server.commands)
+
+    before = reads()
+    until(lambda: reads() >= before + 2)
+
+
 def test_a_transmitter_that_ran_dry_is_counted(serve_pluto):
     """Once; not at the end of the stream, when nothing is left to send by right."""
     server = serve_pluto(QUIET)
@@ -92,11 +102,14 @@ def test_a_transmitter_that_ran_dry_is_counted(serve_pluto):
     radio.prepare()
     top.start()
     until(lambda: radio._sends)
+    asked_twice(server)  # what it was told before the first block does not count
     server.device.run_dry()
     until(lambda: radio.status()["underflow"])
     top.stop()
     top.wait()
+    asked_twice(server)
     server.device.run_dry()
+    asked_twice(server)
     counts = radio.status()
     radio.close()
     assert counts["underflow"] == 1
@@ -105,7 +118,8 @@ def test_a_transmitter_that_ran_dry_is_counted(serve_pluto):
 
 @pytest.mark.parametrize("fault", ["vanish", "silent"])
 @pytest.mark.parametrize(("role", "cyclic"), [("transmit", True), ("transmit", False), ("receive", True)])
-def test_a_device_that_goes_ends_the_flowgraph(serve_pluto, fault, role, cyclic):
+def test_a_device_that_goes_ends_the_flowgraph(serve_pluto, monkeypatch, fault, role, cyclic):
+    monkeypatch.setattr(pluto_device, "STREAM_TIMEOUT_S", 1.0)
     server = serve_pluto(QUIET, lossless=False)
     before = set(threading.enumerate())
     radio = open_front_end(settings(server, options={"cyclic": cyclic}), FRAME, role)
