@@ -24,6 +24,23 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # for tiny_bundle
 
 
+@pytest.fixture(scope="module")
+def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A HOME with nothing in it, and with FFTW's wisdom of its own, for all tests of a module.
+
+    GNU Radio complains when two programs write their wisdom at the same moment.
+    """
+    from gnuradio.semisac.wisdom_folder import provide_wisdom_folder
+
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(home))
+        patch.delenv("XDG_CACHE_HOME", raising=False)
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+        provide_wisdom_folder()
+        yield home
+
+
 @pytest.fixture(scope="session")
 def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A models folder with the made-up bundles jssc/tiny (AWGN) and jssc/tiny_rayleigh."""

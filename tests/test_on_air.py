@@ -20,13 +20,7 @@ from semisac_ml.runtime import Bundle
 pytest.importorskip("gnuradio.semisac", reason="the programs need GNU Radio and the module")
 
 
-@pytest.fixture(autouse=True, scope="module")
-def own_home(tmp_path_factory):
-    """FFTW's wisdom and calibrations of our own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
-        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
-        yield
+pytestmark = pytest.mark.usefixtures("own_home")
 
 
 @pytest.fixture

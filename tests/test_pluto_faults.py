@@ -20,7 +20,7 @@ from frame_testing import receive  # noqa: E402
 from gnuradio import blocks, gr  # noqa: E402
 from gnuradio.semisac.radio import RadioError, open_front_end, pluto_device  # noqa: E402
 from gnuradio.semisac.radio.pluto_link import complete_address, network_place, reach  # noqa: E402
-from patience import until  # noqa: E402
+from patience import HANG_S, until  # noqa: E402
 from pluto_description import ADC  # noqa: E402
 from pluto_testing import FRAME, QUIET, images_to, samples_of, settings  # noqa: E402
 
@@ -198,7 +198,7 @@ def test_dead_addresses_are_told_in_time(mute_listener):
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     with pytest.raises(RadioError, match=r"cannot be reached \(Connection refused\).*semisac radio probe"):
-        reach(f"ip:127.0.0.1:{port}", 1.0)
+        reach(f"ip:127.0.0.1:{port}", HANG_S)
     with pytest.raises(RadioError, match="cannot be reached|does not answer"):
         reach("ip:no.such.host.invalid", 1.0)
     with pytest.raises(RadioError, match="expected such as ip:192.168.2.1"):
@@ -216,11 +216,11 @@ def test_another_service_is_told():
 
     threading.Thread(target=answer, daemon=True).start()
     with pytest.raises(RadioError, match="is no IIO daemon"):
-        reach(f"ip:127.0.0.1:{listener.getsockname()[1]}", 2.0)
+        reach(f"ip:127.0.0.1:{listener.getsockname()[1]}", HANG_S)
     listener.close()
 
 
-def test_a_slow_device(serve_pluto):
+def test_a_slow_device(serve_pluto, monkeypatch):
     """Slow answers only take longer; too slow ones are an error, not a program that hangs."""
     server = serve_pluto(QUIET)
     server.answer_delay_s = 0.02
@@ -228,10 +228,12 @@ def test_a_slow_device(serve_pluto):
     radio.configure()
     radio.close()
     server.answer_delay_s = 0.1
-    radio = open_front_end(settings(server, timeout_s=0.3), FRAME, "receive")
+    monkeypatch.setattr(pluto_device, "SETUP_TIMEOUTS", 1.2 / HANG_S)
+    radio = open_front_end(settings(server), FRAME, "receive")
     with pytest.raises(RadioError, match="answers too slowly: no answer within 1.2 s"):
         radio.configure()
-    server.answer_delay_s = 30.0
+    server.answer_delay_s = HANG_S
+    radio = open_front_end(settings(server, timeout_s=0.3), FRAME, "receive")
     with pytest.raises(RadioError, match="does not answer within 0.3 s"):
         radio.configure()
 
