@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""run_transmitter.py, run_receiver.py and run_sensing.py on radios that go on by themselves: the simulated one
-and links between processes; how they end, and what is left behind.
+"""run_transmitter.py, run_receiver.py and run_sensing.py on the simulated radio and on links between
+processes; how they end, and what is left behind.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import json
 import socket
 
 import pytest
+from patience import HANG_S
 
 from semisac_ml.cli import program, radio
 
@@ -71,14 +72,15 @@ def test_a_pluto_is_found(semisac, nobody_else, monkeypatch):
     from iio_server import IioServer
 
     with IioServer() as server:
-        code, out, _ = semisac("probe", "--json", "--address", server.uri)
+        patient = ("--timeout-s", str(HANG_S))
+        code, out, _ = semisac("probe", "--json", "--address", server.uri, *patient)
         assert code == 0
         (found,) = json.loads(out)["radios"]
         assert (found["radio"], found["address"]) == ("pluto", server.uri)
         assert found["serial"] == "1044730a1997"
         assert found["details"]["rx_channels"] == 1
         monkeypatch.setattr(radio, "_SCAN_IIO", f"result = {{{server.uri!r}: 'Pluto'}}")
-        code, out, _ = semisac("probe")
+        code, out, _ = semisac("probe", *patient)
         assert code == 0
         assert f"--radio pluto --address {server.uri}" in out
 
