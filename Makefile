@@ -15,11 +15,12 @@ MODULE := build/installed
 MODULE_SOURCES := CMakeLists.txt $(shell find include lib grc python/semisac models -type f \
 	-not -name '*.pyc' 2>/dev/null)
 
-.PHONY: help setup loopback test bench scenes-env clean check-place
+.PHONY: help setup loopback check test bench scenes-env clean check-place
 .DELETE_ON_ERROR:
 
 help:
 	@echo 'make loopback [ARGS="..."]  set up what is missing, then send images through the learned link'
+	@echo 'make check                  set up what is missing, then run all checks and the fast tests'
 	@echo 'make test                   set up what is missing, then run all checks and tests'
 	@echo 'make bench [ARGS="..."]     set up what is missing, then measure against the peers'
 	@echo 'make setup                  set up what is missing: packages, $(VENV), the GNU Radio module'
@@ -30,6 +31,9 @@ setup: check-place $(STAMPS)/runtime $(MODULE)
 
 loopback: setup
 	@$(PYTHON) apps/run_loopback.py $(ARGS)
+
+check: setup $(STAMPS)/development
+	@bash scripts/test.sh fast
 
 test: setup $(STAMPS)/development
 	@bash scripts/test.sh

@@ -16,6 +16,8 @@ from patience import HANG_S
 
 pytest.importorskip("gnuradio", reason="benchmarks run flowgraphs")
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = Path(__file__).resolve().parent.parent / "benchmarks" / "run.py"
 FIELDS = {"name", "value", "unit", "peer", "peer_value", "ratio", "goal", "machine", "date"}
 LEARNED = {"jscc_encoder", "jscc_decoder", "task_decoder", "sensing_decoder"}

@@ -22,6 +22,8 @@ from test_runtime_imports import run_blocked
 import semisac_ml
 from semisac_ml.cli import program, systems
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def semisac(tiny_bundle, capsys):

@@ -19,6 +19,8 @@ from radio_labs import ECHO_SAMPLES, FRAME, RATE_HZ  # noqa: E402
 
 from semisac_ml.signal.direct_path import direct_path  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 FRAMES_A_SECOND = RATE_HZ / FRAME.frame_samples
 
 

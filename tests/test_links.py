@@ -25,6 +25,8 @@ from patience import HANG_S, until  # noqa: E402
 
 from semisac_ml.signal.frame import FrameParameters  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 RATE = 1e6
 FRAME = FrameParameters(sample_rate_hz=RATE, images_per_frame=4)
 IMAGES = 60

@@ -14,6 +14,8 @@ from patience import HANG_S
 
 pytest.importorskip("gnuradio.semisac", reason="the programs need GNU Radio and the module")
 
+pytestmark = pytest.mark.slow
+
 UNKNOWN = ("--radio", "simulation", "--radio-option", "latency_known=false")
 LATENCY_SAMPLES, LEAKAGE_DB = 61.625, -25.0
 

@@ -37,7 +37,7 @@ SIMULATION = ("--radio", "simulation")
 STATION = ("--radio-option", "bundle=jssc/tiny")
 
 
-pytestmark = pytest.mark.usefixtures("own_home")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_home")]
 
 
 def with_fault(name: str, fault: str, *arguments, samples: int = 100_000) -> subprocess.CompletedProcess:

