@@ -92,7 +92,6 @@ def together(name: str) -> tuple[str, ...]:
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 @pytest.mark.parametrize("examples", sorted({together(file.stem) for file in EXAMPLES}), ids="+".join)
 def test_examples_run(platform, tmp_path, examples):
     """With made-up bundles under the names of those that ship; Qt draws off screen."""

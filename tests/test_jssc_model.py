@@ -94,7 +94,6 @@ def test_detector_with_the_right_gate_is_the_optimal_one(fading: str, gate: int,
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 @pytest.mark.parametrize("settings", [TINY, PAPER], ids=["residual", "paper"])
 def test_interrupted_training_resumes_bit_exactly(
     settings: TrainingSettings, sample: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -147,7 +146,6 @@ def test_checkpoint_of_another_model_names_one_difference(tmp_path: Path) -> Non
     assert len(str(told.value)) < 400 + len(str(tmp_path))
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 def test_training_learns(sample: ImageSet, tmp_path: Path) -> None:
     settings = dataclasses.replace(PAPER, epochs=30, batch=4, snr_db=10.0, sensing_snr_db=10.0)

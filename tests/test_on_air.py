@@ -130,7 +130,6 @@ quiet = true
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_one_configuration_file_serves_all_programs(tiny_bundle, tmp_path):
     file = tmp_path / "radio.toml"
     file.write_text(CONFIGURATION.format(address=tmp_path / "sent"))
@@ -169,7 +168,6 @@ def test_a_mistake_in_a_configuration_is_one_line(tmp_path, complain, text, patt
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_a_recording_of_the_transmitter_is_received(tiny_bundle, tmp_path):
     recording, folder = tmp_path / "sent", tmp_path / "pictures"
     sent = measure("run_transmitter", "--radio", "file", "--address", recording, "--images", 100)
@@ -196,7 +194,6 @@ def test_a_recording_of_the_transmitter_is_received(tiny_bundle, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_a_receiver_stops_after_so_many_images_and_prints_them(tiny_bundle, tmp_path):
     recording = tmp_path / "sent"
     measure("run_transmitter", "--radio", "file", "--address", recording, "--images", 64)
@@ -212,7 +209,6 @@ def test_a_receiver_stops_after_so_many_images_and_prints_them(tiny_bundle, tmp_
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_frames_of_another_bundle_are_counted_and_left_alone(tiny_bundle, tmp_path):
     recording = tmp_path / "sent"
     measure("run_transmitter", "--radio", "file", "--address", recording, "--images", 16)
@@ -224,7 +220,6 @@ def test_frames_of_another_bundle_are_counted_and_left_alone(tiny_bundle, tmp_pa
     assert (done.returncode, counters["frames_with_wrong_bundle"], counters["images_received"]) == (0, 2, 0)
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 def test_a_dead_radio_is_one_line_and_a_json_file(tiny_bundle, tmp_path):
     file = tmp_path / "result.json"
