@@ -8,8 +8,10 @@ from __future__ import annotations
 import functools
 import hashlib
 import http.server
+import importlib
 import io
 import os
+import subprocess
 import sys
 import tarfile
 import threading
@@ -22,6 +24,22 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # for tiny_bundle
+
+
+@pytest.fixture
+def called_here(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture) -> Callable:
+    """Function that calls a program in this process, from its module under apps/ and arguments: what a
+    process of its own would have given. For calls that end before a flowgraph starts.
+    """
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[1] / "apps"))
+
+    def call(module: str, *arguments: object) -> subprocess.CompletedProcess:
+        given = [str(argument) for argument in arguments]
+        code = importlib.import_module(module).run(given)
+        captured = capfd.readouterr()
+        return subprocess.CompletedProcess(given, code, captured.out, captured.err)
+
+    return call
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 RUNNING = "the flowgraph runs"
 
@@ -29,6 +30,7 @@ def run() -> None:
 
     gr.top_block.start = start_and_tell
     sys.argv.pop(0)
+    sys.path[0] = str(Path(sys.argv[0]).parent)
     runpy.run_path(sys.argv[0], run_name="__main__")
 
 

@@ -7,13 +7,12 @@ simulated radio.
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
 
 import numpy as np
 import pytest
-from on_air_testing import APPS, BUNDLE, MODULES, PROGRAMS, call, decoded_offline, measure
+from on_air_testing import BUNDLE, MODULES, PROGRAMS, call, decoded_offline, measure
 
 from semisac_ml.runtime import Bundle
 
@@ -24,18 +23,14 @@ pytestmark = pytest.mark.usefixtures("own_home")
 
 
 @pytest.fixture
-def complain(monkeypatch, capfd):
+def complain(called_here):
     """Function that calls a program in this process and gives the one line with which it refuses to run."""
-    monkeypatch.syspath_prepend(str(APPS))
 
     def run(name: str, *arguments) -> str:
-        module = importlib.import_module(f"on_air.{MODULES[name]}")
-        assert module.run([str(argument) for argument in arguments]) == 2
-        captured = capfd.readouterr()
-        assert captured.out == ""
-        assert captured.err.count("\n") == 1, captured.err
-        assert captured.err.startswith(f"{name}: ")
-        return captured.err
+        done = called_here(f"on_air.{MODULES[name]}", *arguments)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+        assert done.stderr.startswith(f"{name}: ")
+        return done.stderr
 
     return run
 

@@ -95,8 +95,9 @@ def assert_one_line(done: subprocess.CompletedProcess, pattern: str) -> None:
         (("--loud",), "No such option"),
     ],
 )
-def test_a_mistake_is_one_line(arguments, pattern, tmp_path):
-    assert_one_line(call("--bundle", "vi_beam/tiny", *arguments, cwd=tmp_path), pattern)
+def test_a_mistake_is_one_line(called_here, arguments, pattern, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert_one_line(called_here("beam_tracking.command", "--bundle", "vi_beam/tiny", *arguments), pattern)
 
 
 def test_a_python_without_gnu_radio_is_told_what_to_do():

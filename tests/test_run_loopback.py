@@ -92,8 +92,8 @@ def assert_one_line(done: subprocess.CompletedProcess, pattern: str) -> None:
         (("--loud",), "No such option"),
     ],
 )
-def test_a_mistake_is_one_line(tiny_bundle, arguments, pattern):
-    assert_one_line(call("--bundle", "jssc/tiny", *arguments), pattern)
+def test_a_mistake_is_one_line(tiny_bundle, called_here, arguments, pattern):
+    assert_one_line(called_here("loopback.command", "--bundle", "jssc/tiny", *arguments), pattern)
 
 
 def test_a_python_without_gnu_radio_is_told_what_to_do():
