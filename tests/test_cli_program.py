@@ -20,14 +20,15 @@ from patience import HANG_S
 from test_runtime_imports import run_blocked
 
 import semisac_ml
-from semisac_ml.cli import program, systems
+from semisac_ml.cli import information, program, systems
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def semisac(tiny_bundle, capsys):
+def semisac(tiny_bundle, capsys, monkeypatch):
     """Run a command line in this process: (exit code, stdout, stderr)."""
+    monkeypatch.setattr(information, "_PROBE_SECONDS", HANG_S)
 
     def run(*arguments: str) -> tuple[int, str, str]:
         code = program.run(list(arguments))
