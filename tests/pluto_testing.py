@@ -34,13 +34,14 @@ def settings(server: IioServer, **changes) -> RadioSettings:
 
 
 class images_to(gr.top_block):
-    """Frames of random symbols into a front end; the same for ever when `count` frames are repeated."""
+    """Frames of random symbols into a front end, once or for ever."""
 
-    def __init__(self, radio, count: int):
+    def __init__(self, radio, count: int, repeat: bool = False):
         gr.top_block.__init__(self)
         images = count * FRAME.images_per_frame
         self.symbols = bt.frames(images, FRAME.channel_uses)
-        self.source = bt.source(self.symbols, bt.frame_tags(frame_id=range(images)))
+        ids = bt.frame_tags(frame_id=range(images))
+        self.source = blocks.vector_source_c(self.symbols.ravel().tolist(), repeat, FRAME.channel_uses, ids)
         self.modulator = semisac.frame_modulator(FRAME)
         self.connect(self.source, self.modulator, radio.tx)
 

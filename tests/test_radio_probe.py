@@ -76,7 +76,7 @@ def test_a_pluto_is_found(semisac, nobody_else, monkeypatch):
     from iio_server import IioServer
 
     with IioServer() as server:
-        patient = ("--timeout-s", str(HANG_S))
+        patient = ("--timeout-s", "60")
         code, out, _ = semisac("probe", "--json", "--address", server.uri, *patient)
         assert code == 0
         (found,) = json.loads(out)["radios"]
