@@ -114,7 +114,7 @@ def test_a_replay_of_the_simulated_radio_is_what_it_gave_while_it_ran(tmp_path, 
     recorder = sigmf_sink(tmp_path / "heard", RATE, 2.45e9, metadata={"frame": plain_frame(FRAME)})
     top.connect(simulated.rx(), head, *live.blocks)
     top.connect(head, recorder)
-    simulated.receiver.inject_loss(5000, 50_000)
+    simulated.receiver.inject_loss(5000, 200_000)  # it is received from 0.1 s on
     simulated.prepare()
     top.start()
     top.wait()

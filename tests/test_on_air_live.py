@@ -149,7 +149,7 @@ def test_a_driver_that_hangs_does_not_hold_up_the_program(tiny_bundle, tmp_path)
 def test_frames_lost_on_the_way_are_counted_and_the_others_are_right(tiny_bundle, tmp_path):
     file = tmp_path / "result.json"
     done = with_fault(
-        "run_receiver", "self.receiver.inject_loss(3000, 100_000)", "--json", file, "--quiet",
+        "run_receiver", "self.receiver.inject_loss(3000, 200_000)", "--json", file, "--quiet",
         "--images", 400, "--truth", "sample", *STATION, *SAMPLE_CLOCK, *PATIENT, samples=0,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
