@@ -15,11 +15,12 @@ MODULE := build/installed
 MODULE_SOURCES := CMakeLists.txt $(shell find include lib grc python/semisac models -type f \
 	-not -name '*.pyc' 2>/dev/null)
 
-.PHONY: help setup loopback train-env test bench scenes-env clean check-place
+.PHONY: help setup loopback train-env check test bench scenes-env clean check-place
 .DELETE_ON_ERROR:
 
 help:
 	@echo 'make loopback [ARGS="..."]  set up what is missing, then send images through the learned link'
+	@echo 'make check                  set up what is missing, then run all checks and the fast tests'
 	@echo 'make test                   set up what is missing, then run all checks and tests'
 	@echo 'make train-env              set up what is missing, with PyTorch: to train, export and redraw figures'
 	@echo 'make bench [ARGS="..."]     set up what is missing, then measure against the peers'
@@ -33,6 +34,10 @@ loopback: setup
 	@$(PYTHON) apps/run_loopback.py $(ARGS)
 
 train-env: setup $(STAMPS)/development
+
+check: setup $(STAMPS)/development
+	@bash scripts/test.sh fast
+>>>>>>> clock
 
 test: setup $(STAMPS)/development
 	@bash scripts/test.sh

@@ -141,6 +141,7 @@ void frame_scheduler_impl::set_time_scale(double time_scale)
     require_time_scale("frame_scheduler", time_scale);
     std::lock_guard<std::mutex> lock(d_mutex);
     d_radio_clock.set_scale(time_scale);
+    d_radio_waits = time_scale == 0.0;
 }
 
 int64_t frame_scheduler_impl::frame_at(uint64_t full, double fraction) const
@@ -225,6 +226,8 @@ std::optional<int64_t> frame_scheduler_impl::slot_of(const stored_frame& frame)
         std::lock_guard<std::mutex> lock(d_mutex);
         if (!d_has_start_time)
             return std::nullopt;
+        if (d_radio_waits)
+            return d_next;
         now = d_clock.sample_at(d_start_time, d_radio_clock.now());
     }
     const int64_t earliest = now + samples_of(d_settings.lead_time_s);

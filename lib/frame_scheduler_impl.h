@@ -80,6 +80,7 @@ private:
     bool d_has_start_time = false;
     bool d_has_time = false;
     running_clock d_radio_clock;
+    bool d_radio_waits = false; // it has a clock of its samples
 
     running_clock d_wall_clock; // since the start
     int64_t d_next = 0;         // end of the last slot

@@ -25,11 +25,14 @@ inline double require_sample_rate(const std::string& block, double sample_rate_h
 
 inline double require_time_scale(const std::string& block, double time_scale)
 {
+    if (time_scale == 0.0) // the clock is that of the samples
+        return time_scale;
     return require_in_range(block + ": time_scale",
                             time_scale,
                             1e-3,
                             1e3,
-                            "give the seconds of the radio in a second");
+                            "give the seconds of the radio in a second, or 0 for a radio "
+                            "that waits for its samples");
 }
 
 inline radio_time checked_time(const std::string& where, uint64_t full, double fraction)

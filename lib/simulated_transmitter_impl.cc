@@ -62,8 +62,10 @@ void simulated_transmitter_impl::set_start_time(uint64_t full, double fraction)
 std::pair<uint64_t, double> simulated_transmitter_impl::time_now() const
 {
     std::lock_guard<std::mutex> lock(d_mutex);
-    const int64_t sample =
-        d_started ? static_cast<int64_t>(d_running.elapsed_s() * d_rate) : 0;
+    int64_t sample = 0;
+    if (d_started)
+        sample = d_time_scale > 0.0 ? static_cast<int64_t>(d_running.elapsed_s() * d_rate)
+                                    : d_sent.load();
     const radio_time now = d_clock.time_of(d_start_time, sample);
     return { now.full, now.fraction };
 }
@@ -93,6 +95,7 @@ bool simulated_transmitter_impl::start()
         std::lock_guard<std::mutex> lock(d_mutex);
         d_running.set({});
         d_started = true;
+        d_sent = 0;
     }
     d_state = state_t::IDLE;
     d_timed = d_starved = false;
@@ -183,11 +186,20 @@ void simulated_transmitter_impl::copy_samples(int64_t count)
     d_starved = false;
 }
 
+bool simulated_transmitter_impl::waits_for_samples()
+{
+    if (d_time_scale > 0.0 || input_has_ended(detail(), static_cast<int>(d_taken)))
+        return false;
+    d_end = position(); // of this call
+    return true;
+}
+
 // Between bursts: zeros until the next one begins.
 void simulated_transmitter_impl::wait_for_burst()
 {
     if (d_taken == d_available) {
-        silence(d_end);
+        if (!waits_for_samples())
+            silence(d_end);
         return;
     }
     const outlook next = look_ahead();
@@ -226,6 +238,8 @@ void simulated_transmitter_impl::send()
     if (d_taken == d_available) {
         if (input_has_ended(detail(), static_cast<int>(d_taken))) {
             d_state = state_t::IDLE;
+        } else if (waits_for_samples()) {
+            return;
         } else if (d_timed) {
             run_dry();
             d_state = state_t::DROP;
@@ -273,7 +287,8 @@ void simulated_transmitter_impl::drop_burst()
     if (d_taken == d_available) {
         if (input_has_ended(detail(), static_cast<int>(d_taken)))
             d_state = state_t::IDLE;
-        silence(d_end);
+        if (!waits_for_samples())
+            silence(d_end);
         return;
     }
     const outlook next = look_ahead();
@@ -294,9 +309,10 @@ int simulated_transmitter_impl::general_work(int noutput_items,
 {
     if (d_fault.is_silent())
         return output_has_ended(detail()) ? WORK_DONE : 0;
-    const auto due = static_cast<int64_t>(d_running.elapsed_s() * d_rate);
     d_first = static_cast<int64_t>(nitems_written(0));
-    d_end = std::min(d_first + noutput_items, due);
+    d_end = d_first + noutput_items;
+    if (d_time_scale > 0.0)
+        d_end = std::min(d_end, static_cast<int64_t>(d_running.elapsed_s() * d_rate));
     const int64_t enough = std::min<int64_t>(
         noutput_items, 1 + static_cast<int64_t>(d_rate * LEAST_PIECE_S));
     if (d_end - d_first < enough) {
@@ -317,6 +333,11 @@ int simulated_transmitter_impl::general_work(int noutput_items,
         else
             drop_burst();
     }
+    if (d_taken == 0 && d_given == 0) { // it waits for samples
+        std::this_thread::sleep_for(NAP);
+        return output_has_ended(detail()) ? WORK_DONE : 0;
+    }
+    d_sent = position();
     consume(0, static_cast<int>(d_taken));
     return static_cast<int>(d_given);
 }

@@ -57,6 +57,8 @@ private:
     };
 
     outlook look_ahead();
+    //! Whether time stands still for samples that are still to come.
+    bool waits_for_samples();
     void wait_for_burst();
     void send();
     void drop_burst();
@@ -68,7 +70,7 @@ private:
     int64_t position() const { return d_first + d_given; }
 
     const double d_rate;
-    const double d_time_scale;
+    const double d_time_scale; // 0: the clock is that of the samples
     const sample_clock d_clock;
     running_clock d_running; // since the start
     device_fault d_fault;
@@ -76,6 +78,7 @@ private:
     mutable std::mutex d_mutex;
     radio_time d_start_time;
     bool d_started = false;
+    std::atomic<int64_t> d_sent{ 0 }; // samples of the output
     std::atomic<int> d_late{ 0 }, d_dry{ 0 }; // injected and to come
 
     state_t d_state = state_t::IDLE;

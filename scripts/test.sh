@@ -3,12 +3,19 @@
 #
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Run every check and every test, whatever fails before; succeed when all do. `make test` calls it.
+# Run every check and every test, whatever fails before; succeed when all do. With the argument "fast", leave
+# out the tests that are marked slow. `make test` and `make check` call it.
 
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export PATH="$PWD/.venv/bin:$PATH"
 [ -n "${DISPLAY:-}" ] || export QT_QPA_PLATFORM=offscreen
+
+case "${1:-}" in
+    "") chosen=() ;;
+    fast) chosen=(-m "not slow") ;;
+    *) echo "test.sh: $1, expected fast or nothing" >&2; exit 2 ;;
+esac
 
 results=()
 failures=0
@@ -31,8 +38,8 @@ mapfile -t cpp_files < <(find include lib python/semisac/bindings -name '*.h' -o
 check "lint" python -m ruff check .
 check "Python format" python -m ruff format --check .
 check "C++ format" clang-format --dry-run -Werror "${cpp_files[@]}"
-check "block tests" ctest --test-dir build --output-on-failure
-check "Python tests" python -m pytest
+check "block tests" ctest --test-dir build --output-on-failure --parallel "$(nproc)"
+check "Python tests" python -m pytest "${chosen[@]}"
 
 echo
 printf '%s\n' "${results[@]}"

@@ -8,8 +8,10 @@ from __future__ import annotations
 import functools
 import hashlib
 import http.server
+import importlib
 import io
 import os
+import subprocess
 import sys
 import tarfile
 import threading
@@ -22,6 +24,39 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))  # for tiny_bundle
+
+
+@pytest.fixture
+def called_here(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture) -> Callable:
+    """Function that calls a program in this process, from its module under apps/ and arguments: what a
+    process of its own would have given. For calls that end before a flowgraph starts.
+    """
+    monkeypatch.syspath_prepend(str(Path(__file__).resolve().parents[1] / "apps"))
+
+    def call(module: str, *arguments: object) -> subprocess.CompletedProcess:
+        given = [str(argument) for argument in arguments]
+        code = importlib.import_module(module).run(given)
+        captured = capfd.readouterr()
+        return subprocess.CompletedProcess(given, code, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A HOME with nothing in it, and with FFTW's wisdom of its own, for all tests of a module.
+
+    GNU Radio complains when two programs write their wisdom at the same moment.
+    """
+    from gnuradio.semisac.wisdom_folder import provide_wisdom_folder
+
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(home))
+        patch.delenv("XDG_CACHE_HOME", raising=False)
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+        provide_wisdom_folder()
+        yield home
 
 
 @pytest.fixture(scope="session")
@@ -89,11 +124,13 @@ def official_archive(
 
 
 @pytest.fixture
-def serve_pluto() -> Iterator[Callable]:
+def serve_pluto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable]:
     """Start an IIO daemon in front of a Pluto that is made up, from an `Air` and options: IioServer."""
     from iio_server import IioServer
     from pluto_emulator import PlutoEmulator
+    from pluto_testing import be_patient
 
+    be_patient(monkeypatch)
     servers = []
 
     def start(air=None, **options) -> IioServer:

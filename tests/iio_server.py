@@ -184,6 +184,7 @@ class _Client:
     def _answer_close(self, device: str) -> int:
         if self._open.pop(device, None) is None:
             raise OSError(errno.EBADF, device)
+        self._device.finish(device)
         self._device.close(device)
         return 0
 

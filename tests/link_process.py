@@ -10,19 +10,18 @@ the receiver waits for all images and writes them to the file.
 from __future__ import annotations
 
 import sys
-import time
 
 import block_testing as bt
 import numpy as np
 from gnuradio import gr, semisac, zeromq
 from gnuradio.semisac.radio import RadioSettings, open_front_end
+from patience import HANG_S, until
 
 from semisac_ml.runtime import Bundle
 from semisac_ml.signal.frame import FrameParameters
 
 RATE = 250e3
 SNR_DB = 30.0
-LONGEST_S = 60.0
 
 
 def layout(bundle: str) -> FrameParameters:
@@ -55,7 +54,8 @@ def channel(bundle: str, images: int, transmitter: str, address: str) -> None:
 
 
 def receive(bundle: str, images: int, address: str, file: str) -> None:
-    front_end = open_front_end(RadioSettings("zmq", address, sample_rate_hz=RATE), layout(bundle), "receive")
+    settings = RadioSettings("zmq", address, sample_rate_hz=RATE, timeout_s=HANG_S)
+    front_end = open_front_end(settings, layout(bundle), "receive")
     front_end.configure()
     top = gr.top_block()
     synchronizer = semisac.frame_synchronizer(layout(bundle))
@@ -65,9 +65,7 @@ def receive(bundle: str, images: int, address: str, file: str) -> None:
     top.connect(synchronizer, demodulator, decoder, sink)
     front_end.prepare()
     top.start()
-    deadline = time.monotonic() + LONGEST_S
-    while len(sink.data()) < images * bt.IMAGE_LENGTH and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until(lambda: len(sink.data()) >= images * bt.IMAGE_LENGTH)
     top.stop()
     top.wait()
     front_end.close()

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
+from patience import HANG_S
 
 from semisac_ml.data import cifar10
 from semisac_ml.runtime import Bundle
@@ -21,6 +21,9 @@ APPS = Path(__file__).resolve().parents[1] / "apps"
 MODULES = {"run_transmitter": "transmitter", "run_receiver": "receiver", "run_sensing": "sensing"}
 PROGRAMS = tuple(MODULES)
 BUNDLE = ("--bundle", "jssc/tiny")
+PATIENT = ("--timeout-s", str(HANG_S))
+SAMPLE_CLOCK = ("--radio-option", "time_scale=0")
+"""The simulated radio waits for the computer; nothing is late or lost but what a test injects."""
 
 
 def command(name: str, *arguments) -> list[str]:
@@ -29,27 +32,23 @@ def command(name: str, *arguments) -> list[str]:
 
 def call(name: str, *arguments) -> subprocess.CompletedProcess:
     """Run a program to its end."""
-    return subprocess.run(command(name, *arguments), capture_output=True, text=True, timeout=120)
+    return subprocess.run(command(name, *arguments), capture_output=True, text=True, timeout=HANG_S)
 
 
 def measure(name: str, *arguments) -> dict:
     """JSON that a run writes to standard output."""
-    done = call(name, "--quiet", "--json", "-", *BUNDLE, *arguments)
+    done = call(name, "--quiet", "--json", "-", *BUNDLE, *PATIENT, *arguments)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
 def started(name: str, *arguments) -> subprocess.Popen:
     """A program that has begun to run its flowgraph."""
-    program = subprocess.Popen(command(name, *BUNDLE, *arguments), stderr=subprocess.PIPE, text=True)
-    threads = Path(f"/proc/{program.pid}/task")
-    for _ in range(600):
-        time.sleep(0.05)
-        assert program.poll() is None, program.stderr.read()
-        names = [comm.read_text() for comm in threads.glob("*/comm") if comm.exists()]
-        if any(name.startswith(("frame_synchron", "frame_modulator")) for name in names):
-            return program
-    raise AssertionError("the flowgraph does not start")
+    call = command(name, *BUNDLE, *PATIENT, *arguments)
+    program = subprocess.Popen(call, stderr=subprocess.PIPE, text=True)
+    said = program.stderr.readline()  # the first line of the status
+    assert said.startswith("time "), said + program.stderr.read()
+    return program
 
 
 def decoded_offline(bundle: Bundle, count: int) -> np.ndarray:

@@ -66,10 +66,13 @@ class Transmitter:
             self._start = now + self._late
         self.blocks.append(samples)
 
-    def is_short(self, count: int) -> bool:
-        """Whether so many samples cannot be taken of a stream that has begun."""
-        waiting = sum(map(len, self.blocks)) - self._used
-        return not self.cyclic and self._start is not None and waiting < count
+    def may_run_dry(self) -> bool:
+        """Whether it is a stream, and has begun."""
+        return not self.cyclic and self._start is not None
+
+    def waiting(self) -> int:
+        """Samples of a stream that are still to be sent."""
+        return sum(map(len, self.blocks)) - self._used
 
     def take(self, now: int, count: int) -> tuple[np.ndarray, bool]:
         """Samples of the time from now on, and whether some were missing."""

@@ -10,6 +10,7 @@ import threading
 import time
 
 import numpy as np
+from patience import HANG_S
 from pluto_air import Air, Receiver, Transmitter
 from pluto_description import ADC, DAC, DOCUMENT_TYPE, PHY, Device, pluto
 from scipy.signal import oaconvolve
@@ -18,13 +19,13 @@ STATUS_REGISTER = 0x80000088
 UNDERFLOW, OVERFLOW = 1, 4
 RATE_WITHOUT_FIR, RATE_WITH_FIR = 25e6 / 12, 25e6 / 48
 REFERENCE_RX_GAIN_DB = 30.0
-WRITER_POLL_S, WRITER_PATIENCE_S = 0.01, 0.5
+WRITER_POLL_S = 0.01
 
 
 class PlutoEmulator:
     """What is behind an IIO daemon.
 
-    speed: seconds of sample clock a second. lossless: the clock waits for a late reader, and a while for a
+    speed: seconds of sample clock a second at the most. lossless: the clock waits for a late reader and for a
     late writer, instead of losing samples. stale_buffers: buffers that a receiver opens hold so many blocks
     of an earlier time.
     """
@@ -60,7 +61,6 @@ class PlutoEmulator:
         self._rx: Receiver | None = None
         self._tx: Transmitter | None = None
         self._skip = 0
-        self._short_since: float | None = None
         self._history = np.zeros(0, np.complex64)
 
     # Attributes
@@ -190,6 +190,15 @@ class PlutoEmulator:
                     self._rx.blocks.append(old.astype(np.int16))
             self._change.notify_all()
 
+    def finish(self, name: str) -> None:
+        """What was written is sent before its buffer is closed: a client waits as long as a device would
+        take that is not late.
+        """
+        with self._change:
+            transmitter = self._tx
+            if name == DAC and self.lossless and transmitter is not None and not transmitter.cyclic:
+                self._change.wait_for(lambda: not transmitter.waiting() or self._stopped.is_set(), HANG_S)
+
     def close(self, name: str) -> None:
         with self._change:
             if name == DAC:
@@ -260,7 +269,9 @@ class PlutoEmulator:
                 step = self._rx.samples if self._rx else max(256, int(rate * 2e-3))
                 full = self._rx is not None and len(self._rx.blocks) >= self._rx.most
                 idle = self._rx is None and self._tx is None
-                if idle or (self.lossless and (full or self._waits_for_writer(step))):
+                if self.lossless and self._tx is not None and self._tx.may_run_dry():
+                    step = min(step, self._tx.waiting())
+                if idle or step == 0 or (self.lossless and full):
                     self._change.wait(0.1 if idle or full else WRITER_POLL_S)
                     started, begun = time.monotonic(), self.now
                     continue
@@ -272,14 +283,6 @@ class PlutoEmulator:
                     self._change.notify_all()
                     continue
             time.sleep(min(due, 0.05))
-
-    def _waits_for_writer(self, step: int) -> bool:
-        """Whether the clock stands still for a transmitter that is late, but not for ever."""
-        if self._tx is None or not self._tx.is_short(step):
-            self._short_since = None
-            return False
-        self._short_since = self._short_since or time.monotonic()
-        return time.monotonic() - self._short_since < WRITER_PATIENCE_S
 
     def _advance(self, count: int, full: bool) -> None:
         sent = self._transmit(count)

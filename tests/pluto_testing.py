@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import time
-
 import block_testing as bt
 import numpy as np
 import pmt
 from gnuradio import blocks, gr, semisac
-from gnuradio.semisac.radio import RadioSettings
+from gnuradio.semisac.radio import RadioSettings, pluto_device, pluto_receiver, pluto_transmitter
 from iio_server import IioServer
+from patience import HANG_S
 from pluto_air import Air
 
 from semisac_ml.signal.frame import FrameParameters
@@ -20,21 +19,29 @@ from semisac_ml.signal.frame import FrameParameters
 RATE = 1e6
 FRAME = FrameParameters(sample_rate_hz=RATE, images_per_frame=8)
 QUIET = Air(paths=((3.0, 0.1, 0.0),), noise_deviation=0.0)
-PATIENCE_S = 20.0
+
+
+def be_patient(monkeypatch) -> None:
+    """Let a front end wait for a device whose computer is busy with other things."""
+    monkeypatch.setattr(pluto_device, "STREAM_TIMEOUT_S", HANG_S)
+    monkeypatch.setattr(pluto_receiver, "QUEUE_S", HANG_S)
+    monkeypatch.setattr(pluto_transmitter, "DRAIN_S", HANG_S)
 
 
 def settings(server: IioServer, **changes) -> RadioSettings:
-    return RadioSettings(**{"radio": "pluto", "address": server.uri, "sample_rate_hz": RATE, **changes})
+    usual = {"radio": "pluto", "address": server.uri, "sample_rate_hz": RATE, "timeout_s": HANG_S}
+    return RadioSettings(**{**usual, **changes})
 
 
 class images_to(gr.top_block):
-    """Frames of random symbols into a front end; the same for ever when `count` frames are repeated."""
+    """Frames of random symbols into a front end, once or for ever."""
 
-    def __init__(self, radio, count: int):
+    def __init__(self, radio, count: int, repeat: bool = False):
         gr.top_block.__init__(self)
         images = count * FRAME.images_per_frame
         self.symbols = bt.frames(images, FRAME.channel_uses)
-        self.source = bt.source(self.symbols, bt.frame_tags(frame_id=range(images)))
+        ids = bt.frame_tags(frame_id=range(images))
+        self.source = blocks.vector_source_c(self.symbols.ravel().tolist(), repeat, FRAME.channel_uses, ids)
         self.modulator = semisac.frame_modulator(FRAME)
         self.connect(self.source, self.modulator, radio.tx)
 
@@ -56,11 +63,3 @@ class samples_of(gr.top_block):
 
     def gaps(self) -> list[tuple[int, int]]:
         return [(tag.offset, pmt.to_long(tag.value)) for tag in self.sinks[0].tags()]
-
-
-def until(condition) -> None:
-    """Wait for something that happens in another thread."""
-    end = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end, "it does not happen"
-        time.sleep(0.01)

@@ -9,13 +9,13 @@ echo, ECHO_SAMPLES later and ECHO_DB weaker than it.
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 from block_testing import frames as random_symbols
 from block_testing import source
 from gnuradio import blocks, gr, semisac
 from gnuradio.semisac import radio
+from gnuradio.semisac.radio.watch import within
+from patience import HANG_S, until
 from scipy.constants import speed_of_light
 
 from semisac_ml.signal.frame import FrameParameters
@@ -41,8 +41,9 @@ class laboratory:
         self.stations = []
 
     def settings(self, **changes) -> radio.RadioSettings:
+        patient = {"timeout_s": HANG_S, **changes}
         return radio.RadioSettings(
-            self.radio, sample_rate_hz=RATE_HZ, center_frequency_hz=CARRIER_HZ, **changes
+            self.radio, sample_rate_hz=RATE_HZ, center_frequency_hz=CARRIER_HZ, **patient
         )
 
     def open(self, role: str, **changes) -> radio.front_end:
@@ -90,6 +91,7 @@ class simulation(laboratory):
             "noise_dbfs": -70.0,
             "targets": f"{echo_m},0,{snr_db}",
             "latency_samples": 53.0,
+            "time_scale": 0.0,
         }
         return super().settings(**{**changes, "options": {**options, **changes.get("options", {})}})
 
@@ -123,7 +125,9 @@ class usrp(laboratory):
     def open(self, role, **changes):
         if role == "monostatic":
             changes["options"] = {"measure_latency": True, **changes.get("options", {})}
-        return super().open(role, **changes)
+        front_end = super().open(role, **changes)
+        self.stub.run_on_samples(front_end)
+        return front_end
 
     def lose(self, front_end, samples):
         self.stub.device.receiver.inject_loss(samples)
@@ -147,12 +151,14 @@ class pluto(laboratory):
     most_frames_hit = 48  # where samples are missing is known to two blocks; then the delay is sought anew
     least_events_of_a_storm = 3  # a bit of a register that is asked now and then says that there were some
 
-    def __init__(self):
+    def __init__(self, monkeypatch):
         super().__init__()
         from iio_server import IioServer
         from pluto_air import Air
         from pluto_emulator import PlutoEmulator
+        from pluto_testing import be_patient
 
+        be_patient(monkeypatch)
         leakage, echo = 10 ** (LEAKAGE_DB / 20), 10 ** ((LEAKAGE_DB + ECHO_DB) / 20)
         paths = ((41.0, leakage, 0.0), (41.0 + ECHO_SAMPLES, echo, 0.0))
         self.server = IioServer(PlutoEmulator(Air(paths, noise_deviation=10**-3.5))).__enter__()
@@ -215,30 +221,24 @@ class station(gr.top_block):
         self.radio.prepare()
         self.start()
 
-    def end(self) -> float:
-        """Stop and close; the seconds that took."""
-        begun = time.monotonic()
-        self.stop()
-        self.wait()
-        self.radio.close()
-        return time.monotonic() - begun
+    def end(self) -> None:
+        """Stop and close. Raises Overdue when that hangs."""
+
+        def end() -> None:
+            self.stop()
+            self.wait()
+            self.radio.close()
+
+        within(HANG_S, end, "end")
 
     def received(self) -> int:
         """Samples that came so far."""
         return self.sinks[-1].nitems_read(0)
 
-    def go_on(self, seconds: float, longest_s: float = 30.0) -> None:
-        """Until another so many seconds of samples came, and at least for so long; a slow machine has time.
-
-        :raises AssertionError: they did not
-        """
+    def go_on(self, seconds: float) -> None:
+        """Until another so many seconds of samples came."""
         enough = self.received() + int(seconds * RATE_HZ)
-        begun = time.monotonic()
-        time.sleep(seconds)
-        while self.received() < enough:
-            came = self.received()
-            assert time.monotonic() < begun + longest_s, f"{came} samples came in {longest_s} s, not {enough}"
-            time.sleep(0.02)
+        until(lambda: self.received() >= enough)
 
     def output(self, port: int) -> np.ndarray:
         return np.array(self.sinks[port].data(), np.complex64)

@@ -12,6 +12,7 @@ from fractions import Fraction
 import numpy as np
 import pmt
 from gnuradio import gr
+from patience import HANG_S, until, wait_until
 
 
 def noise(samples: int, seed: int = 1) -> np.ndarray:
@@ -58,12 +59,15 @@ def exact_time(start: tuple[int, float], sample: int, rate: float) -> Fraction:
 
 
 class waiting_source(gr.sync_block):
-    """Samples with tags in portions; the next one goes out when `go` was called, or after its pause."""
+    """Samples with tags in portions; each goes out when its condition holds.
 
-    def __init__(self, portions, pauses_s=None, ends: bool = True):
+    conditions: functions, None where there is nothing to wait for. ends: whether the stream ends behind them.
+    """
+
+    def __init__(self, portions, conditions=None, ends: bool = True):
         gr.sync_block.__init__(self, "waiting_source", None, [np.complex64])
         self._portions = [(np.asarray(samples, np.complex64), list(tags)) for samples, tags in portions]
-        self._pauses_s = list(pauses_s or [0.0] * len(self._portions))
+        self._conditions = list(conditions or [None] * len(self._portions))
         self._ends = ends
         self._begun = False
         self._done = 0
@@ -75,7 +79,9 @@ class waiting_source(gr.sync_block):
             time.sleep(0.002)
             return 0
         if not self._begun:
-            time.sleep(self._pauses_s.pop(0))
+            condition = self._conditions.pop(0)
+            if condition is not None:
+                until(condition)  # GNU Radio asks a source that gave nothing only four times a second
             self._begun, self._done = True, 0
             for one in self._portions[0][1]:
                 self.add_item_tag(0, self.nitems_written(0) + one.offset, one.key, one.value)
@@ -132,21 +138,11 @@ class message_log(gr.basic_block):
         return found
 
 
-def run_until(top: gr.top_block, condition, timeout_s: float = 20.0) -> bool:
+def run_until(top: gr.top_block, condition, longest_s: float = HANG_S) -> bool:
     """Start a flowgraph, stop it when the condition holds; whether it came to hold."""
     top.start()
     try:
-        return wait_until(condition, timeout_s)
+        return wait_until(condition, longest_s)
     finally:
         top.stop()
         top.wait()
-
-
-def wait_until(condition, timeout_s: float = 20.0) -> bool:
-    """Wait for a condition; whether it came to hold."""
-    end = time.monotonic() + timeout_s
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.002)
-    return bool(condition())

@@ -41,6 +41,8 @@ from semisac_ml.runtime import Bundle  # noqa: E402
 from semisac_ml.signal.beam_codebook import beam_azimuths_rad  # noqa: E402
 from semisac_ml.systems.vi_beam.multimodal import cells  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 SYSTEMS = ("vi_beam", "lam_msac")
 FIGURES = (
     ("lam_msac", "case-study", "case_study"),

@@ -38,6 +38,8 @@ from semisac_ml.systems.vi_beam.model import (  # noqa: E402
     product_of_experts,
 )
 
+pytestmark = pytest.mark.slow
+
 STEPS = 100
 MODELS = {
     "vi_beam": lambda: VariationalBeamModel(VariationalSettings(sites=2)),

@@ -12,8 +12,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import HANG_S
 
 pytest.importorskip("gnuradio", reason="benchmarks run flowgraphs")
+
+pytestmark = pytest.mark.slow
 
 PROGRAM = Path(__file__).resolve().parent.parent / "benchmarks" / "run.py"
 FIELDS = {"name", "value", "unit", "peer", "peer_value", "ratio", "goal", "machine", "date"}
@@ -22,7 +25,11 @@ LEARNED = {"jscc_encoder", "jscc_decoder", "task_decoder", "sensing_decoder"}
 
 def run(*arguments: str) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, str(PROGRAM), *arguments], capture_output=True, text=True, timeout=300, check=False
+        [sys.executable, str(PROGRAM), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=3 * HANG_S,
+        check=False,
     )
 
 

@@ -16,15 +16,19 @@ import types
 from pathlib import Path
 
 import pytest
+from patience import HANG_S
 from test_runtime_imports import run_blocked
 
 import semisac_ml
-from semisac_ml.cli import program, systems
+from semisac_ml.cli import information, program, systems
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def semisac(tiny_bundle, capsys):
+def semisac(tiny_bundle, capsys, monkeypatch):
     """Run a command line in this process: (exit code, stdout, stderr)."""
+    monkeypatch.setattr(information, "_PROBE_SECONDS", HANG_S)
 
     def run(*arguments: str) -> tuple[int, str, str]:
         code = program.run(list(arguments))
@@ -322,7 +326,7 @@ def test_interrupt_of_the_running_program(tmp_path):
         def command():
             print("running", flush=True)
             import time
-            time.sleep(60)
+            time.sleep(10_000)
         module.command = command
         systems.systems_with = lambda action: ["slow"]
         sys.modules["semisac_ml.systems.slow"] = types.ModuleType("slow")
@@ -342,6 +346,6 @@ def test_interrupt_of_the_running_program(tmp_path):
     ) as process:
         assert process.stdout.readline() == "running\n"
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=HANG_S)
     assert process.returncode == 130
     assert err.strip() == ""

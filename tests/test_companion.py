@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 
 import pytest
+import running_program
+from patience import HANG_S
 
 pytest.importorskip("gnuradio.semisac", reason="the examples need GNU Radio and the module")
 companion = pytest.importorskip("gnuradio.grc.core.platform", reason="the examples need GNU Radio Companion")
@@ -21,7 +23,7 @@ companion = pytest.importorskip("gnuradio.grc.core.platform", reason="the exampl
 ROOT = Path(__file__).resolve().parents[1]
 DEFINITIONS = sorted((ROOT / "grc").glob("*.block.yml"))
 EXAMPLES = sorted((ROOT / "examples").glob("*.grc"))
-COMPILER = "/usr/bin/grcc"
+SHOWN_S = 0.5  # windows are drawn meanwhile; nothing depends on how often
 
 
 def read(file: Path) -> dict:
@@ -89,13 +91,12 @@ def together(name: str) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("examples", sorted({together(file.stem) for file in EXAMPLES}), ids="+".join)
-def test_examples_run(tmp_path, examples):
+def test_examples_run(platform, tmp_path, examples):
     """With made-up bundles under the names of those that ship; Qt draws off screen."""
     pytest.importorskip("onnx", reason="the made-up bundle is written with the onnx package")
     pytest.importorskip("PyQt5", reason="the example has a Qt window")
-    if not Path(COMPILER).exists():
-        pytest.skip("grcc is not installed")
     from tiny_beam_bundle import make_tiny_beam_bundle
     from tiny_bundle import make_tiny_bundle
     from tiny_picture_bundle import make_tiny_picture_bundle
@@ -103,19 +104,20 @@ def test_examples_run(tmp_path, examples):
     make_tiny_bundle(tmp_path / "models" / "jssc" / "awgn")
     make_tiny_picture_bundle(tmp_path / "models" / "jssc" / "hifi", channel_uses=256)
     make_tiny_beam_bundle(tmp_path / "models" / "vi_beam" / "deepsense")
-    programs = {name: compiled(name, tmp_path) for name in examples}
+    for name in examples:
+        compile_example(platform, name, tmp_path)
     needs = [comment_of(name)["Needs"] for name in examples if "Needs" in comment_of(name)]
     if needs:
         pytest.skip(f"compiles, but needs {', '.join(needs)} to run")
     for name in [before for example in examples for before in named(example, "Before it")]:
-        run_together({name: compiled(name, tmp_path)}, tmp_path)
-    run_together(programs, tmp_path)
+        compile_example(platform, name, tmp_path)
+        run_together([name], tmp_path)
+    run_together(list(examples), tmp_path)
 
 
 def environment(folder: Path) -> dict[str, str]:
     return {
         **os.environ,
-        "GRC_BLOCKS_PATH": str(ROOT / "grc"),
         "SEMISAC_MODELS": str(folder / "models"),
         "QT_QPA_PLATFORM": "offscreen",
         "XDG_RUNTIME_DIR": str(folder),
@@ -123,10 +125,8 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
-def compiled(name: str, folder: Path) -> list[str]:
-    """Compile an example, with the simulated radio in the place of another; the blocks in it whose threads
-    show that it runs.
-    """
+def compile_example(platform, name: str, folder: Path) -> None:
+    """Compile an example as grcc does, with the simulated radio in the place of another."""
     import yaml
 
     example = read(ROOT / "examples" / f"{name}.grc")
@@ -135,46 +135,31 @@ def compiled(name: str, folder: Path) -> list[str]:
             block["parameters"]["value"] = '"simulation"'
     copy = folder / f"{name}.grc"
     copy.write_text(yaml.safe_dump(example))
-    done = subprocess.run(
-        [sys.executable, COMPILER, "-o", str(folder), str(copy)],
-        env=environment(folder), capture_output=True, text=True, timeout=120,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    return [block["id"].removeprefix("semisac_") for block in example["blocks"]]
+    _, file = platform.load_and_generate_flow_graph(str(copy), str(folder))
+    assert file, f"{name}.grc does not compile"
 
 
-def run_together(programs: dict[str, list[str]], folder: Path) -> None:
-    """Run compiled examples for a while, then end them as a person would; none may speak of an error."""
+def run_together(names: list[str], folder: Path) -> None:
+    """Run compiled examples until something went through, and for a moment that shows it, then end them as a
+    person would; none may speak of an error.
+    """
     running = {
         name: subprocess.Popen(
-            [sys.executable, str(folder / f"{name}.py")], cwd=folder,
+            [sys.executable, running_program.__file__, str(folder / f"{name}.py")], cwd=folder,
             env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )
-        for name in programs
+        for name in names
     }  # fmt: skip
     try:
-        for name, program in running.items():
-            while program.poll() is None and not thread_runs(program.pid, programs[name]):
-                time.sleep(0.05)
-        time.sleep(2.0)  # so that some images are shown
+        outputs = {name: running_program.started(program) for name, program in running.items()}
+        time.sleep(SHOWN_S)
         for program in running.values():
             program.send_signal(signal.SIGTERM)
-        outputs = {name: program.communicate(timeout=60)[0] for name, program in running.items()}
+        for name, program in running.items():
+            outputs[name] += program.communicate(timeout=HANG_S)[0]
     finally:
         for program in running.values():
             program.kill()
     for name, program in running.items():
         assert program.returncode == 0, outputs[name]
         assert "rror" not in outputs[name], outputs[name]
-
-
-def thread_runs(process_id: int, names: list[str]) -> bool:
-    """Whether GNU Radio's thread of one of these blocks runs (it bears the block's name, cut off)."""
-    starts = tuple(name[:12] for name in names)
-    for thread in Path(f"/proc/{process_id}/task").glob("*/comm"):
-        try:
-            if thread.read_text().startswith(starts):
-                return True
-        except OSError:  # ended meanwhile
-            continue
-    return False

@@ -20,6 +20,8 @@ SETTINGS = radar_detection.DetectionSettings(
     method="os", window=CfarWindow(guard=(3, 3), reference=(12, 12), stride=(2, 2)), most_targets=6
 )
 
+pytestmark = pytest.mark.slow
+
 
 def recorded(name: str) -> np.ndarray:
     try:

@@ -17,9 +17,12 @@ ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENT = Path(sys.prefix)
 BLOCKS = ENVIRONMENT / "share" / "gnuradio" / "grc" / "blocks"
 
-pytestmark = pytest.mark.skipif(
-    not (ENVIRONMENT / "bin" / "grcc").exists(), reason="not in an environment made by scripts/setup.sh"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (ENVIRONMENT / "bin" / "grcc").exists(), reason="not in an environment made by scripts/setup.sh"
+    ),
+]
 
 FLOWGRAPH = """
 options:

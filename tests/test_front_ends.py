@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -15,12 +14,14 @@ pytest.importorskip("gnuradio.semisac", reason="radios need GNU Radio and the mo
 
 import radio_labs  # noqa: E402
 from frame_testing import receive  # noqa: E402
+from patience import until  # noqa: E402
 from radio_labs import ECHO_SAMPLES, FRAME, RATE_HZ  # noqa: E402
 
 from semisac_ml.signal.direct_path import direct_path  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 FRAMES_A_SECOND = RATE_HZ / FRAME.frame_samples
-LONGEST_END_S = 10.0  # it does not hang; how long it takes on a machine with nothing else to do: benchmarks
 
 
 def make_simulation(monkeypatch):
@@ -34,7 +35,7 @@ def make_usrp(monkeypatch):
 
 def make_pluto(monkeypatch):
     pytest.importorskip("adi", reason="the front end needs pyadi-iio")
-    return radio_labs.pluto()
+    return radio_labs.pluto(monkeypatch)
 
 
 @pytest.fixture(
@@ -47,12 +48,7 @@ def lab(request, monkeypatch, tmp_path):
     made = request.param(monkeypatch)
     yield made
     made.close()
-    for _ in range(40):
-        left = [thread.name for thread in threading.enumerate() if thread not in before]
-        if not left:
-            break
-        time.sleep(0.05)
-    assert left == []
+    until(lambda: set(threading.enumerate()) <= before)
 
 
 def test_what_is_in_force_is_said(lab):
@@ -69,11 +65,11 @@ def test_closing_twice_or_unopened_does_nothing(lab):
     front_end.close()
 
 
-def test_a_stop_in_the_middle_of_a_transmission_is_quick(lab):
+def test_a_transmission_can_be_stopped_in_the_middle(lab):
     flow = lab.station(lab.open("monostatic"), 4000)
     flow.begin()
     flow.go_on(0.5)
-    assert flow.end() < LONGEST_END_S
+    flow.end()
 
 
 def test_frames_come_back_aligned(lab):
@@ -132,7 +128,7 @@ def test_a_storm_of_losses_is_counted_and_passes(lab):
     flow.go_on(1.5)
     for _ in range(40):
         lab.lose(front_end, 501)
-        time.sleep(0.025)
+        flow.go_on(0.025)
     flow.go_on(1.5)
     events = front_end.status()
     flow.end()
@@ -176,13 +172,9 @@ def test_a_device_that_is_gone_is_noticed_and_left(lab, role):
     flow.begin()
     flow.go_on(0.5)
     lab.unplug(front_end)
-    for _ in range(60):
-        time.sleep(0.05)
-        if front_end.events.vanished():
-            break
-    assert front_end.events.vanished()
+    until(front_end.events.vanished)
     assert front_end.events.counts()["vanished"] == 1
-    assert flow.end() < LONGEST_END_S
+    flow.end()
 
 
 def test_a_device_that_answers_late_is_waited_for(lab):
@@ -191,7 +183,6 @@ def test_a_device_that_answers_late_is_waited_for(lab):
     flow.begin()
     flow.go_on(0.5)
     lab.stall(front_end, 0.5)
-    time.sleep(0.5)
-    flow.go_on(0.4)
+    flow.go_on(0.9)
     assert front_end.events.vanished() == ""
-    assert flow.end() < LONGEST_END_S
+    flow.end()

@@ -19,6 +19,7 @@ pytest.importorskip("adi", reason="a Pluto is set up with pyadi-iio")
 import block_testing as bt  # noqa: E402
 from frame_testing import receive  # noqa: E402
 from gnuradio import blocks, gr, semisac  # noqa: E402
+from patience import HANG_S  # noqa: E402
 from pluto_testing import FRAME, QUIET  # noqa: E402
 
 
@@ -27,7 +28,7 @@ def test_iio_info_lists_the_device(serve_pluto):
     if tool is None:
         pytest.skip("iio_info is not installed (libiio-utils)")
     server = serve_pluto(QUIET)
-    done = subprocess.run([tool, "-u", server.uri], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([tool, "-u", server.uri], capture_output=True, text=True, timeout=HANG_S)
     assert done.returncode == 0
     assert done.stderr == ""
     for text in ("hw_model: Analog Devices PlutoSDR", "IIO context has 4 devices", "le:S12/16>>0"):
@@ -98,7 +99,7 @@ def test_gr_iio_transmits_and_receives_frames(tmp_path):
     with subprocess.Popen(daemon, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         uri = process.stdout.readline().strip()
         command = [sys.executable, "-c", GR_IIO, uri, str(file)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=HANG_S)
         process.stdin.close()
     assert done.returncode == 0, done.stderr
     received = receive(FRAME, np.load(file))

@@ -21,6 +21,7 @@ def needs_cifar10() -> None:
         pytest.skip(str(error))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("needs_cifar10")
 @pytest.mark.parametrize(
     ("channel", "linear", "gaussian"), [("awgn", 15.77, 16.25), ("rayleigh", 14.97, 15.52)]

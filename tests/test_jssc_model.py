@@ -94,6 +94,7 @@ def test_detector_with_the_right_gate_is_the_optimal_one(fading: str, gate: int,
     np.testing.assert_allclose(torch.softmax(scores, 1).detach().numpy(), expected, atol=2e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [TINY, PAPER], ids=["residual", "paper"])
 def test_interrupted_training_resumes_bit_exactly(
     settings: TrainingSettings, sample: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -146,6 +147,7 @@ def test_checkpoint_of_another_model_names_one_difference(tmp_path: Path) -> Non
     assert len(str(told.value)) < 400 + len(str(tmp_path))
 
 
+@pytest.mark.slow
 def test_training_learns(sample: ImageSet, tmp_path: Path) -> None:
     settings = dataclasses.replace(PAPER, epochs=30, batch=4, snr_db=10.0, sensing_snr_db=10.0)
     train.train(settings, sample, tmp_path / "run", QUIET)

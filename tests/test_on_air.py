@@ -7,41 +7,30 @@ simulated radio.
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
 
 import numpy as np
 import pytest
-from on_air_testing import APPS, BUNDLE, MODULES, PROGRAMS, call, decoded_offline, measure
+from on_air_testing import BUNDLE, MODULES, PROGRAMS, call, decoded_offline, measure
 
 from semisac_ml.runtime import Bundle
 
 pytest.importorskip("gnuradio.semisac", reason="the programs need GNU Radio and the module")
 
 
-@pytest.fixture(autouse=True, scope="module")
-def own_home(tmp_path_factory):
-    """FFTW's wisdom and calibrations of our own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
-        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
-        yield
+pytestmark = pytest.mark.usefixtures("own_home")
 
 
 @pytest.fixture
-def complain(monkeypatch, capfd):
+def complain(called_here):
     """Function that calls a program in this process and gives the one line with which it refuses to run."""
-    monkeypatch.syspath_prepend(str(APPS))
 
     def run(name: str, *arguments) -> str:
-        module = importlib.import_module(f"on_air.{MODULES[name]}")
-        assert module.run([str(argument) for argument in arguments]) == 2
-        captured = capfd.readouterr()
-        assert captured.out == ""
-        assert captured.err.count("\n") == 1, captured.err
-        assert captured.err.startswith(f"{name}: ")
-        return captured.err
+        done = called_here(f"on_air.{MODULES[name]}", *arguments)
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+        assert done.stderr.startswith(f"{name}: ")
+        return done.stderr
 
     return run
 
@@ -135,6 +124,7 @@ quiet = true
 """
 
 
+@pytest.mark.slow
 def test_one_configuration_file_serves_all_programs(tiny_bundle, tmp_path):
     file = tmp_path / "radio.toml"
     file.write_text(CONFIGURATION.format(address=tmp_path / "sent"))
@@ -172,6 +162,7 @@ def test_a_mistake_in_a_configuration_is_one_line(tmp_path, complain, text, patt
     assert re.search(pattern, line), line
 
 
+@pytest.mark.slow
 def test_a_recording_of_the_transmitter_is_received(tiny_bundle, tmp_path):
     recording, folder = tmp_path / "sent", tmp_path / "pictures"
     sent = measure("run_transmitter", "--radio", "file", "--address", recording, "--images", 100)
@@ -197,6 +188,7 @@ def test_a_recording_of_the_transmitter_is_received(tiny_bundle, tmp_path):
     np.testing.assert_allclose(psnr_db, expected, atol=0.3)
 
 
+@pytest.mark.slow
 def test_a_receiver_stops_after_so_many_images_and_prints_them(tiny_bundle, tmp_path):
     recording = tmp_path / "sent"
     measure("run_transmitter", "--radio", "file", "--address", recording, "--images", 64)
@@ -211,6 +203,7 @@ def test_a_receiver_stops_after_so_many_images_and_prints_them(tiny_bundle, tmp_
         assert re.fullmatch(rf"{number}: ({names}) \d+ %, SNR \d+\.\d dB", line)
 
 
+@pytest.mark.slow
 def test_frames_of_another_bundle_are_counted_and_left_alone(tiny_bundle, tmp_path):
     recording = tmp_path / "sent"
     measure("run_transmitter", "--radio", "file", "--address", recording, "--images", 16)
@@ -222,6 +215,7 @@ def test_frames_of_another_bundle_are_counted_and_left_alone(tiny_bundle, tmp_pa
     assert (done.returncode, counters["frames_with_wrong_bundle"], counters["images_received"]) == (0, 2, 0)
 
 
+@pytest.mark.slow
 def test_a_dead_radio_is_one_line_and_a_json_file(tiny_bundle, tmp_path):
     file = tmp_path / "result.json"
     done = call("run_receiver", *BUNDLE, "--radio", "file", "--address", tmp_path / "none", "--json", file)

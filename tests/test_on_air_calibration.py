@@ -9,23 +9,25 @@ import json
 import re
 
 import pytest
-from on_air_testing import call, measure
+from on_air_testing import PATIENT, SAMPLE_CLOCK, call, measure
+from patience import HANG_S
 
 pytest.importorskip("gnuradio.semisac", reason="the programs need GNU Radio and the module")
+
+pytestmark = pytest.mark.slow
 
 UNKNOWN = ("--radio", "simulation", "--radio-option", "latency_known=false")
 LATENCY_SAMPLES, LEAKAGE_DB = 61.625, -25.0
 
 
 @pytest.fixture(autouse=True)
-def own_folders(tmp_path, monkeypatch):
-    """Calibrations and FFTW's wisdom of our own."""
-    monkeypatch.setenv("HOME", str(tmp_path))
+def own_folders(own_home, tmp_path, monkeypatch):
+    """Calibrations of our own."""
     monkeypatch.setenv("SEMISAC_CONFIG", str(tmp_path / "calibrations"))
 
 
 def test_ranges_are_right_after_a_calibration_and_refused_before(tiny_bundle, tmp_path):
-    air = [*UNKNOWN]
+    air = [*UNKNOWN, *SAMPLE_CLOCK]
     for option in (f"latency_samples={LATENCY_SAMPLES}", f"leakage_db={LEAKAGE_DB}", "targets=900,0,10"):
         air += ["--radio-option", option]
     refused = call("run_sensing", "--bundle", "jssc/tiny", *air, "--images", "80")
@@ -33,7 +35,7 @@ def test_ranges_are_right_after_a_calibration_and_refused_before(tiny_bundle, tm
     assert "no calibration for device SIM0001" in refused.stderr
     assert "run python apps/calibrate.py --radio simulation" in refused.stderr
 
-    found = measure("calibrate", *air, "--frames", "40")
+    found = measure("calibrate", *air, "--frames", "40", "--duration-s", HANG_S)
     figures = found["metrics"]
     assert figures["latency_samples"]["value"] == pytest.approx(LATENCY_SAMPLES, abs=0.05)
     assert figures["leakage_db"]["value"] == pytest.approx(LEAKAGE_DB, abs=0.2)
@@ -53,18 +55,19 @@ def test_ranges_are_right_after_a_calibration_and_refused_before(tiny_bundle, tm
 
 
 @pytest.mark.parametrize(
-    ("options", "reason"),
+    ("options", "patience_s", "reason"),
     [
-        (("leakage_db=-200", "targets="), "0 of 40 frames came back"),
-        (("leakage_db=-60", "noise_dbfs=-40", "targets="), "frames came back|above the rest|varies by"),
-        (("leakage_db=15",), "peaks at 1.00 of full scale"),
+        (("leakage_db=-200", "targets="), 2, "0 of 40 frames came back"),
+        (("leakage_db=-60", "noise_dbfs=-40", "targets="), 2, "frames came back|above the rest|varies by"),
+        (("leakage_db=15",), HANG_S, "peaks at 1.00 of full scale"),
     ],
 )
-def test_what_is_no_direct_path_is_not_stored(tiny_bundle, tmp_path, options, reason):
+def test_what_is_no_direct_path_is_not_stored(tiny_bundle, tmp_path, options, patience_s, reason):
     named = [word for option in options for word in ("--radio-option", option)]
     done = call(
-        "calibrate", *UNKNOWN, "--bundle", "jssc/tiny", "--frames", "40", "--duration-s", "4", "-q", *named
-    )
+        "calibrate", *UNKNOWN, *PATIENT, "--bundle", "jssc/tiny", "--frames", "40",
+        "--duration-s", patience_s, "-q", *named,
+    )  # fmt: skip
     assert done.returncode == 1, done.stderr
 
     assert re.search(reason, done.stderr), done.stderr

@@ -11,18 +11,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from on_air_testing import call
+from on_air_testing import MODULES, call
 from PIL import Image
 
 pytest.importorskip("gnuradio.semisac", reason="the programs need GNU Radio and the module")
 pytest.importorskip("onnx", reason="the made-up bundle is written with the onnx package")
+
+pytestmark = pytest.mark.slow
 
 PICTURES = ("--bundle", "jssc/pictures", "--picture-size", "64x48", "--images-per-frame", "5")
 OTHERS = ("--bundle", "jssc/tiny", "--radio", "simulation")
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
+def folder(own_home, tmp_path_factory):
     """Folder with the made-up bundles and three soft pictures."""
     from tiny_bundle import make_tiny_bundle
     from tiny_picture_bundle import make_tiny_picture_bundle
@@ -38,7 +40,6 @@ def folder(tmp_path_factory):
         coarse = Image.fromarray(rng.integers(0, 256, (6, 6, 3), dtype=np.uint8))
         coarse.resize((80, 60), Image.Resampling.BICUBIC).save(made / "photographs" / f"{number}.png")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
         patch.setenv("SEMISAC_MODELS", str(made / "models"))
         yield made
 
@@ -95,7 +96,7 @@ def test_a_longer_recording_is_stopped_at(folder, tmp_path):
         ("run_transmitter", (*PICTURES, "--radio", "simulation", "--data", "sample"), "expected 32 with"),
     ],
 )
-def test_a_mistake_is_one_line(folder, name, arguments, pattern):
-    done = call(name, *arguments)
+def test_a_mistake_is_one_line(folder, called_here, name, arguments, pattern):
+    done = called_here(f"on_air.{MODULES[name]}", *arguments)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
     assert pattern in done.stderr

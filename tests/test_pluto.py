@@ -16,9 +16,10 @@ pytest.importorskip("adi", reason="a Pluto is set up with pyadi-iio")
 from frame_testing import receive  # noqa: E402
 from gnuradio.semisac.radio import RadioError, RadioSettings, open_front_end  # noqa: E402
 from gnuradio.semisac.radio.pluto_receiver import KERNEL_BUFFERS, block_samples  # noqa: E402
+from patience import until  # noqa: E402
 from pluto_air import Air  # noqa: E402
 from pluto_description import DAC  # noqa: E402
-from pluto_testing import FRAME, QUIET, RATE, images_to, samples_of, settings, until  # noqa: E402
+from pluto_testing import FRAME, QUIET, RATE, images_to, samples_of, settings  # noqa: E402
 
 
 def transmit(server, frames: int = 8, **options) -> tuple[np.ndarray, np.ndarray]:
@@ -209,12 +210,18 @@ def test_images_over_the_air(serve_pluto, cyclic):
     receiver = open_front_end(settings(server), FRAME, "receive")
     sender.configure()
     receiver.configure()
-    sending, receiving = images_to(sender, 8 if cyclic else 40), samples_of(receiver)
+    sending, receiving = images_to(sender, 8 if cyclic else 40, repeat=cyclic), samples_of(receiver)
     receiver.prepare()
     receiving.start()
     until(lambda: receiving.sinks[0].nitems_read(0))
     sender.prepare()
-    sending.run()  # a cycle is sent for half a second
+    sending.start()
+    if cyclic:
+        until(lambda: sender.status()["cycle_samples"])
+        so_far = receiving.sinks[0].nitems_read(0)
+        until(lambda: receiving.sinks[0].nitems_read(0) > so_far + 16 * block_samples(RATE))
+        sending.stop()
+    sending.wait()
     so_far = receiving.sinks[0].nitems_read(0)
     until(lambda: receiving.sinks[0].nitems_read(0) > so_far + 50_000)
     receiving.stop()

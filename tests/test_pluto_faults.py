@@ -18,20 +18,35 @@ pytest.importorskip("adi", reason="a Pluto is set up with pyadi-iio")
 import block_testing as bt  # noqa: E402
 from frame_testing import receive  # noqa: E402
 from gnuradio import blocks, gr  # noqa: E402
-from gnuradio.semisac.radio import RadioError, open_front_end  # noqa: E402
+from gnuradio.semisac.radio import RadioError, open_front_end, pluto_device, pluto_receiver  # noqa: E402
 from gnuradio.semisac.radio.pluto_link import complete_address, network_place, reach  # noqa: E402
+from patience import HANG_S, until  # noqa: E402
 from pluto_description import ADC  # noqa: E402
-from pluto_testing import FRAME, QUIET, images_to, samples_of, settings, until  # noqa: E402
+from pluto_testing import FRAME, QUIET, images_to, samples_of, settings  # noqa: E402
 
 
-def test_lost_samples_are_a_gap_and_cost_the_frames_they_hit(serve_pluto):
-    """The device loses 700 samples in the middle of a frame; frames outside of the gap are right."""
-    server = serve_pluto(replace(QUIET, most_start_samples=0))
+def endless_frames_to(radio) -> gr.top_block:
+    """Flowgraph that sends the same silent frame until it is stopped."""
+    top = gr.top_block()
+    samples = np.zeros(FRAME.frame_samples, np.complex64)
+    tags = [bt.tag(0, "frame_id", 0), bt.tag(0, "packet_len", FRAME.frame_samples)]
+    top.connect(blocks.vector_source_c(samples.tolist(), True, 1, tags), radio.tx)
+    return top
+
+
+def test_lost_samples_are_a_gap_and_cost_the_frames_they_hit(serve_pluto, monkeypatch):
+    """The device loses 700 samples in the middle of a frame; frames outside of the gap are right.
+
+    Its clock is slow: where the loss lies is judged by whether a read waits for samples, a thirtieth of a
+    second here.
+    """
+    server = serve_pluto(replace(QUIET, most_start_samples=0), speed=0.1)
+    monkeypatch.setattr(pluto_receiver, "WAITED", 2.0)
     sender = open_front_end(settings(server), FRAME, "transmit")
     receiver = open_front_end(settings(server), FRAME, "receive")
     sender.configure()
     receiver.configure()
-    sending, receiving = images_to(sender, 8), samples_of(receiver, 400_000)
+    sending, receiving = images_to(sender, 8, repeat=True), samples_of(receiver)
     sender.prepare()
     sending.start()
     until(lambda: sender.status()["cycle_samples"])
@@ -39,6 +54,10 @@ def test_lost_samples_are_a_gap_and_cost_the_frames_they_hit(serve_pluto):
     receiving.start()
     until(lambda: receiving.sinks[0].nitems_read(0) > 100_000)
     server.device.lose(700)
+    # a busy computer finds out late where the gap ends
+    sink = receiving.sinks[0]
+    until(lambda: receiving.gaps() and sink.nitems_read(0) > sum(receiving.gaps()[-1]) + 100_000)
+    receiving.stop()
     receiving.wait()
     counts = receiver.status()
     sending.stop()
@@ -73,18 +92,33 @@ def test_a_flowgraph_that_is_late_loses_exactly_what_the_gap_says():
     assert queue.take(0.0) is None
 
 
+def asked_twice(server) -> None:
+    """Wait until the status register has been read twice more."""
+
+    def reads() -> int:
+        return sum(command.startswith("READ ") and "direct_reg" in command for command in server.commands)
+
+    before = reads()
+    until(lambda: reads() >= before + 2)
+
+
 def test_a_transmitter_that_ran_dry_is_counted(serve_pluto):
     """Once; not at the end of the stream, when nothing is left to send by right."""
     server = serve_pluto(QUIET)
     radio = open_front_end(settings(server, options={"cyclic": False}), FRAME, "transmit")
     radio.configure()
-    top = images_to(radio, 400)  # 1.7 s
+    top = endless_frames_to(radio)
     radio.prepare()
     top.start()
     until(lambda: radio._sends)
+    asked_twice(server)  # what it was told before the first block does not count
     server.device.run_dry()
-    top.wait()
     until(lambda: radio.status()["underflow"])
+    top.stop()
+    top.wait()
+    asked_twice(server)
+    server.device.run_dry()
+    asked_twice(server)
     counts = radio.status()
     radio.close()
     assert counts["underflow"] == 1
@@ -93,7 +127,8 @@ def test_a_transmitter_that_ran_dry_is_counted(serve_pluto):
 
 @pytest.mark.parametrize("fault", ["vanish", "silent"])
 @pytest.mark.parametrize(("role", "cyclic"), [("transmit", True), ("transmit", False), ("receive", True)])
-def test_a_device_that_goes_ends_the_flowgraph(serve_pluto, fault, role, cyclic):
+def test_a_device_that_goes_ends_the_flowgraph(serve_pluto, monkeypatch, fault, role, cyclic):
+    monkeypatch.setattr(pluto_device, "STREAM_TIMEOUT_S", 1.0)
     server = serve_pluto(QUIET, lossless=False)
     before = set(threading.enumerate())
     radio = open_front_end(settings(server, options={"cyclic": cyclic}), FRAME, role)
@@ -101,11 +136,7 @@ def test_a_device_that_goes_ends_the_flowgraph(serve_pluto, fault, role, cyclic)
     if role == "receive":
         top = samples_of(radio)
     else:
-        top = gr.top_block()
-        samples = np.zeros(FRAME.frame_samples, np.complex64)
-        tags = [bt.tag(0, "frame_id", 0), bt.tag(0, "packet_len", FRAME.frame_samples)]
-        endless = blocks.vector_source_c(samples.tolist(), True, 1, tags)
-        top.connect(endless, radio.tx)
+        top = endless_frames_to(radio)
     radio.prepare()
     top.start()
     until(lambda: any(command.startswith(("READBUF", "WRITEBUF")) for command in server.commands))
@@ -176,7 +207,7 @@ def test_dead_addresses_are_told_in_time(mute_listener):
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     with pytest.raises(RadioError, match=r"cannot be reached \(Connection refused\).*semisac radio probe"):
-        reach(f"ip:127.0.0.1:{port}", 1.0)
+        reach(f"ip:127.0.0.1:{port}", HANG_S)
     with pytest.raises(RadioError, match="cannot be reached|does not answer"):
         reach("ip:no.such.host.invalid", 1.0)
     with pytest.raises(RadioError, match="expected such as ip:192.168.2.1"):
@@ -194,11 +225,11 @@ def test_another_service_is_told():
 
     threading.Thread(target=answer, daemon=True).start()
     with pytest.raises(RadioError, match="is no IIO daemon"):
-        reach(f"ip:127.0.0.1:{listener.getsockname()[1]}", 2.0)
+        reach(f"ip:127.0.0.1:{listener.getsockname()[1]}", HANG_S)
     listener.close()
 
 
-def test_a_slow_device(serve_pluto):
+def test_a_slow_device(serve_pluto, monkeypatch):
     """Slow answers only take longer; too slow ones are an error, not a program that hangs."""
     server = serve_pluto(QUIET)
     server.answer_delay_s = 0.02
@@ -206,10 +237,12 @@ def test_a_slow_device(serve_pluto):
     radio.configure()
     radio.close()
     server.answer_delay_s = 0.1
-    radio = open_front_end(settings(server, timeout_s=0.3), FRAME, "receive")
+    monkeypatch.setattr(pluto_device, "SETUP_TIMEOUTS", 1.2 / HANG_S)
+    radio = open_front_end(settings(server), FRAME, "receive")
     with pytest.raises(RadioError, match="answers too slowly: no answer within 1.2 s"):
         radio.configure()
-    server.answer_delay_s = 30.0
+    server.answer_delay_s = HANG_S
+    radio = open_front_end(settings(server, timeout_s=0.3), FRAME, "receive")
     with pytest.raises(RadioError, match="does not answer within 0.3 s"):
         radio.configure()
 

@@ -13,10 +13,13 @@ pytest.importorskip("adi", reason="a Pluto is set up with pyadi-iio")
 
 from gnuradio import blocks, gr  # noqa: E402
 from gnuradio.semisac.radio import open_front_end  # noqa: E402
+from patience import until  # noqa: E402
 from pluto_air import Air  # noqa: E402
-from pluto_testing import FRAME, images_to, settings, until  # noqa: E402
+from pluto_testing import FRAME, images_to, settings  # noqa: E402
 
 from semisac_ml.signal.direct_path import direct_path  # noqa: E402
+
+pytestmark = pytest.mark.slow
 
 LEAKAGE, ECHO_SAMPLES = 3.3, 12.4
 SCENE = Air(

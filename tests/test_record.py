@@ -9,7 +9,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +19,12 @@ pytest.importorskip("sigmf", reason="recordings need the package sigmf")
 
 from gnuradio import blocks, gr  # noqa: E402
 from gnuradio.semisac.radio.sigmf_sink import sigmf_sink  # noqa: E402
+from patience import HANG_S, until  # noqa: E402
 
 from semisac_ml.data.sigmf_recording import Recording  # noqa: E402
 from semisac_ml.signal.frame import FrameParameters  # noqa: E402
+
+pytestmark = pytest.mark.slow
 
 PROGRAM = Path(__file__).resolve().parents[1] / "apps" / "record.py"
 SAMPLES = 60_000
@@ -40,11 +42,12 @@ def heard(path: Path, channels: int = 1) -> list[np.ndarray]:
 
 
 def call(bundle: Path, *arguments: str) -> list[str]:
-    return [sys.executable, str(PROGRAM), *arguments, "--bundle", str(bundle), "--radio", "file"]
+    patient = ["--timeout-s", str(HANG_S)]
+    return [sys.executable, str(PROGRAM), *arguments, "--bundle", str(bundle), "--radio", "file", *patient]
 
 
 def run(bundle: Path, *arguments: str) -> subprocess.CompletedProcess:
-    return subprocess.run(call(bundle, *arguments), capture_output=True, text=True, timeout=120)
+    return subprocess.run(call(bundle, *arguments), capture_output=True, text=True, timeout=HANG_S)
 
 
 def test_what_a_radio_gives_is_recorded_with_what_is_known(tmp_path, tiny_bundle):
@@ -90,11 +93,9 @@ def test_interrupted_what_came_is_a_whole_recording(tmp_path, tiny_bundle, numbe
     )  # fmt: skip
     try:
         unfinished = tmp_path / "copy.sigmf-data.unfinished"
-        while program.poll() is None and not (unfinished.exists() and unfinished.stat().st_size):
-            time.sleep(0.02)
-        time.sleep(0.3)
+        until(lambda: program.poll() is not None or (unfinished.exists() and unfinished.stat().st_size))
         program.send_signal(number)
-        _, errors = program.communicate(timeout=60)
+        _, errors = program.communicate(timeout=HANG_S)
     finally:
         program.kill()
     assert program.returncode == 130, errors

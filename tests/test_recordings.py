@@ -24,6 +24,7 @@ from gnuradio import blocks, gr  # noqa: E402
 from gnuradio.semisac.radio.sigmf_sink import sigmf_sink  # noqa: E402
 from gnuradio.semisac.radio.sigmf_source import sigmf_source  # noqa: E402
 from gnuradio.semisac.radio.sigmf_writer import ChannelWriter  # noqa: E402
+from patience import HANG_S, until  # noqa: E402
 
 from semisac_ml.data import DataError  # noqa: E402
 from semisac_ml.data.sigmf_recording import Recording  # noqa: E402
@@ -297,9 +298,9 @@ def test_interrupting_a_program_leaves_a_whole_recording(tmp_path, sent):
     )  # fmt: skip
     try:
         assert program.stdout.readline() == "started\n"
-        time.sleep(0.3)
+        until(lambda: any(file.stat().st_size for file in tmp_path.glob("*.sigmf-data.unfinished")))
         program.send_signal(sent)
-        program.communicate(timeout=120)
+        program.communicate(timeout=HANG_S)
     finally:
         program.kill()
     recording = Recording.open(tmp_path / "first", check_hash=True)

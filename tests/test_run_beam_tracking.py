@@ -11,11 +11,12 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+import running_program
+from patience import HANG_S
 
 from semisac_ml.data import beam_recordings
 from semisac_ml.signal.beam_tracking import track
@@ -27,20 +28,21 @@ pytest.importorskip("onnx", reason="the made-up bundle is written with the onnx 
 from beam_samples import street
 from tiny_beam_bundle import make_tiny_beam_bundle
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "apps" / "run_beam_tracking.py"
 FIGURES = {"beams_per_frame", "overhead_saved", "power_loss_db", "best_beam", "lost"}
 
 
 @pytest.fixture(autouse=True, scope="module")
-def surroundings(tmp_path_factory):
-    """A made-up bundle vi_beam/tiny, and a home of our own."""
+def surroundings(own_home, tmp_path_factory):
+    """A made-up bundle vi_beam/tiny."""
     models = tmp_path_factory.mktemp("models")
     make_tiny_beam_bundle(models / "vi_beam" / "tiny")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEMISAC_MODELS", str(models))
         patch.setenv("SEMISAC_DATA", str(tmp_path_factory.mktemp("data")))
-        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
         patch.setenv("QT_QPA_PLATFORM", "offscreen")
         yield
 
@@ -48,7 +50,7 @@ def surroundings(tmp_path_factory):
 def call(*arguments, python: tuple[str, ...] = (sys.executable,), cwd: Path | None = None):
     """Run the program to its end."""
     command = [*python, str(SCRIPT), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=180)
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=HANG_S)
 
 
 def measure(folder: Path, *arguments) -> dict:
@@ -93,8 +95,9 @@ def assert_one_line(done: subprocess.CompletedProcess, pattern: str) -> None:
         (("--loud",), "No such option"),
     ],
 )
-def test_a_mistake_is_one_line(arguments, pattern, tmp_path):
-    assert_one_line(call("--bundle", "vi_beam/tiny", *arguments, cwd=tmp_path), pattern)
+def test_a_mistake_is_one_line(called_here, arguments, pattern, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert_one_line(called_here("beam_tracking.command", "--bundle", "vi_beam/tiny", *arguments), pattern)
 
 
 def test_a_python_without_gnu_radio_is_told_what_to_do():
@@ -213,7 +216,8 @@ def test_a_window_that_nobody_closes_ends_with_the_drives(tmp_path):
 
 def test_ctrl_c_reports_what_was_done(tmp_path):
     command = [
-        sys.executable, str(SCRIPT), "--bundle", "vi_beam/tiny", "--frames-per-s", "20",
+        sys.executable, running_program.__file__, str(SCRIPT), "--bundle", "vi_beam/tiny",
+        "--frames-per-s", "20",
         "--json", "figures.json",
     ]  # fmt: skip
     process = subprocess.Popen(
@@ -226,11 +230,9 @@ def test_ctrl_c_reports_what_was_done(tmp_path):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
-        while process.poll() is None and not is_tracking(process.pid):
-            time.sleep(0.05)
-        time.sleep(1.0)  # so that some frames come through
+        running_program.started(process)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=HANG_S)
     finally:
         process.kill()
     assert process.returncode == 130, errors
@@ -242,22 +244,11 @@ def test_ctrl_c_reports_what_was_done(tmp_path):
     assert (tmp_path / "beam_tracking.png").exists()
 
 
-def is_tracking(process_id: int) -> bool:
-    """Whether GNU Radio's thread of the tracker runs (it bears the block's name)."""
-    names = []
-    for thread in Path(f"/proc/{process_id}/task").glob("*/comm"):
-        try:
-            names.append(thread.read_text())
-        except OSError:  # ended meanwhile
-            continue
-    return any(name.startswith("beam_tracker") for name in names)
-
-
 def test_the_radio_side_imports_no_torch(tmp_path):
     program = (
         f"import sys; sys.path.insert(0, {str(SCRIPT.parent)!r}); from beam_tracking import command;"
         "command.run(['--bundle', 'vi_beam/tiny', '--frames', '5', '--no-report', '-q']);"
         "sys.exit('torch' in sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", program], env=os.environ, timeout=120, cwd=tmp_path)
+    done = subprocess.run([sys.executable, "-c", program], env=os.environ, timeout=HANG_S, cwd=tmp_path)
     assert done.returncode == 0

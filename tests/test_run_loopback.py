@@ -11,11 +11,12 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+import running_program
+from patience import HANG_S
 
 from semisac_ml.data import cifar10
 from semisac_ml.runtime import Bundle
@@ -31,18 +32,13 @@ FIGURES = {
 }  # fmt: skip
 
 
-@pytest.fixture(autouse=True, scope="module")
-def own_home(tmp_path_factory):
-    """FFTW's wisdom of our own: GNU Radio complains when others write theirs at the same moment."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
-        yield
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_home")]
 
 
 def call(*arguments: str, python: tuple[str, ...] = (sys.executable,), cwd: Path | None = None):
     """Run the program to its end."""
     command = [*python, str(SCRIPT), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=HANG_S)
 
 
 def measure(folder: Path, *arguments: str) -> dict:
@@ -96,8 +92,8 @@ def assert_one_line(done: subprocess.CompletedProcess, pattern: str) -> None:
         (("--loud",), "No such option"),
     ],
 )
-def test_a_mistake_is_one_line(tiny_bundle, arguments, pattern):
-    assert_one_line(call("--bundle", "jssc/tiny", *arguments), pattern)
+def test_a_mistake_is_one_line(tiny_bundle, called_here, arguments, pattern):
+    assert_one_line(called_here("loopback.command", "--bundle", "jssc/tiny", *arguments), pattern)
 
 
 def test_a_python_without_gnu_radio_is_told_what_to_do():
@@ -119,7 +115,7 @@ def test_a_missing_module_is_told(module, pattern):
         f"sys.path.insert(0, {str(SCRIPT.parent)!r}); runpy.run_path({str(SCRIPT)!r}, run_name='__main__')"
     )
     command = [sys.executable, "-c", program]
-    assert_one_line(subprocess.run(command, capture_output=True, text=True, timeout=60), pattern)
+    assert_one_line(subprocess.run(command, capture_output=True, text=True, timeout=HANG_S), pattern)
 
 
 def test_an_old_python_is_told():
@@ -127,7 +123,7 @@ def test_an_old_python_is_told():
         f"import sys; sys.version_info = (3, 9, 2, 'final', 0); sys.path.insert(0, {str(SCRIPT.parent)!r});"
         "from loopback import environment; print(environment.problem())"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=HANG_S)
     assert re.search(r"is Python 3\.9, expected 3\.11 or newer: .*(make loopback|activate)", done.stdout)
 
 
@@ -300,6 +296,7 @@ def test_a_link_without_any_frame_ends_with_a_report(tiny_bundle, tmp_path):
 def test_ctrl_c_reports_what_was_done(tiny_bundle, tmp_path):
     command = [
         sys.executable,
+        running_program.__file__,
         str(SCRIPT),
         "--bundle",
         "jssc/tiny",
@@ -318,11 +315,9 @@ def test_ctrl_c_reports_what_was_done(tiny_bundle, tmp_path):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
-        while process.poll() is None and not is_sending(process.pid):
-            time.sleep(0.05)
-        time.sleep(0.5)  # so that some images come through
+        running_program.started(process)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=HANG_S)
     finally:
         process.kill()
     assert process.returncode == 130, errors
@@ -334,20 +329,9 @@ def test_ctrl_c_reports_what_was_done(tiny_bundle, tmp_path):
     assert "Interrupted:" in (tmp_path / "report.html").read_text()
 
 
-def is_sending(process_id: int) -> bool:
-    """Whether GNU Radio's thread of the image source runs (it bears the block's name)."""
-    names = []
-    for thread in Path(f"/proc/{process_id}/task").glob("*/comm"):
-        try:
-            names.append(thread.read_text())
-        except OSError:  # ended meanwhile
-            continue
-    return any(name.startswith("image_source") for name in names)
-
-
 def test_the_radio_side_imports_no_torch(tiny_bundle):
     program = (
         f"import sys; sys.path.insert(0, {str(SCRIPT.parent)!r}); from loopback import command;"
         "command.run(['--bundle', 'jssc/tiny', '--no-report', '-q']); sys.exit('torch' in sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", program], env=os.environ, timeout=60).returncode == 0
+    assert subprocess.run([sys.executable, "-c", program], env=os.environ, timeout=HANG_S).returncode == 0

@@ -13,11 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from patience import HANG_S
 
 pytest.importorskip("gnuradio.semisac", reason="the link needs GNU Radio and the module")
 pytest.importorskip("onnx", reason="the made-up bundle is written with the onnx package")
 
 from PIL import Image  # noqa: E402
+
+pytestmark = pytest.mark.slow
 
 SCRIPT = Path(__file__).resolve().parents[1] / "apps" / "run_loopback.py"
 
@@ -40,7 +43,9 @@ def folder(tmp_path_factory) -> Path:
 def call(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
     command = [sys.executable, str(SCRIPT), "--bundle", "jssc/pictures", *arguments]
     environment = {**os.environ, "SEMISAC_MODELS": str(folder / "models")}
-    return subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment, timeout=120)
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=folder, env=environment, timeout=HANG_S
+    )
 
 
 def measure(folder: Path, *arguments: str) -> dict:

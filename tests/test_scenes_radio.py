@@ -24,13 +24,18 @@ def one_echo(range_m: float, rate_mps: float, azimuth_deg: float, amplitude: flo
 
 
 def peak(cube: np.ndarray, settings: radar.RadarSettings) -> tuple[float, float, float]:
-    """Range, range rate and azimuth (degrees) of the strongest cell of a cube, transformed 8 times finer."""
-    samples, chirps, angles = 8 * settings.samples, 8 * settings.chirps, 256
-    spectrum = np.fft.fft2(cube, s=(samples, chirps), axes=(1, 2))
-    spectrum = np.abs(np.fft.fft(spectrum, angles, axis=0))
+    """Range, range rate and azimuth (degrees) of the strongest cell of a cube, transformed 8 times finer
+    around the strongest one of its plain transform.
+    """
+    samples, chirps, angles = settings.samples, settings.chirps, 256
+    plain = np.abs(np.fft.fft2(cube, axes=(1, 2))).sum(axis=0)
+    ranges, speeds = (8 * place + np.arange(-8, 9) for place in np.unravel_index(plain.argmax(), plain.shape))
+    to_range = np.exp(-2j * np.pi * np.outer(ranges, np.arange(samples)) / (8 * samples))
+    to_speed = np.exp(-2j * np.pi * np.outer(np.arange(chirps), speeds) / (8 * chirps))
+    spectrum = np.abs(np.fft.fft(to_range @ cube @ to_speed, angles, axis=0))
     k, n, m = np.unravel_index(spectrum.argmax(), spectrum.shape)
-    m, k = (m + chirps // 2) % chirps - chirps // 2, (k + angles // 2) % angles - angles // 2
-    sine = 2.0 * k / angles
+    n, m = ranges[n] % (8 * samples), (speeds[m] + 4 * chirps) % (8 * chirps) - 4 * chirps
+    sine = 2.0 * ((k + angles // 2) % angles - angles // 2) / angles
     return n / 8 * settings.range_bin_m, m / 8 * settings.doppler_bin_mps, np.degrees(np.arcsin(sine))
 
 

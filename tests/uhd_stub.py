@@ -6,7 +6,7 @@
 Patch it in the place of the module: ``monkeypatch.setattr(usrp, "uhd", uhd_stub.Stub(air))``. Names,
 arguments and units are those of gr-uhd 3.10; `test_usrp.py` checks the names against the installed one. What
 is transmitted reaches the receiver through `Air`, and every burst is kept with its tags for the tests to look
-at.
+at. The device's clock is that of its samples: call `run_on_samples` for each front end.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Device:
     clock_rate_hz: float = RATES_DIVIDE_HZ
     frequency_hz: dict = field(default_factory=dict)
     calls: list = field(default_factory=list)
-    time_at: tuple[float, float] = (0.0, 0.0)
+    time_set: float = 0.0
     transmitter: object = None
     receiver: object = None
     channels: int = 1
@@ -70,8 +70,11 @@ class Device:
     locked: bool = True
 
     def now(self) -> float:
-        seconds, since = self.time_at
-        return seconds + time.monotonic() - since
+        """Time since it was set; it goes by while the transmitter sends."""
+        if self.transmitter is None:
+            return self.time_set
+        full, fraction = self.transmitter.time_now()
+        return max(self.time_set, full + fraction)
 
 
 class burst_recorder(gr.sync_block):
@@ -171,11 +174,11 @@ class _usrp_block(gr.hier_block2):
 
     def set_time_now(self, when: time_spec, mboard: int = 0) -> None:
         self._note("set_time_now", when.get_full_secs(), when.get_frac_secs())
-        self.device.time_at = (when.get_full_secs() + when.get_frac_secs(), time.monotonic())
+        self.device.time_set = when.get_full_secs() + when.get_frac_secs()
 
     def set_time_unknown_pps(self, when: time_spec) -> None:
         self._note("set_time_unknown_pps", when.get_full_secs(), when.get_frac_secs())
-        self.device.time_at = (when.get_full_secs() + when.get_frac_secs(), time.monotonic())
+        self.device.time_set = when.get_full_secs() + when.get_frac_secs()
 
     def get_time_now(self, mboard: int = 0) -> time_spec:
         if self.device.unplugged:
@@ -220,7 +223,7 @@ class usrp_sink(_usrp_block):
         )
         self._open(stub, address, stream)
         device = self.device
-        device.transmitter = semisac.simulated_transmitter(device.sample_rate_hz)
+        device.transmitter = semisac.simulated_transmitter(device.sample_rate_hz, 0.0)
         device.recorder = burst_recorder(device.bursts)
         device.antenna = AirQueue()
         self._end = queue_sink(device.antenna)
@@ -282,7 +285,7 @@ class queue_sink(gr.sync_block):
 
 
 class queue_source(gr.sync_block):
-    """A queue as a stream; silence at the device's rate while nothing transmits."""
+    """A queue as a stream; silence, no faster than the device's rate, while nothing transmits."""
 
     def __init__(self, device: Device):
         gr.sync_block.__init__(self, "queue_source", None, [np.complex64])
@@ -339,6 +342,12 @@ class Stub:
 
     def usrp_source(self, *arguments, **named) -> usrp_source:
         return usrp_source(self, *arguments, **named)
+
+    @staticmethod
+    def run_on_samples(front_end) -> None:
+        """Tell a front end that the device waits for its samples."""
+        if front_end._scheduler is not None:
+            front_end._scheduler.set_time_scale(0.0)
 
     @staticmethod
     def tune_request(frequency_hz: float) -> float:

@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from .flowgraph import beam_tracking_flowgraph
 from .settings import SENSORS
 
-LAST_FRAME_S = 2.0
+LAST_FRAME_S = 2.0  # all were sent, and no more came for so long
 STANDSTILL_S = 30.0
 
 
@@ -26,7 +26,6 @@ class Run:
         self._flowgraph = flowgraph
         self._count = count
         self._interruption = interruption
-        self._all_sent_s: float | None = None
         self._newest = (0, time.monotonic())  # frames that were done, and since when
 
     def to_its_end(self, console: Console | None, window: Window | None) -> Ending:
@@ -76,8 +75,7 @@ class Run:
         if self._flowgraph.waits and time.monotonic() - self._newest[1] > STANDSTILL_S:
             return Ending("failed", FAILED, f"the loop stands still after {done} of {self._count} frames")
         if self._flowgraph.replay.frames_sent() >= self._count:
-            self._all_sent_s = self._all_sent_s or time.monotonic()
-            if time.monotonic() - self._all_sent_s > LAST_FRAME_S:
+            if time.monotonic() - self._newest[1] > LAST_FRAME_S:
                 return Ending("complete, frames lost", DONE)
         return None
 

@@ -16,6 +16,7 @@ from gnuradio.semisac.radio.watch import Overdue, within
 POLL_S = 0.05
 STOP_S = 0.9  # for the flowgraph's threads, and then
 CLOSE_S = 0.6  # for the device: together with the results within 2 s
+USUAL_TIMEOUT_S = 3.0  # whoever gives a device longer than this to answer, gives it longer to end
 DONE, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
 
@@ -60,6 +61,7 @@ class Run:
     """One run of a flowgraph with a radio.
 
     flowgraph: with `error()`, what went wrong in a block, and `finished()`, whether it has done its work.
+    radio: its settings say how patient to be with it.
     duration_s: 0: no limit. show: called often with the seconds since the start.
     """
 
@@ -101,12 +103,13 @@ class Run:
     def stop(self) -> tuple[list[str], bool]:
         """Stop the flowgraph and close the radio; what went wrong with that, and whether a thread hangs."""
         troubles, hangs = [], False
+        patience = max(1.0, self._radio.settings.timeout_s / USUAL_TIMEOUT_S)
         for what, call, seconds in (
             ("flowgraph does not stop", self._stop_flowgraph, STOP_S),
             ("radio does not close", self._radio.close, CLOSE_S),
         ):
             try:
-                within(seconds, call, "stop")
+                within(patience * seconds, call, "stop")
             except Overdue:
                 troubles.append(f"the {what}: left without it")
                 hangs = True

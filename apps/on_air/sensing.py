@@ -34,7 +34,7 @@ from .window import Window, start_qt
 
 RADAR = "Radar"
 REMOVALS = ("none", "zero_delay", "static")
-RETURN_S = 2.0  # how long the last frames may take to come back
+RETURN_S = 2.0  # no frame came back for so long: no more do
 BATCH = 64
 
 program = typer_program()
@@ -179,7 +179,7 @@ class sensing_flowgraph(on_air_flowgraph):
         self.msg_connect(self.detector, "detections", self.targets, "detections")
         self._connect_echoes(called)
         self._window = self._make_window() if called.run.window else None
-        self._all_sent_at: float | None = None
+        self._newest = (-1, 0.0)  # frames that are back, and since when
         self._replays = False
 
     @staticmethod
@@ -274,11 +274,10 @@ class sensing_flowgraph(on_air_flowgraph):
         """The last frame has come back, or does not come any more."""
         if self._replays or not self.sender.all_sent():
             return False
-        if self._all_sent_at is None:
-            self._all_sent_at = time.monotonic()
-        frames = self.sender.frames()
-        back = self.processor.frames_processed() + self.processor.frames_refused() >= frames
-        return back or time.monotonic() > self._all_sent_at + RETURN_S
+        back = self.processor.frames_processed() + self.processor.frames_refused()
+        if back > self._newest[0]:
+            self._newest = (back, time.monotonic())
+        return back >= self.sender.frames() or time.monotonic() > self._newest[1] + RETURN_S
 
     def rows(self) -> Rows:
         counters = self.counters()

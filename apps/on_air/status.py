@@ -19,7 +19,8 @@ FILE_INTERVAL_S = 5.0
 
 
 class Status:
-    """Rows of names and values on standard error: redrawn on a terminal, a line now and then elsewhere.
+    """Rows of names and values on standard error: redrawn on a terminal, elsewhere a line at the start and
+    now and then.
 
     rows: gives them. quiet: show nothing.
     """
@@ -31,7 +32,7 @@ class Status:
         terminal = self._console.is_terminal and not self._console.is_dumb_terminal
         self._live = Live(console=self._console, auto_refresh=False, transient=True) if terminal else None
         self._interval_s = TERMINAL_INTERVAL_S if terminal else FILE_INTERVAL_S
-        self._next_s = 0.0 if terminal else FILE_INTERVAL_S
+        self._next_s = 0.0
         self.cpu_s = 0.0
 
     def __enter__(self) -> Status:

@@ -49,3 +49,6 @@ from .semisac_python import (
 )
 from .sensing_decoder import sensing_decoder
 from .task_decoder import task_decoder
+from .wisdom_folder import provide_wisdom_folder as _provide_wisdom_folder
+
+_provide_wisdom_folder()

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-import time
+import sys
+from pathlib import Path
 
 import numpy as np
 from gnuradio import gr_unittest, semisac
@@ -14,18 +15,18 @@ from gnuradio.semisac.beam_messages import read, tick
 
 from semisac_ml.data import DataError, beam_recordings
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
+from patience import until  # noqa: E402
 
-def sent_by(block, frames: int, until_s: float = 20.0):
+
+def sent_by(block, frames: int):
     """Messages of a block without a flowgraph, as (port, dictionary, values), until so many frames came."""
     found = []
     block.send = lambda port, message: found.append((port, *read(message)))
     block.start()
-    until, answered = time.monotonic() + until_s, 0
-    while answered < frames and time.monotonic() < until:
-        if sum(port == "frame" for port, *_ in found) > answered:
-            answered += 1
-            block.on_next(tick())
-        time.sleep(0.001)
+    for answered in range(frames):
+        until(lambda answered=answered: sum(port == "frame" for port, *_ in found) > answered)
+        block.on_next(tick())
     block.stop()
     return found
 

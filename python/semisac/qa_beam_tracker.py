@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 import tempfile
-import time
 from functools import cache
 from pathlib import Path
 
@@ -23,10 +22,10 @@ from semisac_ml.runtime.observations import Observations
 from semisac_ml.signal.beam_tracking import BeamTracker, track
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
+from patience import until  # noqa: E402
 from tiny_beam_bundle import make_tiny_beam_bundle  # noqa: E402
 
 _folder = tempfile.TemporaryDirectory(prefix="semisac-tiny-")
-LONGEST_S = 60.0
 
 
 @cache
@@ -89,9 +88,7 @@ class Loop:
     def run(self) -> Loop:
         """Run to the end of the recording."""
         self.top.start()
-        until = time.monotonic() + LONGEST_S
-        while self.sink.frames_complete() < self.frames and time.monotonic() < until:
-            time.sleep(0.01)
+        until(lambda: self.sink.frames_complete() >= self.frames)
         self.top.stop()
         self.top.wait()
         return self

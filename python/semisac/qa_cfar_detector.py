@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +24,7 @@ from semisac_ml.signal.range_doppler import range_doppler_map
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 import block_testing as bt  # noqa: E402
+from patience import until  # noqa: E402
 
 FIELDS = (
     "range_m",
@@ -52,10 +52,7 @@ def first_messages(top, block, count: int) -> list[dict]:
     top.msg_connect((block, "detections"), (store, "store"))
     top.start()
     try:
-        for _ in range(60000):
-            if store.num_messages() >= count:
-                break
-            time.sleep(0.001)
+        until(lambda: store.num_messages() >= count)
     finally:
         top.stop()
         top.wait()

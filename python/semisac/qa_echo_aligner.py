@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 from gnuradio import blocks, gr, gr_unittest, semisac
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
+from patience import until  # noqa: E402
 from radio_testing import (  # noqa: E402
     noise,
     tag,
@@ -65,8 +67,14 @@ def align(block, sent, sent_tags, received, received_tags=()):
     """Outputs of an aligner, complex64 [1 + antennas, samples], and their tags."""
     top = gr.top_block()
     sinks = [blocks.vector_sink_c() for _ in range(1 + len(received))]
-    top.connect(blocks.vector_source_c(np.ravel(sent).tolist(), False, 1, list(sent_tags)), (block, 0))
-    sources = [waiting_source([(samples, received_tags)], [0.1]) for samples in received]  # sent, then heard
+    count = np.size(sent)
+    first = blocks.vector_source_c(np.ravel(sent).tolist(), False, 1, list(sent_tags))
+    first.set_min_output_buffer(2 * count)
+    top.connect(first, (block, 0))
+    sources = [  # sent, then heard
+        waiting_source([(samples, received_tags)], [lambda: first.nitems_written(0) == count])
+        for samples in received
+    ]
     for port, source in enumerate(sources, 1):
         top.connect(source, (block, port))
     for port, sink in enumerate(sinks):
@@ -242,12 +250,15 @@ class qa_echo_aligner(gr_unittest.TestCase):
         sinks = [blocks.vector_sink_c(), blocks.vector_sink_c()]
         source = blocks.vector_source_c(frames[:, :OCCUPIED].ravel().tolist(), False, 1, burst_tags(STARTS))
         top.connect(source, (block, 0))
-        heard = waiting_source([(received, tags)], [0.2])
+        flagged = threading.Event()
+        heard = waiting_source([(received, tags)], [flagged.is_set])
         top.connect(heard, (block, 1))
         for port, sink in enumerate(sinks):
             top.connect((block, port), sink)
         top.start()
+        until(lambda: source.nitems_written(0) == frames[:, :OCCUPIED].size)
         block.flag_frame(8 * 5, "late")
+        flagged.set()
         top.wait()
         top_tags = [sink.tags() for sink in sinks]
         lost = values_by_offset(top_tags[0], "lost")
@@ -276,8 +287,7 @@ class qa_echo_aligner(gr_unittest.TestCase):
         for _ in range(3):
             source = blocks.vector_source_c(frames.ravel().tolist(), True, 1, tags)
             scheduler = semisac.frame_scheduler(1e6, "stream")
-            scheduler.set_min_output_buffer(32_768)  # and slow: no underflow on a busy computer
-            transmitter = semisac.simulated_transmitter(1e6, 0.4)
+            transmitter = semisac.simulated_transmitter(1e6, 0.0)
             air = semisac.target_emulator(1e6, 2.4e9, leakage_gain_db=-6.0, leakage_delay_s=200e-6)
             sinks = [blocks.vector_sink_c(), blocks.vector_sink_c()]
             top = gr.top_block()
@@ -320,7 +330,7 @@ class qa_echo_aligner(gr_unittest.TestCase):
             sinks = [blocks.vector_sink_c(), blocks.vector_sink_c()]
             top = gr.top_block()
             top.connect(source, scheduler, (aligner, 0))
-            heard = waiting_source([(received, [])], [0.05])
+            heard = waiting_source([(received, [])], [scheduler.cycle_samples])
             top.connect(heard, (aligner, 1))
             for port, sink in enumerate(sinks):
                 top.connect((aligner, port), sink)

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import itertools
-import time
+import sys
+from pathlib import Path
 
 import numpy as np
 import pmt
@@ -15,6 +16,9 @@ from gnuradio import blocks, gr, gr_unittest, semisac
 from qa_fading_channel import run_channel, tag_values, unit_power_symbols
 
 from semisac_ml.signal import channel
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
+from patience import wait_until  # noqa: E402
 
 CHANNEL_USES = 10
 
@@ -193,11 +197,7 @@ class qa_echo_channel(gr_unittest.TestCase):
         top.connect(source, block)
 
         def settles_at(probe, value) -> bool:
-            for _ in range(10000):  # ends as soon as the scheduler called work() again
-                if {pmt.to_python(tag.value) for tag in probe.current_tags()} == {value}:
-                    return True
-                time.sleep(0.001)
-            return False
+            return wait_until(lambda: {pmt.to_python(tag.value) for tag in probe.current_tags()} == {value})
 
         def send(message) -> None:
             block.to_basic_block()._post(pmt.intern("target"), message)

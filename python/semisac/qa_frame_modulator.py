@@ -17,6 +17,7 @@ from gnuradio import blocks, gr, gr_unittest, semisac
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 from block_testing import frame_tags, frames, source, tag_values  # noqa: E402
 from frame_testing import random_parameters  # noqa: E402
+from patience import until  # noqa: E402
 
 from semisac_ml.signal.frame import FrameParameters  # noqa: E402
 from semisac_ml.signal.frame_modulation import modulate_frame  # noqa: E402
@@ -139,11 +140,9 @@ class qa_frame_modulator(gr_unittest.TestCase):
         top.connect(pausing, block, blocks.null_sink(gr.sizeof_gr_complex))
         top.start()
         try:
-            for _ in range(1000):
-                block._post(pmt.intern("flush"), pmt.PMT_T)
-                if block.frames_sent():
-                    break
-                time.sleep(0.005)
+            until(lambda: block.nitems_read(0) == 2)
+            block._post(pmt.intern("flush"), pmt.PMT_T)
+            until(block.frames_sent)
             self.assertEqual(block.frames_sent(), 1)
         finally:
             pausing.ended = True

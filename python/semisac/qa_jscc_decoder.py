@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from semisac_ml.runtime import Bundle
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 import block_testing as bt  # noqa: E402
+from patience import until  # noqa: E402
 
 
 def decode(block, received: np.ndarray, tags=()) -> np.ndarray:
@@ -85,8 +85,7 @@ class qa_jscc_decoder(gr_unittest.TestCase):
         top.start()
         for snr_db in (3.0, 17.0):
             channel.set_snr_db(snr_db)
-            while not recorder.calls or recorder.calls[-1]["snr_db"][-1] != snr_db:
-                time.sleep(0.001)
+            until(lambda snr_db=snr_db: recorder.calls and recorder.calls[-1]["snr_db"][-1] == snr_db)
         top.stop()
         top.wait()
         seen = np.concatenate([call["snr_db"] for call in recorder.calls])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from semisac_ml.signal import picture_packets as pp
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 import block_testing as bt  # noqa: E402
 import tiny_picture_bundle as tiny  # noqa: E402
+from patience import until  # noqa: E402
 
 HEIGHT, WIDTH = 32, 48
 LENGTH = HEIGHT * WIDTH * 3
@@ -212,8 +212,7 @@ class qa_picture_decoder(gr_unittest.TestCase):
         decoder = semisac.picture_decoder(BUNDLE, HEIGHT, WIDTH)
         top.connect(both, decoder, sink)
         top.start()
-        while not len(sink.data()):
-            time.sleep(0.001)
+        until(sink.data)
         top.stop()
         top.wait()
         self.assertEqual(bt.tag_values(sink, "frame_id"), [0])

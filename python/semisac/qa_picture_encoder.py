@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from semisac_ml.signal import picture_packets as pp
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 import block_testing as bt  # noqa: E402
 import tiny_picture_bundle as tiny  # noqa: E402
+from patience import until  # noqa: E402
 
 HEIGHT, WIDTH = 32, 48
 LENGTH = HEIGHT * WIDTH * 3
@@ -138,8 +138,7 @@ class qa_picture_encoder(gr_unittest.TestCase):
         for sent in (16, 4):
             encoder.set_sent_channels(sent)
             arrived = len(sink.data()) + 3 * 24 * USES
-            while len(sink.data()) < arrived:
-                time.sleep(0.001)
+            until(lambda arrived=arrived: len(sink.data()) >= arrived)
         top.stop()
         top.wait()
         picture, ratio, place = pp.parts_of_ids(np.array(bt.tag_values(sink, "frame_id")))

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import resource
-import time
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,9 @@ from gnuradio import blocks, gr, gr_unittest, semisac
 from qa_fading_channel import run_channel, tag_values
 
 from semisac_ml.signal.sample_channel import ChannelSettings, sample_channel
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
+from patience import wait_until  # noqa: E402
 
 RATE_HZ = 5e6
 SAMPLES = 5000
@@ -96,9 +99,8 @@ def growth_of_memory(block, samples: int = 4_000_000) -> float:
     top.start()
     try:
         sizes = []
-        for until in (samples // 4, samples):
-            while sinks[0].nitems_read(0) < until:
-                time.sleep(0.01)
+        for count in (samples // 4, samples):
+            wait_until(lambda count=count: sinks[0].nitems_read(0) >= count)
             sizes.append(resident())
     finally:
         top.stop()
@@ -256,11 +258,7 @@ class qa_sample_channel(gr_unittest.TestCase):
         top.connect(source, block, probe)
 
         def settles(holds) -> bool:
-            for _ in range(10000):
-                if holds(probe.level()):
-                    return True
-                time.sleep(0.001)
-            return False
+            return wait_until(lambda: holds(probe.level()))
 
         top.start()
         try:

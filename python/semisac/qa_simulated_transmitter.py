@@ -15,6 +15,7 @@ import pmt
 from gnuradio import blocks, gr, gr_unittest, semisac
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
+from patience import until  # noqa: E402
 from radio_testing import (  # noqa: E402
     exact_time,
     message_log,
@@ -23,14 +24,13 @@ from radio_testing import (  # noqa: E402
     tags_of_frames,
     time_value,
     values_by_offset,
-    wait_until,
     waiting_source,
 )
 
 RATE = 1e6
 START = (77, 0.5)
 FRAME, OCCUPIED = 1000, 800
-SOON = 100_000  # samples until the first burst: time for all threads to begin
+SOON = 10_000  # samples until the first burst
 
 
 def timed(samples: np.ndarray, start: int, offset: int = 0) -> list:
@@ -48,7 +48,7 @@ def timed(samples: np.ndarray, start: int, offset: int = 0) -> list:
 class transmission:
     """A transmitter with its source, sink and events, running while the `with` lasts."""
 
-    def __init__(self, source, time_scale: float = 1.0):
+    def __init__(self, source, time_scale: float = 0.0):
         self.block = semisac.simulated_transmitter(RATE, time_scale)
         self.block.set_start_time(*START)
         self.sink, self.log, self.source = blocks.vector_sink_c(), message_log(), source
@@ -66,13 +66,19 @@ class transmission:
 
     def out(self, samples: int) -> np.ndarray:
         """The first so many samples, when they have been sent."""
-        assert wait_until(lambda: len(self.sink.data()) >= samples)
+        until(lambda: len(self.sink.data()) >= samples)
         return np.array(self.sink.data()[:samples], np.complex64)
 
     def events(self, kind: str) -> list[int]:
         """Samples at which events of a kind happened."""
         moments = [full - START[0] + fraction - START[1] for full, fraction in self.log.events(kind)]
         return [round(moment * RATE) for moment in moments]
+
+
+def seconds_ahead(radio: transmission) -> float:
+    """Of the radio's clock before the samples that it gave."""
+    full, fraction = radio.block.time_now()
+    return full - START[0] + fraction - START[1] - radio.block.nitems_written(0) / RATE
 
 
 def bursts(starts):
@@ -95,7 +101,7 @@ class qa_simulated_transmitter(gr_unittest.TestCase):
                 expected[start : start + OCCUPIED] = burst
             np.testing.assert_array_equal(out, expected)
             self.assertEqual(radio.block.bursts_sent(), 4)
-            self.assertTrue(wait_until(lambda: len(radio.log.messages) == 4))
+            until(lambda: len(radio.log.messages) == 4)
             self.assertEqual(radio.events("burst_ack"), [start + OCCUPIED - 1 for start in starts])
             tags = radio.sink.tags()
             self.assertEqual(values_by_offset(tags, "frame_id"), {start: start for start in starts})
@@ -107,12 +113,13 @@ class qa_simulated_transmitter(gr_unittest.TestCase):
         first, late, third = noise(OCCUPIED, 1), noise(OCCUPIED, 2), noise(OCCUPIED, 3)
         portions = [
             (first, timed(first, SOON)),
-            (late, timed(late, SOON + FRAME)),
+            (late, timed(late, SOON + 10)),  # while the first one is sent
             (third, timed(third, 8 * SOON)),
         ]
-        with transmission(waiting_source(portions, [0.0, 0.3, 0.0], ends=False)) as radio:
+        with transmission(waiting_source(portions)) as radio:
             out = radio.out(9 * SOON)
-            self.assertEqual(radio.events("time_error"), [SOON + FRAME])
+            until(lambda: radio.events("time_error"))
+            self.assertEqual(radio.events("time_error"), [SOON + 10])
             expected = np.zeros(9 * SOON, np.complex64)
             expected[SOON : SOON + OCCUPIED] = first
             expected[8 * SOON : 8 * SOON + OCCUPIED] = third
@@ -127,6 +134,7 @@ class qa_simulated_transmitter(gr_unittest.TestCase):
         radio.block.inject_underflow(3)
         with radio:
             out = radio.out(SOON + 10_000)
+            until(lambda: len(radio.log.messages) == 8)
             self.assertEqual(radio.events("time_error"), starts[:2])
             self.assertEqual(radio.events("underflow"), [start + OCCUPIED // 2 for start in starts[2:5]])
             expected = np.zeros(SOON + 10_000, np.complex64)
@@ -138,32 +146,40 @@ class qa_simulated_transmitter(gr_unittest.TestCase):
             self.assertEqual(radio.block.underflows(), 3)
 
     def test_burst_that_comes_in_halves_runs_dry(self):
+        """On the wall clock, with a start as far ahead as this computer needs to be in time."""
         burst, after = noise(OCCUPIED, 1), noise(OCCUPIED, 2)
-        tags = timed(burst, SOON)
-        portions = [
-            (burst[:300], tags[:-1]),
-            (burst[300:], [tag(499, "tx_eob", True)]),
-            (after, timed(after, 8 * SOON)),
-        ]
-        with transmission(waiting_source(portions, [0.0, 0.3, 0.0], ends=False)) as radio:
-            out = radio.out(9 * SOON)
-            self.assertEqual(radio.events("underflow"), [SOON + 300])
-            expected = np.zeros(9 * SOON, np.complex64)
-            expected[SOON : SOON + 300] = burst[:300]
-            expected[8 * SOON : 8 * SOON + OCCUPIED] = after
-            np.testing.assert_array_equal(out, expected)
+        for soon in (50_000, 500_000, 5_000_000, 50_000_000):
+            tags = timed(burst, soon)
+            portions = [
+                (burst[:300], tags[:-1]),
+                (burst[300:], [tag(499, "tx_eob", True)]),
+                (after, timed(after, 4 * soon)),
+            ]
+            source = waiting_source(portions, [None, lambda: radio.block.underflows(), None], ends=False)
+            with (radio := transmission(source, 1.0)):
+                out = radio.out(4 * soon + FRAME)
+            if not radio.block.bursts_late():
+                break
+        until(lambda: radio.events("underflow"))
+        self.assertEqual(radio.events("underflow"), [soon + 300])
+        expected = np.zeros(4 * soon + FRAME, np.complex64)
+        expected[soon : soon + 300] = burst[:300]
+        expected[4 * soon : 4 * soon + OCCUPIED] = after
+        np.testing.assert_array_equal(out, expected)
 
     def test_stream_without_times_is_sent_as_it_comes(self):
         samples = noise(6000)
         portions = [(samples[:2500], tags_of_frames([0, 1000, 2000], FRAME)), (samples[2500:], [])]
-        with transmission(waiting_source(portions, [0.0, 0.05], ends=False)) as radio:
-            out = radio.out(100_000)
+        source = waiting_source(portions, [None, lambda: radio.block.underflows()], ends=False)
+        with (radio := transmission(source, 1.0)):
+            until(lambda: source.nitems_written(0) == radio.block.nitems_read(0) == len(samples))
+            out = radio.out(radio.block.nitems_written(0))
+            until(lambda: len(radio.events("underflow")) == radio.block.underflows())
             sent = np.flatnonzero(out)
             np.testing.assert_array_equal(out[sent], samples)
             holes = np.flatnonzero(np.diff(sent) > 1)
-            self.assertEqual(list(holes), [2499])
-            self.assertEqual(radio.events("underflow")[0], sent[2499] + 1)
-            self.assertEqual(radio.block.underflows(), len(radio.events("underflow")))
+            self.assertIn(2499, list(holes))  # others where the source's thread was slow
+            self.assertIn(sent[2499] + 1, radio.events("underflow"))
 
     def test_injected_underflow_of_a_stream_holds_it_up(self):
         samples = noise(6000)
@@ -176,33 +192,64 @@ class qa_simulated_transmitter(gr_unittest.TestCase):
             out = radio.out(SOON)
             sent = np.flatnonzero(out)
             np.testing.assert_array_equal(out[sent], samples)
-            self.assertEqual(radio.events("underflow")[:1], [sent[FRAME // 2 - 1] + 1])
+            until(lambda: radio.events("underflow"))
+            self.assertEqual(radio.events("underflow"), [sent[FRAME // 2 - 1] + 1])
             self.assertEqual(sent[FRAME // 2] - sent[FRAME // 2 - 1], 1001)
 
     def test_stalls_lose_nothing(self):
         starts = [SOON + FRAME * k for k in range(20)]
         samples, source = bursts(starts)
         with transmission(source) as radio:
-            radio.block.inject_stall(0.15)
+            radio.block.inject_stall(0.05)
             out = radio.out(SOON + 20 * FRAME)
             np.testing.assert_array_equal(out[SOON:].reshape(-1, FRAME)[:, :OCCUPIED], samples)
             np.testing.assert_array_equal(out[:SOON], 0)
-            self.assertEqual(len(radio.log.messages), 20)  # burst_ack alone
+            until(lambda: len(radio.events("burst_ack")) == 20)
+            self.assertEqual(len(radio.log.messages), 20)
 
     def test_vanished_radio_stops_when_told(self):
         _, source = bursts([SOON])
-        with transmission(source) as radio:
+        with transmission(source, 1.0) as radio:
             radio.out(2000)
             radio.block.inject_vanish()
-            time.sleep(0.02)
+            until(lambda: seconds_ahead(radio) > 0.02)  # the clock goes on alone
             count = len(radio.sink.data())
-            time.sleep(0.05)
+            until(lambda: seconds_ahead(radio) > 0.07)
             self.assertEqual(len(radio.sink.data()), count)
         with radio:  # plugged in again
             radio.out(count + 2000)
 
+    def test_no_faster_than_the_wall_clock(self):
+        _, source = bursts([SOON])
+        begun = time.monotonic()
+        with transmission(source, 1.0) as radio:
+            radio.out(200_000)
+            sent = radio.block.nitems_written(0)
+            self.assertLessEqual(sent, (time.monotonic() - begun) * RATE)
+
+    def test_a_clock_of_the_samples_waits_for_them(self):
+        """The second burst comes after the first has been sent; the clock then stands where that ended."""
+        starts = [SOON, SOON + OCCUPIED]
+        samples = noise(2 * OCCUPIED).reshape(2, OCCUPIED)
+        portions = [(one, timed(one, start)) for one, start in zip(samples, starts, strict=True)]
+        waited = []
+
+        def sent_one() -> bool:
+            if radio.block.bursts_sent() == 1:
+                waited.append(radio.block.time_now())
+            return len(waited) > 20
+
+        with (radio := transmission(waiting_source(portions, [None, sent_one]))):
+            out = radio.out(2 * SOON)
+        expected = np.zeros(2 * SOON, np.complex64)
+        expected[SOON : SOON + 2 * OCCUPIED] = samples.ravel()
+        np.testing.assert_array_equal(out, expected)
+        moment = exact_time(START, SOON + OCCUPIED, RATE)
+        self.assertEqual(set(waited), {(int(moment), float(moment - int(moment)))})
+        self.assertEqual((radio.block.bursts_late(), radio.block.underflows()), (0, 0))
+
     def test_refuses_what_makes_no_sense(self):
-        for arguments in ((10.0,), (1e6, 0.0), (1e6, 1e4)):
+        for arguments in ((10.0,), (1e6, -1.0), (1e6, 1e-4), (1e6, 1e4)):
             with self.assertRaises(ValueError):
                 semisac.simulated_transmitter(*arguments)
         block = semisac.simulated_transmitter(1e6)

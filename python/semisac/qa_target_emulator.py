@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import math
-import time
+import sys
+from pathlib import Path
 
 import numpy as np
 import pmt
@@ -17,6 +18,9 @@ from qa_fading_channel import tag_values
 from qa_sample_channel import band_limited, growth_of_memory
 
 from semisac_ml.signal.targets import SPEED_OF_LIGHT_MPS, PointTarget, RadarScene, target_echoes
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
+from patience import wait_until  # noqa: E402
 
 RATE_HZ = 20e6
 CARRIER_HZ = 2.45e9
@@ -174,13 +178,6 @@ class qa_target_emulator(gr_unittest.TestCase):
         probe = blocks.probe_signal_c()
         top.connect(source, block, probe)
 
-        def settles(holds) -> bool:
-            for _ in range(10000):
-                if holds():
-                    return True
-                time.sleep(0.001)
-            return False
-
         def send(message) -> None:
             block.to_basic_block()._post(pmt.intern("targets"), message)
 
@@ -189,15 +186,15 @@ class qa_target_emulator(gr_unittest.TestCase):
 
         top.start()
         try:
-            self.assertTrue(settles(lambda: block.targets()[0]["range_m"] < 1000.0))
+            self.assertTrue(wait_until(lambda: block.targets()[0]["range_m"] < 1000.0))
             block.change_target(0, velocity_mps=-1000.0)  # goes on from where it is
             turning = block.targets()[0]["range_m"]
-            self.assertTrue(settles(lambda: block.targets()[0]["range_m"] > turning))
+            self.assertTrue(wait_until(lambda: block.targets()[0]["range_m"] > turning))
             self.assertLess(block.targets()[0]["range_m"], 1e5)
             send(pmt.to_pmt({"index": 0, "velocity_mps": 0.0, "snr_db": 20.0}))
-            self.assertTrue(settles(lambda: abs(power() - 10.0) < 0.01))
+            self.assertTrue(wait_until(lambda: abs(power() - 10.0) < 0.01))
             send(pmt.to_pmt([{"range_m": 60.0, "snr_db": -20.0}]))
-            self.assertTrue(settles(lambda: abs(power() - 0.1) < 1e-3))
+            self.assertTrue(wait_until(lambda: abs(power() - 0.1) < 1e-3))
             for wrong in (
                 pmt.to_pmt({"index": 3, "range_m": 1.0}),
                 pmt.to_pmt({"index": 0, "colour": 1.0}),
@@ -210,12 +207,12 @@ class qa_target_emulator(gr_unittest.TestCase):
             ):
                 send(wrong)  # reported in the log and ignored
             block.set_leakage_gain_db(0.0)
-            self.assertTrue(settles(lambda: power() > 0.5))
+            self.assertTrue(wait_until(lambda: power() > 0.5))
             self.assertEqual(len(block.targets()), 1)
             self.assertAlmostEqual(block.targets()[0]["range_m"], 60.0, places=9)
             block.set_leakage_gain_db(-200.0)
             block.set_targets([])
-            self.assertTrue(settles(lambda: power() == 0.0))
+            self.assertTrue(wait_until(lambda: power() == 0.0))
         finally:
             top.stop()
             top.wait()

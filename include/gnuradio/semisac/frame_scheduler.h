@@ -116,7 +116,8 @@ public:
      * \throws std::invalid_argument unless 0 <= fraction < 1
      */
     virtual void set_time_now(uint64_t full, double fraction) = 0;
-    //! Seconds of a simulated radio in a second of the computer, 1e-3 to 1e3.
+    //! Seconds of a simulated radio in a second of the computer, 1e-3 to 1e3. 0: it waits
+    //! for its samples; no slot is skipped, and frames are handed on as it takes them.
     virtual void set_time_scale(double time_scale) = 0;
 
     /*!

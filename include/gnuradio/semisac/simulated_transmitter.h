@@ -24,6 +24,10 @@ namespace semisac {
  * is sent at the start time when the flowgraph starts. Where the computer does not keep
  * up, samples come later than their time, and nothing is lost.
  *
+ * With a time_scale of 0 the clock is that of the samples: the output is as fast as it is
+ * taken, and time stands still while the input has not ended and holds nothing. Then
+ * nothing is late or runs dry but what is injected, however slow the computer is.
+ *
  * A burst begins with tx_sob or tx_time, or with the first sample behind a burst, and
  * ends with tx_eob or where another one begins. With tx_time (tuple of uint64 whole
  * seconds and double fraction) it is sent at that time, to the nearest sample; it is late
@@ -53,7 +57,8 @@ public:
 
     /*!
      * \param sample_rate_hz samples a second, 1e3 to 1e10
-     * \param time_scale seconds of the radio in a second of the computer, 1e-3 to 1e3
+     * \param time_scale seconds of the radio in a second of the computer, 1e-3 to 1e3, or
+     * 0 for a clock of the samples
      * \throws std::invalid_argument for a parameter out of range
      */
     static sptr make(double sample_rate_hz, double time_scale = 1.0);

@@ -27,7 +27,8 @@ event_code (list of burst_ack, underflow or time_error), time_spec (pair of long
 channel.
 
 sample_rate_hz: samples a second, 1e3 to 1e10.
-time_scale: seconds of the radio in a second of the computer, 1e-3 to 1e3.
+time_scale: seconds of the radio in a second of the computer, 1e-3 to 1e3. 0: the clock is that of
+the samples; it waits for the input, so that nothing is late or dry but what is injected.
 
 Raises ValueError for a parameter out of range.)";
 

@@ -57,7 +57,9 @@ class simulation_front_end(timed_front_end):
     targets: "RANGE_M[,SPEED_MPS[,SNR_DB]];..." with the SNR of an echo at a receive channel.
     dc: constant of the receiver, in full scales. carrier_offset_hz, received_dbfs, bundle: of the station
         elsewhere.
-    time_scale: seconds of the radio in a second of the computer. seed: of all random draws.
+    time_scale: seconds of the radio in a second of the computer; 0: its clock is that of its samples, and it
+        waits for the computer, so that nothing is late or lost but what is injected.
+    seed: of all random draws.
     measure_latency: see `timed_front_end`.
 
     Faults are injected by the methods of `transmitter` and `receiver`, the simulated halves.
@@ -154,12 +156,15 @@ class simulation_front_end(timed_front_end):
         else:
             self._station = remote_station(self.frame, options["bundle"], 2, settings.sample_rate_hz)
             self._received = blocks.multiply_const_cc(10.0 ** (options["received_dbfs"] / 20.0))
-            # a computer that is too slow makes time go slower, and loses nothing
-            self._pace = blocks.throttle(
-                gr.sizeof_gr_complex, settings.sample_rate_hz * options["time_scale"], True
-            )
-            self.connect(self._station, self._received, self._pace)
-            ports = [self._pace] * settings.rx_channels
+            self.connect(self._station, self._received)
+            arriving = self._received
+            if options["time_scale"]:
+                # a computer that is too slow makes time go slower, and loses nothing
+                arriving = self._pace = blocks.throttle(
+                    gr.sizeof_gr_complex, settings.sample_rate_hz * options["time_scale"], True
+                )
+                self.connect(self._received, self._pace)
+            ports = [arriving] * settings.rx_channels
         self._channels = []
         for channel, port in enumerate(ports):
             block = semisac.fading_channel(

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 
 import pmt
@@ -77,7 +76,8 @@ class timed_front_end(front_end):
         self._measure_latency = measure_latency
         self._lock = threading.Lock()
         self._gaps_counted = 0
-        self._all_scheduled_s: float | None = None
+        self._looked = (0, (0, 0.0))  # frames scheduled, and the device's time a moment later
+        self._all_scheduled: tuple[int, float] | None = None
         self._filler = self._scheduler = self._aligner = None
         self._listener = event_listener(self._hear)
         self._watch = Watch(self.events, self._look)
@@ -149,6 +149,7 @@ class timed_front_end(front_end):
 
     def _begin(self, now: tuple[int, float], start: tuple[int, float]) -> None:
         """Give the blocks their times and begin to look after the device."""
+        self._looked, self._all_scheduled = (0, now), None
         if self._scheduler is not None:
             self._scheduler.set_start_time(*start)
             self._scheduler.set_time_now(*now)
@@ -160,12 +161,11 @@ class timed_front_end(front_end):
         self._watch.stop()
 
     def has_sent(self, frames: int) -> bool:
-        if self._scheduler is None or self._scheduler.frames_scheduled() < frames:
+        scheduled, now = self._looked
+        if self._scheduler is None or scheduled < frames:
             return False
-        now_s = time.monotonic()
-        self._all_scheduled_s = self._all_scheduled_s or now_s
-        ahead_s = self.settings.lead_time_s + SENT_AFTER_S
-        return now_s - self._all_scheduled_s > ahead_s
+        self._all_scheduled = self._all_scheduled or now
+        return now > add_seconds(self._all_scheduled, self.settings.lead_time_s + SENT_AFTER_S)
 
     def status(self) -> dict[str, object]:
         self._count_gaps()
@@ -185,7 +185,10 @@ class timed_front_end(front_end):
     def _look(self) -> None:
         """Follow the device's clock, count what it lost, and see that samples still come."""
         if self._scheduler is not None:
-            self._scheduler.set_time_now(*self.device_time())
+            scheduled = self._scheduler.frames_scheduled()
+            now = self.device_time()
+            self._looked = (scheduled, now)
+            self._scheduler.set_time_now(*now)
         if self._filler is not None:
             self._count_gaps()
             self._progress.see(self._filler.nitems_written(0))

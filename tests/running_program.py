@@ -1,0 +1,61 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Run a program as it is, and say RUNNING on standard output once something went through its flowgraph.
+
+running_program.py PROGRAM [ARGUMENTS]
+"""
+
+from __future__ import annotations
+
+import runpy
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+RUNNING = "the flowgraph runs"
+
+
+def run() -> None:
+    """What the process does."""
+    from gnuradio import gr
+
+    start = gr.top_block.start
+
+    def start_and_tell(flowgraph, *arguments) -> None:
+        start(flowgraph, *arguments)
+        threading.Thread(target=tell, args=(flowgraph,), daemon=True).start()
+
+    gr.top_block.start = start_and_tell
+    sys.argv.pop(0)
+    sys.path[0] = str(Path(sys.argv[0]).parent)
+    runpy.run_path(sys.argv[0], run_name="__main__")
+
+
+def tell(flowgraph) -> None:
+    while not works(flowgraph):
+        time.sleep(0.02)
+    print(RUNNING, flush=True)
+
+
+def works(flowgraph) -> bool:
+    """Whether a sink has a whole frame; where none counts frames, whether a block has read something."""
+    parts = [part for part in vars(flowgraph).values() if hasattr(part, "unique_id")]
+    counts = [part.frames_complete() for part in parts if hasattr(part, "frames_complete")]
+    return any(counts or [part.nitems_read(0) for part in parts if hasattr(part, "nitems_read")])
+
+
+def started(program: subprocess.Popen) -> str:
+    """Wait until it says so, or ends; what it said before."""
+    said = []
+    for line in program.stdout:
+        if line.strip() == RUNNING:
+            break
+        said.append(line)
+    return "".join(said)
+
+
+if __name__ == "__main__":
+    run()
