@@ -37,7 +37,6 @@ train-env: setup $(STAMPS)/development
 
 check: setup $(STAMPS)/development
 	@bash scripts/test.sh fast
->>>>>>> clock
 
 test: setup $(STAMPS)/development
 	@bash scripts/test.sh
