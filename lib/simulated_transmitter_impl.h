@@ -78,7 +78,7 @@ private:
     mutable std::mutex d_mutex;
     radio_time d_start_time;
     bool d_started = false;
-    std::atomic<int64_t> d_sent{ 0 }; // samples of the output
+    std::atomic<int64_t> d_sent{ 0 };         // samples of the output
     std::atomic<int> d_late{ 0 }, d_dry{ 0 }; // injected and to come
 
     state_t d_state = state_t::IDLE;

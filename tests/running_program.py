@@ -3,7 +3,9 @@
 
 """Run a program as it is, and say RUNNING on standard output once something went through its flowgraph.
 
-running_program.py PROGRAM [ARGUMENTS]
+running_program.py [--frame] PROGRAM [ARGUMENTS]
+
+--frame: only once a sink has a whole frame.
 """
 
 from __future__ import annotations
@@ -23,28 +25,38 @@ def run() -> None:
     from gnuradio import gr
 
     start = gr.top_block.start
+    needs_frame = sys.argv[1] == "--frame"
+    del sys.argv[: 1 + needs_frame]
 
     def start_and_tell(flowgraph, *arguments) -> None:
         start(flowgraph, *arguments)
-        threading.Thread(target=tell, args=(flowgraph,), daemon=True).start()
+        threading.Thread(target=tell, args=(flowgraph, needs_frame), daemon=True).start()
 
     gr.top_block.start = start_and_tell
-    sys.argv.pop(0)
     sys.path[0] = str(Path(sys.argv[0]).parent)
     runpy.run_path(sys.argv[0], run_name="__main__")
 
 
-def tell(flowgraph) -> None:
-    while not works(flowgraph):
+def tell(flowgraph, needs_frame: bool) -> None:
+    while not works(flowgraph, needs_frame):
         time.sleep(0.02)
     print(RUNNING, flush=True)
 
 
-def works(flowgraph) -> bool:
-    """Whether a sink has a whole frame; where none counts frames, whether a block has read something."""
+def works(flowgraph, needs_frame: bool) -> bool:
+    """Whether a sink has a whole frame, or else a block has read something."""
     parts = [part for part in vars(flowgraph).values() if hasattr(part, "unique_id")]
-    counts = [part.frames_complete() for part in parts if hasattr(part, "frames_complete")]
-    return any(counts or [part.nitems_read(0) for part in parts if hasattr(part, "nitems_read")])
+    if any(part.frames_complete() for part in parts if hasattr(part, "frames_complete")):
+        return True
+    return not needs_frame and any(items_read(part) for part in parts if hasattr(part, "nitems_read"))
+
+
+def items_read(block) -> int:
+    """Items that came in at its first input, 0 for a source."""
+    try:
+        return block.nitems_read(0)
+    except ValueError:
+        return 0
 
 
 def started(program: subprocess.Popen) -> str:

@@ -183,6 +183,7 @@ def test_an_interrupted_training_ends_in_the_same_weights(tmp_path):
     assert training_command(kept) == "semisac train jssc_hifi --epochs 2 --batch 32 --data sample"
 
 
+@pytest.mark.slow
 def test_a_task_learns_from_the_code_and_leaves_the_encoder_alone(tmp_path):
     """Two classes told apart by brightness: right for all pictures after a few steps."""
     bright = torch.arange(64) % 2

@@ -90,12 +90,14 @@ def test_a_mistake_of_one_program_is_one_line(tiny_bundle, complain, name, argum
     assert re.search(pattern, line), line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_mistake_ends_the_program_with_2(name):
     done = call(name, "--radio", "wire")
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_help_names_every_option_of_the_radio(name):
     done = call(name, "--help")

@@ -37,6 +37,7 @@ def test_units():
     assert radar_bounds.velocity_from_doppler(2 * 30.0 * 2.45e9 / 299792458.0, 2.45e9) == pytest.approx(30.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["range", "doppler", "angle", "joint"])
 def test_errors_are_within_a_decibel_of_the_bound(kind):
     # The RMSE of 300 trials has a standard error of 4.1 %, 0.35 dB: an efficient estimator stays within 1 dB
@@ -48,6 +49,7 @@ def test_errors_are_within_a_decibel_of_the_bound(kind):
         assert np.nanmax(np.abs(loss_db)) < 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("axis", [0, 1])
 def test_two_targets_one_cell_and_a_half_apart_are_both_found(axis):
     # 100 trials: if 99 % are found, fewer than 95 come with a probability of 0.05 %.

@@ -216,7 +216,7 @@ def test_a_window_that_nobody_closes_ends_with_the_drives(tmp_path):
 
 def test_ctrl_c_reports_what_was_done(tmp_path):
     command = [
-        sys.executable, running_program.__file__, str(SCRIPT), "--bundle", "vi_beam/tiny",
+        sys.executable, running_program.__file__, "--frame", str(SCRIPT), "--bundle", "vi_beam/tiny",
         "--frames-per-s", "20",
         "--json", "figures.json",
     ]  # fmt: skip

@@ -297,6 +297,7 @@ def test_ctrl_c_reports_what_was_done(tiny_bundle, tmp_path):
     command = [
         sys.executable,
         running_program.__file__,
+        "--frame",
         str(SCRIPT),
         "--bundle",
         "jssc/tiny",

@@ -116,6 +116,7 @@ def test_speed_is_the_way_covered_in_time(name):
         assert np.nanmax(track.speed_mps) < 20.0
 
 
+@pytest.mark.slow
 def test_red_lights_stop_traffic_at_the_crossroads():
     tracks = simulate(STREETS["junction"], 200, 0.1, 3)
     waiting = [
@@ -132,6 +133,7 @@ def test_bends_are_taken_slowly():
     assert bent.bend_speed_mps(45.0) < 5.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", layouts.LAYOUTS)
 def test_a_drive_keeps_its_first_carrier_in_view(name):
     made = drive.prepare(drive.DriveSettings(name, "day", False, 21, steps=10))

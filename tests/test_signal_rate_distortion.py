@@ -104,6 +104,7 @@ def test_negative_rate_is_refused():
         rate_distortion.gaussian_distortion(np.ones(2), -1.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("snr_db", "gaussian", "linear", "faded"),
     [(0.0, 15.57, 14.98, 14.35), (3.0, 16.25, 15.77, 14.97), (10.0, 17.61, 17.27, 16.43)],

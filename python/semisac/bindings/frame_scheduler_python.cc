@@ -78,7 +78,8 @@ void bind_frame_scheduler(py::module& m)
         .def("set_time_scale",
              &frame_scheduler::set_time_scale,
              py::arg("time_scale"),
-             "Seconds of a simulated radio in a second of the computer; 0: it waits for its "
+             "Seconds of a simulated radio in a second of the computer; 0: it waits for "
+             "its "
              "samples.")
         .def("frame_at",
              &frame_scheduler::frame_at,
