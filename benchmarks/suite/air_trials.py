@@ -192,7 +192,7 @@ def false_frames_in_wifi(captures: list[np.ndarray], frames_each: int, sir_db: f
             pieces += [made, np.zeros(int(rng.integers(0, 500)))]
         stream = np.concatenate(pieces)
         loud = capture[np.abs(capture) > 0.05]
-        level = 10 ** (-sir_db / 20) / np.sqrt(np.mean(np.abs(loud) ** 2))
+        level = 10 ** (-sir_db / 20) / float(np.sqrt(np.mean(np.abs(loud) ** 2)))
         stream += level * np.resize(np.roll(capture, int(rng.integers(len(capture)))), len(stream))
         stream += impairments.noise(rng, len(stream), 20.0)
         found = count_frames(stream)[1]
