@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -155,9 +156,10 @@ def test_numpy_of_the_other_generation_is_one_line_with_the_remedy(tmp_path: Pat
 
 def test_info_and_launchers_tell_the_same(tmp_path: Path) -> None:
     poisoned = {**os.environ, "PYTHONPATH": str(other_numpy(tmp_path / "packages"))}
-    program = "from semisac_ml.cli.information import components; print([c.problem for c in components()][2])"
-    done = subprocess.run([sys.executable, "-c", program], env=poisoned, capture_output=True, text=True)
-    assert "pip uninstall -y numpy" in done.stdout, done.stderr
+    info = [sys.executable, "-m", "semisac_ml.cli", "info", "--json"]
+    done = subprocess.run(info, env=poisoned, capture_output=True, text=True)
+    parts = {part["name"]: part for part in json.loads(done.stdout)["components"]}
+    assert "pip uninstall -y numpy" in parts["numpy"]["problem"] and done.returncode == 0
     done = subprocess.run([ENVIRONMENT / "bin" / "grcc", "-h"], env=poisoned, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("grcc: numpy ")

@@ -10,6 +10,12 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the program and exit: 0 done, 2 a mistake (one line on stderr), 130 interrupted."""
     import sys
 
+    from semisac_ml.numpy_generation import mismatch
+
+    given = sys.argv[1:] if arguments is None else arguments
+    if given[:1] != ["info"] and mismatch():  # info shows it beside everything else
+        print(f"semisac: {mismatch()}", file=sys.stderr)
+        sys.exit(2)
     try:
         from .program import run
 

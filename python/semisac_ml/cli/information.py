@@ -153,7 +153,9 @@ def info(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
 ) -> None:
     """Show versions of everything, what is missing and how to get it, and the bundles and data found."""
-    parts, have_bundles, have_data = components(), bundles(), data()
+    parts = components()
+    # with the other numpy nothing can be imported that would look at them
+    have_bundles, have_data = ([], []) if mismatch() else (bundles(), data())
     if as_json:
         report = {
             "components": [asdict(part) for part in parts],
@@ -163,6 +165,8 @@ def info(
         }
         print(json.dumps(report, indent=2))
         return
+    if mismatch():
+        print(mismatch())
     _print_tables(parts, have_bundles, have_data)
 
 
@@ -180,6 +184,8 @@ def _print_tables(parts: list[Component], have_bundles: list[dict], have_data: l
         note = f"[red]{escape(part.problem)}[/] " if part.problem else ""
         table.add_row(part.name, version, part.needed_for, note + escape(advice))
     console.print(table)
+    if mismatch():
+        return
 
     table = Table("bundle", "", "folder, or what is wrong", box=box.SIMPLE)
     for bundle in have_bundles:

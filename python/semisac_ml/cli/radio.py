@@ -18,8 +18,6 @@ from typing import Annotated
 
 import typer
 
-from semisac_ml.numpy_generation import mismatch
-
 from .systems import install_command
 
 commands = typer.Typer(name="radio", no_args_is_help=True, help="Radios and their drivers.")
@@ -217,8 +215,6 @@ def probe(
 
     Exit code 1 when the radio at --address does not answer.
     """
-    if wrong_numpy := mismatch():
-        raise ValueError(wrong_numpy)
     with ThreadPoolExecutor(len(_VERSIONS)) as pool:
         search = pool.submit(find_radios, address, timeout_s)
         drivers = list(pool.map(_driver, _VERSIONS))
