@@ -65,7 +65,7 @@ def to_onnx(
     Raises
     ------
     ValueError
-        If an axis that is named came out fixed, or the other way round.
+        If an axis that is named came out fixed.
     """
     outputs = [output] if isinstance(output, str) else list(output)
     fast = torch.backends.mha.get_fastpath_enabled()
@@ -73,9 +73,12 @@ def to_onnx(
     try:
         export = _exported if torch.torch_version.TorchVersion(torch.__version__) >= (2, 9) else _traced
         content = export(network.eval(), dict(inputs), outputs, axes)
+        with torch.no_grad():
+            found = network(*inputs.values())
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
-    _name_axes(content, axes)
+    results = [found] if isinstance(found, Tensor) else found
+    _name_axes(content, axes, {**inputs, **dict(zip(outputs, results, strict=True))})
     store_in_half_precision(content)
     onnx.checker.check_model(content)
     return content.SerializeToString()
@@ -164,16 +167,20 @@ def _traced(
     return onnx.load_from_string(buffer.getvalue())
 
 
-def _name_axes(content: onnx.ModelProto, axes: Mapping[str, Mapping[int, str]]) -> None:
+def _name_axes(
+    content: onnx.ModelProto, axes: Mapping[str, Mapping[int, str]], examples: Mapping[str, Tensor]
+) -> None:
+    """Dynamic axes get their names, all others the size of the example."""
     for tensor in (*content.graph.input, *content.graph.output):
         for axis, size in enumerate(tensor.type.tensor_type.shape.dim):
             name = axes.get(tensor.name, {}).get(axis)
-            if (name is None) is not size.HasField("dim_value"):
-                found = size.dim_value if name else f"dynamic ({size.dim_param})"
+            if name is None:
+                size.dim_value = examples[tensor.name].shape[axis]
+            elif size.HasField("dim_value"):
                 raise ValueError(
-                    f"axis {axis} of {tensor.name} is {found}, expected {name or 'a fixed size'}"
+                    f"axis {axis} of {tensor.name} came out as {size.dim_value}, expected {name}"
                 )
-            if name is not None:
+            else:
                 size.dim_param = name
 
 
