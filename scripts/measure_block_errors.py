@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from gnuradio import blocks, fec, gr
 
+from semisac_ml.outputs import output_file
 from semisac_ml.systems import jssc_hifi
 from semisac_ml.systems.jssc_hifi import real_code
 
@@ -103,12 +104,10 @@ def main() -> None:
 
 def write(path: Path, rows: list[dict[str, object]]) -> None:
     """Write the table, whole or not at all."""
-    temporary = path.with_name(path.name + ".partial")
-    with temporary.open("w", newline="") as file:
+    with output_file(path) as unfinished, unfinished.open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=FIELDS)
         writer.writeheader()
         writer.writerows(rows)
-    temporary.replace(path)
 
 
 if __name__ == "__main__":

@@ -431,6 +431,31 @@ def test_write_replaces_an_old_bundle(copy):
     assert [t.name for t in bundle.manifest.networks["encoder"].inputs] == ["image", "snr_db"]
 
 
+@pytest.mark.parametrize("strange", ["thesis.tex", "notes/thesis.tex"])
+def test_nothing_is_removed_that_is_no_bundle(copy, tmp_path, strange):
+    fields, networks = fields_of(copy), {"encoder": (copy / "encoder.onnx").read_bytes()}
+    folder = tmp_path / "own"
+    for place in (folder, copy):  # also beside a bundle
+        file = place / strange
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("years of work")
+        with pytest.raises(BundleError, match=f"{place}: holds {strange.split('/')[0]}, no part of a bundle"):
+            write_bundle(place, networks=networks, **fields)
+        assert file.read_text() == "years of work"
+    with pytest.raises(BundleError, match="is no folder, and stays as it is"):
+        write_bundle(folder / strange, networks=networks, **fields)
+    assert (folder / strange).read_text() == "years of work"
+
+
+def test_what_a_link_leads_to_is_written_and_the_link_stays(copy, tmp_path):
+    fields, networks = fields_of(copy), {"encoder": (copy / "encoder.onnx").read_bytes()}
+    target, link = tmp_path / "target", tmp_path / "link"
+    target.mkdir()  # empty folders may be taken
+    link.symlink_to(target)
+    write_bundle(link, networks=networks, **fields)
+    assert link.is_symlink() and sorted(p.name for p in target.iterdir()) == ["encoder.onnx", "manifest.json"]
+
+
 def test_interface_of_an_unknown_tensor_is_refused(copy):
     content = (copy / "encoder.onnx").read_bytes()
     with pytest.raises(BundleError, match="picture is not in the network"):

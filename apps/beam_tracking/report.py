@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from gnuradio.semisac import map_drawing
 from rich.console import Console
 from rich.table import Table
 
+from semisac_ml.outputs import output_file
 from semisac_ml.signal.tracking_score import TrackingScore
 
 from .settings import SENSORS, Kill, working
@@ -106,12 +106,10 @@ def write_picture(run: Tracked, file: Path) -> None:
         told = f"{figures['beams_per_frame']} beams a frame, {figures['overhead_saved']} of a sweep saved, "
         told += f"{figures['power_loss_db']} below the strongest, {figures['lost']} more than 5 beams off"
         figure.suptitle(f"{run.title}\n{told}", fontsize="medium")
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
-        figure.savefig(unfinished, dpi=100, format="png")
-        os.replace(unfinished, file)
+        with output_file(file) as unfinished:
+            figure.savefig(unfinished, dpi=100, format="png")
     finally:
-        unfinished.unlink(missing_ok=True)
         pyplot.close(figure)
 
 

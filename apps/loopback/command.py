@@ -18,6 +18,7 @@ from gnuradio import gr
 from rich.console import Console
 
 from semisac_ml.cli.mistakes import run_program
+from semisac_ml.outputs import write_output
 from semisac_ml.runtime import Bundle
 from semisac_ml.signal.frame import FrameParameters
 
@@ -273,7 +274,7 @@ def loopback(
     if not quiet:
         print_table(result, Console())
     if json:
-        json.write_text(result.as_json())
+        write_output(json, result.as_json())
     for file in files:
         write_report(result, file)
         if not quiet:

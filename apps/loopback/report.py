@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from gnuradio.semisac.map_drawing import colours
 from jinja2 import Environment, FileSystemLoader
 from PIL import Image
 
+from semisac_ml.outputs import write_output
 from semisac_ml.signal import channel, detection, metrics
 
 from . import charts
@@ -34,9 +34,7 @@ def write_report(result: RunResult, file: Path) -> None:
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     text = environment.get_template("report.html.j2").render(**_content(result))
-    unfinished = file.with_name(f".{file.name}.part")
-    unfinished.write_text(text, encoding="utf-8")
-    os.replace(unfinished, file)
+    write_output(file, text)
 
 
 def _content(result: RunResult) -> dict:

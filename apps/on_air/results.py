@@ -7,11 +7,8 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import platform
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 from gnuradio import gr
@@ -19,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from semisac_ml import __version__
+from semisac_ml.outputs import write_output
 from semisac_ml.signal.metrics import Metric
 
 LABELS = {
@@ -53,19 +51,9 @@ def plain(value: object) -> object:
 
 
 def write(file: str, content: Mapping) -> None:
-    """Write a JSON file, replaced only when it is whole; "-" writes to standard output."""
+    """Write JSON to a file, whole or not at all, or to what else is there; "-" is standard output."""
     text = json.dumps(plain(content), indent=2, allow_nan=False) + "\n"
-    if file == "-":
-        sys.stdout.write(text)
-        sys.stdout.flush()
-        return
-    target = Path(file)
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        os.replace(unfinished, target)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_output(file, text)
 
 
 def versions() -> dict[str, str]:

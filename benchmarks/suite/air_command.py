@@ -16,6 +16,7 @@ from gnuradio import gr
 
 from semisac_ml.cli.mistakes import run_program
 from semisac_ml.data import DataError, wifi_iq
+from semisac_ml.outputs import output_file
 
 from . import air_images, air_trials
 from .air_trials import Row, share_failed
@@ -134,7 +135,7 @@ def write(row: Row, file: Path) -> None:
         rows[same[0]] = new
     else:
         rows.append(new)
-    with file.open("w", newline="") as stream:
+    with output_file(file) as unfinished, unfinished.open("w", newline="") as stream:
         writer = csv.DictWriter(stream, names, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)

@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from semisac_ml.outputs import write_output
+
 Measurement = Callable[[float], float]  # seconds to measure for -> rate
 
 
@@ -87,7 +89,6 @@ def machine() -> str:
 def write(records: Sequence[Record], file: Path) -> None:
     """Write records as a JSON list, under a temporary name first."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(file.name + ".partial")
     rounded = [
         {
             key: float(f"{value:.4g}") if isinstance(value, float) else value
@@ -95,5 +96,4 @@ def write(records: Sequence[Record], file: Path) -> None:
         }
         for r in records
     ]
-    temporary.write_text(json.dumps(rounded, indent=2) + "\n")
-    temporary.replace(file)
+    write_output(file, json.dumps(rounded, indent=2) + "\n")

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 
 import numpy as np
 import pmt
+
+from semisac_ml.outputs import write_output
 
 from .frame_join import joined_branches
 from .link_metrics import LinkMetrics
@@ -75,7 +76,7 @@ class metrics_sink(joined_branches):
 
     def _flow_finished(self):
         if self._file:
-            Path(self._file).write_text(json.dumps(_as_dicts(self._summary(finished=False)), indent=2) + "\n")
+            write_output(self._file, json.dumps(_as_dicts(self._summary(finished=False)), indent=2) + "\n")
 
     def _summary(self, finished: bool, ssim_s: float | None = None):
         lost = self._join.lost + (self._join.waiting() if finished else 0)

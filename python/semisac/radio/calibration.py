@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
+from semisac_ml.outputs import write_output
+
 MOST_AGE_DAYS = 30.0
 FORMAT_VERSION = 1
 
@@ -105,9 +107,7 @@ class CalibrationStore:
             "calibrations": [asdict(entry) for entry in [calibration, *kept]],
         }
         self.file.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = self.file.with_suffix(f".{os.getpid()}.new")
-        unfinished.write_text(json.dumps(content, indent=2) + "\n")
-        unfinished.replace(self.file)
+        write_output(self.file, json.dumps(content, indent=2) + "\n")
 
     def find(self, key: CalibrationKey, command: str, most_age_days: float = MOST_AGE_DAYS) -> Calibration:
         """Calibration for exactly this key.

@@ -31,6 +31,7 @@ from semisac_ml.beams.protocol import (
 )
 from semisac_ml.beams.tensors import SampleTensors
 from semisac_ml.beams.training import MemberTrainer, Recipe, TrainingJob
+from semisac_ml.outputs import write_output
 from semisac_ml.training import save_checkpoint
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ def train_on_everything(
         "variant": variant,
         "command": shlex.join(["semisac", *sys.argv[1:]]),
     }
-    (folder / "settings.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    write_output(folder / "settings.json", json.dumps(settings, indent=2) + "\n")
     save_checkpoint(folder / f"{TRAINED}.safetensors", network, None, settings)
     console.print(f"trained: {folder}; next: semisac export {system.name} --run {folder}")
 

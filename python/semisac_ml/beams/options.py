@@ -31,6 +31,7 @@ from semisac_ml.beams.sensors import command as all_sensors
 from semisac_ml.beams.sensors.protocol import FigureJob, Street
 from semisac_ml.beams.sensors.samples import SENSORS
 from semisac_ml.data import deepsense6g
+from semisac_ml.runtime import check_replaceable
 
 SCENARIOS = "1,2,5,8"
 NEED_RETRAINING = (
@@ -285,9 +286,11 @@ def export_command(system: BeamSystem) -> Callable[..., None]:
         trained_on = check_settings(run).get("data", DATA)
         if trained_on == all_sensors.STREET:
             output = output or Path("models") / system.name / all_sensors.STREET
+            check_replaceable(output)
             bundle = all_sensors.export(system.sensors, run, output)
         else:
             output = output or Path("models") / system.name / "deepsense"
+            check_replaceable(output)
             bundle = export_trained(system, run, output)
         size = sum(file.stat().st_size for file in output.iterdir()) / 1e6
         Console().print(f"{output}: {bundle.name} {bundle.fingerprint}, {size:.1f} MB")

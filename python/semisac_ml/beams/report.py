@@ -15,6 +15,7 @@ from rich.table import Table
 from semisac_ml.beams.figures import Figures, pooled_reliability, summarise
 from semisac_ml.beams.protocol import AT_RANDOM, BY_SEQUENCE, Tested
 from semisac_ml.beams.samples import BeamSamples
+from semisac_ml.outputs import output_file, write_output
 from semisac_ml.signal.beams import PAPER_THRESHOLDS
 
 SHOWN = {
@@ -66,11 +67,9 @@ def _split_name(group: list[Tested]) -> str:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write under a temporary name, then rename."""
+    """Write a file, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".partial")
-    temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    write_output(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 def _entries(content: dict[str, Any]) -> list[tuple[str, str, str, dict[str, Any]]]:
@@ -86,8 +85,7 @@ def _entries(content: dict[str, Any]) -> list[tuple[str, str, str, dict[str, Any
 def write_csv(path: Path, content: dict[str, Any]) -> None:
     """One figure a line."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".partial")
-    with temporary.open("w", newline="") as file:
+    with output_file(path) as unfinished, unfinished.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(
             ("split", "predictor", "inputs", "scenario", "metric", "value", "low", "high", "sd", "n")
@@ -99,7 +97,6 @@ def write_csv(path: Path, content: dict[str, Any]) -> None:
                     numbers = [f"{one[key]:.5g}" if key in one else "" for key in ("value", "low", "high")]
                     sd = f"{one['sd']:.3g}" if "sd" in one else ""
                     writer.writerow((kind, predictor, inputs, scenario, metric, *numbers, sd, one["n"]))
-    temporary.replace(path)
 
 
 def console_table(content: dict[str, Any], kind: str) -> Table:

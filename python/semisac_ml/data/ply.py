@@ -10,6 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from semisac_ml.outputs import output_file
+
 from .reading import wrong
 
 FIELD = "vertex"
@@ -63,7 +65,5 @@ def write(file: str | os.PathLike[str], points: np.ndarray) -> None:
     stored = np.empty(len(points), dtype=[("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("intensity", "<u2")])
     for place, name in enumerate(stored.dtype.names):
         stored[name] = np.rint(points[:, place]) if name == "intensity" else points[:, place]
-    file = Path(file)
-    unfinished = file.with_name(file.name + ".part")
-    PlyData([PlyElement.describe(stored, FIELD)], byte_order="<").write(unfinished)
-    unfinished.replace(file)
+    with output_file(file) as unfinished:
+        PlyData([PlyElement.describe(stored, FIELD)], byte_order="<").write(unfinished)

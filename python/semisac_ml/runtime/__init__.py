@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from .bundle import Bundle, list_bundles, model_folders, write_bundle
+from .bundle import Bundle, check_replaceable, list_bundles, model_folders, write_bundle
 from .manifest import BundleError, Manifest, Metric, Network, Tensor
 from .session import Session
 
@@ -17,6 +17,7 @@ __all__ = [
     "Network",
     "Session",
     "Tensor",
+    "check_replaceable",
     "list_bundles",
     "model_folders",
     "write_bundle",

@@ -252,6 +252,37 @@ def _inspect(content: bytes, field: str) -> None:
         )
 
 
+def check_replaceable(path: str | os.PathLike[str]) -> None:
+    """Raise BundleError unless a bundle may be written there: nothing, an empty folder or a bundle is."""
+    path = Path(os.path.realpath(path))
+    if not os.path.lexists(path):
+        return
+    if not path.is_dir():
+        raise BundleError(f"{path}: is no folder, and stays as it is: name another for the bundle")
+    strange = sorted(set(os.listdir(path)) - _own_files(path))
+    if strange:
+        more = f" and {len(strange) - 1} more" if len(strange) > 1 else ""
+        raise BundleError(
+            f"{path}: holds {strange[0]}{more}, no part of a bundle, and stays as it is: name another folder"
+        )
+
+
+def _own_files(folder: Path) -> set[str]:
+    """Names of the files in a folder that the bundle in it consists of; none if there is no bundle."""
+    try:
+        manifest, _ = read_manifest(folder)
+    except BundleError:
+        return set()
+    return {MANIFEST_FILE, *(network.file for network in manifest.networks.values())}
+
+
+def _remove_bundle(folder: Path) -> None:
+    """Remove a bundle's own files and the folder, which stays if anything else has come into it."""
+    for name in _own_files(folder):
+        (folder / name).unlink(missing_ok=True)
+    folder.rmdir()
+
+
 def write_bundle(
     path: str | os.PathLike[str],
     *,
@@ -264,7 +295,8 @@ def write_bundle(
     Parameters
     ----------
     path : path
-        Folder to make; one that is there already is replaced once the new one has passed all checks.
+        Folder to make. One that is there already must be empty or a bundle and nothing else; it is replaced
+        once the new one has passed all checks.
     networks : mapping
         ONNX file content of each network, by network name; the file is <name>.onnx.
     interfaces : mapping, optional
@@ -283,9 +315,10 @@ def write_bundle(
     Raises
     ------
     BundleError
-        If what was to be written is not a valid bundle; nothing is changed then.
+        If what was to be written is not a valid bundle, or what is there is none; nothing is changed then.
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path))
+    check_replaceable(path)
     stated = interfaces or {}
     unknown = sorted(stated.keys() - networks.keys())
     if unknown:
@@ -310,7 +343,8 @@ def write_bundle(
             replaced = Path(tempfile.mkdtemp(prefix=f".{path.name}-replaced-", dir=path.parent))
             path.rename(replaced / path.name)
             working.rename(path)
-            shutil.rmtree(replaced)
+            _remove_bundle(replaced / path.name)
+            replaced.rmdir()
         else:
             working.rename(path)
     finally:

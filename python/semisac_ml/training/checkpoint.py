@@ -12,6 +12,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from semisac_ml.outputs import output_file
+
 
 class CheckpointError(ValueError):
     """A checkpoint cannot be used; the message says why and what to do."""
@@ -37,9 +39,8 @@ def save_checkpoint(
     # tied tensors (a transform shared by encoder and decoder) are stored once for each name
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".partial")
-    save_file(tensors, temporary, metadata={"counters": json.dumps(counters)})
-    temporary.replace(path)
+    with output_file(path) as unfinished:
+        save_file(tensors, unfinished, metadata={"counters": json.dumps(counters)})
 
 
 def read_counters(path: Path) -> dict[str, object]:

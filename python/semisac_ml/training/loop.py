@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import nn
 
+from semisac_ml.outputs import output_file
 from semisac_ml.training.checkpoint import CheckpointError, load_checkpoint, read_counters, save_checkpoint
 
 Losses = dict[str, float]
@@ -196,11 +197,9 @@ class _RunLog:
 
     def write(self, epoch: int, figures: Losses) -> None:
         self._rows.append({"epoch": epoch, **figures})
-        temporary = self._path.with_name(self._path.name + ".partial")
-        with temporary.open("w", newline="") as file:
+        with output_file(self._path) as unfinished, unfinished.open("w", newline="") as file:
             writer = csv.DictWriter(file, fieldnames=list(self._rows[-1]))
             writer.writeheader()
             writer.writerows(self._rows)
-        temporary.replace(self._path)
         for name, value in figures.items():
             self._board.add_scalar(f"{self._name}/{name}", value, epoch)

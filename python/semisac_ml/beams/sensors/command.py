@@ -37,6 +37,7 @@ from semisac_ml.beams.sensors.samples import SensorSamples
 from semisac_ml.beams.sensors.sets import KNOWN
 from semisac_ml.beams.sensors.tensors import SensorTensors
 from semisac_ml.beams.sensors.training import CalibratedNetwork, SensorRecipe, calibrated
+from semisac_ml.outputs import write_output
 from semisac_ml.runtime import Bundle
 from semisac_ml.signal.beam_choice import measured_beams
 from semisac_ml.training import load_checkpoint, onnx_export, save_checkpoint
@@ -76,7 +77,7 @@ def train(
         "frames": recipe.frames,
         "command": shlex.join(["semisac", *sys.argv[1:]]),
     }
-    (folder / "settings.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    write_output(folder / "settings.json", json.dumps(settings, indent=2) + "\n")
     save_checkpoint(folder / f"{TRAINED}.safetensors", network, None, settings)
     console.print(f"trained: {folder}; next: semisac export {system.name} --run {folder}")
 

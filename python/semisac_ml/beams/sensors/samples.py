@@ -25,6 +25,7 @@ from semisac_ml.data.deepsense6g import sensors as files
 from semisac_ml.data.deepsense6g.samples import Scenario
 from semisac_ml.data.scenes.reader import INDEX_FILE, SceneSet
 from semisac_ml.data.splits import Split, sequence_split
+from semisac_ml.outputs import output_file
 from semisac_ml.signal import sensor_inputs
 
 SENSORS = ("camera", "lidar", "radar")
@@ -147,9 +148,8 @@ def _kept(
         folder.mkdir(parents=True, exist_ok=True)
         made = _read(paths, beams.frames[:, NOW - 1], console)
         for kind in SENSORS:  # the last one says that all are there
-            temporary = folder / f"{kind}.partial.npy"
-            np.save(temporary, made[kind])
-            temporary.replace(folder / f"{kind}.npy")
+            with output_file(folder / f"{kind}.npy") as unfinished:
+                np.save(unfinished, made[kind])
     return {kind: np.load(folder / f"{kind}.npy") for kind in SENSORS}
 
 

@@ -23,7 +23,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from .plan import Plan, step_name, write_text
+from semisac_ml.outputs import output_file, write_output
+
+from .plan import Plan, step_name
 from .reader import Moment, SceneSet
 from .world import CLASSES
 
@@ -53,9 +55,9 @@ def assemble(folder: Path, plan: Plan) -> None:
             with np.load(folder / "truth" / f"{drive['sequence']:04d}" / f"{step:03d}.npz") as stored:
                 record = json.loads(bytes(stored["record"]))
             lines.append(json.dumps(record))
-    write_text(folder / "steps.jsonl", "\n".join(lines) + "\n")
+    write_output(folder / "steps.jsonl", "\n".join(lines) + "\n")
     index = {"plan": json.loads(plan.to_json()), "classes": list(CLASSES), "drives": drives}
-    write_text(folder / "index.json", json.dumps(index, indent=1))
+    write_output(folder / "index.json", json.dumps(index, indent=1))
     scenes = SceneSet.open(folder)
     _deepsense_tables(scenes)
     _virat(scenes)
@@ -93,7 +95,7 @@ def _deepsense_tables(scenes: SceneSet) -> None:
                     files["location"],
                 ]
             )
-        write_text(scenes.folder / place / f"scenario{number}.csv", stream.getvalue())
+        write_output(scenes.folder / place / f"scenario{number}.csv", stream.getvalue())
 
 
 def _virat(scenes: SceneSet) -> None:
@@ -105,7 +107,7 @@ def _virat(scenes: SceneSet) -> None:
         _write_video(video, (m.image() for m in moments), drive)
         notes = scenes.folder / "virat" / "annotations" / f"{name}.viratdata.objects.txt"
         notes.parent.mkdir(parents=True, exist_ok=True)
-        write_text(notes, _virat_objects(moments))
+        write_output(notes, _virat_objects(moments))
 
 
 def _virat_objects(moments: list[Moment]) -> str:
@@ -124,8 +126,7 @@ def _virat_objects(moments: list[Moment]) -> str:
 def _write_video(file: Path, images: Iterable[np.ndarray], drive: dict[str, Any]) -> None:
     import av
 
-    unfinished = file.with_name(file.stem + ".part.mp4")
-    with av.open(str(unfinished), "w") as container:
+    with output_file(file) as unfinished, av.open(str(unfinished), "w") as container:
         stream = container.add_stream("mpeg4", rate=round(1 / drive["interval_s"]))
         stream.width, stream.height, stream.pix_fmt = drive["width"], drive["height"], "yuv420p"
         stream.bit_rate = int(20 * drive["width"] * drive["height"])
@@ -133,7 +134,6 @@ def _write_video(file: Path, images: Iterable[np.ndarray], drive: dict[str, Any]
         for image in images:
             container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode())
-    unfinished.replace(file)
 
 
 def _mfnet(scenes: SceneSet, every: int) -> None:
@@ -159,7 +159,7 @@ def _mfnet(scenes: SceneSet, every: int) -> None:
         everything[f"{split}_day"] = [n for n in names if n.endswith("D")]
         everything[f"{split}_night"] = [n for n in names if n.endswith("N")]
     for split, names in everything.items():
-        write_text(scenes.folder / "mfnet" / f"{split}.txt", "".join(f"{n}\n" for n in names))
+        write_output(scenes.folder / "mfnet" / f"{split}.txt", "".join(f"{n}\n" for n in names))
 
 
 def _splits(sequences: list[int]) -> list[str]:
@@ -176,6 +176,6 @@ def _splits(sequences: list[int]) -> list[str]:
 
 
 def _save(file: Path, image: np.ndarray, mode: str) -> None:
-    unfinished = file.with_name(file.name + ".part")
-    Image.frombytes(mode, image.shape[1::-1], np.ascontiguousarray(image).tobytes()).save(unfinished, "PNG")
-    unfinished.replace(file)
+    picture = Image.frombytes(mode, image.shape[1::-1], np.ascontiguousarray(image).tobytes())
+    with output_file(file) as unfinished:
+        picture.save(unfinished, "PNG")

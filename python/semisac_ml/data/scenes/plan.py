@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from semisac_ml.data import DataError
+from semisac_ml.outputs import write_output
 
 from .drive import DriveSettings
 from .layouts import LAYOUTS
@@ -145,14 +146,7 @@ def claim(folder: Path, plan: Plan) -> None:
     if folder.is_dir() and any(folder.iterdir()):
         raise DataError(f"{folder}: is not empty and holds no {PLAN_FILE}: choose another folder")
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(file, plan.to_json())
-
-
-def write_text(file: Path, text: str) -> None:
-    """Write a file that is never seen half."""
-    unfinished = file.with_name(file.name + ".part")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(file)
+    write_output(file, plan.to_json())
 
 
 def plain(value: Any) -> Any:

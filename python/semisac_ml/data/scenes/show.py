@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from semisac_ml.data import DataError
+from semisac_ml.outputs import output_file
 
 from .beams import beam_azimuths_rad
 from .camera import Camera
@@ -84,10 +85,9 @@ def contact_sheet(scenes: SceneSet, steps: Sequence[int] | None, file: Path) -> 
     for axis, title in zip(axes[0], COLUMNS, strict=True):
         axis.set_title(title, fontsize=9)
     file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(file.name + ".part")
-    figure.savefig(unfinished, format="png", dpi=100)
+    with output_file(file) as unfinished:
+        figure.savefig(unfinished, format="png", dpi=100)
     pyplot.close(figure)
-    unfinished.replace(file)
     return file
 
 

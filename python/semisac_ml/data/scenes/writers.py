@@ -18,10 +18,11 @@ import numpy as np
 from PIL import Image
 
 from semisac_ml.data import ply
+from semisac_ml.outputs import write_output
 
 from .drive import Drive
 from .layouts import LAYOUTS
-from .plan import plain, scenario_number, step_name, write_text
+from .plan import plain, scenario_number, step_name
 from .positioning import degrees
 from .step import ORIGIN_DEG, Step
 
@@ -115,9 +116,7 @@ def _npz(arrays: dict[str, Any]) -> bytes:
 
 def _write_bytes(file: Path, content: bytes) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(file.name + ".part")
-    unfinished.write_bytes(content)
-    unfinished.replace(file)
+    write_output(file, content)
 
 
 def drive_record(drive: Drive, sequence: int) -> dict[str, Any]:
@@ -150,4 +149,4 @@ def write_drive(folder: Path, drive: Drive, sequence: int) -> None:
     """Write what is true of a whole drive."""
     file = folder / "truth" / f"{sequence:04d}" / "drive.json"
     file.parent.mkdir(parents=True, exist_ok=True)
-    write_text(file, json.dumps(drive_record(drive, sequence), indent=1))
+    write_output(file, json.dumps(drive_record(drive, sequence), indent=1))

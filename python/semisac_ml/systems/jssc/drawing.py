@@ -10,14 +10,14 @@ from pathlib import Path
 
 import numpy as np
 
+from semisac_ml.outputs import output_file
 from semisac_ml.systems.jssc.rows import CHANNELS, Row
 
 
 def write_csv(rows: list[Row], path: Path) -> Path:
     """Write the rows of a figure, one value a line."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".partial")
-    with temporary.open("w", newline="") as file:
+    with output_file(path) as unfinished, unfinished.open("w", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=[field.name for field in dataclasses.fields(Row)])
         writer.writeheader()
         for row in rows:
@@ -25,7 +25,6 @@ def write_csv(rows: list[Row], path: Path) -> Path:
             for name in ("value", "low", "high"):
                 plain[name] = f"{plain[name]:.6g}"
             writer.writerow(plain)
-    temporary.replace(path)
     return path
 
 

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from semisac_ml.data import cifar10
+from semisac_ml.outputs import write_output
 from semisac_ml.runtime import Bundle
 from semisac_ml.signal import channel, metrics
 from semisac_ml.signal.complex_pairs import as_complex, as_pairs
@@ -350,9 +351,7 @@ def command(
                 for name, summary in measured.items()
             },
         }
-        temporary = json_file.with_name(json_file.name + ".partial")
-        temporary.write_text(json.dumps(document, indent=2) + "\n")
-        temporary.replace(json_file)
+        write_output(json_file, json.dumps(document, indent=2) + "\n")
 
 
 def _single_number(text: str) -> float:

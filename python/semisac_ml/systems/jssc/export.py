@@ -17,7 +17,7 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from semisac_ml.data import cifar10
-from semisac_ml.runtime import Bundle, write_bundle
+from semisac_ml.runtime import Bundle, check_replaceable, write_bundle
 from semisac_ml.systems.jssc.model import IMAGE_SIZE, JointModel
 from semisac_ml.systems.jssc.settings import (
     ANIMAL_CLASSES,
@@ -292,6 +292,7 @@ def command(
     model = trained_model(settings, run)
     label = settings.channel if settings.data == "cifar10" else f"{settings.channel}-{settings.data}"
     folder = output or Path("models") / "jssc" / label
+    check_replaceable(folder)
     stated = {
         "description": f"Joint sensing and semantic link, {settings.channel} channel, "
         f"n = {settings.model.real_dimensions}, {settings.model.variant} variant",

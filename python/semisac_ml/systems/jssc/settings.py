@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from semisac_ml.channels import EchoChannel
+from semisac_ml.outputs import write_output
 from semisac_ml.systems.jssc.model import ModelSettings
 
 # Each loss is divided by its reference before it is weighted: raw, the mean squared error (0.03) would be
@@ -119,9 +120,7 @@ def parse_weights(text: str) -> tuple[float, float, float]:
 
 def save_settings(settings: TrainingSettings, folder: Path) -> None:
     """Write the settings beside the checkpoints, as JSON."""
-    temporary = folder / "settings.json.partial"
-    temporary.write_text(json.dumps(plain_settings(settings), indent=2) + "\n")
-    temporary.replace(folder / "settings.json")
+    write_output(folder / "settings.json", json.dumps(plain_settings(settings), indent=2) + "\n")
 
 
 def load_settings(folder: Path) -> TrainingSettings:

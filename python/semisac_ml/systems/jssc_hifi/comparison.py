@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from semisac_ml.data import DataError, cifar10, images
+from semisac_ml.outputs import output_file
 from semisac_ml.signal import metrics
 from semisac_ml.systems.jssc_hifi import air
 from semisac_ml.systems.jssc_hifi.baselines import DigitalSchemes, Scores, scores
@@ -148,15 +149,13 @@ class Table:
         groups = {row.group for row in rows}
         self.rows = [row for row in self.rows if row.group not in groups] + rows
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.path.with_name(self.path.name + ".partial")
-        with temporary.open("w", newline="") as file:
+        with output_file(self.path) as unfinished, unfinished.open("w", newline="") as file:
             writer = csv.DictWriter(file, fieldnames=[one.name for one in dataclasses.fields(Row)])
             writer.writeheader()
             for row in self.rows:
                 plain = dataclasses.asdict(row)
                 plain |= {name: f"{plain[name]:.6g}" for name in ("value", "low", "high")}
                 writer.writerow(plain)
-        temporary.replace(self.path)
 
 
 class Schemes:

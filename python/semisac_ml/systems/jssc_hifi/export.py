@@ -19,7 +19,7 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from semisac_ml.data import cifar10
-from semisac_ml.runtime import Bundle, write_bundle
+from semisac_ml.runtime import Bundle, check_replaceable, write_bundle
 from semisac_ml.signal import metrics
 from semisac_ml.systems.jssc.export import round_weights, source_commit, to_onnx
 from semisac_ml.systems.jssc.settings import ANIMAL_CLASSES, SENSING_MAX_RANGES, SENSING_SNR_DB
@@ -249,6 +249,7 @@ def command(
     Also of a training that is not finished: the description then says how far it came. Large weights are
     stored in half precision; arithmetic is float32.
     """
+    check_replaceable(output)
     model, settings = trained_model(run)
     done = int(str(read_counters(run / "hifi.safetensors")["epochs_done"]))
     interim = f"; interim, after {done} of {settings.epochs} epochs" if done < settings.epochs else ""

@@ -12,6 +12,7 @@ import torch
 import typer
 from rich.console import Console
 
+from semisac_ml.outputs import write_output
 from semisac_ml.systems.jssc.pretrain import ImageSet
 from semisac_ml.systems.jssc_hifi.train_code import HifiTraining, train
 from semisac_ml.systems.jssc_hifi.train_task import train_task
@@ -94,7 +95,7 @@ def command(
     )
     folder = run or Path("runs") / "jssc_hifi" / f"{size}-seed{seed}"
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "settings.json").write_text(json.dumps(dataclasses.asdict(settings), indent=2) + "\n")
+    write_output(folder / "settings.json", json.dumps(dataclasses.asdict(settings), indent=2) + "\n")
     console = Console()
     images = ImageSet.load(data)
     model = train(settings, images, folder, console, choose_device(device))

@@ -28,6 +28,7 @@ from semisac_ml.beams.sensors.sets import BEYOND, CASE_STUDY, SensorPresence, Se
 from semisac_ml.beams.sensors.tensors import SensorTensors
 from semisac_ml.beams.sensors.training import CalibratedNetwork, SensorJob, calibrated, inputs_with
 from semisac_ml.data.splits import Split
+from semisac_ml.outputs import output_file
 
 NAME = "case_study"
 ONE, SINGLE, ALONE = "one network", "one network w/o MoE", "a network each"
@@ -141,15 +142,13 @@ def cumulative(rows: list[Row], column: str) -> tuple[list[str], list[float], li
 def write(path: Path, rows: list[Row], load: np.ndarray) -> Path:
     """One setting, model and time of day a line; the load of the experts last."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".partial")
-    with temporary.open("w", newline="") as file:
+    with output_file(path) as unfinished, unfinished.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         for row in rows:
             writer.writerow({key: f"{v:.5g}" if isinstance(v, float) else v for key, v in row.items()})
         for place, share in enumerate(load):
             writer.writerow({"setting": f"load of expert {place + 1}", "model": ONE, "top1": f"{share:.4f}"})
-    temporary.replace(path)
     return path
 
 

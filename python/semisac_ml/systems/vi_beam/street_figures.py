@@ -16,6 +16,7 @@ from semisac_ml.beams.figures import sample_scores
 from semisac_ml.beams.sensors.protocol import FigureJob, sets_of, split_of, test_network
 from semisac_ml.beams.sensors.sets import POWER, SensorSet
 from semisac_ml.beams.sensors.training import calibrated
+from semisac_ml.outputs import output_file
 from semisac_ml.systems.vi_beam.street import PLANS, Plan, train_plan
 
 ALL = f"gps,{POWER},camera,lidar,radar"
@@ -81,12 +82,10 @@ def _folder(path: Path) -> Path:
 def write(path: Path, rows: list[dict[str, object]]) -> Path:
     """One training, set of sensors and time of day a line."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".partial")
-    with temporary.open("w", newline="") as file:
+    with output_file(path) as unfinished, unfinished.open("w", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
         writer.writerows(rows)
-    temporary.replace(path)
     return path
 
 

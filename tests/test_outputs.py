@@ -1,0 +1,115 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Files that people ask for: whole or not at all, and never in the place of a device, a pipe or a link."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from semisac_ml.outputs import output_file, write_output
+
+
+def test_a_file_is_replaced_by_a_whole_one(tmp_path):
+    file = tmp_path / "a.json"
+    file.write_text("old")
+    with output_file(file) as unfinished:
+        unfinished.write_text("new")
+        assert file.read_text() == "old" and unfinished.suffix == ".json"
+    assert file.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_after_an_error_everything_is_as_before(tmp_path):
+    file = tmp_path / "a.json"
+    file.write_text("old")
+    with pytest.raises(RuntimeError), output_file(file) as unfinished:
+        unfinished.write_text("half")
+        raise RuntimeError
+    assert file.read_text() == "old" and list(tmp_path.iterdir()) == [file]
+
+
+def test_links_stay_links(tmp_path):
+    target, link = tmp_path / "folder" / "target", tmp_path / "link"
+    target.parent.mkdir()
+    link.symlink_to(target)  # to a file that is still to be made
+    for content in ("one", "two"):
+        write_output(link, content)
+        assert link.is_symlink() and target.read_text() == content
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_a_device_stays_a_device():
+    before = os.stat("/dev/null")
+    write_output("/dev/null", "nothing")
+    after = os.stat("/dev/null")
+    assert stat.S_ISCHR(after.st_mode) and after.st_ino == before.st_ino
+
+
+def test_a_pipe_is_written_into(tmp_path):
+    pipe, heard = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: heard.append(pipe.read_bytes()), daemon=True)
+    reader.start()
+    write_output(pipe, "through")
+    reader.join()
+    assert heard == [b"through"] and stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+@pytest.mark.parametrize("target", ["-", "/dev/stdout", "/proc/self/fd/1"])
+@pytest.mark.parametrize("into", ["pipe", "file"])
+def test_standard_output_by_any_name(tmp_path, target, into):
+    program = (
+        f"from semisac_ml.outputs import write_output; print('first'); write_output({target!r}, 'second\\n')"
+    )
+    if into == "pipe":
+        done = subprocess.run([sys.executable, "-u", "-c", program], capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (0, "first\nsecond\n"), done.stderr
+    else:
+        with (tmp_path / "out").open("a") as out:
+            done = subprocess.run([sys.executable, "-u", "-c", program], stdout=out)
+        assert (done.returncode, (tmp_path / "out").read_text().splitlines()[-1]) == (0, "second")
+
+
+def test_process_substitution(tmp_path):
+    copy = tmp_path / "copy"
+    program = "import sys; from semisac_ml.outputs import write_output; write_output(sys.argv[1], 'x')"
+    script = f"{sys.executable} -c \"{program}\" >(cat >'{copy}'); wait $!"
+    subprocess.run(["bash", "-c", script], check=True)
+    assert copy.read_text() == "x"
+
+
+def test_onnx_runtime_is_told_to_report_nothing_before_it_is_imported():
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    for first in ("semisac_ml.runtime", "semisac_ml.cli", "semisac_ml.systems"):
+        program = f"import os, sys, {first}; print(os.environ['ORT_DISABLE_TELEMETRY'])"
+        done = subprocess.run(
+            [sys.executable, "-c", program], env=environment, capture_output=True, text=True
+        )
+        assert done.stdout == "1\n", done.stderr
+    kept = subprocess.run(
+        [sys.executable, "-c", "import semisac_ml, os; print(os.environ['ORT_DISABLE_TELEMETRY'])"],
+        env=environment | {"ORT_DISABLE_TELEMETRY": "0"},
+        capture_output=True,
+        text=True,
+    )
+    assert kept.stdout == "0\n"
+
+
+def test_no_other_way_to_write_stands_in_the_tree():
+    root = Path(__file__).resolve().parents[1]
+    found = []
+    for folder in ("apps", "python/semisac_ml", "python/semisac", "scripts", "benchmarks"):
+        for file in (root / folder).rglob("*.py"):
+            text = file.read_text(encoding="utf-8")
+            if re.search(r'\.partial"|\.part"|os\.replace\(', text):
+                found.append(str(file.relative_to(root)))
+    assert found == ["python/semisac_ml/outputs.py"]
