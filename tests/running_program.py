@@ -40,7 +40,8 @@ def run() -> None:
 def tell(flowgraph, needs_frame: bool) -> None:
     while not works(flowgraph, needs_frame):
         time.sleep(0.02)
-    print(RUNNING, flush=True)
+    sys.stdout.write(RUNNING + "\n")
+    sys.stdout.flush()
 
 
 def works(flowgraph, needs_frame: bool) -> bool:
@@ -63,9 +64,9 @@ def started(program: subprocess.Popen) -> str:
     """Wait until it says so, or ends; what it said before."""
     said = []
     for line in program.stdout:
-        if line.strip() == RUNNING:
+        said.append(line.replace(RUNNING, ""))
+        if RUNNING in line:  # others may write in the middle of the line
             break
-        said.append(line)
     return "".join(said)
 
 
