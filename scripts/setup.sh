@@ -124,7 +124,8 @@ make_venv() {
 # this environment is told, whoever calls it, to stay with the very copies that lie beside GNU Radio.
 keep_numpy() {
     local constraints=$venv/constraints.txt
-    "$system_python" - >"$constraints.new" <<'VERSIONS' || fail "$system_python cannot import numpy; install python3-numpy and run again"
+    # -I: not what PYTHONPATH or the user's own folder of packages put in front
+    "$system_python" -I - >"$constraints.new" <<'VERSIONS' || fail "$system_python cannot import numpy; install python3-numpy and run again"
 import numpy
 print("# the copies that the system's GNU Radio was built with: written by scripts/setup.sh")
 print(f"numpy=={numpy.__version__}")
@@ -138,7 +139,7 @@ VERSIONS
     # as an address, because pip splits a path at its spaces
     "$system_python" - "$constraints" >"$venv/pip.conf" <<'CONFIGURATION'
 import pathlib, sys
-print("[install]\nconstraint =", pathlib.Path(sys.argv[1]).as_uri().replace("%", "%%"))
+print("[install]\nconstraint =", pathlib.Path(sys.argv[1]).as_uri())
 CONFIGURATION
 }
 

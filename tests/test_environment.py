@@ -151,7 +151,7 @@ def test_numpy_of_the_other_generation_is_one_line_with_the_remedy(tmp_path: Pat
     done = subprocess.run([sys.executable, *command], env=poisoned, capture_output=True, text=True)
     assert done.returncode == 2, done.stderr
     (line,) = done.stderr.splitlines()
-    assert "which GNU Radio was built with" in line and f"{sys.executable} -m pip uninstall -y numpy" in line
+    assert "which GNU Radio was built with" in line and f"take {tmp_path}/packages out of PYTHONPATH" in line
 
 
 def test_info_and_launchers_tell_the_same(tmp_path: Path) -> None:
@@ -159,10 +159,22 @@ def test_info_and_launchers_tell_the_same(tmp_path: Path) -> None:
     info = [sys.executable, "-m", "semisac_ml.cli", "info", "--json"]
     done = subprocess.run(info, env=poisoned, capture_output=True, text=True)
     parts = {part["name"]: part for part in json.loads(done.stdout)["components"]}
-    assert "pip uninstall -y numpy" in parts["numpy"]["problem"] and done.returncode == 0
+    assert "out of PYTHONPATH" in parts["numpy"]["problem"] and done.returncode == 0
     done = subprocess.run([ENVIRONMENT / "bin" / "grcc", "-h"], env=poisoned, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("grcc: numpy ")
+
+
+def test_the_remedy_is_that_of_the_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from semisac_ml.numpy_generation import mismatch
+
+    assert mismatch() == ""
+    folder = str(other_numpy(tmp_path / "packages"))
+    monkeypatch.setattr("site.getusersitepackages", lambda: folder)
+    assert mismatch([folder, *sys.path]).endswith("run export PYTHONNOUSERSITE=1")
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    assert mismatch([folder, *sys.path]).endswith(f"run {sys.executable} -m pip uninstall -y numpy")
+    assert mismatch([*sys.path, folder]) == ""  # behind the right one it does no harm
 
 
 def test_pip_of_the_environment_stays_with_the_numpy_of_gnu_radio() -> None:

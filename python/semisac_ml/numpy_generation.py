@@ -9,6 +9,7 @@ tools can put the other generation in front, and importing GNU Radio then fails 
 
 from __future__ import annotations
 
+import site
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -38,7 +39,13 @@ def mismatch(path: list[str] | None = None) -> str:
     (folder, first), built_with = copies[0], beside[0]
     if first.partition(".")[0] == built_with.partition(".")[0]:
         return ""
-    return (
-        f"numpy {first} in {folder} hides numpy {built_with}, which GNU Radio was built with: "
-        f"run {sys.executable} -m pip uninstall -y numpy"
-    )
+    wrong = f"numpy {first} in {folder} hides numpy {built_with}, which GNU Radio was built with"
+    return f"{wrong}: {_remedy(folder)}"
+
+
+def _remedy(folder: str) -> str:
+    if Path(folder).is_relative_to(sys.prefix):
+        return f"run {sys.executable} -m pip uninstall -y numpy"
+    if folder == site.getusersitepackages():
+        return "run export PYTHONNOUSERSITE=1"
+    return f"take {folder} out of PYTHONPATH"
