@@ -11,7 +11,7 @@
 #   COMMAND    to run in the clone in place of `make bench` and `make scenes-env`, after those of the README
 #
 #   CLEAN_SYSTEM_FOLDER   where the system is made [/var/tmp/semisac-SUITE]; it must not exist
-#   CLEAN_SYSTEM_MIRROR   another mirror of the distribution
+#   CLEAN_SYSTEM_MIRROR   another mirror of the distribution than debootstrap's own
 #   CLEAN_SYSTEM_KEEP=1   leave the system there, to look at it (chroot FOLDER)
 #
 # Needs root, debootstrap (on Debian for an Ubuntu also ubuntu-keyring), 12 GB and half an hour to two hours. Variables
@@ -29,17 +29,10 @@ mistake() {
 suite=${1:-}
 [ $# -eq 0 ] || shift
 case "$suite" in
-bookworm | trixie)
-    mirror=http://deb.debian.org/debian
-    components=main
-    ;;
-noble | resolute)
-    mirror=http://archive.ubuntu.com/ubuntu
-    components=main,universe
-    ;;
+bookworm | trixie) components=main ;;
+noble | resolute) components=main,universe ;;
 *) mistake "suite is \"$suite\", expected bookworm, trixie, noble or resolute; see the head of $0" ;;
 esac
-mirror=${CLEAN_SYSTEM_MIRROR:-$mirror}
 folder=${CLEAN_SYSTEM_FOLDER:-/var/tmp/semisac-$suite}
 [ "$(id -u)" -eq 0 ] || mistake "making a system needs root; run it with sudo"
 command -v debootstrap >/dev/null || mistake "debootstrap is missing; apt-get install debootstrap"
@@ -54,8 +47,12 @@ mapfile -t readme < <(sed -n '/^## Try it/,/^## /p' README.md | sed -n '/^```sh/
 mkdir -p "$folder/logs"
 echo "==> a bare $suite in $folder"
 debootstrap --variant=minbase --components="$components" --include=sudo,ca-certificates,procps \
-    "$suite" "$folder/root" "$mirror" >"$folder/logs/debootstrap.log" 2>&1 ||
-    { tail -n 5 "$folder/logs/debootstrap.log" >&2; mistake "debootstrap failed"; }
+    "$suite" "$folder/root" ${CLEAN_SYSTEM_MIRROR:+"$CLEAN_SYSTEM_MIRROR"} >"$folder/logs/debootstrap.log" 2>&1 ||
+    {
+        tail -n 5 "$folder/logs/debootstrap.log" >&2
+        rm -rf --one-file-system "$folder"
+        mistake "debootstrap failed; a newer one may know $suite"
+    }
 root=$folder/root
 cp /etc/resolv.conf "$root/etc/"
 chroot "$root" useradd --create-home --shell /bin/bash student
