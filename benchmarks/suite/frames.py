@@ -18,9 +18,6 @@ from .record import Comparison
 from .timing import flowgraph_rate
 
 PACKET_BYTES = 96
-# Of the peer's blocks: with its own choice, GNU Radio 3.10.12 ends the thread of its demultiplexer ("Buffer
-# too small for min_noutput_items"), and 3.10.5 is three times slower.
-PEER_BUFFER_ITEMS = 32768
 NARROW = FrameParameters()
 WIDE = FrameParameters(fft_size=1024, prefix_samples=72, images_per_frame=128, channel_uses=100)
 
@@ -33,8 +30,7 @@ def comparisons() -> list[Comparison]:
             name=f"frames, {parameters.fft_size} subcarriers, one core",
             unit="MS/s",
             peer="ofdm_tx, ofdm_rx",
-            peer_conditions=f"gr-digital, 64 subcarriers, {PACKET_BYTES} bytes a packet, "
-            f"buffers of {PEER_BUFFER_ITEMS} items, one core",
+            peer_conditions=f"gr-digital, 64 subcarriers, {PACKET_BYTES} bytes a packet, one core",
             measure=lambda seconds, parameters=parameters: _chain_rate(parameters, seconds),
             measure_peer=_stock_rate,
             goal=10.0,
@@ -79,15 +75,14 @@ def _stock_rate(seconds: float) -> float:
     tag = "packet_length"
     data = np.random.default_rng(2).integers(0, 256, 100 * PACKET_BYTES).tolist()
     samples = blocks.copy(gr.sizeof_gr_complex)
-    receiver = digital.ofdm_rx(fft_len=64, cp_len=16, packet_length_tag_key=tag)
-    receiver.set_min_output_buffer(PEER_BUFFER_ITEMS)
     flowgraph = gr.top_block("bench")
     flowgraph.connect(
         blocks.vector_source_b(data, True),
         blocks.stream_to_tagged_stream(gr.sizeof_char, 1, PACKET_BYTES, tag),
         digital.ofdm_tx(fft_len=64, cp_len=16, packet_length_tag_key=tag),
         samples,
-        receiver,
+        # a name of its own: misled by the transmitter's tags it receives nothing, and stalls from 3.10.12 on
+        digital.ofdm_rx(fft_len=64, cp_len=16, packet_length_tag_key="received_length"),
         blocks.null_sink(gr.sizeof_char),
     )
     with _one_core():
