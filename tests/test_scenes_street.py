@@ -101,8 +101,8 @@ def test_vehicles_keep_to_asphalt_and_apart(name):
             apart = np.hypot(*(one.position_m[both] - other.position_m[both]).T)
             alike = np.cos(one.heading_rad[both] - other.heading_rad[both]) > 0.9
             way = np.stack([np.cos(one.heading_rad[both]), np.sin(one.heading_rad[both])], -1)
-            apart = one.position_m[both] - other.position_m[both]
-            aside = np.abs(way[..., 0] * apart[:, 1] - way[..., 1] * apart[:, 0])
+            from_other = one.position_m[both] - other.position_m[both]
+            aside = np.abs(way[:, 0] * from_other[:, 1] - way[:, 1] * from_other[:, 0])
             same_lane = alike & (aside < 1.2)
             assert (apart[same_lane] > 0.5 * (one.size_m[0] + other.size_m[0]) - 0.5).all()
 
