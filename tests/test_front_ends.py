@@ -82,7 +82,8 @@ def test_frames_come_back_aligned(lab):
     flow.end()
     sent, received = flow.output(0), flow.output(1)
     starts = [tag.offset for tag in flow.sinks[0].tags() if str(tag.key) == "packet_len"]
-    whole = [start for start in starts if start + FRAME.frame_samples <= len(sent)]
+    heard = min(len(sent), len(received))  # stopped in the middle, one output has come further than the other
+    whole = [start for start in starts if start + FRAME.frame_samples <= heard]
     assert len(whole) >= 60
     for start in whole[10::17]:
         span = slice(start, start + FRAME.frame_samples)
