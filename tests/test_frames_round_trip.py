@@ -52,6 +52,7 @@ def layouts(draw) -> FrameParameters:
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 @given(layouts(), st.integers(0, 2**32 - 5000), st.floats(-1.0, 1.0), st.integers(0, 300), st.data())
+@pytest.mark.slow
 def test_images_of_any_layout_come_back(parameters, frame_id, offset, silence, data):
     images = data.draw(st.integers(1, parameters.images_per_frame))
     rng = np.random.default_rng(1)

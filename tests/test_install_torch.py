@@ -13,6 +13,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
+pytestmark = pytest.mark.slow  # pip or CMake runs in each
+
 
 @pytest.fixture
 def script(monkeypatch: pytest.MonkeyPatch):

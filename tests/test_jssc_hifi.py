@@ -112,6 +112,7 @@ def test_values_that_did_not_come_do_not_matter():
         )
 
 
+@pytest.mark.slow
 def test_the_exported_networks_are_the_trained_ones(tmp_path):
     model = small_model()
     task = HifiTask(classes=3, width=8, blocks=1).eval()

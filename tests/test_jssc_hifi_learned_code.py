@@ -81,6 +81,7 @@ def test_a_bundle_of_another_kind_is_refused() -> None:
         learned_code.LearnedCode("jssc/awgn")
 
 
+@pytest.mark.slow
 def test_bundle_and_training_receive_alike(tmp_path) -> None:
     torch = pytest.importorskip("torch")
     pytest.importorskip("onnx")

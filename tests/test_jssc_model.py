@@ -168,6 +168,7 @@ def test_training_learns(sample: ImageSet, tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.filterwarnings("error::UserWarning")
+@pytest.mark.slow
 def test_onnx_equals_torch(networks: ModelSettings, tmp_path: Path) -> None:
     settings = TrainingSettings(model=networks)
     model = shaken(settings.model)
@@ -183,6 +184,7 @@ def test_onnx_equals_torch(networks: ModelSettings, tmp_path: Path) -> None:
         np.testing.assert_allclose(found, expected, atol=1e-4, err_msg=name)
 
 
+@pytest.mark.slow
 def test_exported_detector_takes_any_length_and_any_ranges(tmp_path: Path) -> None:
     settings = TrainingSettings()
     model = shaken(settings.model)
@@ -204,6 +206,7 @@ def test_exported_detector_takes_any_length_and_any_ranges(tmp_path: Path) -> No
         np.testing.assert_allclose(found, torch.softmax(scores, 1).numpy(), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_bundle_is_measured_and_figures_agree_with_its_conditions(sample: ImageSet, tmp_path: Path) -> None:
     settings = TrainingSettings()
     bundle = export.export_bundle(
@@ -222,6 +225,7 @@ def test_bundle_is_measured_and_figures_agree_with_its_conditions(sample: ImageS
     assert "echo_only_sensing_accuracy" not in several
 
 
+@pytest.mark.slow
 def test_bundle_of_the_papers_networks_senses_by_the_echo_alone(tmp_path: Path) -> None:
     settings = TrainingSettings(model=ModelSettings(variant="paper", ranges=3, task="animal"))
     bundle = export.export_bundle(
@@ -320,6 +324,7 @@ def test_interrupted_training_says_where_it_goes_on(
     assert "Traceback" not in captured.err
 
 
+@pytest.mark.slow
 def test_trial_on_the_sample_is_kept_apart_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:

@@ -121,6 +121,7 @@ def test_cifar10_figures(cifar10_eigenvalues, snr_db, gaussian, linear, faded):
     )
 
 
+@pytest.mark.slow
 def test_cifar10_mean_image_and_gaussian_reference_in_fading(cifar10_eigenvalues):
     mean_image = rate_distortion.psnr_db(cifar10_eigenvalues.sum(), len(cifar10_eigenvalues))
     assert mean_image == pytest.approx(12.09, abs=0.01)
