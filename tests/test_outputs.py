@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from semisac_ml.outputs import output_file, write_output
+from semisac_ml.outputs import is_replaced, output_file, write_output
 
 
 def test_a_file_is_replaced_by_a_whole_one(tmp_path):
@@ -52,6 +52,10 @@ def test_a_device_stays_a_device():
     write_output("/dev/null", "nothing")
     after = os.stat("/dev/null")
     assert stat.S_ISCHR(after.st_mode) and after.st_ino == before.st_ino
+
+
+def test_files_in_shared_memory_are_files():
+    assert is_replaced("/dev/shm/run/hifi.safetensors") and not is_replaced("/dev/null")
 
 
 def test_a_pipe_is_written_into(tmp_path):

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 STANDARD_OUTPUT = "-"
-_OPENED_BY_OTHERS = ("/dev/", "/proc/")  # a rename there would part the name from what it stands for
+_OPENED_BY_OTHERS = ("/dev/fd/", "/dev/std", "/proc/")  # a rename would part them from what they are
 
 
 def is_replaced(path: str | os.PathLike[str]) -> bool:
