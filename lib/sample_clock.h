@@ -105,15 +105,23 @@ inline pmt::pmt_t time_tuple(const radio_time& time)
     return pmt::make_tuple(pmt::from_uint64(time.full), pmt::from_double(time.fraction));
 }
 
-//! Whether a value is a time, which is written into `time` then.
+//! Whether a value is a time, which is written into `time` then: a tuple of whole seconds
+//! (an integer of either kind, 0 or more) and a fraction (a real number or integer, from 0
+//! to 1).
 inline bool read_time_tuple(const pmt::pmt_t& value, radio_time& time)
 {
-    if (!pmt::is_tuple(value) || pmt::length(value) < 2 ||
-        !pmt::is_uint64(pmt::tuple_ref(value, 0)) ||
-        !pmt::is_real(pmt::tuple_ref(value, 1)))
+    if (!pmt::is_tuple(value) || pmt::length(value) < 2)
         return false;
-    time = { pmt::to_uint64(pmt::tuple_ref(value, 0)),
-             pmt::to_double(pmt::tuple_ref(value, 1)) };
+    const pmt::pmt_t full = pmt::tuple_ref(value, 0), part = pmt::tuple_ref(value, 1);
+    const bool is_long = pmt::is_integer(full) && pmt::to_long(full) >= 0;
+    if (!(pmt::is_uint64(full) || is_long) ||
+        !(pmt::is_real(part) || pmt::is_integer(part)))
+        return false;
+    const double fraction = pmt::to_double(part);
+    if (!(fraction >= 0.0 && fraction <= 1.0)) // also what is no number
+        return false;
+    time = { is_long ? static_cast<uint64_t>(pmt::to_long(full)) : pmt::to_uint64(full),
+             fraction };
     return true;
 }
 
