@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
+from collections.abc import Callable
 
 KINDS = ("late", "underflow", "overflow", "sequence", "gap", "vanished")
 MOST_FRAMES = 4096
@@ -15,9 +16,12 @@ MOST_FRAMES = 4096
 class EventCounters:
     """Events of one radio since it was opened. Any thread may add and read.
 
-    Kinds: late (a burst came after its time), underflow (the transmitter ran out of samples), overflow (the
+    Kinds: late (a frame came after its time), underflow (the transmitter ran out of samples), overflow (the
     host did not take received samples in time), sequence (packets lost on the way), gap (samples missing
     between time stamps), vanished (the device answers no more).
+
+    on_event: called with each event's kind, count, frame_id (-1 when unknown) and reason ("" but for
+        vanished), by the thread that added it.
     """
 
     def __init__(self):
@@ -25,6 +29,7 @@ class EventCounters:
         self._counts = Counter(dict.fromkeys(KINDS, 0))
         self._frames: deque[tuple[int, str]] = deque(maxlen=MOST_FRAMES)
         self._reason = ""
+        self.on_event: Callable[[str, int, int, str], None] = lambda *event: None
 
     def add(self, kind: str, count: int = 1, frame_id: int = -1, reason: str = "") -> None:
         """Count events of a kind; frame_id: of the frame that was hit, -1 when unknown. ValueError: no
@@ -32,12 +37,15 @@ class EventCounters:
         """
         if kind not in KINDS:
             raise ValueError(f"kind of event is {kind!r}, expected one of {', '.join(KINDS)}")
+        if kind == "vanished":
+            reason = reason or "the device answers no more"
         with self._lock:
             self._counts[kind] += count
             if frame_id >= 0:
                 self._frames.append((frame_id, kind))
             if kind == "vanished":
-                self._reason = self._reason or reason or "the device answers no more"
+                self._reason = self._reason or reason
+        self.on_event(kind, count, frame_id, reason)
 
     def counts(self) -> dict[str, int]:
         """Events by kind, all kinds."""
@@ -53,3 +61,8 @@ class EventCounters:
         """Why the device is lost; "" while it is there."""
         with self._lock:
             return self._reason
+
+    def begin_run(self) -> None:
+        """Before each start of the flowgraph: a device that was lost in the run before may be there again."""
+        with self._lock:
+            self._reason = ""
