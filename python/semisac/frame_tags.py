@@ -12,7 +12,7 @@ gap and never renumbers, so that every output can be tied to its image.
 |---|---|---|
 | frame_id | uint64, strictly increasing | image_source |
 | label | long, class of the image, -1 unknown | image_source |
-| tx_time | double, seconds since the epoch when the image left | image_source |
+| image_time | double, seconds since the epoch when the image left | image_source |
 | snr_db, noise_var | double, mean Es/N0 and noise power of each channel use | fading_channel, \
 frame_demodulator |
 | channel_gain | complex, h of the frame; 1 once equalised | fading_channel, frame_demodulator |
@@ -40,10 +40,11 @@ On samples to and from a radio:
 |---|---|---|
 | start_sample | uint64, when the frame is sent, in samples | frame_scheduler |
 | tx_sob, tx_eob | true, first and last sample of a burst | frame_scheduler |
-| tx_time | tuple (uint64 whole seconds, double fraction), when the burst is sent | frame_scheduler |
+| tx_time | tuple (uint64 whole seconds, double fraction), when the frame is sent | frame_scheduler |
 | rx_time, rx_rate | tuple as tx_time; double; first sample, and behind each loss | radio |
 | gap | long, samples that were lost from this one on, zeros in their place | gap_filler, \
 fading_channel |
+| clock_set | long, samples by which times are ahead of their places from this sample on | gap_filler |
 | lost | symbol, why the frame is not to be used: gap, late, underflow, alignment, ... | echo_aligner |
 | realigned | double, new latency in samples | echo_aligner |
 """
@@ -57,7 +58,7 @@ from .semisac_python import add_tags, call_tags
 
 FRAME_ID = pmt.intern("frame_id")
 LABEL = pmt.intern("label")
-TX_TIME = pmt.intern("tx_time")
+IMAGE_TIME = pmt.intern("image_time")
 SNR_DB = pmt.intern("snr_db")
 NOISE_VAR = pmt.intern("noise_var")
 CHANNEL_GAIN = pmt.intern("channel_gain")
@@ -85,8 +86,8 @@ class CallTags:
         return self._exact(*self._tags.integers(key), missing)
 
     def times(self) -> np.ndarray:
-        """tx_time of each item, float64 [count], seconds; NaN where it is missing."""
-        return self._exact(*self._tags.doubles(TX_TIME), np.nan)
+        """image_time of each item, float64 [count], seconds; NaN where it is missing."""
+        return self._exact(*self._tags.doubles(IMAGE_TIME), np.nan)
 
     def held_doubles(self, key, last: float) -> np.ndarray:
         """Real value of each item, float32 [count]; a missing one keeps that of the item before, at first
