@@ -167,7 +167,7 @@ class Program:
         late = str(flowgraph.error() or radio.events.vanished() or "")
         if late and late not in ending.message:
             troubles.append(late)
-        return Ending("failed", FAILED) if troubles and ending.code == DONE else ending
+        return Ending("failed", FAILED, troubles.pop(0)) if troubles and ending.code == DONE else ending
 
     def _report(
         self,
