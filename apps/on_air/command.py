@@ -164,9 +164,9 @@ class Program:
         ending: Ending, flowgraph: on_air_flowgraph, radio: front_end, troubles: list[str]
     ) -> Ending:
         """How a run ended when it was stopped: what was written may fail at its very end."""
-        late = str(flowgraph.error() or radio.events.vanished() or "")
-        if late and late not in ending.message:
-            troubles.append(late)
+        for late in (radio.events.vanished(), str(flowgraph.error() or "")):
+            if late and late not in ending.message:
+                troubles.append(late)
         return Ending("failed", FAILED, troubles.pop(0)) if troubles and ending.code == DONE else ending
 
     def _report(
