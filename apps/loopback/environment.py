@@ -65,10 +65,12 @@ def run_program(name: str, command: str) -> int:
     """
     try:
         from semisac_ml.cli.printing import harmless_printing
+        from semisac_ml.home_folder import provide_home
     except ImportError:  # told below, with what else is missing
-        harmless_printing = contextlib.nullcontext
+        harmless_printing, provide_home = contextlib.nullcontext, lambda: None
     try:
         with harmless_printing(name):
+            provide_home()
             before = signal.getsignal(signal.SIGINT)
             if before is signal.default_int_handler:
                 # raised within an import of compiled code, it would be lost or taken for a missing package
