@@ -337,7 +337,6 @@ def cut_off(size):
         (lambda folder: (folder / "first.sigmf-meta").write_text("{}"), "expected valid SigMF"),
         (change_field("core:datatype", "complex"), "global/core:datatype: 'complex'.*expected valid SigMF"),
         (change_field("core:datatype", "rf32_le"), "expected complex samples"),
-        (change_field("core:num_channels", 2), "expected 1: split the channels"),
         (change_field(
                 "core:extensions",
                 [

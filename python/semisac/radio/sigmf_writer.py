@@ -16,18 +16,8 @@ import numpy as np
 import pmt
 
 from semisac_ml.data import DataError
-from semisac_ml.data.sigmf_recording import (
-    COLLECTION,
-    DATA,
-    EXTENSION,
-    EXTENSION_VERSION,
-    META,
-    PLAIN_DATATYPE,
-    PREFIX,
-    base_path,
-    sigmf_package,
-    with_ending,
-)
+from semisac_ml.data.sigmf_checks import EXTENSION, EXTENSION_VERSION, PREFIX, sigmf_package
+from semisac_ml.data.sigmf_recording import COLLECTION, DATA, META, base_path, with_ending
 
 from . import sigmf_tags
 
@@ -199,7 +189,7 @@ class ChannelWriter:
         """The annotations, which may be many, go from file to file."""
         sigmf = sigmf_package()
         about = {
-            "core:datatype": PLAIN_DATATYPE,
+            "core:datatype": "cf32_le",
             "core:sample_rate": self._sample_rate_hz,
             "core:sha512": self._digest.hexdigest(),
             "core:recorder": "gr-semisac",
