@@ -7,6 +7,7 @@
 #ifndef INCLUDED_SEMISAC_CFAR_DETECTOR_IMPL_H
 #define INCLUDED_SEMISAC_CFAR_DETECTOR_IMPL_H
 
+#include "tag_values.h"
 #include "target_search.h"
 #include <atomic>
 #include <mutex>
@@ -38,6 +39,7 @@ private:
 
     const radar_parameters d_parameters;
     target_search d_search;
+    tag_reader d_reader;
     mutable std::mutex d_mutex;
     double d_false_alarm_rate;
     double d_factor;

@@ -157,7 +157,7 @@ simulated_transmitter_impl::outlook simulated_transmitter_impl::look_ahead()
         } else if (tag.key == d_key_sob) {
             next.begins_burst = true;
         } else if (tag.key == d_key_packet_len) {
-            next.frame = integer_of(tag.value, -1);
+            next.frame = integer_of(tag.value).value_or(-1);
         } else if (tag.key == d_key_time && read_time_tuple(tag.value, time)) {
             std::lock_guard<std::mutex> lock(d_mutex);
             next.timed = true;

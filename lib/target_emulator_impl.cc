@@ -70,6 +70,7 @@ target_emulator_impl::target_emulator_impl(const radar_frame& frame)
           gr::io_signature::make(1, 1, sizeof(gr_complex)),
           gr::io_signature::make(frame.antennas, frame.antennas, sizeof(gr_complex))),
       d_frame(frame),
+      d_reader(d_logger),
       d_plan(std::make_shared<echo_plan>(make_echo_plan({}, {}, frame))),
       d_sent(LONGEST_ECHO + 2 * PIECE)
 {
@@ -208,13 +209,12 @@ void target_emulator_impl::follow_tags(int items)
             continue; // two emulators in a row would leave two values on a sample
         for (int port = 0; port < d_frame.antennas; ++port)
             add_item_tag(port, tag);
-        const bool counts = pmt::is_uint64(tag.value) || pmt::is_integer(tag.value);
-        if (tag.key != d_key_frame_id || !counts)
+        if (tag.key != d_key_frame_id)
             continue;
-        begin_frame(tag.offset,
-                    pmt::is_uint64(tag.value)
-                        ? pmt::to_uint64(tag.value)
-                        : static_cast<uint64_t>(pmt::to_long(tag.value)));
+        const int64_t id = d_reader.integer(tag, 0, INT64_MAX, -1);
+        if (id < 0)
+            continue;
+        begin_frame(tag.offset, static_cast<uint64_t>(id));
         const pmt::pmt_t truth = pmt::from_long(d_frames.back().present);
         for (int port = 0; port < d_frame.antennas; ++port)
             add_item_tag(port, tag.offset, d_key_hypothesis, truth);

@@ -10,6 +10,7 @@
 #include "echo_paths.h"
 #include "sample_line.h"
 #include "sample_noise.h"
+#include "tag_values.h"
 #include <gnuradio/semisac/target_emulator.h>
 #include <array>
 #include <memory>
@@ -61,6 +62,7 @@ private:
     gr_complex gain_of_frame(std::size_t index, const sent_frame& frame) const;
 
     const radar_frame d_frame;
+    tag_reader d_reader;
     std::mutex d_change_mutex;            // between setters
     mutable std::mutex d_mutex;           // between setters and work()
     std::shared_ptr<echo_plan> d_plan;    // newest; work() sets its targets down
