@@ -19,7 +19,7 @@ from gnuradio import blocks, gr, semisac  # noqa: E402
 from gnuradio.semisac.radio import RadioError, RadioSettings, open_front_end, radios  # noqa: E402
 from gnuradio.semisac.radio.sigmf_fields import plain_frame  # noqa: E402
 from gnuradio.semisac.radio.sigmf_sink import sigmf_sink  # noqa: E402
-from gnuradio.semisac.radio.sigmf_writer import ChannelWriter  # noqa: E402
+from gnuradio.semisac.radio.unfinished_file import UnfinishedFile  # noqa: E402
 
 from semisac_ml.data.sigmf_recording import Recording  # noqa: E402
 from semisac_ml.signal.frame import FrameParameters  # noqa: E402
@@ -225,7 +225,7 @@ def test_a_disk_that_is_full_is_a_radio_that_vanished(tmp_path, monkeypatch):
     def full(self, raw):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(ChannelWriter, "_write_some", full)
+    monkeypatch.setattr(UnfinishedFile, "_write_some", full)
     front_end = open_front_end(settings(tmp_path / "sent"), FRAME, "transmit")
     front_end.configure()
     top = gr.top_block()
