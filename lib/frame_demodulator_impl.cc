@@ -56,6 +56,7 @@ frame_demodulator_impl::frame_demodulator_impl(const frame_parameters& parameter
       d_checksum(parameters_checksum(parameters)),
       d_item_samples(whole_pages(parameters.occupied_samples())),
       d_receiver(parameters),
+      d_reader(d_logger),
       d_images(parameters.body_data_symbols()),
       d_channel(parameters.used_subcarrier_count())
 {
@@ -86,7 +87,7 @@ double
 frame_demodulator_impl::tagged(uint64_t item, const pmt::pmt_t& key, double missing)
 {
     get_tags_in_range(d_tags, 0, item, item + 1, key);
-    return d_tags.empty() ? missing : pmt::to_double(d_tags.back().value);
+    return d_tags.empty() ? missing : d_reader.real(d_tags.back(), missing);
 }
 
 bool frame_demodulator_impl::is_for_us(const frame_header& header)

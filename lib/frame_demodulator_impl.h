@@ -9,6 +9,7 @@
 
 #include "frame_header.h"
 #include "frame_receiver.h"
+#include "tag_values.h"
 #include <gnuradio/semisac/frame_demodulator.h>
 #include <atomic>
 #include <mutex>
@@ -50,6 +51,7 @@ private:
     const uint32_t d_checksum;
     const int d_item_samples;
     frame_receiver d_receiver;
+    tag_reader d_reader;
 
     std::vector<gr_complex> d_images; // of the frame that is being given away
     int d_count = 0, d_given = 0;     // of its images

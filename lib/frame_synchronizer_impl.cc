@@ -103,7 +103,8 @@ frame_synchronizer_impl::frame_synchronizer_impl(const frame_parameters& paramet
       d_samples(2 * (parameters.occupied_samples() + d_search.samples() +
                      2 * d_pair.samples_before() + d_pair.samples_behind() +
                      4 * sinc_interpolator::TAPS)),
-      d_turned(parameters.occupied_samples() + sinc_interpolator::TAPS)
+      d_turned(parameters.occupied_samples() + sinc_interpolator::TAPS),
+      d_reader(d_logger)
 {
     set_tag_propagation_policy(TPP_DONT);
     d_frames.reserve(MOST_FRAMES);
@@ -120,7 +121,7 @@ bool frame_synchronizer_impl::start()
     d_state = state_t::SEARCH;
     d_block = d_position - d_search.lags();
     d_frames.clear();
-    d_gaps.clear();
+    d_lost.clear();
     d_candidates_dropped = d_frames_detected = 0;
     d_frames_truncated = d_frames_with_gap = 0;
     return gr::block::start();
@@ -145,11 +146,9 @@ int frame_synchronizer_impl::take(const gr_complex* samples, int count)
 void frame_synchronizer_impl::note_gaps(int64_t first, int64_t end)
 {
     get_tags_in_range(d_tags, 0, first, end, d_key_gap);
+    std::stable_sort(d_tags.begin(), d_tags.end(), tag_t::offset_compare);
     for (const tag_t& tag : d_tags)
-        if (pmt::is_integer(tag.value)) {
-            const auto begin = static_cast<int64_t>(tag.offset);
-            d_gaps.push_back({ begin, begin + pmt::to_long(tag.value) });
-        }
+        d_lost.note(tag, d_reader);
 }
 
 void frame_synchronizer_impl::drop_old_samples()
@@ -161,10 +160,7 @@ void frame_synchronizer_impl::drop_old_samples()
     needed = std::clamp(needed, d_first, d_end);
     std::memmove(d_samples.data(), at(needed), (d_end - needed) * sizeof(gr_complex));
     d_first = needed;
-    d_gaps.erase(std::remove_if(d_gaps.begin(),
-                                d_gaps.end(),
-                                [needed](const gap& one) { return one.end <= needed; }),
-                 d_gaps.end());
+    d_lost.forget_before(needed);
 }
 
 // Runs the matched filter where the next lag is none of the last block; false when
@@ -279,10 +275,7 @@ bool frame_synchronizer_impl::is_ready(const found_frame& frame) const
 
 bool frame_synchronizer_impl::has_gap(const found_frame& frame) const
 {
-    const int64_t end = frame.start + d_parameters.occupied_samples();
-    return std::any_of(d_gaps.begin(), d_gaps.end(), [&frame, end](const gap& one) {
-        return one.first < end && one.end > frame.start;
-    });
+    return d_lost.any_in(frame.start, frame.start + d_parameters.occupied_samples());
 }
 
 // Samples of a frame at its own time, without its carrier offset.

@@ -9,6 +9,7 @@
 
 #include "chirp_pair.h"
 #include "chirp_search.h"
+#include "lost_samples.h"
 #include <gnuradio/semisac/frame_synchronizer.h>
 #include <atomic>
 #include <vector>
@@ -50,11 +51,6 @@ private:
         float power; //!< of the chirps' peaks
     };
 
-    //! Samples that were lost, zeros in their place.
-    struct gap {
-        int64_t first, end;
-    };
-
     const gr_complex* at(int64_t sample) const { return &d_samples[sample - d_first]; }
     int take(const gr_complex* samples, int count);
     void note_gaps(int64_t first, int64_t end);
@@ -88,7 +84,8 @@ private:
     float d_peak_power;
     std::vector<found_frame> d_frames; // confirmed, in the order of time; never grows
     volk::vector<gr_complex> d_turned;
-    std::vector<gap> d_gaps;
+    tag_reader d_reader;
+    lost_samples d_lost;
     std::vector<tag_t> d_tags; // keeps its capacity from call to call
 
     std::atomic<uint64_t> d_candidates_dropped{ 0 };

@@ -17,6 +17,7 @@ from gnuradio import gr
 from gnuradio.semisac.radio import RadioSettings, front_end, open_front_end
 from rich.console import Console
 
+from semisac_ml.outputs import console_beside
 from semisac_ml.runtime import Bundle
 from semisac_ml.signal.frame import FrameParameters
 
@@ -194,7 +195,7 @@ class Program:
             }
             results.write(self.run.json, content)
         if not self.run.quiet:
-            console = Console(stderr=self.run.json == "-")
+            console = console_beside(self.run.json or None)
             events = {f"events: {kind}": count for kind, count in radio.events.counts().items()}
             title = f"{self.name}, {self.radio.radio}, {seconds:.1f} s"
             results.print_figures(title, counters | events, figures, console)
