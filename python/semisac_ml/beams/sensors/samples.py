@@ -110,7 +110,9 @@ def load(
     left_out = tuple(f"{one.name}, {why}" for one in loaded for why in one.left_out)
     if left_out:
         more = f"; and {len(left_out) - 1} more" if len(left_out) > 1 else ""
-        console.print(f"damaged, left out: {len(left_out)} samples: {left_out[0]}{more}", soft_wrap=True)
+        console.print(
+            f"damaged, left out: {len(left_out)} samples: {left_out[0]}{more}", soft_wrap=True, markup=False
+        )
     beams = BeamSamples.of(loaded)
     paths = {kind: _paths(loaded, kind) for kind in SENSORS}
     there = np.array([[path is not None for path in paths[kind]] for kind in SENSORS]).T
