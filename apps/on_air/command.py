@@ -182,7 +182,7 @@ class Program:
         for late in (radio.events.vanished(), str(flowgraph.error() or "")):
             if late and late not in ending.message:
                 troubles.append(late)
-        return Ending("failed", FAILED, troubles.pop(0)) if troubles and ending.code == DONE else ending
+        return Ending(ending.reason, FAILED, troubles.pop(0)) if troubles and ending.code == DONE else ending
 
     def _report(
         self,
