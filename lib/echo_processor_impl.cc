@@ -27,6 +27,23 @@ namespace {
 constexpr int AVERAGED_FRAMES = 32; // see semisac_ml.signal.echo_processing
 constexpr double LEAST_NOISE_VARIANCE = 1e-30;
 
+// Range and closing speed of the first target in the tag of a target_emulator; false
+// where it tells of none.
+bool first_target(const pmt::pmt_t& targets, double& range_m, double& velocity_mps)
+{
+    static const pmt::pmt_t RANGE = pmt::mp("range_m"), SPEED = pmt::mp("velocity_mps");
+    if (!pmt::is_vector(targets) || pmt::length(targets) == 0)
+        return false;
+    const pmt::pmt_t first = pmt::vector_ref(targets, 0);
+    if (!pmt::is_dict(first))
+        return false;
+    const std::optional<double> range =
+        real_of(pmt::dict_ref(first, RANGE, pmt::PMT_NIL));
+    range_m = range.value_or(0.0);
+    velocity_mps = real_of(pmt::dict_ref(first, SPEED, pmt::PMT_NIL)).value_or(0.0);
+    return range.has_value();
+}
+
 } // namespace
 
 echo_processor_impl::echo_processor_impl(const radar_parameters& parameters,
@@ -129,11 +146,17 @@ bool echo_processor_impl::open_frame(uint64_t offset)
     d_frame.id = static_cast<uint64_t>(id);
     d_frame.filled = 0;
     get_tags_in_range(d_echo_tags, 1, offset, offset + 1);
+    d_targets = pmt::PMT_NIL;
+    for (const tag_t& tag : d_echo_tags) {
+        if (tag.key == d_key_targets)
+            d_targets = tag.value;
+    }
     d_echo_tags.erase(std::remove_if(d_echo_tags.begin(),
                                      d_echo_tags.end(),
                                      [this](const tag_t& tag) {
                                          return tag.key == d_key_frame_id ||
                                                 tag.key == d_key_images ||
+                                                tag.key == d_key_targets ||
                                                 tag.key == d_key_packet_len;
                                      }),
                       d_echo_tags.end());
@@ -217,18 +240,30 @@ void echo_processor_impl::measure_noise(const settings& now)
     d_noise_in_use = std::max(d_measured_noise.value(), LEAST_NOISE_VARIANCE);
 }
 
-// The gate moves at its closing speed from the first frame after it was set.
+// The gate moves at its closing speed from the first frame after it was set, or is where
+// the first target is.
 void echo_processor_impl::set_gate(const settings& now)
 {
+    double range_m, velocity_mps;
+    if (now.follow_target && first_target(d_targets, range_m, velocity_mps)) {
+        place_gate(2.0 * range_m * d_parameters.frame.sample_rate_hz / SPEED_OF_LIGHT_MPS,
+                   velocity_mps);
+        return;
+    }
     if (now.delay_samples != d_gate_delay || now.velocity_mps != d_gate_velocity) {
         d_gate_delay = now.delay_samples;
         d_gate_velocity = now.velocity_mps;
         d_gate_start = d_frame.start;
     }
     const double shortening = 2.0 * now.velocity_mps / SPEED_OF_LIGHT_MPS; // a sample
-    const double delay = now.delay_samples - shortening * (d_frame.start - d_gate_start);
-    const double doppler =
-        shortening * d_parameters.carrier_hz / d_parameters.frame.sample_rate_hz;
+    place_gate(now.delay_samples - shortening * (d_frame.start - d_gate_start),
+               now.velocity_mps);
+}
+
+void echo_processor_impl::place_gate(double delay, double velocity_mps)
+{
+    const double doppler = 2.0 * velocity_mps / SPEED_OF_LIGHT_MPS *
+                           d_parameters.carrier_hz / d_parameters.frame.sample_rate_hz;
     d_vectors.set_gate(
         std::clamp(delay, 0.0, static_cast<double>(d_parameters.frame.prefix_samples)),
         doppler);
@@ -269,6 +304,7 @@ void echo_processor_impl::add_to_map(const settings& now)
     if (d_maps.empty()) {
         d_interval_id = d_frame.id;
         d_interval_start = d_frame.start;
+        d_interval_targets = d_targets;
     }
     d_next_start = d_frame.start + d_parameters.frame.frame_samples();
     d_maps.add_frame(d_sent_spectra.data(),
@@ -280,6 +316,7 @@ void echo_processor_impl::add_to_map(const settings& now)
         d_maps.write_map(now.removal, now.regularisation, d_noise_in_use, d_map.data());
         d_maps.restart();
         d_map_waits = true;
+        d_static_removed = now.removal == leakage_removal_t::STATIC;
     }
 }
 
@@ -313,6 +350,10 @@ void echo_processor_impl::give_map(gr_vector_void_star& output_items)
     add_item_tag(1, item, d_key_frame_id, pmt::from_uint64(d_interval_id));
     add_item_tag(1, item, d_key_sample_index, pmt::from_uint64(d_interval_start));
     add_item_tag(1, item, d_key_noise_var, pmt::from_double(d_noise_in_use));
+    if (d_static_removed)
+        add_item_tag(1, item, d_key_static_removed, pmt::PMT_T);
+    if (!pmt::is_null(d_interval_targets))
+        add_item_tag(1, item, d_key_targets, d_interval_targets);
     d_map_waits = false;
     produce(1, 1);
 }

@@ -31,6 +31,7 @@ public:
         leakage_removal_t removal;
         double velocity_mps = 0.0;
         bool phase_tracking = false;
+        bool follow_target = false;
     };
 
     echo_processor_impl(const radar_parameters& parameters, const settings& first);
@@ -42,6 +43,8 @@ public:
     double range_m() const override;
     void set_velocity_mps(double velocity_mps) override;
     double velocity_mps() const override { return current().velocity_mps; }
+    void set_follow_target(bool follow_target) override;
+    bool follow_target() const override { return current().follow_target; }
     void set_phase_tracking(bool phase_tracking) override;
     bool phase_tracking() const override { return current().phase_tracking; }
     void set_noise_variance(double noise_variance) override;
@@ -84,6 +87,7 @@ private:
     void process_frame(bool maps_wanted);
     void measure_noise(const settings& now);
     void set_gate(const settings& now);
+    void place_gate(double delay, double velocity_mps);
     void make_echoes(const settings& now);
     void add_to_map(const settings& now);
     int echo_room(int least) const;
@@ -115,7 +119,9 @@ private:
     int d_echoes = 0, d_echoes_sent = 0;
     std::vector<tag_t> d_echo_tags;
     complex_buffer d_map;
-    bool d_map_waits = false;
+    bool d_map_waits = false, d_static_removed = false;
+    // What the tag of a target_emulator tells.
+    pmt::pmt_t d_targets = pmt::PMT_NIL, d_interval_targets = pmt::PMT_NIL;
     uint64_t d_interval_id = 0, d_interval_start = 0, d_next_start = 0;
     std::vector<tag_t> d_tags; // keeps its capacity from call to call
 
@@ -126,6 +132,8 @@ private:
     const pmt::pmt_t d_key_sensing_snr_db = pmt::mp("sensing_snr_db");
     const pmt::pmt_t d_key_sample_index = pmt::mp("sample_index");
     const pmt::pmt_t d_key_noise_var = pmt::mp("noise_var");
+    const pmt::pmt_t d_key_static_removed = pmt::mp("static_removed");
+    const pmt::pmt_t d_key_targets = pmt::mp("targets");
 };
 
 } // namespace semisac

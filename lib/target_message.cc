@@ -58,6 +58,10 @@ void write(point_target& target, const pmt::pmt_t& entry)
         target.range_m = number_in(entry);
     else if (name == "velocity_mps")
         target.velocity_mps = number_in(entry);
+    else if (name == "nearest_m")
+        target.nearest_m = number_in(entry);
+    else if (name == "farthest_m")
+        target.farthest_m = number_in(entry);
     else if (name == "rcs_m2")
         target.rcs_m2 = number_in(entry);
     else if (name == "azimuth_rad")
@@ -68,7 +72,8 @@ void write(point_target& target, const pmt::pmt_t& entry)
         target.snr_db = number_in(entry);
     else if (name != "index")
         refuse(entry,
-               "range_m, velocity_mps, rcs_m2, azimuth_rad, swerling, snr_db or index");
+               "range_m, velocity_mps, nearest_m, farthest_m, rcs_m2, azimuth_rad, "
+               "swerling, snr_db or index");
 }
 
 } // namespace

@@ -79,11 +79,11 @@ class LinkMetrics:
         record["done_time"] = done_time
         record["predicted"] = record["hypothesis"] = record["sensed"] = UNKNOWN
         if "probabilities" in frames:
-            record["predicted"] = frames["probabilities"].argmax(axis=1)
+            record["predicted"] = _decided(frames["probabilities"])
             record["animal_probability"] = frames["probabilities"][:, self.animal_classes].sum(axis=1)
         if "sensing" in frames:
             record["hypothesis"] = frames["hypothesis"]
-            record["sensed"] = frames["sensing"].argmax(axis=1)
+            record["sensed"] = _decided(frames["sensing"])
             record["presence_probability"] = 1.0 - frames["sensing"][:, 0]
         if self.complete == 0:
             self._first_tx_time = float(frames["tx_time"][0])
@@ -173,6 +173,12 @@ class LinkMetrics:
                     np.atleast_1d(metrics.ssim(sent[piece].reshape(shape), received[piece].reshape(shape)))
                 )
         return np.concatenate(values) if values else np.empty(0)
+
+
+def _decided(probabilities: np.ndarray) -> np.ndarray:
+    """The most probable of each row [frames, choices]; what is not a number is a choice beyond, never right."""
+    known = np.isfinite(probabilities).all(axis=1)
+    return np.where(known, probabilities.argmax(axis=1), probabilities.shape[1])
 
 
 def mean_squared_error(sent: np.ndarray, received: np.ndarray) -> np.ndarray:

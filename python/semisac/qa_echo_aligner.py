@@ -249,7 +249,7 @@ class qa_echo_aligner(gr_unittest.TestCase):
                     self.assertAlmostEqual(block.latency_samples(), 500.3, delta=0.05)
                     self.assertAlmostEqual(block.leakage_db(), 20 * np.log10(0.3), delta=0.2)
                     self.assertEqual(block.realignments(), 1)
-                    self.assertLess(block.frames_flagged(), 14)  # as many as without, and it
+                    self.assertLess(block.frames_flagged(), 25)  # without: 4 to 16 of the 50 behind the jump
                     again = max(values_by_offset(tags[0], "realigned"))
                     error = np.abs(out[1, again:-300] / 0.3 - out[0, again:-300]) ** 2
                     self.assertLess(np.mean(error), 0.005)

@@ -11,7 +11,8 @@ from semisac_ml.signal.channel import echo_samples, range_snr_db
 from semisac_ml.signal.complex_pairs import as_pairs
 
 from . import bundle_network, frame_tags
-from .work_errors import ends_flow_on_error
+from .received_symbols import usable
+from .work_errors import ends_flow_on_error, pass_over
 
 DETECTIONS = pmt.intern("detections")
 KNOWLEDGE = ("symbols", "echo")
@@ -23,7 +24,7 @@ class sensing_decoder(gr.basic_block):
     Runs the ``sensing`` network of a bundle (the transmitter knows what it sent), or ``sensing_echo`` (it
     looks at the echo alone), as many echoes a call as the scheduler offers, `batch` at most. Symbols and
     echoes are paired by their frame_id: a frame that one branch lost is counted and skipped, and the pairs
-    behind it stay right.
+    behind it stay right. A frame that is not finite is passed over and counted as "damaged" in ``counts``.
 
     Input 0: transmitted symbols, complex64[channel uses], one item a frame, tag frame_id.
     Input 1: echo, complex64[channel uses + (ranges - 1) * delay_symbols_per_range], noise variance 1, tags
@@ -129,8 +130,12 @@ class sensing_decoder(gr.basic_block):
     @ends_flow_on_error
     def general_work(self, input_items, output_items):
         count = min(len(output_items[0]), self._batch)
-        pairs = self._pair([min(len(items), count) for items in input_items])
-        chosen_symbols, chosen_echoes = pairs
+        chosen_symbols, chosen_echoes = self._pair([min(len(items), count) for items in input_items])
+        good = usable(input_items[0][chosen_symbols]) & usable(input_items[1][chosen_echoes])
+        if not good.all():
+            bad = len(good) - np.count_nonzero(good)
+            pass_over(self, "damaged", "a frame is not finite", bad)
+            chosen_symbols, chosen_echoes = chosen_symbols[good], chosen_echoes[good]
         if len(chosen_echoes):
             symbols, echo = input_items[0][chosen_symbols], input_items[1][chosen_echoes]
             tags = frame_tags.CallTags(self, 1, int(chosen_echoes[-1]) + 1)
