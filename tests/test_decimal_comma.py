@@ -70,6 +70,7 @@ def locales(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_numbers_are_the_same_with_a_decimal_comma(locales: Path):
     pytest.importorskip("gnuradio.semisac", reason="the blocks are what is asked")
     environment = os.environ | {
