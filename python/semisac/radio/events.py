@@ -18,7 +18,11 @@ class EventCounters:
     Kinds: late (a burst came after its time), underflow (the transmitter ran out of samples), overflow (the
     host did not take received samples in time), sequence (packets lost on the way), gap (samples missing
     between time stamps), vanished (the device answers no more).
+
+    stopping: set when the flowgraph is stopped: that its blocks end is then no fault.
     """
+
+    stopping = False
 
     def __init__(self):
         self._lock = threading.Lock()
