@@ -74,6 +74,9 @@ def assert_one_line(done: subprocess.CompletedProcess, pattern: str) -> None:
         (("--target", "-5,2"), "--target is '-5,2', expected a range above 0 m"),
         (("--target", "2000"), "--target at 2000 m, expected 480 m or less"),
         (("--phy", "symbols", "--antennas", "2"), "--antennas does nothing with --phy symbols"),
+        (("--target", "90,2500"), "--target at 2500 m/s, expected 1912 m/s or less.*--fft-size"),
+        (("--false-alarm-rate", "0"), "--false-alarm-rate is 0, expected 1e-15 to 0.5"),
+        (("--false-alarms-per", "hour"), "--false-alarms-per is 'hour', expected one of map, cell"),
         (("--range-step-db", "2"), "--range-step-db does nothing with --phy ofdm"),
         (("--delay-spread-ns", "50"), "--delay-spread-ns does nothing by itself, expected --tdl-profile"),
         (("--taps", "0:0,late"), "--taps is '0:0,late', expected delays in ns"),
@@ -261,6 +264,34 @@ def test_waveform_carries_what_symbols_carry(tiny_bundle, tmp_path, phy):
     assert found["found"] == found["maps"] == 10
     for name, error in found["errors"].items():  # chi-squared of 10 values: below 3 with p > 1 - 1e-12
         assert error["rmse"] < 3.0 * error["cramer_rao_deviation"], name
+
+
+def test_a_target_is_there_for_a_whole_map_or_not_at_all(tiny_bundle, tmp_path):
+    """Half of the maps hold it; its speed is as near as the bound of eight frames allows."""
+    content = measure(
+        tmp_path, "--bundle", "jssc/tiny", "--images", "2560", "--frames-per-map", "8",
+        "--target", "90,20,-30,0",
+    )  # fmt: skip
+    found = content["air"]["targets"][0]
+    assert 8 <= found["maps"] <= 32  # of 40: 20 +- 3.2
+    assert found["found"] == found["maps"]
+    assert (
+        found["errors"]["velocity_mps"]["rmse"]
+        < 2.0 * found["errors"]["velocity_mps"]["cramer_rao_deviation"]
+    )
+
+
+def test_the_gate_and_the_truth_go_with_a_target_that_turns(tiny_bundle, tmp_path):
+    """1000 m/s between 60 and 180 m: 1 m a frame, and 230 frames are two ways."""
+    content = measure(
+        tmp_path, "--bundle", "jssc/tiny", "--images", "1840", "--snr-db", "20",
+        "--target", "120,1000,20,-3", "--target-probability", "1",
+    )  # fmt: skip
+    found = content["air"]["targets"][0]
+    assert found["found"] == found["maps"] == 228  # but for the maps in which it turns
+    for name, error in found["errors"].items():
+        assert error["rmse"] < 2.0 * error["cramer_rao_deviation"], name
+    assert content["metrics"]["sensing_accuracy"]["value"] > 0.95
 
 
 def test_impairments_lose_no_frame(tiny_bundle, tmp_path):

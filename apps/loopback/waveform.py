@@ -110,9 +110,10 @@ class WaveformSettings:
                 )
             fastest = radar.geometry.velocity_bin_mps * radar.doppler_bins / 2.0
             if abs(target.velocity_mps) > fastest and radar.slow_times > 1:
+                remedy = "--frames-per-map" if self.frames_per_map > 1 else "--fft-size or --carrier-hz"
                 raise ValueError(
-                    f"--target at {target.velocity_mps:g} m/s, expected {fastest:.0f} m/s or less: faster "
-                    "ones are ambiguous in these maps; lower --frames-per-map"
+                    f"--target at {target.velocity_mps:g} m/s, expected {fastest:.4g} m/s or less: faster "
+                    f"ones are ambiguous in these maps; lower {remedy}"
                 )
 
     @property
