@@ -24,7 +24,9 @@ from semisac_ml.signal import channel, metrics
 
 pytest.importorskip("gnuradio.semisac", reason="run_loopback.py needs GNU Radio and the module")
 
-SCRIPT = Path(__file__).resolve().parents[1] / "apps" / "run_loopback.py"
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPT = ROOT / "apps" / "run_loopback.py"
+MODELS = ROOT / "models"
 TIMING = {"images_per_s", "latency_p50_ms", "latency_p95_ms", "latency_p99_ms"}
 FIGURES = {
     "psnr_db", "ssim", "mse", "class_accuracy", "animal_accuracy", "sensing_accuracy", "false_alarm_rate",
@@ -281,17 +283,18 @@ def test_a_target_is_there_for_a_whole_map_or_not_at_all(tiny_bundle, tmp_path):
     )
 
 
-def test_the_gate_and_the_truth_go_with_a_target_that_turns(tiny_bundle, tmp_path):
-    """1000 m/s between 60 and 180 m: 1 m a frame, and 230 frames are two ways."""
-    content = measure(
-        tmp_path, "--bundle", "jssc/tiny", "--images", "1840", "--snr-db", "20",
-        "--target", "120,1000,20,-3", "--target-probability", "1",
-    )  # fmt: skip
+def test_the_gate_and_the_truth_go_with_a_target_that_turns(tmp_path):
+    """1000 m/s between 60 and 180 m: 1 m a frame, and 230 frames are two ways. A gate elsewhere decides by
+    guess: 57 % right.
+    """
+    target = ("--target", "120,1000,20,-3", "--sensing-snr-db", "-3", "--images", "1840")
+    content = measure(tmp_path, "--bundle", MODELS / "jssc" / "awgn", *target)
+    assert content["metrics"]["sensing_accuracy"]["value"] > 0.8  # 0.88; of a target that stands 0.91
+    content = measure(tmp_path, "--bundle", MODELS / "jssc" / "awgn", *target, "--target-probability", "1")
     found = content["air"]["targets"][0]
     assert found["found"] == found["maps"] == 228  # but for the maps in which it turns
     for name, error in found["errors"].items():
         assert error["rmse"] < 2.0 * error["cramer_rao_deviation"], name
-    assert content["metrics"]["sensing_accuracy"]["value"] > 0.95
 
 
 def test_impairments_lose_no_frame(tiny_bundle, tmp_path):
