@@ -63,9 +63,9 @@ def assert_one_line(done: subprocess.CompletedProcess, pattern: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "pattern"),
     [
-        (("--snr-db", "nan"), "--snr-db is nan, expected -10 to 20 dB"),
+        (("--snr-db", "nan"), "--snr-db is nan dB, expected the -10 to 20 dB"),
         (("--snr-db", "-inf"), "--snr-db is -inf"),
-        (("--snr-db", "90"), "--snr-db is 90"),
+        (("--snr-db", "40"), "--snr-db is 40 dB, .* -20 to 30 dB with a warning"),
         (("--sensing-snr-db", "1000"), "--sensing-snr-db is 1000"),
         (("--snr-db", "loud"), "snr-db"),
         (("--bundle", "jssc/unheard_of"), "'jssc/unheard_of' not found.*jssc/tiny"),
@@ -88,6 +88,12 @@ def assert_one_line(done: subprocess.CompletedProcess, pattern: str) -> None:
         (("--channel", "wire"), "--channel is 'wire', expected one of awgn, rayleigh"),
         (("--ranges", "0"), "--ranges is 0"),
         (("--ranges", "2"), "--ranges is 2, expected 1 with --phy ofdm"),
+        (
+            ("--delay-symbols-per-range", "100"),
+            "--delay-symbols-per-range is 100, expected 0 with --phy ofdm",
+        ),
+        (("--taps=-5:0",), "--taps is '-5:0', expected delays in ns, 0 or more"),
+        (("--data", ""), "--data is empty, expected a value; is a variable not set"),
         (("--phy", "symbols", "--ranges", "2", "--sensing-knowledge", "echo"), "--ranges is 2, expected 1"),
         (("--images", "-3"), "--images is -3"),
         (("--batch", "0"), "--batch is 0"),

@@ -25,11 +25,12 @@ from semisac_ml.signal.radar_parameters import RadarParameters
 
 from .command import Program, epilog, on_air_flowgraph, typer_program
 from .figures import RunningShare, present
+from .level import ReceivedLevel
 from .options import with_shared_options
 from .recall import SentSymbols, symbol_memory, symbol_recall
 from .results import Metric
 from .sending import sender
-from .settings import FrameSettings, RunSettings, SourceSettings
+from .settings import FrameSettings, RunSettings, SourceSettings, check_gate
 from .status import Rows
 from .targets import target_list
 from .window import Window, start_qt
@@ -118,6 +119,7 @@ def sense(
     if leakage_removal not in REMOVALS:
         raise ValueError(f"--leakage-removal is {leakage_removal!r}, expected one of {', '.join(REMOVALS)}")
     check_false_alarms(false_alarm_rate, false_alarms_per)
+    check_gate(gate_m, gate_mps, gate_snr_db, target_probability)
     own = asdict(source) | {
         "gate_m": gate_m,
         "gate_mps": gate_mps,
@@ -266,6 +268,7 @@ class sensing_flowgraph(on_air_flowgraph):
         self.connect(self.sensing, self.presence)
 
     def connect_radio(self, radio: front_end) -> None:
+        self._level = ReceivedLevel(self, radio)
         if radio.replays:
             self._connect_replay(radio)
         else:
@@ -315,6 +318,9 @@ class sensing_flowgraph(on_air_flowgraph):
 
     def error(self) -> Exception | None:
         return on_air_flowgraph.error(self) or self.sender.error()
+
+    def nothing_received(self) -> str:
+        return "" if self.processor.frames_processed() else self._level.said_without("frame came back")
 
     def finished(self) -> bool:
         """The last frame has come back, or does not come any more."""
