@@ -61,6 +61,7 @@ private:
     bool confirm();
     void add_frame(const found_frame& frame);
     bool is_ready(const found_frame& frame) const;
+    bool is_cut_short(const found_frame& frame) const;
     bool has_gap(const found_frame& frame) const;
     void give_frame(const found_frame& frame, gr_complex* item, uint64_t offset);
     void align(const found_frame& frame, gr_complex* item);
@@ -71,6 +72,7 @@ private:
     const int d_item_samples;
     chirp_pair d_pair;
     chirp_search d_search;
+    const int d_tail; // zeros that are looked at behind the end of the input
 
     volk::vector<gr_complex> d_samples; // of the stream, from d_first on
     int64_t d_first;                    // below 0 at the start: zeros stand before it

@@ -9,7 +9,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 import typer
@@ -28,7 +28,10 @@ from .running import CLOSE_S, DONE, FAILED, INTERRUPTED, MISTAKE, Ending, Interr
 from .settings import FrameSettings, RunSettings
 from .status import Rows, Status
 
-EXIT_CODES = "Exit codes: 0 done, 1 the radio failed or is lost, 2 a mistake in the options, 130 interrupted."
+EXIT_CODES = (
+    "Exit codes: 0 done (also when nothing was received, which a line on standard error says), 1 the radio "
+    "failed or is lost, 2 a mistake in the options, 130 interrupted."
+)
 
 
 def epilog(*examples: str) -> str:
@@ -58,6 +61,10 @@ class on_air_flowgraph(gr.top_block):
         """What ended the flow before its time, if anything did."""
         blocks = (block for block in vars(self).values() if getattr(block, "error", None) is not None)
         return next((block.error for block in blocks if isinstance(block.error, Exception)), None)
+
+    def nothing_received(self) -> str:
+        """What to tell a person when nothing came of what was listened for, "" when something did."""
+        return ""
 
     def finished(self) -> bool:
         """Whether the work is done, though the flow goes on."""
@@ -165,6 +172,9 @@ class Program:
             troubles, hangs = run.stop()
         flowgraph.close()
         ending = self._after_all(ending, flowgraph, radio, troubles)
+        if ending.code in (DONE, INTERRUPTED):
+            said = filter(None, [ending.message, flowgraph.nothing_received()])
+            ending = replace(ending, message="; ".join(said))
         self._report(flowgraph, radio, ending, state, run.seconds, status.cpu_s)
         for message in filter(None, [ending.message, *troubles]):
             print(f"{self.name}: {' '.join(message.split())}", file=sys.stderr)

@@ -152,6 +152,17 @@ class qa_frame_demodulator(gr_unittest.TestCase):
         self.assertEqual(got.demodulator.images_lost(), 8)
         self.assertEqual(got.demodulator.frames_with_bad_header(), 1)
 
+    def test_packets_of_pictures_are_not_lost_between_them(self):
+        # pictures of 8 packets, two frames each; sent of the 2nd is its last frame, of the 3rd its first
+        firsts = [0, 4, 1 << 16, (1 << 16) + 4, (2 << 16) + 4, 3 << 16, 3 << 16 | 3 << 13, (9 << 16) + 4]
+        for kept, lost in ((range(2), 0), (range(4), 0), ([0, 1, 3], 4), (range(5), 4), (range(8), 8)):
+            sent = [modulate(SMALL, frames(4), firsts[frame]) for frame in kept]
+            with self.subTest(kept=list(kept)):
+                got = receive(SMALL, np.concatenate(sent), picture_packets=True)
+                expected = np.concatenate([np.arange(firsts[n], firsts[n] + 4) for n in kept])
+                np.testing.assert_array_equal(got.ids, expected)
+                self.assertEqual(got.demodulator.images_lost(), lost)
+
     def test_transmitter_that_begins_anew_loses_nothing(self):
         stream = np.concatenate([modulate(SMALL, frames(8), 100), modulate(SMALL, frames(8), 0)])
         got = receive(SMALL, stream)

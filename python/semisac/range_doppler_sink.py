@@ -12,14 +12,17 @@ from gnuradio import gr
 from .semisac_python import radar_parameters
 
 DETECTIONS = pmt.intern("detections")
+TARGETS = pmt.intern("targets")
 
 
 class range_doppler_sink(gr.sync_block):
     """Show range-Doppler maps as they come, with rings around what a detector found in them (Qt).
 
-    Maps that come faster than the screen are passed over.
+    Maps that come faster than the screen are passed over. Where targets are emulated, crosses and a line of
+    text show where they are.
 
-    Input 0: maps of `echo_processor`, complex64[antennas * doppler_bins * range_bins], noise of variance 1.
+    Input 0: maps of `echo_processor`, complex64[antennas * doppler_bins * range_bins], noise of variance 1;
+        their tag targets ([{range_m, velocity_mps, ...}, ...], see `target_emulator`) is the truth.
     Message in ``detections``: what `cfar_detector` says of a map, {frame_id, detections: [{range_m,
         velocity_mps, snr_db, ...}, ...]}.
 
@@ -49,6 +52,7 @@ class range_doppler_sink(gr.sync_block):
         self._lock = threading.Lock()
         self._newest: np.ndarray | None = None
         self._detections: list[dict] = []
+        self._targets: list[dict] = []  # where they are, of the newest map
         self.message_port_register_in(DETECTIONS)
         self.set_msg_handler(DETECTIONS, self._take_detections)
         try:
@@ -72,20 +76,23 @@ class range_doppler_sink(gr.sync_block):
         """Newest map, or None when it has been taken already.
 
         power_db: float [doppler_bins, range bins shown], mean of the antennas over noise; detections: the
-        newest list of dictionaries.
+        newest list of dictionaries; targets: the true ones, as the map's tag tells.
         """
         with self._lock:
             cells, self._newest = self._newest, None
-            detections = self._detections
+            detections, targets = self._detections, self._targets
         if cells is None:
             return None
         power = np.mean(np.abs(cells.reshape(self._shape)[:, :, : self._columns]) ** 2, axis=0)
-        return {"power_db": 10.0 * np.log10(power + 1e-12), "detections": detections}
+        return {"power_db": 10.0 * np.log10(power + 1e-12), "detections": detections, "targets": targets}
 
     def work(self, input_items, output_items):
         newest = input_items[0][-1].copy()
+        last = self.nitems_read(0) + len(input_items[0]) - 1
+        tags = self.get_tags_in_range(0, last, last + 1, TARGETS)
+        targets = pmt.to_python(tags[-1].value) if tags else []
         with self._lock:
-            self._newest = newest
+            self._newest, self._targets = newest, targets
         return len(input_items[0])
 
     def _take_detections(self, message) -> None:
