@@ -350,6 +350,7 @@ class sensing_flowgraph(on_air_flowgraph):
         return self.sender.counters() | {
             "frames_processed": self.processor.frames_processed(),
             "frames_refused": self.processor.frames_refused(),
+            "frames_lost": self.processor.frames_lost(),
             "intervals_broken": self.processor.intervals_broken(),
             "maps": self.targets.maps,
             "detections": self.targets.detections,
