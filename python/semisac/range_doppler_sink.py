@@ -9,19 +9,21 @@ import numpy as np
 import pmt
 from gnuradio import gr
 
+from .message_ports import takes_messages
 from .semisac_python import radar_parameters
+from .work_errors import ends_flow_on_error
 
-DETECTIONS = pmt.intern("detections")
+SHOWN = ("range_m", "velocity_mps", "snr_db")
 
 
-class range_doppler_sink(gr.sync_block):
+class range_doppler_sink(takes_messages, gr.sync_block):
     """Show range-Doppler maps as they come, with rings around what a detector found in them (Qt).
 
     Maps that come faster than the screen are passed over.
 
     Input 0: maps of `echo_processor`, complex64[antennas * doppler_bins * range_bins], noise of variance 1.
     Message in ``detections``: what `cfar_detector` says of a map, {frame_id, detections: [{range_m,
-        velocity_mps, snr_db, ...}, ...]}.
+        velocity_mps, snr_db, ...}, ...]}; anything else is counted as "damaged" in `counts`.
 
     parameters: radar_parameters or RadarParameters of the maps.
     longest_range_m: end of the range axis; 0: that of the map.
@@ -49,8 +51,7 @@ class range_doppler_sink(gr.sync_block):
         self._lock = threading.Lock()
         self._newest: np.ndarray | None = None
         self._detections: list[dict] = []
-        self.message_port_register_in(DETECTIONS)
-        self.set_msg_handler(DETECTIONS, self._take_detections)
+        self.listen("detections", self._take_detections)
         try:
             from .range_doppler_view import RangeDopplerView
         except ImportError as error:
@@ -72,7 +73,7 @@ class range_doppler_sink(gr.sync_block):
         """Newest map, or None when it has been taken already.
 
         power_db: float [doppler_bins, range bins shown], mean of the antennas over noise; detections: the
-        newest list of dictionaries.
+        newest list of dictionaries, {range_m, velocity_mps, snr_db}.
         """
         with self._lock:
             cells, self._newest = self._newest, None
@@ -82,6 +83,7 @@ class range_doppler_sink(gr.sync_block):
         power = np.mean(np.abs(cells.reshape(self._shape)[:, :, : self._columns]) ** 2, axis=0)
         return {"power_db": 10.0 * np.log10(power + 1e-12), "detections": detections}
 
+    @ends_flow_on_error
     def work(self, input_items, output_items):
         newest = input_items[0][-1].copy()
         with self._lock:
@@ -89,6 +91,7 @@ class range_doppler_sink(gr.sync_block):
         return len(input_items[0])
 
     def _take_detections(self, message) -> None:
-        found = pmt.to_python(message)
+        told = pmt.to_python(message)["detections"]
+        detections = [{name: float(found[name]) for name in SHOWN} for found in told]
         with self._lock:
-            self._detections = list(found["detections"])
+            self._detections = detections

@@ -139,7 +139,7 @@ class sensing_decoder(gr.basic_block):
         if len(chosen_echoes):
             symbols, echo = input_items[0][chosen_symbols], input_items[1][chosen_echoes]
             tags = frame_tags.CallTags(self, 1, int(chosen_echoes[-1]) + 1)
-            snr_db = tags.held_doubles(frame_tags.SENSING_SNR_DB, self._sensing_snr_db)[chosen_echoes]
+            snr_db = tags.held_snrs_db(frame_tags.SENSING_SNR_DB, self._sensing_snr_db)[chosen_echoes]
             probability = self._infer(symbols, echo, snr_db)
             output_items[0][: len(probability)] = probability
             tags.copy_to(self, chosen_echoes)
