@@ -52,8 +52,10 @@ class Block:
 
     streams: of its inputs. messages: (port, message), good ones. most_items: of output 0, where it never
     ends. ordered: inputs behind the first come when that one has come. settles: units behind a damaged one
-    whose outputs differ. reach: samples to which a filter looks back. near: largest difference to the outputs of a clean run, over their root mean square;
-    0: none. unseen: what is hit may not be found at all: whoever reads ids counts it. passing: keys of tags that differ from run to run. results: what a sink came to know.
+    whose outputs differ. reach: samples to which a filter looks back. near: largest difference to the
+    outputs of a clean run, over the largest of them; 0: none. unseen: what is hit may not be found at all:
+    whoever reads ids counts it. passing: keys of tags that differ from run to run. results: what a sink came
+    to know.
     """
 
     make: Callable[[], object]
