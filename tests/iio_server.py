@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pluto_air import Air
 from pluto_emulator import PlutoEmulator
 
-VERSION = b"0.24.v0.24.0\n"
+VERSION = b"0.24.v0.24  \n"
 IGNORED = "ignored"
 
 
@@ -225,7 +225,7 @@ class _Client:
     def _answer_write(self, device: str, *where_and_value: str | bytes) -> int:
         *where, value = where_and_value
         if not value:
-            raise OSError(errno.EPIPE, "connection closed")
+            return -errno.EPIPE
         self._device.write(device, tuple(where), value.decode().rstrip("\0\n"))
         return len(value)
 
@@ -250,7 +250,7 @@ class _Client:
     def _answer_close(self, device: str) -> int:
         device = self._device.device_id(device)
         if self._open.pop(device, None) is None:
-            raise OSError(errno.EINVAL, device)
+            raise OSError(errno.ENXIO, device)
         self._device.finish(device)
         self._device.close(device)
         return 0

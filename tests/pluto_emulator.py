@@ -116,7 +116,9 @@ class PlutoEmulator:
         for found in device.channels:
             if found.id == channel and found.output == (side == "OUTPUT") and attribute in found.attributes:
                 return found.attributes[attribute][0]
-        raise OSError(errno.ENOENT, attribute)
+            if found.id == channel and found.output == (side == "OUTPUT"):
+                raise OSError(errno.ENOENT, attribute)
+        raise OSError(errno.ENXIO, channel)
 
     def read(self, name: str, where: tuple[str, ...]) -> str:
         device = self._device(name)
@@ -203,8 +205,6 @@ class PlutoEmulator:
         device = self._device(name).id
         if count < 1:
             raise OSError(errno.EINVAL, name)
-        if (self._tx if device == DAC else self._rx) is not None:
-            raise OSError(errno.EBUSY, name)
         self._kernel_buffers[device] = count
 
     def open(self, name: str, samples: int, mask: int, cyclic: bool) -> None:

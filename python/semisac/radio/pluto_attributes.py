@@ -19,7 +19,7 @@ PHY, RECEIVER, TRANSMITTER = "ad9361-phy", "cf-ad9361-lpc", "cf-ad9361-dds-core-
 
 # What libiio raises when the device has not answered in time, or its connection is closed.
 NO_ANSWER = (errno.EPIPE, errno.ETIMEDOUT, errno.EAGAIN, errno.ECONNRESET, errno.ENOTCONN)
-USUAL_KERNEL_BUFFERS = 4
+TRIAL_SAMPLES = 256
 
 Result = TypeVar("Result")
 
@@ -124,17 +124,20 @@ class PlutoAttributes:
         except (OSError, KeyError, ValueError, RadioError):
             return ""
 
-    def claim(self, transmitter: bool, kernel_buffers: int = USUAL_KERNEL_BUFFERS) -> bool:
-        """Say how many buffers of samples the kernel shall hold in a direction; False: a program uses it.
+    def in_use(self, transmitter: bool) -> bool:
+        """Whether another program has samples moved in a direction.
 
-        iiod shares buffers between programs, but lets nobody change their number while they are in use. A
-        device that takes no number for another reason keeps its own.
+        iiod shares buffers between programs, but a cyclic one it gives to one program alone: such a one is
+        opened for a moment, and nothing sent.
         """
+        device = self.converter(transmitter)
+        for channel in device.channels:
+            channel.enabled = channel.scan_element and channel.id in ("voltage0", "voltage1")
         try:
-            self.converter(transmitter).set_kernel_buffers_count(kernel_buffers)
+            iio.Buffer(device, TRIAL_SAMPLES, True)
         except OSError as error:
-            return error.errno != errno.EBUSY
-        return True
+            return error.errno == errno.EBUSY
+        return False
 
     def silence_tones(self) -> None:
         """Switch the test tones off that the transmitter sends when it has no samples."""

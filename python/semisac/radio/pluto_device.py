@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
 import adi
@@ -139,7 +140,7 @@ class PlutoDevice:
     def _refuse_what_others_use(self) -> None:
         """Nothing has been written yet: what another program does goes on undisturbed."""
         for transmitter, used in ((True, self._transmit), (False, self._receive)):
-            if used and not self._attributes.claim(transmitter):
+            if used and self._attributes.in_use(transmitter):
                 raise RadioError(f"{self.uri}: {_in_use(transmitter)}")
 
     def _set_sample_rate(self) -> None:
@@ -149,7 +150,7 @@ class PlutoDevice:
         filtered = self._has_fir_enabled()
         if abs(current - rate) <= 1 and filtered:
             return
-        others = [one for one in (True, False) if not self._attributes.claim(one)]
+        others = [one for one in (True, False) if self._attributes.in_use(one)]
         if others and abs(current - rate) > 1:
             raise RadioError(
                 f"{self.uri}: {_in_use(others[0])} at {current} S/s, which is that of both directions, "
@@ -316,6 +317,8 @@ class PlutoDevice:
         attributes = self._opened()
         device = attributes.converter(transmitter)
         name = TRANSMITTER if transmitter else RECEIVER
+        if attributes.in_use(transmitter):  # begun since the set-up
+            raise RadioError(f"{self.uri}: {_in_use(transmitter)}")
         used = []
         for channel in device.channels:
             channel.enabled = False
@@ -328,8 +331,8 @@ class PlutoDevice:
                 )
             channel.enabled = True
             used.append(channel)
-        if not attributes.claim(transmitter, kernel_buffers):  # begun since the set-up
-            raise RadioError(f"{self.uri}: {_in_use(transmitter)}")
+        with contextlib.suppress(OSError):  # the device keeps its own number, 4
+            device.set_kernel_buffers_count(kernel_buffers)
         try:
             return iio.Buffer(device, samples, cyclic), used
         except OSError as error:
