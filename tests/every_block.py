@@ -52,8 +52,10 @@ class Block:
 
     streams: of its inputs. messages: (port, message), good ones. most_items: of output 0, where it never
     ends. ordered: inputs behind the first come when that one has come. settles: units behind a damaged one
-    whose outputs differ. reach: samples to which a filter looks back. near: largest difference to the outputs of a clean run, over their root mean square;
-    0: none. unseen: what is hit may not be found at all: whoever reads ids counts it. passing: keys of tags that differ from run to run. results: what a sink came to know.
+    whose outputs differ. reach: samples to which a filter looks back. near: largest difference to the
+    outputs of a clean run, over the largest of them; 0: none. unseen: what is hit may not be found at all:
+    whoever reads ids counts it. passing: keys of tags that differ from run to run. results: what a sink came
+    to know.
     """
 
     make: Callable[[], object]
@@ -77,9 +79,9 @@ class Block:
         return self.flow(streams, messages, **how).run()
 
 
-def frame_parameters():
+def frame_parameters(images: int = 2):
     return semisac.frame_parameters(
-        RATE_HZ, images_per_frame=2, chirp_samples=128, gap_samples=FRAME.gap_samples
+        RATE_HZ, images_per_frame=images, chirp_samples=128, gap_samples=FRAME.gap_samples
     )
 
 
@@ -159,13 +161,13 @@ def aligned() -> Stream:
     return Stream(given.items[0].view(np.complex64), tags)
 
 
-def symbols(count: int = UNITS, unit: int = 1) -> Stream:
+def symbols() -> Stream:
     tags = [
-        *ids(count=count),
-        *each(1, "snr_db", [pmt.from_double(10.0)] * count),
-        *each(1, "channel_gain", [pmt.from_complex(1.0 + 0.0j)] * count),
+        *ids(),
+        *each(1, "snr_db", [pmt.from_double(10.0)] * UNITS),
+        *each(1, "channel_gain", [pmt.from_complex(1.0 + 0.0j)] * UNITS),
     ]
-    return Stream(noise(count, bt.CHANNEL_USES, 2), tags, unit)
+    return Stream(noise(UNITS, bt.CHANNEL_USES, 2), tags)
 
 
 def echoes() -> Stream:
@@ -365,8 +367,9 @@ BLOCKS: dict[str, Block] = {
         lambda: semisac.beam_predictor(beam_bundle()), lambda: [sweeps()], settles=tiny_beam_bundle.FRAMES
     ),
     "beam_predictor by messages": Block(lambda: semisac.beam_predictor(beam_bundle()), messages=observations),
-    "beam_replay": Block(lambda: semisac.beam_replay(frames_per_s=0, count=4), messages=lambda: [
-        ("next", tick())] * 3),
+    "beam_replay": Block(
+        lambda: semisac.beam_replay(frames_per_s=0, count=4), messages=lambda: [("next", tick())] * 3
+    ),
     "beam_sink": Block(
         with_qt(lambda: semisac.beam_sink(BEAMS)), messages=judged, results=lambda sink: sink.figures()
     ),
@@ -387,15 +390,22 @@ BLOCKS: dict[str, Block] = {
     "echo_processor": Block(
         lambda: semisac.echo_processor(radar_parameters()), lambda: [frames(), heard(0.3)], near=0.3
     ),
-    "fading_channel": Block(lambda: semisac.fading_channel(bt.CHANNEL_USES, "awgn", 10.0, 1), lambda: [
-        symbols()]),
+    "fading_channel": Block(
+        lambda: semisac.fading_channel(bt.CHANNEL_USES, "awgn", 10.0, 1), lambda: [symbols()]
+    ),
     "frame_demodulator": Block(lambda: semisac.frame_demodulator(frame_parameters()), lambda: [aligned()]),
     "frame_modulator": Block(
-        lambda: semisac.frame_modulator(frame_parameters()), lambda: [symbols(2 * UNITS, 2)]
+        # one image a frame: where ids jump, frames are cut otherwise
+        lambda: semisac.frame_modulator(frame_parameters(1)),
+        lambda: [symbols()],
     ),
     "frame_scheduler": Block(scheduler, lambda: [frames()]),
     "frame_synchronizer": Block(
-        lambda: semisac.frame_synchronizer(frame_parameters()), lambda: [heard()], reach=64, near=1e-4, unseen=True
+        lambda: semisac.frame_synchronizer(frame_parameters()),
+        lambda: [heard()],
+        reach=64,
+        near=1e-4,
+        unseen=True,
     ),
     "gap_filler": Block(lambda: semisac.gap_filler(RATE_HZ), lambda: [timed()]),
     "image_sink": Block(
@@ -421,8 +431,15 @@ BLOCKS: dict[str, Block] = {
         with_qt(lambda: semisac.range_doppler_sink(radar_parameters())),
         lambda: [maps()],
         lambda: [
-            ("detections", pmt.to_pmt({"frame_id": n, "detections": [
-                {"range_m": 30.0, "velocity_mps": 1.0, "snr_db": 20.0 + n}]}))
+            (
+                "detections",
+                pmt.to_pmt(
+                    {
+                        "frame_id": n,
+                        "detections": [{"range_m": 30.0, "velocity_mps": 1.0, "snr_db": 20.0 + n}],
+                    }
+                ),
+            )
             for n in range(3)
         ],
         results=painted,
@@ -439,7 +456,8 @@ BLOCKS: dict[str, Block] = {
     "sigmf_source": Block(lambda: sigmf_source(recording())),
     "simulated_receiver": Block(lambda: semisac.simulated_receiver(RATE_HZ), lambda: [heard()]),
     "simulated_transmitter": Block(
-        lambda: with_clock(semisac.simulated_transmitter(RATE_HZ, 0.0)), lambda: [bursts()],
+        lambda: with_clock(semisac.simulated_transmitter(RATE_HZ, 0.0)),
+        lambda: [bursts()],
         most_items=UNITS * (LENGTH + 10),
     ),
     "target_emulator": Block(

@@ -176,7 +176,7 @@ class LinkMetrics:
 
 
 def _decided(probabilities: np.ndarray) -> np.ndarray:
-    """The most probable of each row [frames, choices]; what is not a number is a choice beyond, never right."""
+    """The most probable of each row [frames, choices]; what is not finite is a choice beyond, never right."""
     known = np.isfinite(probabilities).all(axis=1)
     return np.where(known, probabilities.argmax(axis=1), probabilities.shape[1])
 

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from .events import EventCounters
 
@@ -21,29 +21,38 @@ class Overdue(RuntimeError):
     """A call did not return in time."""
 
 
+class Call(Generic[Result]):
+    """A call of a function in a thread that does not keep the program alive. name: of the thread."""
+
+    def __init__(self, function: Callable[[], Result], name: str = "call"):
+        self._done: list[tuple[bool, object]] = []
+        self._ended = threading.Event()
+
+        def run() -> None:
+            try:
+                self._done.append((True, function()))
+            except BaseException as error:  # handed to the caller, whatever it is
+                self._done.append((False, error))
+            self._ended.set()
+
+        threading.Thread(target=run, name=name, daemon=True).start()
+
+    def result(self, seconds: float) -> Result:
+        """What it returned, or raised; Overdue when it has not ended within `seconds` from now."""
+        if not self._ended.wait(seconds):
+            raise Overdue(f"no answer within {seconds:g} s")
+        fine, value = self._done[0]
+        if not fine:
+            raise value
+        return value
+
+
 def within(seconds: float, function: Callable[[], Result], name: str = "call") -> Result:
     """Result of a function, or its exception; Overdue when it takes longer than `seconds`.
 
-    It runs in a thread that does not keep the program alive and is given up when its time is over. name: of
-    it.
+    It runs in a thread that is given up when its time is over. name: of it.
     """
-    done: list[tuple[bool, object]] = []
-    ended = threading.Event()
-
-    def run() -> None:
-        try:
-            done.append((True, function()))
-        except BaseException as error:  # handed to the caller, whatever it is
-            done.append((False, error))
-        ended.set()
-
-    threading.Thread(target=run, name=name, daemon=True).start()
-    if not ended.wait(seconds):
-        raise Overdue(f"no answer within {seconds:g} s")
-    fine, value = done[0]
-    if not fine:
-        raise value
-    return value
+    return Call(function, name).result(seconds)
 
 
 class BlockThreads:
@@ -113,12 +122,16 @@ class Watch:
             self._thread = threading.Thread(target=self._run, name="radio_watch", daemon=True)
             self._thread.start()
 
-    def stop(self) -> None:
-        """End, within the time that one look takes."""
+    def end(self) -> None:
+        """Begin no further look."""
         self._ended.set()
+
+    def stop(self, longest_s: float = 2.0) -> None:
+        """End, within the time that one look takes, or without it after `longest_s`."""
+        self.end()
         thread, self._thread = self._thread, None
         if thread is not None and thread is not threading.current_thread():
-            thread.join(timeout=2.0)
+            thread.join(timeout=longest_s)
 
     def _run(self) -> None:
         while not self._ended.wait(self._interval_s):

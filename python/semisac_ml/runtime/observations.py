@@ -207,7 +207,10 @@ class Observations:
         return features[0]
 
     def _checked(self, modality: Modality, time_s: float, values, elements) -> _Seen | None:
-        values = np.asarray(values, dtype=np.float64).ravel()
+        values = np.asarray(values)
+        if values.dtype.kind not in "fiub":
+            return None
+        values = values.astype(np.float64).ravel()
         known = np.ones(modality.shape, dtype=bool)
         if modality.by_element:
             every = np.arange(modality.shape[0])
