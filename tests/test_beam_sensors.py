@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import importlib
+import io
 import json
 import shutil
 
@@ -28,6 +29,7 @@ from semisac_ml.beams.sensors.sets import CASE_STUDY, SensorSet, random_presence
 from semisac_ml.beams.sensors.tensors import BEAM_SPACING_RAD, SensorTensors, View  # noqa: E402
 from semisac_ml.beams.sensors.training import CalibratedNetwork, predict  # noqa: E402
 from semisac_ml.cli import main  # noqa: E402
+from semisac_ml.data import DataError  # noqa: E402
 from semisac_ml.data.scenes.sample import sample  # noqa: E402
 from semisac_ml.layers import azimuth_maps  # noqa: E402
 from semisac_ml.layers.radar import STANDING, RangeDoppler  # noqa: E402
@@ -183,6 +185,27 @@ def test_recording_without_truth_is_read_from_its_table_alone(folder, street, tm
         assert np.array_equal(found.sensed[kind], street.sensed[kind])
     tensors = SensorTensors(found, 1, 0.5)
     assert tensors.hides("camera", View(turned=2)) and not tensors.hides("camera", View(mirrored=True))
+
+
+def test_samples_that_are_damaged_are_left_out_and_counted(folder, tmp_path):
+    shutil.copytree(folder / "deepsense6g", tmp_path / "deepsense6g")
+    powers = sorted((tmp_path / "deepsense6g").rglob("*pwr*/*.txt")) or sorted(
+        file for file in (tmp_path / "deepsense6g").rglob("*.txt") if len(file.read_text().split()) == 64
+    )
+    powers[0].unlink()
+    console = Console(file=io.StringIO(), width=1000)
+    found = sensor_samples.load(tmp_path, None, console, tmp_path / "kept")
+    (name,) = found.left_out
+    assert found.left_out == {name: 1} and len(found) == 8
+    said = console.file.getvalue()
+    assert f"{name}: 1 of " in said and "samples are damaged and left out, the first: row " in said
+    assert powers[0].name in said
+
+
+def test_a_folder_without_scenarios_is_told(tmp_path):
+    (tmp_path / "deepsense6g").mkdir()
+    with pytest.raises(DataError, match="holds no scenario, expected a street"):
+        sensor_samples.load(tmp_path, None, Console(quiet=True), tmp_path / "kept")
 
 
 def test_mirror_turns_left_and_right(street):

@@ -179,6 +179,7 @@ def figures_of(
         "system": system.name,
         "data": str(street.folder.name),
         "scenarios": list(by_light(samples).names),
+        "samples_left_out": samples.left_out,
         "inputs": tested[0].inputs,
         "command": shlex.join(["semisac", *sys.argv[1:]]),
         **about,
