@@ -175,9 +175,11 @@ class Program:
         if ending.code in (DONE, INTERRUPTED):
             said = filter(None, [ending.message, flowgraph.nothing_received()])
             ending = replace(ending, message="; ".join(said))
-        self._report(flowgraph, radio, ending, state, run.seconds, status.cpu_s)
-        for message in filter(None, [ending.message, *troubles]):
-            print(f"{self.name}: {' '.join(message.split())}", file=sys.stderr)
+        try:
+            self._report(flowgraph, radio, ending, state, run.seconds, status.cpu_s)
+        finally:  # also when the results could not be written
+            for message in filter(None, [ending.message, *troubles]):
+                print(f"{self.name}: {' '.join(message.split())}", file=sys.stderr)
         if hangs:
             sys.stdout.flush()
             sys.stderr.flush()
@@ -204,25 +206,27 @@ class Program:
         cpu_s: float,
     ) -> None:
         counters, figures = flowgraph.counters(), flowgraph.figures()
-        if self.run.json:
-            content = self._content(ending, seconds)
-            content |= {
-                "counters": counters,
-                "metrics": figures,
-                **flowgraph.details(),
-                "events": radio.events.counts(),
-                "frames_hit": [
-                    {"frame_id": frame, "event": kind} for frame, kind in radio.events.frames_hit()
-                ],
-                "radio_status": state,
-                "status_cpu_share": cpu_s / seconds if seconds > 0 else 0.0,
-            }
-            results.write(self.run.json, content)
-        if not self.run.quiet:
-            console = console_beside(self.run.json or None)
-            events = {f"events: {kind}": count for kind, count in radio.events.counts().items()}
-            title = f"{self.name}, {self.radio.radio}, {seconds:.1f} s"
-            results.print_figures(title, counters | events, figures, console)
+        try:
+            if self.run.json:
+                content = self._content(ending, seconds)
+                content |= {
+                    "counters": counters,
+                    "metrics": figures,
+                    **flowgraph.details(),
+                    "events": radio.events.counts(),
+                    "frames_hit": [
+                        {"frame_id": frame, "event": kind} for frame, kind in radio.events.frames_hit()
+                    ],
+                    "radio_status": state,
+                    "status_cpu_share": cpu_s / seconds if seconds > 0 else 0.0,
+                }
+                results.write(self.run.json, content)
+        finally:  # the table is there also when the disk is full
+            if not self.run.quiet:
+                events = {f"events: {kind}": count for kind, count in radio.events.counts().items()}
+                title = f"{self.name}, {self.radio.radio}, {seconds:.1f} s"
+                console = console_beside(self.run.json or None)
+                results.print_figures(title, counters | events, figures, console)
 
     def _report_failure(self, error: BaseException) -> None:
         if not self.run.json:

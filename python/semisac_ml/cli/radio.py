@@ -102,7 +102,10 @@ class ProbeError(RuntimeError):
 
 def _ask(program: str, argument: str, timeout_s: float) -> object:
     """What a program leaves in `result`, run in a process of its own. Raises ProbeError."""
-    code = f"import json, sys\nargument = sys.argv[1]\n{program}\nprint('result=' + json.dumps(result))"
+    home = "from semisac_ml.home_folder import provide_home; provide_home()"  # GNU Radio wants one
+    code = (
+        f"import json, sys\n{home}\nargument = sys.argv[1]\n{program}\nprint('result=' + json.dumps(result))"
+    )
     try:
         done = subprocess.run(
             [sys.executable, "-c", code, argument],
