@@ -196,7 +196,7 @@ class Flow:
         self.listener = self._listen()
 
     def _gate(self, port: int, units: int, held: Callable[[], object] | None):
-        """Whether a part may go: after the messages, after its own gate, and after that of the first input."""
+        """Whether a part may go: behind the messages, its own gate, and the part of the first input."""
 
         def is_open() -> bool:
             first = self.sources[0]
