@@ -106,6 +106,47 @@ def test_interrupted_what_came_is_a_whole_recording(tmp_path, tiny_bundle, numbe
     assert not list(tmp_path.glob("*.unfinished"))
 
 
+def test_a_recording_that_was_taken_away_is_said(tmp_path, tiny_bundle):
+    heard(tmp_path / "radio")
+    address = ["--address", str(tmp_path / "radio"), "--quiet"]
+    endless = ["--radio-option", "repeat=true", "--radio-option", "paced=true"]
+    said = ["--json", str(tmp_path / "run.json")]
+    program = subprocess.Popen(
+        call(tiny_bundle, str(tmp_path / "copy"), *address, *endless, *said),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        unfinished = tmp_path / "copy.sigmf-data.unfinished"
+        until(lambda: program.poll() is not None or (unfinished.exists() and unfinished.stat().st_size))
+        second = run(tiny_bundle, str(tmp_path / "copy"), *address, "--overwrite")
+        unfinished.unlink()
+        program.send_signal(signal.SIGTERM)
+        _, errors = program.communicate(timeout=HANG_S)
+    finally:
+        program.kill()
+    assert (second.returncode, len(second.stderr.splitlines())) == (2, 1), second.stderr
+    assert "copy.sigmf-data is being written by another program" in second.stderr
+    assert program.returncode == 130 and "was removed while it was written" in errors
+    content = json.loads((tmp_path / "run.json").read_text())
+    assert (content["finished"], content["recording"]) == (False, None)
+    assert not list(tmp_path.glob("copy*"))
+
+
+def test_a_recording_without_samples_is_a_failure(tmp_path, tiny_bundle):
+    for name in ("radio.sigmf-data", "radio.sigmf-meta"):
+        (tmp_path / name).touch()
+    about = {"core:datatype": "cf32_le", "core:version": "1.0.0", "core:sample_rate": 1e6}
+    (tmp_path / "radio.sigmf-meta").write_text(
+        json.dumps({"global": about, "captures": [], "annotations": []})
+    )
+    said = ["--json", str(tmp_path / "run.json"), "--quiet"]
+    done = run(tiny_bundle, str(tmp_path / "copy"), "--address", str(tmp_path / "radio"), *said)
+    content = json.loads((tmp_path / "run.json").read_text())
+    assert (content["finished"], content["exit_code"]) == (False, 1)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
+    assert "no sample came" in done.stderr
+
+
 def test_mistakes_are_one_line(tmp_path, tiny_bundle):
     heard(tmp_path / "radio")
     for arguments, message in (

@@ -61,6 +61,7 @@ def calibrate(
             f"leakage at each "
             "start, or from the recording"
         )
+    CalibrationStore().check_writable()  # before the measurement, not behind it
     patience_s = run.duration_s or PATIENCE_S
     own = {"frames": frames}
     called = Program("calibrate", "monostatic", measuring, frame, replace(run, duration_s=0.0), own)

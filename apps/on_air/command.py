@@ -17,11 +17,12 @@ from gnuradio import gr
 from gnuradio.semisac.radio import RadioSettings, front_end, open_front_end
 from rich.console import Console
 
+from semisac_ml.outputs import console_beside
 from semisac_ml.runtime import Bundle
 from semisac_ml.signal.frame import FrameParameters
 
 from . import results
-from .running import CLOSE_S, FAILED, INTERRUPTED, MISTAKE, Ending, Interruption, Run, within
+from .running import CLOSE_S, DONE, FAILED, INTERRUPTED, MISTAKE, Ending, Interruption, Run, within
 from .settings import FrameSettings, RunSettings
 from .status import Rows, Status
 
@@ -149,6 +150,7 @@ class Program:
             state = radio.status()  # before it is closed
             troubles, hangs = run.stop()
         flowgraph.close()
+        ending = self._after_all(ending, flowgraph, radio, troubles)
         self._report(flowgraph, radio, ending, state, run.seconds, status.cpu_s)
         for message in filter(None, [ending.message, *troubles]):
             print(f"{self.name}: {' '.join(message.split())}", file=sys.stderr)
@@ -157,6 +159,16 @@ class Program:
             sys.stderr.flush()
             os._exit(ending.code or FAILED)
         return ending.code
+
+    @staticmethod
+    def _after_all(
+        ending: Ending, flowgraph: on_air_flowgraph, radio: front_end, troubles: list[str]
+    ) -> Ending:
+        """How a run ended when it was stopped: what was written may fail at its very end."""
+        late = str(flowgraph.error() or radio.events.vanished() or "")
+        if late and late not in ending.message:
+            troubles.append(late)
+        return Ending("failed", FAILED, troubles.pop(0)) if troubles and ending.code == DONE else ending
 
     def _report(
         self,
@@ -183,7 +195,7 @@ class Program:
             }
             results.write(self.run.json, content)
         if not self.run.quiet:
-            console = Console(stderr=self.run.json == "-")
+            console = console_beside(self.run.json or None)
             events = {f"events: {kind}": count for kind, count in radio.events.counts().items()}
             title = f"{self.name}, {self.radio.radio}, {seconds:.1f} s"
             results.print_figures(title, counters | events, figures, console)

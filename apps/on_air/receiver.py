@@ -16,6 +16,7 @@ from loopback.pictures import load
 from loopback.settings import Pictures, load_pictures
 
 from semisac_ml.cli.mistakes import run_program
+from semisac_ml.outputs import is_standard_output
 from semisac_ml.runtime import Bundle
 
 from .command import Program, epilog, on_air_flowgraph, typer_program
@@ -79,7 +80,7 @@ def receive(
     """
     check_not_negative("--images", images)
     check_not_negative("--most-cfo-hz", most_cfo_hz)
-    if print_images and run.json == "-":
+    if print_images and is_standard_output(run.json):
         raise ValueError("--print and --json - both write to standard output: give --json a file")
     own = {
         "truth": truth,

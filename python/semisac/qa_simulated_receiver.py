@@ -201,7 +201,7 @@ class qa_simulated_receiver(gr_unittest.TestCase):
         expected[100_000:100_700] = 0
         np.testing.assert_array_equal(out, expected[: len(out)])
         self.assertEqual(values_by_offset(sink.tags(), "gap"), {100_000: 700})
-        self.assertEqual(transmitter.bursts_late(), 0)
+        self.assertEqual(transmitter.packets_late(), 0)
 
 
 if __name__ == "__main__":

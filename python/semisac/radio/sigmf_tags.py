@@ -25,7 +25,7 @@ def to_json(value) -> dict[str, object]:
 
 def from_json(tag: dict[str, object]):
     """PMT of {kind: value}, whatever else the object holds. Raises ValueError when there is no known kind."""
-    for kind, (_, _, decode) in KINDS.items():
+    for kind, (_, _, decode) in KINDS.items() if isinstance(tag, dict) else ():
         if kind in tag:
             try:
                 return decode(tag[kind])

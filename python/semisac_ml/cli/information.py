@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import subprocess
 import sys
@@ -18,6 +17,7 @@ import typer
 
 from semisac_ml import __version__
 from semisac_ml.numpy_generation import mismatch
+from semisac_ml.outputs import print_json
 
 from .systems import install_command
 
@@ -163,7 +163,7 @@ def info(
             "data": have_data,
             "platform": platform.platform(),
         }
-        print(json.dumps(report, indent=2))
+        print_json(report)
         return
     if mismatch():
         print(mismatch())

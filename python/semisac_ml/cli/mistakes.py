@@ -43,9 +43,6 @@ def run_program(
         context = getattr(error, "ctx", None)
         hint = f" (see '{context.command_path} --help')" if context is not None else " (see --help)"
         return _complain(name, error.format_message() + hint, 2)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except ModuleNotFoundError as error:
         message = explain(error)
         if message is None or os.environ.get("SEMISAC_DEBUG"):
@@ -54,12 +51,18 @@ def run_program(
     except (ValueError, OSError) as error:  # BundleError and DataError are ValueErrors
         if os.environ.get("SEMISAC_DEBUG"):
             raise
-        return _complain(name, str(error), 2)
+        return _complain(name, _text(error), 2)
     except RuntimeError as error:
         if os.environ.get("SEMISAC_DEBUG"):
             raise
         return _complain(name, str(error), 1)
     return result if isinstance(result, int) else 0
+
+
+def _text(error: ValueError | OSError) -> str:
+    """Of what the system says of a file: its name first, without the number."""
+    named = isinstance(error, OSError) and error.filename is not None and error.strerror
+    return f"{os.fsdecode(error.filename)}: {error.strerror}" if named else str(error)
 
 
 def _complain(name: str, message: str, code: int) -> int:

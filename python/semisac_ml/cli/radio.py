@@ -18,6 +18,8 @@ from typing import Annotated
 
 import typer
 
+from semisac_ml.outputs import print_json
+
 from .systems import install_command
 
 commands = typer.Typer(name="radio", no_args_is_help=True, help="Radios and their drivers.")
@@ -222,7 +224,7 @@ def probe(
     if as_json:
         report = {"radios": radios, "drivers": drivers}
         plain = {name: [asdict(entry) for entry in entries] for name, entries in report.items()}
-        print(json.dumps({**plain, "problems": problems}, indent=2))
+        print_json({**plain, "problems": problems})
     else:
         _print_tables(radios, drivers)
     if problems:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -88,7 +89,7 @@ def scenes(
         str(count),
         plan.to_json(),
     ]
-    code = subprocess.run(command, env=environment, check=False).returncode
+    code = subprocess.run(command, env=environment, stdout=sys.stdout, check=False).returncode
     raise typer.Exit(code)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from . import DataError
+from .decoding import as_rgb, unreadable
 
 
 def wrong(file: object, field: str, what: str, expected: str) -> DataError:
@@ -138,8 +139,9 @@ def array(file: Path, field: str, kinds: str = "fiu") -> np.ndarray:
 def picture(file: Path, field: str, mode: str = "RGB") -> np.ndarray:
     """A picture, all of it decoded: uint8 [height, width, 3] for RGB, 4 for RGBA, [height, width] for L.
 
-    mode: "RGB" turns other pictures into RGB; "RGBA" takes four channels only; "L" takes one channel only and
-    returns the stored numbers, which of a picture with a palette are the indices.
+    mode: "RGB" turns other pictures into RGB (see :func:`~semisac_ml.data.decoding.as_rgb`); "RGBA" takes
+    four channels only; "L" takes one channel only and returns the stored numbers, which of a picture with a
+    palette are the indices.
     """
     from PIL import Image
 
@@ -149,12 +151,11 @@ def picture(file: Path, field: str, mode: str = "RGB") -> np.ndarray:
         with Image.open(file) as stored:
             stored.load()
             if mode == "RGB" and stored.mode != "RGBA":
-                return np.asarray(stored.convert("RGB"))
+                return np.asarray(as_rgb(stored, f"{file}: {field}"))
             if stored.mode != mode and (mode, stored.mode) != ("L", "P"):
                 raise wrong(file, field, f"has the channels {stored.mode}", f"{mode}")
             return np.asarray(stored)
     except DataError:
         raise
     except Exception as error:  # noqa: BLE001 - the decoders raise many kinds
-        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise wrong(file, field, f"cannot be read as a picture ({reason})", "a whole PNG or JPEG") from error
+        raise unreadable(f"{file}: {field}", error) from error

@@ -25,6 +25,7 @@ from semisac_ml.data.deepsense6g import sensors as files
 from semisac_ml.data.deepsense6g.samples import Scenario
 from semisac_ml.data.scenes.reader import INDEX_FILE, SceneSet
 from semisac_ml.data.splits import Split, sequence_split
+from semisac_ml.home_folder import writable
 from semisac_ml.outputs import output_file
 from semisac_ml.signal import sensor_inputs
 
@@ -131,7 +132,7 @@ def _paths(loaded: Sequence[Scenario], kind: str) -> list[Path | None]:
 def _cache_folder() -> Path:
     import platformdirs
 
-    return Path(platformdirs.user_cache_dir("semisac")) / "sensors"
+    return writable(Path(platformdirs.user_cache_dir("semisac")) / "sensors")
 
 
 def _kept(
