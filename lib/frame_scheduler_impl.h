@@ -91,7 +91,8 @@ private:
     mutable std::mutex d_mutex; // of what is set from outside
     radio_time d_start_time;
     bool d_has_start_time = false;
-    bool d_has_time = false; // it was set, and is not only taken from the start time
+    bool d_has_time = false;     // it was set, and is not only taken from the start time
+    bool d_time_pending = false; // the start time is that of the flowgraph's next start
     running_clock d_radio_clock;
     bool d_radio_waits = false; // it has a clock of its samples
 

@@ -123,7 +123,8 @@ public:
     /*!
      * \brief Time of the radio in this moment. It may be set again at any time, to follow
      * a radio whose clock goes otherwise than that of the computer. If it never is, the
-     * start time is taken as that of the moment in which it was set.
+     * start time is taken as that of the moment in which it was set, or in which the
+     * flowgraph starts for the first time thereafter.
      *
      * \throws std::invalid_argument unless 0 <= fraction < 1
      */
