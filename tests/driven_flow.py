@@ -166,7 +166,7 @@ class Flow:
     """A block in a flowgraph of its own.
 
     streams: of its inputs. messages: (port, PMT), handled one after the other before any item comes.
-    ordered: inputs behind the first wait for it. most_items: of output 0, where it never ends. parts: of
+    ordered: inputs behind the first wait for it, unit by unit. most_items: of output 0, where it never ends. parts: of
     every input, as of `given_items`, in units.
     """
 
@@ -179,13 +179,17 @@ class Flow:
         self.top = gr.top_block()
         self.sources = []
         for port, stream in enumerate(streams):
+            steps = list(parts) or [(stream.units, None)]
+            if ordered:
+                steps = [
+                    (units, next(gate for end, gate in steps if units <= end))
+                    for units in range(1, stream.units + 1)
+                ]
             timed = [
-                (units * stream.unit, self._gate(port if ordered else 0, units, held))
-                for units, held in parts or [(stream.units, None)]
+                (units * stream.unit, self._gate(port if ordered else 0, units, gate))
+                for units, gate in steps
             ]
             source = given_items(stream, timed)
-            if ordered and port == 0:
-                source.set_min_output_buffer(2 * len(stream.items))
             self.sources.append(source)
             self.top.connect(source, (block, port))
         sizes = self._output_sizes() if streams or self._has_stream_outputs() else []
