@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +21,7 @@ pytest.importorskip("adi", reason="a Pluto is set up with pyadi-iio")
 import block_testing as bt  # noqa: E402
 from frame_testing import receive  # noqa: E402
 from gnuradio import blocks, gr, semisac  # noqa: E402
-from patience import HANG_S  # noqa: E402
+from patience import HANG_S, until  # noqa: E402
 from pluto_testing import FRAME, QUIET  # noqa: E402
 
 
@@ -56,6 +58,71 @@ def test_pyadi_transmits_and_receives(serve_pluto):
     assert np.abs(spectrum[200]) == pytest.approx(expected, rel=0.01)  # rounded to whole numbers
     pluto.tx_destroy_buffer()
     pluto.rx_destroy_buffer()
+
+
+COMMANDS = (
+    "NOPE",
+    "SET iio:device3 BUFFERS_COUNT 0",
+    "SET iio:device3 BUFFERS_COUNT 8",
+    "CLOSE iio:device3",
+    "GETTRIG iio:device9",
+    "TIMEOUT abc",
+    "READ",
+    "READ iio:device3 BUFFER enable",
+    "READ ad9361-phy calib_mode",
+    "READ iio:device0 OUTPUT voltage9 hardwaregain",
+    "WRITE iio:device0 OUTPUT voltage0 hardwaregain 0\r\n",
+    "WRITE iio:device0 OUTPUT voltage0 hardwaregain 2\r\n33",
+    "WRITEBUF iio:device2 8",
+    "READBUF iio:device3 8",
+    "OPEN iio:device3 1024 00000003\r\nSET iio:device3 BUFFERS_COUNT 8\r\nCLOSE iio:device3",
+)
+
+
+def answer(uri: str, command: str) -> bytes:
+    """What a daemon says to one command in a connection of its own."""
+    host, _, port = uri.removeprefix("ip:").rpartition(":")
+    with socket.create_connection((host, int(port)), HANG_S) as connection:
+        connection.sendall(command.encode() + b"\r\nEXIT\r\n")
+        return connection.makefile("rb").read()
+
+
+@pytest.fixture
+def iiod():
+    """Function that starts the daemon of libiio in front of another one; its URI."""
+    tool = shutil.which("iiod", path=f"{os.environ['PATH']}:/usr/sbin")
+    if tool is None:
+        pytest.skip("iiod is not installed")
+    started = []
+
+    def start(uri: str) -> str:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        command = [tool, "-p", str(port), "-u", uri]
+        started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+
+        def listens() -> bool:
+            assert started[-1].poll() is None, "iiod has ended"
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", port)) == 0
+
+        until(listens)
+        return f"ip:127.0.0.1:{port}"
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_answers_are_those_of_the_daemon_of_libiio(serve_pluto, iiod):
+    server = serve_pluto(QUIET)
+    real = iiod(server.uri)
+    if not answer(real, "VERSION").startswith(b"0."):
+        pytest.skip("its protocol is another one")
+    theirs = {command: answer(real, command) for command in COMMANDS}
+    ours = {command: answer(server.uri, command) for command in COMMANDS}
+    assert ours == theirs
 
 
 GR_IIO = """

@@ -9,15 +9,17 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 import typer
 from gnuradio import gr
 from gnuradio.semisac.radio import RadioSettings, front_end, open_front_end
+from gnuradio.semisac.radio.sigmf_writer import bases_of, files_of
 from rich.console import Console
 
-from semisac_ml.outputs import console_beside
+from semisac_ml.data.sigmf_recording import base_path
+from semisac_ml.outputs import check_outputs, console_beside
 from semisac_ml.runtime import Bundle
 from semisac_ml.signal.frame import FrameParameters
 
@@ -26,7 +28,10 @@ from .running import CLOSE_S, DONE, FAILED, INTERRUPTED, MISTAKE, Ending, Interr
 from .settings import FrameSettings, RunSettings
 from .status import Rows, Status
 
-EXIT_CODES = "Exit codes: 0 done, 1 the radio failed or is lost, 2 a mistake in the options, 130 interrupted."
+EXIT_CODES = (
+    "Exit codes: 0 done (also when nothing was received, which a line on standard error says), 1 the radio "
+    "failed or is lost, 2 a mistake in the options, 130 interrupted."
+)
 
 
 def epilog(*examples: str) -> str:
@@ -56,6 +61,10 @@ class on_air_flowgraph(gr.top_block):
         """What ended the flow before its time, if anything did."""
         blocks = (block for block in vars(self).values() if getattr(block, "error", None) is not None)
         return next((block.error for block in blocks if isinstance(block.error, Exception)), None)
+
+    def nothing_received(self) -> str:
+        """What to tell a person when nothing came of what was listened for, "" when something did."""
+        return ""
 
     def finished(self) -> bool:
         """Whether the work is done, though the flow goes on."""
@@ -112,6 +121,7 @@ class Program:
     def on_air(self, make_flowgraph: Callable[[], on_air_flowgraph]) -> int:
         """Run and report; the exit code. Raises ValueError for a mistake, RuntimeError for a failure."""
         gr.logging().set_default_level(gr.log_levels.err)
+        self._check_files()
         with Interruption() as interruption:
             radio = open_front_end(self.radio, self.layout, self.role)
             try:
@@ -126,6 +136,17 @@ class Program:
                 within(CLOSE_S, radio.close)
                 raise
             return self._run(flowgraph, radio, interruption)
+
+    def _check_files(self) -> None:
+        """Raise ValueError where the results would replace a file of what is recorded."""
+        paths = [self.own.get("path" if self.name == "record" else "record")]
+        paths += [self.radio.address] if (self.radio.radio, self.role) == ("file", "transmit") else []
+        channels = [f"rx{channel}" for channel in range(self.radio.rx_channels)]
+        for path in filter(None, paths):
+            base = base_path(path)
+            files = files_of(base, [*bases_of(base, channels), *bases_of(base, ["sent", *channels])])
+            recorded = {f"the recording's {file.name}": file for file in files}
+            check_outputs({**recorded, "--json": self.run.json or None})
 
     def plain_bundle(self) -> dict[str, str]:
         """Name and fingerprint of the bundle, for JSON."""
@@ -151,6 +172,9 @@ class Program:
             troubles, hangs = run.stop()
         flowgraph.close()
         ending = self._after_all(ending, flowgraph, radio, troubles)
+        if ending.code in (DONE, INTERRUPTED):
+            said = filter(None, [ending.message, flowgraph.nothing_received()])
+            ending = replace(ending, message="; ".join(said))
         self._report(flowgraph, radio, ending, state, run.seconds, status.cpu_s)
         for message in filter(None, [ending.message, *troubles]):
             print(f"{self.name}: {' '.join(message.split())}", file=sys.stderr)
@@ -165,9 +189,9 @@ class Program:
         ending: Ending, flowgraph: on_air_flowgraph, radio: front_end, troubles: list[str]
     ) -> Ending:
         """How a run ended when it was stopped: what was written may fail at its very end."""
-        late = str(flowgraph.error() or radio.events.vanished() or "")
-        if late and late not in ending.message:
-            troubles.append(late)
+        for late in (radio.events.vanished(), str(flowgraph.error() or "")):
+            if late and late not in ending.message:
+                troubles.append(late)
         return Ending("failed", FAILED, troubles.pop(0)) if troubles and ending.code == DONE else ending
 
     def _report(

@@ -13,6 +13,7 @@ import numpy as np
 from gnuradio import gr, semisac
 from gnuradio.semisac.radio import front_end
 from loopback.pictures import load
+from loopback.settings import snr_warnings
 
 from semisac_ml.runtime import Bundle
 
@@ -49,6 +50,8 @@ class sender:
         bundle, layout = called.bundle, called.layout
         reference_db = bundle.manifest.channel.reference_snr_db
         snr_db = reference_db if settings.snr_db is None else settings.snr_db
+        for warning in snr_warnings("--snr-db", snr_db, bundle.manifest.channel.snr_db, bundle.name):
+            called.warn(warning)
         own = called.frame.pictures(bundle, settings.bandwidth_ratio, settings.fit)
         if own is None:
             self.source = ending_source(

@@ -76,10 +76,11 @@ class ChannelWriter:
         self._begin: datetime | None = None
         self._last = (0, 0.0, None)  # capture: sample, seconds since the begin, time of the radio
         self.sample_count = 0
-        try:
-            base.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DataError(f"{base}: cannot be written ({error.strerror}): choose another path") from error
+        if not base.parent.is_dir():
+            raise DataError(
+                f"{base}: cannot be written, the folder {base.parent} does not exist: make it, or choose "
+                "another path"
+            )
         self._data = UnfinishedFile(with_ending(base, DATA), overwrite)
         self._places = UnfinishedFile(with_ending(base, ".annotations"), True)  # of no use without the data
 
@@ -292,9 +293,8 @@ class RecordingWriter:
         self._names = list(channel_names)
         self._core = dict(core or {})
         self._overwrite = overwrite
-        bases, core = [self.base], self._core
-        if len(self._names) > 1:
-            bases = [self.base.with_name(f"{self.base.name}-{name}") for name in self._names]
+        bases, core = bases_of(self.base, self._names), self._core
+        if len(bases) > 1:
             core = {**core, "collection": self.base.name}
         (check_files if overwrite else check_free)(self.base, bases)
         self.channels: list[ChannelWriter] = []
@@ -350,16 +350,24 @@ class RecordingWriter:
         return file
 
 
+def bases_of(base: Path, channel_names: Sequence[str]) -> list[Path]:
+    """Path without ending of each channel."""
+    if len(channel_names) == 1:
+        return [base]
+    return [base.with_name(f"{base.name}-{name}") for name in channel_names]
+
+
 def files_of(base: Path, bases: Iterable[Path]) -> list[Path]:
-    """Files that a recording may have that are there."""
+    """Files that a recording may have, of a collection of these channels too."""
     files = [with_ending(base, COLLECTION)]
-    files += [with_ending(name, ending) for name in (base, *bases) for ending in (META, DATA)]
-    return [file for file in files if os.path.lexists(file)]
+    return files + [
+        with_ending(name, ending) for name in dict.fromkeys((base, *bases)) for ending in (META, DATA)
+    ]
 
 
 def check_free(base: Path, bases: Iterable[Path], more: str = "") -> None:
     """Raise DataError when a recording of this name is there."""
-    there = files_of(base, bases)
+    there = [file for file in files_of(base, bases) if os.path.lexists(file)]
     if there:
         raise DataError(
             f"{there[0]} exists: choose another path, remove it, or allow the recording to be "
@@ -370,7 +378,7 @@ def check_free(base: Path, bases: Iterable[Path], more: str = "") -> None:
 def check_files(base: Path, bases: Iterable[Path]) -> None:
     """Raise DataError when what would be replaced is no file: a folder, a link, a device."""
     for file in files_of(base, bases):
-        if file.is_symlink() or not file.is_file():
+        if file.is_symlink() or (file.exists() and not file.is_file()):
             raise DataError(f"{file} is a link or no file, expected one to replace: choose another path")
 
 
