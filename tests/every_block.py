@@ -54,8 +54,9 @@ class Block:
     ends. ordered: inputs behind the first come when that one has come. settles: units behind a damaged one
     whose outputs differ. reach: samples to which a filter looks back. near: largest difference to the
     outputs of a clean run, over the largest of them; 0: none. unseen: what is hit may not be found at all:
-    whoever reads ids counts it. passing: keys of tags that differ from run to run. results: what a sink came
-    to know.
+    whoever reads ids counts it. by_number: what it does to an item depends on the item's number since the
+    start. passing: keys of tags that differ from run to run, or with the calls. results: what a sink came to
+    know. bounds: names of the numbers that say how much it may remember.
     """
 
     make: Callable[[], object]
@@ -67,8 +68,10 @@ class Block:
     reach: int = 0
     near: float = 0.0
     unseen: bool = False
+    by_number: bool = False
     passing: tuple[str, ...] = ()
     results: Callable[[object], object] | None = None
+    bounds: tuple[str, ...] = ()
 
     def flow(self, streams=None, messages=None, **how) -> Flow:
         streams = self.streams() if streams is None else streams
@@ -361,6 +364,7 @@ BLOCKS: dict[str, Block] = {
     "beam_codebook": Block(
         lambda: semisac.beam_codebook(ELEMENTS, BEAMS, snapshots=SNAPSHOTS, sample_rate_hz=RATE_HZ),
         lambda: [snapshots()],
+        passing=("frame",),
     ),
     "beam_codebook by messages": Block(lambda: semisac.beam_codebook(ELEMENTS, BEAMS), messages=worlds),
     "beam_predictor": Block(
@@ -368,14 +372,19 @@ BLOCKS: dict[str, Block] = {
     ),
     "beam_predictor by messages": Block(lambda: semisac.beam_predictor(beam_bundle()), messages=observations),
     "beam_replay": Block(
-        lambda: semisac.beam_replay(frames_per_s=0, count=4), messages=lambda: [("next", tick())] * 3
+        lambda: semisac.beam_replay(frames_per_s=0, count=4),
+        messages=lambda: [("next", tick())] * 3,
+        passing=("frame", "time_s"),
     ),
     "beam_sink": Block(
-        with_qt(lambda: semisac.beam_sink(BEAMS)), messages=judged, results=lambda sink: sink.figures()
+        with_qt(lambda: semisac.beam_sink(BEAMS)),
+        messages=judged,
+        results=lambda sink: sink.figures(),
+        bounds=("semisac_ml.signal.tracking_score.MOST_FRAMES", "gnuradio.semisac.beam_sink.REMEMBERED"),
     ),
     "beam_tracker": Block(lambda: semisac.beam_tracker(BEAMS, most=4), messages=tracked),
     "cfar_detector": Block(lambda: semisac.cfar_detector(radar_parameters()), lambda: [maps()]),
-    "echo_aligner": Block(fixed_aligner, lambda: [scheduled(), heard()], ordered=True),
+    "echo_aligner": Block(fixed_aligner, lambda: [scheduled(), heard()], ordered=True, by_number=True),
     "echo_aligner by leakage": Block(
         lambda: semisac.echo_aligner(frame_parameters(), 1, "leakage", 4 * LENGTH, 100),
         lambda: [scheduled(), heard()],
@@ -386,12 +395,17 @@ BLOCKS: dict[str, Block] = {
         lambda: semisac.echo_channel(bt.CHANNEL_USES),
         lambda: [symbols()],
         lambda: [("target", pmt.to_pmt({"hypothesis": 1}))],
+        by_number=True,
+        passing=("sensing_snr_db",),
     ),
     "echo_processor": Block(
         lambda: semisac.echo_processor(radar_parameters()), lambda: [frames(), heard(0.3)], near=0.3
     ),
     "fading_channel": Block(
-        lambda: semisac.fading_channel(bt.CHANNEL_USES, "awgn", 10.0, 1), lambda: [symbols()]
+        lambda: semisac.fading_channel(bt.CHANNEL_USES, "awgn", 10.0, 1),
+        lambda: [symbols()],
+        by_number=True,
+        passing=("snr_db", "noise_var", "channel_gain"),
     ),
     "frame_demodulator": Block(lambda: semisac.frame_demodulator(frame_parameters()), lambda: [aligned()]),
     "frame_modulator": Block(
@@ -412,14 +426,20 @@ BLOCKS: dict[str, Block] = {
         with_qt(lambda: semisac.image_sink([str(n) for n in range(10)])),
         lambda: [images(), images(2), probabilities(10), probabilities(2)],
         results=painted,
+        bounds=("gnuradio.semisac.frame_join.MOST_WAITING",),
     ),
-    "image_source": Block(lambda: semisac.image_source(bt.pictures(UNITS)), passing=("tx_time",)),
+    "image_source": Block(lambda: semisac.image_source(bt.pictures(UNITS)), passing=("tx_time", "frame_id")),
     "jscc_decoder": Block(lambda: semisac.jscc_decoder(bt.tiny_bundle()), lambda: [symbols()]),
     "jscc_encoder": Block(lambda: semisac.jscc_encoder(bt.tiny_bundle()), lambda: [images()]),
     "metrics_sink": Block(
         semisac.metrics_sink,
         lambda: [images(), images(2), probabilities(10), probabilities(2)],
         results=link_figures,
+        bounds=(
+            "gnuradio.semisac.link_metrics.MOST_FRAMES",
+            "gnuradio.semisac.link_metrics.SSIM_FRAMES",
+            "gnuradio.semisac.frame_join.MOST_WAITING",
+        ),
     ),
     "picture_decoder": Block(
         lambda: semisac.picture_decoder(picture_bundle(), HEIGHT, WIDTH, classes=10), lambda: [packets()]
@@ -459,12 +479,14 @@ BLOCKS: dict[str, Block] = {
         lambda: with_clock(semisac.simulated_transmitter(RATE_HZ, 0.0)),
         lambda: [bursts()],
         most_items=UNITS * (LENGTH + 10),
+        by_number=True,
     ),
     "target_emulator": Block(
         lambda: semisac.target_emulator(RATE_HZ, 2.45e9, targets=TARGETS),
         lambda: [frames()],
         lambda: [("targets", pmt.to_pmt(TARGETS))],
         reach=64,
+        by_number=True,
     ),
     "task_decoder": Block(lambda: semisac.task_decoder(bt.tiny_bundle()), lambda: [symbols()]),
 }
