@@ -9,6 +9,7 @@
 
 #include "frame_header.h"
 #include "frame_receiver.h"
+#include "tag_values.h"
 #include <gnuradio/semisac/frame_demodulator.h>
 #include <atomic>
 #include <mutex>
@@ -21,7 +22,8 @@ class frame_demodulator_impl : public frame_demodulator
 {
 public:
     frame_demodulator_impl(const frame_parameters& parameters,
-                           uint32_t bundle_fingerprint);
+                           uint32_t bundle_fingerprint,
+                           bool picture_packets);
 
     const frame_parameters& parameters() const override { return d_parameters; }
     uint64_t frames_received() const override { return d_received; }
@@ -42,14 +44,17 @@ private:
     void receive(const gr_complex* frame, uint64_t item);
     bool is_for_us(const frame_header& header);
     void number_images(const frame_header& header);
+    uint64_t lost_before(uint64_t id) const;
     int give_images(gr_complex* out, int room, uint64_t offset);
     double tagged(uint64_t item, const pmt::pmt_t& key, double missing);
 
     const frame_parameters d_parameters;
     const uint32_t d_fingerprint;
+    const bool d_picture_packets;
     const uint32_t d_checksum;
     const int d_item_samples;
     frame_receiver d_receiver;
+    tag_reader d_reader;
 
     std::vector<gr_complex> d_images; // of the frame that is being given away
     int d_count = 0, d_given = 0;     // of its images

@@ -9,6 +9,7 @@
 
 #include "frame_header.h"
 #include "frame_mapping.h"
+#include "tag_values.h"
 #include <gnuradio/fft/fft.h>
 #include <gnuradio/semisac/frame_modulator.h>
 #include <atomic>
@@ -41,6 +42,7 @@ private:
     const uint32_t d_fingerprint;
     const uint32_t d_checksum;
     const frame_mapping d_mapping;
+    tag_reader d_reader;
     header_codec d_codec;
     header_codec::coded_bits d_coded{};
     gr::fft::fft_complex_rev d_transform;

@@ -94,7 +94,7 @@ def pairs() -> None:
     rows = []
     for oversampling in (1, 2):
         geometry = radar_trials.ofdm_geometry(oversampling=oversampling)
-        settings = DetectionSettings(window=CfarWindow(stride=(oversampling, oversampling)))
+        settings = DetectionSettings()
         for axis in (0, 1):
             for separation in (1.0, 1.25, 1.5, 2.0):
                 share = radar_trials.share_of_pairs_found(
@@ -146,7 +146,7 @@ def false_alarms() -> None:
     for weights in ("rectangular", "hamming"):
         geometry = radar_trials.ofdm_geometry(range_window=weights, doppler_window=weights)
         maps = CELLS // (64 * 64) + 1
-        settings = DetectionSettings(false_alarm_rate=1e-4)
+        settings = DetectionSettings(false_alarm_rate=1e-4, false_alarms_per="cell")
         count = radar_trials.false_alarms(geometry, settings, maps, rng)
         add(f"OFDM, 52 of 64 subcarriers, {weights} window", "ca", 1, maps * 64 * 64, count)
     write_csv("false_alarms", rows)

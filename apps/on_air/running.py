@@ -29,13 +29,6 @@ class Ending:
     code: int = DONE
     message: str = ""
 
-    def with_troubles(self, troubles: list[str]) -> Ending:
-        """The same, and what went wrong behind it, which is a failure."""
-        if not troubles:
-            return self
-        told = "; ".join(filter(None, [self.message, *troubles]))
-        return Ending(self.reason, self.code or FAILED, told)
-
 
 class Interruption:
     """Ctrl-C, SIGTERM and a terminal that closes (unless nohup was told to ignore that): a KeyboardInterrupt
@@ -87,6 +80,7 @@ class Run:
         """Start, wait for the end, stop, silence the radio. Threads that hang are named in the message."""
         self._interruption.runs = True
         self._ended.set()  # nothing to wait for until it has begun
+        self._radio.events.stopping = False
         self._radio.prepare()
         self._flowgraph.start()
         self._ended.clear()
@@ -111,6 +105,7 @@ class Run:
     def stop(self) -> tuple[list[str], bool]:
         """Stop the flowgraph and close the radio; what went wrong with that, and whether a thread hangs."""
         troubles, hangs = [], False
+        self._radio.events.stopping = True
         patience = max(1.0, self._radio.settings.timeout_s / USUAL_TIMEOUT_S)
         for what, call, seconds in (
             ("flowgraph does not stop", self._stop_flowgraph, STOP_S),

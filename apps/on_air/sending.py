@@ -13,6 +13,7 @@ import numpy as np
 from gnuradio import gr, semisac
 from gnuradio.semisac.radio import front_end
 from loopback.pictures import load
+from loopback.settings import snr_warnings
 
 from semisac_ml.runtime import Bundle
 
@@ -49,6 +50,8 @@ class sender:
         bundle, layout = called.bundle, called.layout
         reference_db = bundle.manifest.channel.reference_snr_db
         snr_db = reference_db if settings.snr_db is None else settings.snr_db
+        for warning in snr_warnings("--snr-db", snr_db, bundle.manifest.channel.snr_db, bundle.name):
+            called.warn(warning)
         own = called.frame.pictures(bundle, settings.bandwidth_ratio, settings.fit)
         if own is None:
             self.source = ending_source(
@@ -82,7 +85,7 @@ class sender:
         self._radio: front_end | None = None
 
     def check(self, radio: front_end) -> list[str]:
-        """Warnings; raises ValueError when images would be left out by a radio that repeats its first frames."""
+        """Warnings; raises ValueError for a radio that repeats its first frames and would leave images out."""
         most = math.floor(radio.cycle_frames / self._frames_per_image)
         count = self.source.images_to_send()
         if not radio.cycle_frames or (0 < count <= most and not self._paced):

@@ -26,6 +26,9 @@ class image_source(gr.sync_block):
     Output 0: image, uint8[height * width * 3], rows then columns then RGB; one item a frame.
     Tags: frame_id (0, 1, 2, ...), label (-1 when unknown), tx_time (seconds since the epoch).
 
+    A flowgraph that is started again goes on where it was stopped; one whose images had all been sent begins
+    with the first again. frame_id goes on counting in either case: no two images have the same.
+
     images: uint8 array [images, height, width, 3]; or "sample" (64 CIFAR-10 test images that ship), "cifar10"
         (the whole test set), "synthetic" (60 pictures of a moving scene), a picture file or folder of
         pictures, a video file, "camera" or "camera:N" (/dev/videoN). What comes from files and cameras is
@@ -79,7 +82,8 @@ class image_source(gr.sync_block):
             self._in_set = len(images)
             self._feed = StillFeed(images.reshape(len(images), -1), labels, endless, live)
         gr.sync_block.__init__(self, "image_source", None, [(np.uint8, int(np.prod(shape)))])
-        self._sent = 0
+        self._sent = self._begun_at = 0
+        self._ended = False
         self._live = live
         self._feed.set_images_per_s(float(images_per_s))
         if live:
@@ -99,8 +103,8 @@ class image_source(gr.sync_block):
         return self._sent
 
     def images_to_send(self) -> int:
-        """Images that will be sent, of a set that is repeated for ever those of the set; 0 where nobody knows,
-        of a camera and a video.
+        """Images that will be sent; of a set that is repeated for ever, those of the set; 0 where nobody
+        knows, of a camera and a video.
         """
         return self._total or self._in_set
 
@@ -109,7 +113,9 @@ class image_source(gr.sync_block):
         return self._feed.dropped()
 
     def start(self):
-        self._feed.start()
+        self._feed.start(anew=self._ended)
+        if self._ended:
+            self._begun_at, self._ended = self._sent, False
         return True
 
     def stop(self):
@@ -123,9 +129,10 @@ class image_source(gr.sync_block):
         images = output_items[0]
         count = min(len(images), self._batch)
         if self._total:
-            count = min(count, self._total - self._sent)
+            count = min(count, self._begun_at + self._total - self._sent)
         labels = self._feed.take(images[:count]) if count else None
         if labels is None:
+            self._ended = True
             return -1  # WORK_DONE
         if len(labels):
             self._tag(labels)

@@ -19,7 +19,11 @@ class EventCounters:
     host did not take received samples in time), sequence (packets lost on the way), gap (samples missing
     between time stamps), changed (another program changed a setting of the device), vanished (the device
     answers no more).
+
+    stopping: set when the flowgraph is stopped: that its blocks end is then no fault.
     """
+
+    stopping = False
 
     def __init__(self):
         self._lock = threading.Lock()

@@ -96,6 +96,8 @@ class timed_front_end(front_end):
         unused.
         """
         channels = self.settings.rx_channels
+        for block in filter(None, (transmitter, receiver)):
+            self._watch.follow(block, "its driver says why, above")
         if transmitter is not None:
             self._scheduler = semisac.frame_scheduler(
                 sample_rate_hz, "bursts", self.settings.lead_time_s, self.frame.occupied_samples

@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Generic, TypeVar
 
 from .events import EventCounters
@@ -56,6 +58,47 @@ def within(seconds: float, function: Callable[[], Result], name: str = "call") -
     return Call(function, name).result(seconds)
 
 
+class BlockThreads:
+    """Whether the threads of blocks go on.
+
+    A block of GNU Radio that throws ends its thread: that is logged, and the flowgraph waits for it for ever.
+    """
+
+    LOOKS = 3  # without its thread, one after the other: it may be about to begin
+    LONGEST_NAME = 15  # that Linux keeps of a thread; which part GNU Radio keeps of a longer one varies
+
+    def __init__(self):
+        self._blocks: list[tuple[object, str]] = []
+        self._missed: dict[str, int] = {}
+
+    def add(self, block, why: str) -> None:
+        """Look after a block, if its thread can be told; why: what to say when that has ended."""
+        if hasattr(block, "detail"):
+            self._blocks.append((block, why))
+
+    def see(self) -> None:
+        """Raises RuntimeError when a block's thread has ended, though its work is not done."""
+        running = _thread_names() if self._blocks else set()
+        for block, why in self._blocks:
+            name, detail = f"{block.name()}{block.unique_id()}", block.detail()
+            untold = len(name) > self.LONGEST_NAME or detail is None
+            waits = untold or name in running or detail.done()
+            self._missed[name] = 0 if waits else self._missed.get(name, 0) + 1
+            if self._missed[name] >= self.LOOKS:
+                raise RuntimeError(f"{block.name()} has failed: {why}")
+
+
+def _thread_names() -> set[str]:
+    """Names of this process's threads."""
+    names = set()
+    for thread in os.listdir("/proc/self/task"):
+        try:
+            names.add(Path(f"/proc/self/task/{thread}/comm").read_text().rstrip("\n"))
+        except OSError:
+            continue  # ended in this moment
+    return names
+
+
 class Watch:
     """Call `look` again and again while a radio is open; what it raises means that the device is lost.
 
@@ -67,8 +110,13 @@ class Watch:
         self._events = events
         self._look = look
         self._interval_s = interval_s
+        self._threads = BlockThreads()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
+
+    def follow(self, block, why: str) -> None:
+        """Look after a block's thread too; why: what to say when it has ended."""
+        self._threads.add(block, why)
 
     def start(self) -> None:
         """Begin; a watch that goes on already is left alone."""
@@ -92,8 +140,10 @@ class Watch:
         while not self._ended.wait(self._interval_s):
             try:
                 self._look()
+                self._threads.see()
             except Exception as error:  # whatever a driver raises
-                self._events.add("vanished", reason=f"the device answers no more ({error})")
+                if not self._events.stopping:
+                    self._events.add("vanished", reason=f"the device answers no more ({error})")
                 return
 
 

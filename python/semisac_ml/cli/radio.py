@@ -18,6 +18,8 @@ from typing import Annotated
 
 import typer
 
+from semisac_ml.outputs import print_json
+
 from .systems import install_command
 
 commands = typer.Typer(name="radio", no_args_is_help=True, help="Radios and their drivers.")
@@ -100,7 +102,10 @@ class ProbeError(RuntimeError):
 
 def _ask(program: str, argument: str, timeout_s: float) -> object:
     """What a program leaves in `result`, run in a process of its own. Raises ProbeError."""
-    code = f"import json, sys\nargument = sys.argv[1]\n{program}\nprint('result=' + json.dumps(result))"
+    home = "from semisac_ml.home_folder import provide_home; provide_home()"  # GNU Radio wants one
+    code = (
+        f"import json, sys\n{home}\nargument = sys.argv[1]\n{program}\nprint('result=' + json.dumps(result))"
+    )
     try:
         done = subprocess.run(
             [sys.executable, "-c", code, argument],
@@ -222,7 +227,7 @@ def probe(
     if as_json:
         report = {"radios": radios, "drivers": drivers}
         plain = {name: [asdict(entry) for entry in entries] for name, entries in report.items()}
-        print(json.dumps({**plain, "problems": problems}, indent=2))
+        print_json({**plain, "problems": problems})
     else:
         _print_tables(radios, drivers)
     if problems:
