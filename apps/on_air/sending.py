@@ -85,7 +85,7 @@ class sender:
         self._radio: front_end | None = None
 
     def check(self, radio: front_end) -> list[str]:
-        """Warnings; raises ValueError for a radio that repeats its first frames and would leave images out."""
+        """Warnings; raises ValueError for a radio that repeats its first frames and leaves images out."""
         most = math.floor(radio.cycle_frames / self._frames_per_image)
         count = self.source.images_to_send()
         if not radio.cycle_frames or (0 < count <= most and not self._paced):
