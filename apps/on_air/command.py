@@ -53,6 +53,10 @@ def typer_program() -> typer.Typer:
 class on_air_flowgraph(gr.top_block):
     """What a program's flowgraph says of itself; the base of them all."""
 
+    def check(self, radio: front_end) -> list[str]:
+        """Warnings about a radio that is not configured yet; raises ValueError for one that does not do."""
+        return []
+
     def connect_radio(self, radio: front_end) -> None:
         """Connect to a radio that is configured."""
         raise NotImplementedError
@@ -126,6 +130,8 @@ class Program:
             radio = open_front_end(self.radio, self.layout, self.role)
             try:
                 flowgraph = make_flowgraph()
+                for warning in flowgraph.check(radio):
+                    self.warn(warning)
                 self.in_force = radio.configure()
                 radio.set_metadata("bundle", self.plain_bundle())
                 for warning in self.in_force.get("warnings", ()):
@@ -133,7 +139,10 @@ class Program:
                 flowgraph.connect_radio(radio)
             except BaseException as error:
                 self._report_failure(error)
-                within(CLOSE_S, radio.close)
+                try:
+                    within(CLOSE_S, radio.close)
+                except RuntimeError as trouble:
+                    print(f"{self.name}: {trouble}", file=sys.stderr)
                 raise
             return self._run(flowgraph, radio, interruption)
 
@@ -178,6 +187,9 @@ class Program:
         try:
             self._report(flowgraph, radio, ending, state, run.seconds, status.cpu_s)
         finally:  # also when the results could not be written
+            for kind, reason in radio.events.reasons().items():
+                if kind != "vanished":  # that is the ending
+                    self.warn(f"{kind}: {reason}")
             for message in filter(None, [ending.message, *troubles]):
                 print(f"{self.name}: {' '.join(message.split())}", file=sys.stderr)
         if hangs:
@@ -214,6 +226,7 @@ class Program:
                     "metrics": figures,
                     **flowgraph.details(),
                     "events": radio.events.counts(),
+                    "event_reasons": radio.events.reasons(),
                     "frames_hit": [
                         {"frame_id": frame, "event": kind} for frame, kind in radio.events.frames_hit()
                     ],

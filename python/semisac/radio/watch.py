@@ -42,9 +42,12 @@ class Call(Generic[Result]):
         if not self._ended.wait(seconds):
             raise Overdue(f"no answer within {seconds:g} s")
         fine, value = self._done[0]
-        if not fine:
+        if fine:
+            return value
+        try:
             raise value
-        return value
+        finally:
+            del value  # or error and frame hold each other, and what the call had open
 
 
 def within(seconds: float, function: Callable[[], Result], name: str = "call") -> Result:
