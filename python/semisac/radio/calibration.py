@@ -14,7 +14,7 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
-from semisac_ml.home_folder import can_write
+from semisac_ml.home_folder import could_write
 from semisac_ml.outputs import write_output
 
 MOST_AGE_DAYS = 30.0
@@ -109,7 +109,7 @@ class CalibrationStore:
 
     def check_writable(self) -> None:
         """Raise ValueError unless a calibration can be kept, CalibrationError for a file that is none."""
-        if not can_write(self.file.parent) or (self.file.exists() and not os.access(self.file, os.W_OK)):
+        if not could_write(self.file.parent) or (self.file.exists() and not os.access(self.file, os.W_OK)):
             raise ValueError(
                 f"{self.file}: no calibration can be kept there: set SEMISAC_CONFIG to a folder that can be "
                 "written"
