@@ -166,8 +166,8 @@ class Flow:
     """A block in a flowgraph of its own.
 
     streams: of its inputs. messages: (port, PMT), handled one after the other before any item comes.
-    ordered: inputs behind the first wait for it, unit by unit. most_items: of output 0, where it never ends. parts: of
-    every input, as of `given_items`, in units.
+    ordered: inputs behind the first wait for it, unit by unit. most_items: of output 0, where it never ends.
+    parts: of every input, as of `given_items`, in units.
     """
 
     def __init__(

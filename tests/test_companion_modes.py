@@ -15,11 +15,11 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 import pytest
 
 pytest.importorskip("gnuradio.semisac", reason="blocks need GNU Radio and the module")
-companion = pytest.importorskip("gnuradio.grc.core.platform", reason="the test needs GNU Radio Companion")
+pytest.importorskip("gnuradio.grc.core.platform", reason="the test needs GNU Radio Companion")
 pytest.importorskip("onnx", reason="the made-up bundles are written with the onnx package")
 pytest.importorskip("PyQt5", reason="some blocks have a Qt window")
 
-from test_companion import DEFINITIONS, platform, read  # noqa: F401 - a fixture
+from test_companion import DEFINITIONS, platform, read
 
 RUNS_S = 0.1  # nothing depends on how much goes through
 ITEMS = {1: 8192}  # of each input by vector length; fewer of vectors
@@ -106,7 +106,7 @@ def place(tmp_path_factory):
 
 
 @pytest.mark.parametrize("file", DEFINITIONS, ids=lambda file: file.name.split(".")[0])
-def test_every_mode_runs(platform, place, file: Path, capfd):  # noqa: F811
+def test_every_mode_runs(platform, place, file: Path, capfd):  # noqa: F811 - the fixture
     key = file.name.split(".")[0]
     definition = read(file)
     flowgraph = platform.make_flow_graph()
