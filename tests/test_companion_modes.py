@@ -19,7 +19,7 @@ pytest.importorskip("gnuradio.grc.core.platform", reason="the test needs GNU Rad
 pytest.importorskip("onnx", reason="the made-up bundles are written with the onnx package")
 pytest.importorskip("PyQt5", reason="some blocks have a Qt window")
 
-from test_companion import DEFINITIONS, platform, read
+from test_companion import DEFINITIONS, platform, read  # noqa: F401 - a fixture
 
 RUNS_S = 0.1  # nothing depends on how much goes through
 ITEMS = {1: 8192}  # of each input by vector length; fewer of vectors
@@ -84,8 +84,8 @@ def feed_and_drain(flowgraph, block, name: str) -> None:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """Folder with bundles under the names of those that ship, and a recording."""
+    from block_inputs import heard
     from driven_flow import Flow
-    from every_block import heard
     from gnuradio.semisac.radio.sigmf_sink import sigmf_sink
     from PyQt5 import QtWidgets
     from tiny_beam_bundle import make_tiny_beam_bundle
