@@ -15,7 +15,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 import pytest
 
 pytest.importorskip("gnuradio.semisac", reason="blocks need GNU Radio and the module")
-companion = pytest.importorskip("gnuradio.grc.core.platform", reason="the test needs GNU Radio Companion")
+pytest.importorskip("gnuradio.grc.core.platform", reason="the test needs GNU Radio Companion")
 pytest.importorskip("onnx", reason="the made-up bundles are written with the onnx package")
 pytest.importorskip("PyQt5", reason="some blocks have a Qt window")
 
@@ -84,8 +84,8 @@ def feed_and_drain(flowgraph, block, name: str) -> None:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """Folder with bundles under the names of those that ship, and a recording."""
+    from block_inputs import heard
     from driven_flow import Flow
-    from every_block import heard
     from gnuradio.semisac.radio.sigmf_sink import sigmf_sink
     from PyQt5 import QtWidgets
     from tiny_beam_bundle import make_tiny_beam_bundle
@@ -106,7 +106,7 @@ def place(tmp_path_factory):
 
 
 @pytest.mark.parametrize("file", DEFINITIONS, ids=lambda file: file.name.split(".")[0])
-def test_every_mode_runs(platform, place, file: Path, capfd):  # noqa: F811
+def test_every_mode_runs(platform, place, file: Path, capfd):  # noqa: F811 - the fixture
     key = file.name.split(".")[0]
     definition = read(file)
     flowgraph = platform.make_flow_graph()

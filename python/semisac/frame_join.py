@@ -96,12 +96,19 @@ class FrameJoin:
             return None
         turns = self._turns.of(branch, ids)
         self._turns.passed(branch, turns, ids)
-        late = count_up_to(self._decided, turns, ids)
-        self._waiting[branch].append(_Frames(turns, ids, columns).behind(late))
+        frames = _Frames(turns, ids, columns)
+        sound = turns != FrameTurns.OUT_OF_LINE
+        if not sound.all():
+            frames = frames.part(sound)
+        late = count_up_to(self._decided, frames.turns, frames.ids)
         if branch == 0:
             self.delivered += len(ids)
-            self.lost += late
-        return self._decide(max([min(self._turns.places), *self._given_up()]))
+            self.lost += len(ids) - len(frames.ids) + late
+        self._waiting[branch].append(frames.behind(late))
+        given_up = list(self._given_up())
+        if given_up:
+            self._turns.level()
+        return self._decide(max([min(self._turns.places), *given_up]))
 
     def _given_up(self) -> Iterator[Place]:
         """Newest frame of those of each branch that wait beyond what may."""
