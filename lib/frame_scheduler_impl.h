@@ -43,7 +43,8 @@ public:
     {
         return d_log.frame_at(sample);
     }
-    std::vector<uint64_t> frames_between(int64_t first, int64_t last) const override
+    std::vector<std::pair<int64_t, uint64_t>> frames_between(int64_t first,
+                                                             int64_t last) const override
     {
         return d_log.frames_between(first, last);
     }

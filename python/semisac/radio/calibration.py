@@ -31,7 +31,8 @@ class CalibrationKey:
     """What the delay depends on: another of these is another delay.
 
     serial: of the device. driver: name and version. clock_rate_hz: of the converters. sample_rate_hz,
-    tx_gain_db, rx_gain_db: in force. tx_antenna, rx_antenna: ports.
+    tx_gain_db, rx_gain_db: in force. tx_antenna, rx_antenna: ports. center_frequency_hz: carrier.
+    bandwidth_hz: of the receiver's analog filter. tx_subdevice, rx_subdevice: boards and channels.
     """
 
     serial: str
@@ -42,14 +43,19 @@ class CalibrationKey:
     rx_gain_db: float
     tx_antenna: str = ""
     rx_antenna: str = ""
+    center_frequency_hz: float = 0.0
+    bandwidth_hz: float = 0.0
+    tx_subdevice: str = ""
+    rx_subdevice: str = ""
 
     def describe(self) -> str:
         """One line for people."""
         ports = f"{self.tx_antenna or 'default'} and {self.rx_antenna or 'default'}"
         return (
             f"device {self.serial}, {self.driver}, clock {self.clock_rate_hz / 1e6:g} MHz, "
-            f"{self.sample_rate_hz / 1e6:g} MS/s, gains {self.tx_gain_db:g} and {self.rx_gain_db:g} dB, "
-            f"ports {ports}"
+            f"{self.sample_rate_hz / 1e6:g} MS/s, "
+            f"carrier {self.center_frequency_hz / 1e6:g} MHz, gains {self.tx_gain_db:g} and "
+            f"{self.rx_gain_db:g} dB, ports {ports}"
         )
 
 
