@@ -137,8 +137,10 @@ void frame_scheduler_impl::set_start_time(uint64_t full, double fraction)
     std::lock_guard<std::mutex> lock(d_mutex);
     d_start_time = time;
     d_has_start_time = true;
-    if (!d_has_time)
+    if (!d_has_time) {
         d_radio_clock.set(time);
+        d_time_pending = true;
+    }
 }
 
 std::pair<uint64_t, double> frame_scheduler_impl::start_time() const
@@ -174,6 +176,12 @@ bool frame_scheduler_impl::start()
 {
     d_frames.clear();
     d_log.clear();
+    {
+        std::lock_guard<std::mutex> lock(d_mutex);
+        if (d_time_pending && !d_has_time)
+            d_radio_clock.set(d_start_time);
+        d_time_pending = false; // behind lock() and unlock() the clock goes on
+    }
     d_wall_clock.set({});
     d_next = d_sent = 0;
     d_holds = d_in_burst = d_closed = false;

@@ -43,7 +43,8 @@ public:
     {
         return d_log.frame_at(sample);
     }
-    std::vector<uint64_t> frames_between(int64_t first, int64_t last) const override
+    std::vector<std::pair<int64_t, uint64_t>> frames_between(int64_t first,
+                                                             int64_t last) const override
     {
         return d_log.frames_between(first, last);
     }
@@ -92,7 +93,8 @@ private:
     mutable std::mutex d_mutex; // of what is set from outside
     radio_time d_start_time;
     bool d_has_start_time = false;
-    bool d_has_time = false; // it was set, and is not only taken from the start time
+    bool d_has_time = false;     // it was set, and is not only taken from the start time
+    bool d_time_pending = false; // the start time is that of the flowgraph's next start
     running_clock d_radio_clock;
     bool d_radio_waits = false; // it has a clock of its samples
 

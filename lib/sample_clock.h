@@ -105,14 +105,16 @@ inline pmt::pmt_t time_tuple(const radio_time& time)
     return pmt::make_tuple(pmt::from_uint64(time.full), pmt::from_double(time.fraction));
 }
 
-//! Whether a value is a time, which is written into `time` then.
+//! Whether a value is a time, which is written into `time` then: a tuple of whole seconds
+//! (an integer of either kind, 0 or more) and a fraction (a real number or integer, from 0
+//! to 1).
 inline bool read_time_tuple(const pmt::pmt_t& value, radio_time& time)
 {
     if (!pmt::is_tuple(value) || pmt::length(value) < 2)
         return false;
     const std::optional<int64_t> full = integer_of(pmt::tuple_ref(value, 0));
     const std::optional<double> fraction = real_of(pmt::tuple_ref(value, 1));
-    if (!full || *full < 0 || !fraction || !(*fraction >= 0.0 && *fraction < 1.0))
+    if (!full || *full < 0 || !fraction || !(*fraction >= 0.0 && *fraction <= 1.0))
         return false;
     time = { static_cast<uint64_t>(*full), *fraction };
     return true;

@@ -32,7 +32,7 @@ PROGRAMS = {
     "run_receiver": (*SIMULATION, "--images", "8", "--save", "pictures [1]", "--print", "--window", *JSON),
     "run_sensing": (*SIMULATION, "--images", "16", *JSON),
     "record": ("recording ü", *SIMULATION, "--duration-s", "0.1", *JSON),
-    "calibrate": (*SIMULATION, *JSON),
+    "calibrate": (*SIMULATION, "--window", *JSON),
     "semisac": ("bundle", "verify", "jssc/awgn"),
 }
 ENVIRONMENTS = {
@@ -42,6 +42,7 @@ ENVIRONMENTS = {
     "HOME to read, Turkish": ("read-only", "tr_TR.UTF-8"),
     "HOME, German": ("home", "de_DE.UTF-8"),
 }
+BESIDE = [("run_receiver", "HOME, German"), ("calibrate", "HOME, German")]
 NOWHERE_TO_KEEP = (None, "", "/nonexistent", "read-only")  # nobody's own HOME is not there
 
 
@@ -109,7 +110,7 @@ def test_every_program_is_here():
         *in_all("run_loopback"),
         *(
             pytest.param(*pair, marks=pytest.mark.slow)
-            for pair in [("run_receiver", "HOME, German"), *in_some(*PROGRAMS)]
+            for pair in [*BESIDE, *in_some(*PROGRAMS)]
             if pair[0] != "run_loopback"
         ),
     ],

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -43,7 +44,7 @@ def heard(path: Path, channels: int = 1) -> list[np.ndarray]:
 
 def call(bundle: Path, *arguments: str) -> list[str]:
     patient = ["--timeout-s", str(HANG_S)]
-    return [sys.executable, str(PROGRAM), *arguments, "--bundle", str(bundle), "--radio", "file", *patient]
+    return [sys.executable, str(PROGRAM), "--bundle", str(bundle), "--radio", "file", *patient, *arguments]
 
 
 def run(bundle: Path, *arguments: str) -> subprocess.CompletedProcess:
@@ -143,8 +144,32 @@ def test_a_recording_without_samples_is_a_failure(tmp_path, tiny_bundle):
     done = run(tiny_bundle, str(tmp_path / "copy"), "--address", str(tmp_path / "radio"), *said)
     content = json.loads((tmp_path / "run.json").read_text())
     assert (content["finished"], content["exit_code"]) == (False, 1)
-    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
-    assert "no sample came" in done.stderr
+    assert done.returncode == 1
+    own = [line for line in done.stderr.splitlines() if line.startswith("record: ")]
+    assert len(own) == 1 and "no sample came" in own[0], done.stderr
+
+
+def test_a_sender_that_never_comes_is_a_failure(tmp_path, tiny_bundle):
+    with socket.socket() as opened:
+        opened.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{opened.getsockname()[1]}"
+    said = ["--json", str(tmp_path / "run.json"), "--quiet"]
+    done = run(
+        tiny_bundle,
+        str(tmp_path / "copy"),
+        "--radio",
+        "zmq",
+        "--address",
+        address,
+        "--duration-s",
+        "1",
+        *said,
+    )
+    assert done.returncode == 1
+    assert f"record: no sample came from {address}: start its sender" in done.stderr.splitlines()
+    content = json.loads((tmp_path / "run.json").read_text())
+    assert (content["finished"], content["exit_code"]) == (False, 1)
+    assert address in content["message"]
 
 
 def test_mistakes_are_one_line(tmp_path, tiny_bundle):
@@ -152,6 +177,11 @@ def test_mistakes_are_one_line(tmp_path, tiny_bundle):
     for arguments, message in (
         ((str(tmp_path / "radio"), "--address", str(tmp_path / "none")), "exists: choose another path"),
         ((str(tmp_path / "copy"),), "--address is empty"),
+        ((str(tmp_path / "none" / "copy"), "--address", "x"), "none does not exist: make it"),
+        (
+            (str(tmp_path / "copy"), "--address", "x", "--json", str(tmp_path / "copy.sigmf-meta")),
+            "--json and the recording's copy.sigmf-meta are both",
+        ),
     ):
         done = run(tiny_bundle, *arguments)
         assert done.returncode == 2, done.stderr

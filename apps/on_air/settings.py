@@ -43,6 +43,7 @@ class FrameSettings:
             sample_rate_hz=sample_rate_hz,
             fft_size=self.fft_size,
             prefix_samples=self.fft_size // 4,
+            chirp_samples=max(FrameParameters.chirp_samples, self.fft_size // 2),
             images_per_frame=self._images_per_frame(bundle),
             channel_uses=bundle.manifest.symbols.channel_uses,
             gap_samples=self.gap_samples,
@@ -120,6 +121,23 @@ class RunSettings:
     def __post_init__(self) -> None:
         check_not_negative("--duration-s", self.duration_s)
         check_outputs({"--json": self.json or None})
+
+
+def check_gate(
+    gate_m: float | None, gate_mps: float, gate_snr_db: float | None, target_probability: float
+) -> None:
+    """Raise ValueError for what is said of a gate that is none, or nothing of a gate's echo."""
+    if gate_snr_db is not None and not math.isfinite(gate_snr_db):
+        raise ValueError(f"--gate-snr-db is {gate_snr_db:g}, expected a number of dB")
+    if gate_m is not None:
+        return
+    for option, is_given in (
+        ("--gate-mps", gate_mps != 0.0),
+        ("--gate-snr-db", gate_snr_db is not None),
+        ("--target-probability", target_probability != 0.5),
+    ):
+        if is_given:
+            raise ValueError(f"{option} does nothing by itself, expected --gate-m with it")
 
 
 def check_not_negative(option: str, value: float) -> None:

@@ -148,8 +148,8 @@ class picture_decoder(gr.basic_block):
         ids = tags.longs(frame_tags.FRAME_ID)
         if ids.min() < 0:
             frame_tags.raise_missing(self, 0, int(np.argmin(ids)))
-        snr_db = tags.held_doubles(frame_tags.SNR_DB, self._snr_db)
-        gains = tags.held_complexes(frame_tags.CHANNEL_GAIN, self._gain)
+        snr_db = tags.held_snrs_db(frame_tags.SNR_DB, self._snr_db)
+        gains = tags.held_gains(self._gain)
         offsets_hz = tags.held_doubles(frame_tags.CFO_HZ, self._cfo_hz)
         times = tags.times()
         good = usable(packets)

@@ -17,6 +17,7 @@ from semisac_ml.signal import detection, echo_processing
 from semisac_ml.signal.frame import FrameParameters
 from semisac_ml.signal.frame_modulation import modulate_frame
 from semisac_ml.signal.radar_parameters import RadarParameters
+from semisac_ml.signal.targets import PointTarget, RadarScene, motion, target_echoes
 
 LIGHT_MPS = 299792458.0
 MODELS = Path(__file__).resolve().parents[2] / "models"
@@ -222,6 +223,47 @@ class qa_echo_processor(gr_unittest.TestCase):
         aligned = [echo_processing.aligned_echoes(x, y) for x, y in zip(symbols, expected, strict=True)]
         np.testing.assert_allclose(run.echoes, np.concatenate(aligned), atol=2e-4)
         np.testing.assert_allclose(run.echoes, symbols.reshape(run.echoes.shape), atol=0.05)
+
+    def test_gate_follows_a_target_that_turns(self):
+        # 500 m/s between 199 and 201 m: 0.6 m a frame, a turn every three or four of them.
+        frame = FrameParameters()
+        parameters = RadarParameters(frame)
+        symbols, sent = sent_frames(frame, 12)
+        target = PointTarget(range_m=200.0, velocity_mps=500.0, nearest_m=199.0, farthest_m=201.0, snr_db=0.0)
+        scene = RadarScene(frame.sample_rate_hz, parameters.carrier_hz)
+        received, _ = target_echoes(sent.ravel(), [target], scene)
+        starts = np.arange(12) * frame.frame_samples
+        ranges_m, speeds_mps = motion(target, starts / frame.sample_rate_hz)
+        self.assertGreater(np.count_nonzero(np.diff(speeds_mps)), 2)
+        told = [
+            [{"range_m": float(r), "velocity_mps": float(v), "azimuth_rad": 0.0}]
+            for r, v in zip(ranges_m, speeds_mps, strict=True)
+        ]
+        more = [tag(start, "targets", pmt.to_pmt(one)) for start, one in zip(starts, told, strict=True)]
+        block = semisac.echo_processor(parameters, noise_variance=1.0)
+        block.set_follow_target(True)
+        self.assertTrue(block.follow_target())
+        run = Run(block, sent.ravel(), received, frame_tags(frame, starts, starts), more)
+        expected = [
+            echo_processing.echo_vectors(
+                y, parameters, 2 * range_m / LIGHT_MPS * frame.sample_rate_hz, 1.0, speed_mps
+            )
+            for y, range_m, speed_mps in zip(received.reshape(sent.shape), ranges_m, speeds_mps, strict=True)
+        ]
+        np.testing.assert_allclose(run.echoes, np.concatenate(expected), atol=2e-4)
+        self.assertEqual(values(run.map_tags, "targets"), told)
+        self.assertEqual(values(run.echo_tags, "targets"), [])
+
+    def test_maps_without_what_stands_still_say_so(self):
+        frame = FrameParameters()
+        parameters = RadarParameters(frame, frames_per_interval=3)
+        _, sent = sent_frames(frame, 6)
+        starts = np.arange(6) * frame.frame_samples
+        for removal, expected in (("static", [True, True]), ("zero_delay", []), ("none", [])):
+            block = semisac.echo_processor(parameters, leakage_removal=removal)
+            run = Run(block, sent.ravel(), echo(sent, 6.25), frame_tags(frame, starts, starts))
+            self.assertEqual(len(run.maps), 2)
+            self.assertEqual(values(run.map_tags, "static_removed"), expected)
 
     def test_leakage_is_taken_out_of_the_echoes(self):
         # 40 dB of leakage over an echo: what is left of it is what least squares leaves, far below the echo.

@@ -195,8 +195,10 @@ class qa_simulated_transmitter(gr_unittest.TestCase):
                 (burst[300:], [tag(499, "tx_eob", True)]),
                 (after, timed(after, 4 * soon)),
             ]
-            source = waiting_source(portions, [None, lambda: radio.block.nitems_written(0) > soon + 1000, None],
-                                    ends=False)  # fmt: skip
+            behind = soon + 1000
+            source = waiting_source(
+                portions, [None, lambda end=behind: radio.block.nitems_written(0) > end, None], ends=False
+            )
             with (radio := transmission(source, 1.0)):
                 out = radio.out(4 * soon + FRAME)
             if np.any(out[soon : soon + 300]) and np.any(out[4 * soon :]):

@@ -48,11 +48,11 @@ class ReceivedSymbols:
         tags = frame_tags.CallTags(block, 0, count)
         inputs = {"received": as_pairs(received)}
         if self._wants_gain:
-            gain = tags.held_complexes(frame_tags.CHANNEL_GAIN, self._gain)
+            gain = tags.held_gains(self._gain)
             self._gain = complex(gain[-1])
             inputs["channel_gain"] = as_pairs(gain)
         if self._wants_snr:
-            snr_db = tags.held_doubles(frame_tags.SNR_DB, self._snr_db)
+            snr_db = tags.held_snrs_db(frame_tags.SNR_DB, self._snr_db)
             self._snr_db = float(snr_db[-1])
             inputs["snr_db"] = np.clip(snr_db, *self._trained_db)
         return inputs

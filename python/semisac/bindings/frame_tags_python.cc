@@ -47,8 +47,10 @@ public:
             if (tag.key != key) // interned symbols: equal keys are one object
                 continue;
             const auto converted = convert(tag.value);
-            if (!converted)
+            if (!converted) {
+                ++d_strange;
                 continue;
+            }
             const auto place = static_cast<int64_t>(tag.offset - d_read);
             found += place != last; // of two tags of one key on an item the last counts
             item[found - 1] = last = place;
@@ -59,6 +61,8 @@ public:
         const py::slice first(0, found, 1);
         return py::make_tuple(items[first], values[first]);
     }
+
+    int64_t strange() const { return d_strange; }
 
     void copy_to(gr::block& block, const py::array_t<int64_t>& items, int port) const
     {
@@ -82,6 +86,7 @@ private:
     uint64_t d_read;
     int64_t d_count;
     std::vector<gr::tag_t> d_tags;
+    mutable int64_t d_strange = 0;
 };
 
 template <typename value_t, typename convert_t>
@@ -164,6 +169,9 @@ void bind_frame_tags(py::module& m)
             },
             py::arg("key"),
             "Values complex128.")
+        .def_property_readonly("strange",
+                               &call_tags::strange,
+                               "Tags of another kind, of all that were read so far.")
         .def(
             "copy_to",
             &call_tags::copy_to,

@@ -8,14 +8,12 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-import pmt
 
 from semisac_ml.data import DataError
 from semisac_ml.data.sigmf_checks import EXTENSION, EXTENSION_VERSION, PREFIX, sigmf_package
@@ -76,10 +74,11 @@ class ChannelWriter:
         self._begin: datetime | None = None
         self._last = (0, 0.0, None)  # capture: sample, seconds since the begin, time of the radio
         self.sample_count = 0
-        try:
-            base.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DataError(f"{base}: cannot be written ({error.strerror}): choose another path") from error
+        if not base.parent.is_dir():
+            raise DataError(
+                f"{base}: cannot be written, the folder {base.parent} does not exist: make it, or choose "
+                "another path"
+            )
         self._data = UnfinishedFile(with_ending(base, DATA), overwrite)
         self._places = UnfinishedFile(with_ending(base, ".annotations"), True)  # of no use without the data
 
@@ -113,7 +112,7 @@ class ChannelWriter:
     def _capture(self, sample: int, tags: Iterable[dict] = ()) -> dict:
         """A capture, with the date of its first sample: as much later as the times of the radio say."""
         sample_before, since_s, before = self._last
-        now = next((time for tag in tags if (time := radio_time(tag)) is not None), None)
+        now = next((time for tag in tags if (time := sigmf_tags.radio_time(tag)) is not None), None)
         passed_s = (sample - sample_before) / self._sample_rate_hz
         if now and before:
             by_clock_s = now[0] - before[0] + now[1] - before[1]
@@ -213,6 +212,15 @@ class ChannelWriter:
         self._places.discard()
         return meta
 
+    def keep(self, count: int) -> None:
+        """Give up the samples behind the first ones."""
+        if count < self.sample_count:
+            self.sample_count = count
+            self._data.cut(SAMPLE_BYTES * count)
+            self._digest = hashlib.sha512()
+            for piece in self._data.read():
+                self._digest.update(piece)
+
     def discard(self) -> None:
         """Remove the files that have no names yet."""
         self._data.discard()
@@ -228,11 +236,7 @@ class ChannelWriter:
         room = 2 * self._places.size + ROOM_BYTES
         if self._data.size <= room:
             return False
-        self.sample_count = (self._data.size - room) // SAMPLE_BYTES
-        self._data.cut(SAMPLE_BYTES * self.sample_count)
-        self._digest = hashlib.sha512()
-        for piece in self._data.read():
-            self._digest.update(piece)
+        self.keep((self._data.size - room) // SAMPLE_BYTES)
         return True
 
     def _write_metadata(self, file: Path, extension: Mapping[str, object]) -> None:
@@ -292,9 +296,8 @@ class RecordingWriter:
         self._names = list(channel_names)
         self._core = dict(core or {})
         self._overwrite = overwrite
-        bases, core = [self.base], self._core
-        if len(self._names) > 1:
-            bases = [self.base.with_name(f"{self.base.name}-{name}") for name in self._names]
+        bases, core = bases_of(self.base, self._names), self._core
+        if len(bases) > 1:
             core = {**core, "collection": self.base.name}
         (check_files if overwrite else check_free)(self.base, bases)
         self.channels: list[ChannelWriter] = []
@@ -313,6 +316,8 @@ class RecordingWriter:
 
         Raises DataError as ChannelWriter.finish, after all channels were finished as far as they could be.
         """
+        for channel in self.channels:  # a disk may be full for one of them
+            channel.keep(min(other.sample_count for other in self.channels))
         files, errors = [], []
         for name, channel in zip(self._names, self.channels, strict=True):
             try:
@@ -350,16 +355,24 @@ class RecordingWriter:
         return file
 
 
+def bases_of(base: Path, channel_names: Sequence[str]) -> list[Path]:
+    """Path without ending of each channel."""
+    if len(channel_names) == 1:
+        return [base]
+    return [base.with_name(f"{base.name}-{name}") for name in channel_names]
+
+
 def files_of(base: Path, bases: Iterable[Path]) -> list[Path]:
-    """Files that a recording may have that are there."""
+    """Files that a recording may have, of a collection of these channels too."""
     files = [with_ending(base, COLLECTION)]
-    files += [with_ending(name, ending) for name in (base, *bases) for ending in (META, DATA)]
-    return [file for file in files if os.path.lexists(file)]
+    return files + [
+        with_ending(name, ending) for name in dict.fromkeys((base, *bases)) for ending in (META, DATA)
+    ]
 
 
 def check_free(base: Path, bases: Iterable[Path], more: str = "") -> None:
     """Raise DataError when a recording of this name is there."""
-    there = files_of(base, bases)
+    there = [file for file in files_of(base, bases) if os.path.lexists(file)]
     if there:
         raise DataError(
             f"{there[0]} exists: choose another path, remove it, or allow the recording to be "
@@ -370,35 +383,5 @@ def check_free(base: Path, bases: Iterable[Path], more: str = "") -> None:
 def check_files(base: Path, bases: Iterable[Path]) -> None:
     """Raise DataError when what would be replaced is no file: a folder, a link, a device."""
     for file in files_of(base, bases):
-        if file.is_symlink() or not file.is_file():
+        if file.is_symlink() or (file.exists() and not file.is_file()):
             raise DataError(f"{file} is a link or no file, expected one to replace: choose another path")
-
-
-def radio_time(tag: Mapping[str, object]) -> tuple[int, float] | None:
-    """Whole seconds and fraction of a tag rx_time as it is recorded; None of any other."""
-    parts = tag.get("tuple") if tag["key"] == "rx_time" else None
-    if not isinstance(parts, list) or len(parts) != 2:
-        return None
-    full, fraction = parts[0].get("uint64", parts[0].get("long")), parts[1].get("double")
-    usable = isinstance(full, int) and isinstance(fraction, float) and math.isfinite(fraction)
-    return (full, fraction) if usable else None
-
-
-def plain_value(value: object) -> object:
-    """A value as JSON knows it: arrays become lists, paths text, numpy numbers numbers."""
-    if isinstance(value, Mapping):
-        return {str(name): plain_value(part) for name, part in value.items()}
-    if isinstance(value, np.ndarray):
-        return plain_value(value.tolist())
-    if isinstance(value, (list, tuple)):
-        return [plain_value(part) for part in value]
-    if isinstance(value, np.generic):
-        return plain_value(value.item())
-    if isinstance(value, float) and not np.isfinite(value):
-        return repr(value)
-    return value if isinstance(value, (str, int, float, bool)) or value is None else str(value)
-
-
-def tag_of(tag, first: int) -> Tag:
-    """Place, key and value of a GNU Radio tag; `first` is the place of the recording's first sample."""
-    return tag.offset - first, pmt.symbol_to_string(tag.key), tag.value
