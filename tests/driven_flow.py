@@ -17,6 +17,7 @@ from patience import HANG_S, POLL_S, wait_until
 
 Tag = tuple[int, str, object]  # item, key, PMT
 NOTHING = ()
+SAMPLE_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Given:
 class given_items(gr.sync_block):
     """Send a stream in parts.
 
-    parts: items behind the last item of each; the next one waits for its gate, a function, to be true.
+    parts: items behind the last item of each, and its gate, a function: it goes when that is true.
     """
 
     def __init__(self, stream: Stream, parts: Sequence[tuple[int, Callable[[], object] | None]] = NOTHING):
@@ -60,7 +61,11 @@ class given_items(gr.sync_block):
         self._items = stream.items if length > 1 else stream.items.ravel()
         self._tags = sorted(stream.tags, key=lambda tag: tag[0])
         self._parts = list(parts) or [(len(self._items), None)]
+        self.unit = stream.unit
         self.rewind()
+
+    def sent(self) -> int:
+        return self._sent
 
     def rewind(self) -> None:
         self._sent, self._part, self._next_tag = 0, 0, 0
@@ -91,7 +96,7 @@ class kept_items(gr.sync_block):
         gr.sync_block.__init__(self, "kept_items", [(np.uint8, size)], None)
         self._size, self._most, self._pause = size, most, pause
         if pause:
-            self.set_max_noutput_items(1)
+            self.set_max_noutput_items(1 if size > SAMPLE_BYTES else 61)
         self.rewind()
 
     def rewind(self) -> None:
@@ -161,8 +166,8 @@ class Flow:
     """A block in a flowgraph of its own.
 
     streams: of its inputs. messages: (port, PMT), handled one after the other before any item comes.
-    ordered: inputs behind the first wait until that one has sent everything.
-    most_items: of output 0, where it never ends. parts: of every input, as of `given_items`.
+    ordered: inputs behind the first wait for it, unit by unit. most_items: of output 0, where it never ends.
+    parts: of every input, as of `given_items`, in units.
     """
 
     def __init__(
@@ -174,13 +179,17 @@ class Flow:
         self.top = gr.top_block()
         self.sources = []
         for port, stream in enumerate(streams):
-            first = len(stream.items)
-            gate = self._gate(port, ordered)
-            every = [(first, gate)] if not parts else [(parts[0][0] * stream.unit, gate)]
-            every += [(units * stream.unit, held) for units, held in parts[1:]]
-            source = given_items(stream, every)
-            if ordered and port == 0:
-                source.set_min_output_buffer(2 * first)
+            steps = list(parts) or [(stream.units, None)]
+            if ordered:
+                steps = [
+                    (units, next(gate for end, gate in steps if units <= end))
+                    for units in range(1, stream.units + 1)
+                ]
+            timed = [
+                (units * stream.unit, self._gate(port if ordered else 0, units, gate))
+                for units, gate in steps
+            ]
+            source = given_items(stream, timed)
             self.sources.append(source)
             self.top.connect(source, (block, port))
         sizes = self._output_sizes() if streams or self._has_stream_outputs() else []
@@ -190,10 +199,18 @@ class Flow:
             self.top.connect((block, port), sink)
         self.listener = self._listen()
 
-    def _gate(self, port: int, ordered: bool):
-        if ordered and port:
-            return lambda: self.handled and self.sources[0].nitems_written(0) == len(self.sources[0]._items)
-        return lambda: self.handled
+    def _gate(self, port: int, units: int, held: Callable[[], object] | None):
+        """Whether a part may go: behind the messages, its own gate, and the part of the first input."""
+
+        def is_open() -> bool:
+            first = self.sources[0]
+            return bool(
+                self.handled
+                and (held is None or held())
+                and (port == 0 or first.sent() >= units * first.unit)
+            )
+
+        return is_open
 
     def _has_stream_outputs(self) -> bool:
         return self.block.output_signature().min_streams() > 0

@@ -17,8 +17,9 @@ pytest.importorskip("gnuradio.semisac", reason="blocks need GNU Radio and the mo
 pytest.importorskip("onnx", reason="the made-up bundles are written with the onnx package")
 pytest.importorskip("PyQt5", reason="some blocks have a Qt window")
 
+from block_inputs import UNITS
 from driven_flow import Given, Stream, port_names
-from every_block import BLOCKS, UNITS, WHOLE_RADIOS, Block, is_block, name_of, painted
+from every_block import BLOCKS, WHOLE_RADIOS, Block, is_block, name_of, painted
 from gnuradio import semisac
 from gnuradio.semisac.frame_tags import FrameTagError
 

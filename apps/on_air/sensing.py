@@ -267,6 +267,9 @@ class sensing_flowgraph(on_air_flowgraph):
         self.connect((self.recall, 1), (self.sensing, 1))
         self.connect(self.sensing, self.presence)
 
+    def check(self, radio: front_end) -> list[str]:
+        return [] if radio.replays else self.sender.check(radio)
+
     def connect_radio(self, radio: front_end) -> None:
         self._level = ReceivedLevel(self, radio)
         if radio.replays:

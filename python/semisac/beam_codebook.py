@@ -83,9 +83,8 @@ class beam_codebook(takes_pdus, gr.sync_block):
         self._seed = int(seed)
         self._world: _World | None = None
         self._waiting: list[tuple[dict, np.ndarray]] = []
-        self._collected = np.empty((0, int(elements)), np.complex64)
         self._averaged = 0
-        self._start = (0, 0.0)  # an item whose time is known, and this time
+        self._begin_stream()
         self.set_enabled(enabled)
         self.listen("world", self._take_world)
         self.listen("measure", self._take_request)
@@ -98,6 +97,15 @@ class beam_codebook(takes_pdus, gr.sync_block):
     def codebook(self) -> BeamCodebook:
         """The beams."""
         return self._codebook
+
+    def _begin_stream(self) -> None:
+        self._collected = np.empty((0, self._codebook.elements), np.complex64)
+        self._taken = 0  # items since the start
+        self._start = (0, 0.0)  # an item whose time is known, and this time
+
+    def start(self):
+        self._begin_stream()
+        return True
 
     @ends_flow_on_error
     def work(self, input_items, output_items):
@@ -113,11 +121,12 @@ class beam_codebook(takes_pdus, gr.sync_block):
         self._collected = np.concatenate([self._collected, items])
         while len(self._collected) >= self._snapshots:
             taken, self._collected = np.split(self._collected, [self._snapshots])
-            end = (self._averaged + 1) * self._snapshots
-            time_s = self._start[1] + (end - self._start[0]) / self._sample_rate_hz
+            self._taken += self._snapshots
+            time_s = self._start[1] + (self._taken - self._start[0]) / self._sample_rate_hz
             covariance = self._codebook.covariance(taken)
             self._now_is(_World(self._averaged, time_s, covariance=covariance))
             self._averaged += 1
+        self._collected = self._collected.copy()  # not a view that holds what is done with
         return len(items)
 
     def _take_world(self, meta: dict, values: np.ndarray) -> None:

@@ -89,6 +89,12 @@ class beam_predictor(takes_pdus, gr.sync_block):
         }
         return {**self.counts, **counted}
 
+    def start(self):
+        """A run begins with nothing seen."""
+        self._observations.forget()
+        self._next_s = 0.0
+        return True
+
     @ends_flow_on_error
     def work(self, input_items, output_items):
         if not input_items or not output_items:

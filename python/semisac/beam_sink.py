@@ -97,10 +97,10 @@ class beam_sink(takes_pdus, gr.basic_block):
 
     def frames_complete(self) -> int:
         """Frames judged so far."""
-        return len(self._score)
+        return self._score.count
 
     def figures(self) -> dict[str, Metric]:
-        """Figures of all frames so far; see :meth:`TrackingScore.figures`."""
+        """Figures of the frames so far, of a long run the latest; see :meth:`TrackingScore.figures`."""
         with self._lock:
             return self._score.figures()
 

@@ -47,16 +47,28 @@ class beam_tracker(takes_pdus, gr.basic_block):
             raise ValueError(f"cover is {cover} and unsure is {unsure}, expected shares of 1")
         if not 1 <= int(most) <= int(beams):
             raise ValueError(f"most is {most}, expected 1 to {beams} beams")
-        self._tracker = BeamTracker(
-            beams=int(beams), cover=float(cover), most=int(most), unsure=float(unsure)
-        )
+        self._made = {
+            "beams": int(beams),
+            "cover": float(cover),
+            "most": int(most),
+            "unsure": float(unsure),
+        }
         self.set_use_prediction(use_prediction)
-        self._frame: dict | None = None
-        self._looks: Looks | None = None
+        self._begin_track()
         self.listen("frame", self._begin)
         self.listen("power", self._take_power)
         self.listen("prediction", self._take_prediction)
         self.announce("measure", "observations", "beam")
+
+    def _begin_track(self) -> None:
+        self._tracker = BeamTracker(**self._made)
+        self._frame: dict | None = None
+        self._looks: Looks | None = None
+
+    def start(self):
+        """A run begins a new track."""
+        self._begin_track()
+        return True
 
     def set_use_prediction(self, use_prediction: bool) -> None:
         """Whether to ask for predictions, from the next frame on."""

@@ -32,6 +32,14 @@ class _Frames:
         columns = {name: values[chosen] for name, values in self.columns.items()}
         return _Frames(self.turns[chosen], self.ids[chosen], columns)
 
+    def behind(self, count: int) -> _Frames:
+        """All but the first so many; a copy, so that those are let go."""
+        if count == 0:
+            return self
+        rest = self.part(slice(count, None))
+        columns = {name: values.copy() for name, values in rest.columns.items()}
+        return _Frames(rest.turns.copy(), rest.ids.copy(), columns)
+
     @staticmethod
     def together(pieces: Sequence[_Frames]) -> _Frames:
         if len(pieces) == 1:
@@ -88,12 +96,19 @@ class FrameJoin:
             return None
         turns = self._turns.of(branch, ids)
         self._turns.passed(branch, turns, ids)
-        late = count_up_to(self._decided, turns, ids)
-        self._waiting[branch].append(_Frames(turns, ids, columns).part(slice(late, None)))
+        frames = _Frames(turns, ids, columns)
+        sound = turns != FrameTurns.OUT_OF_LINE
+        if not sound.all():
+            frames = frames.part(sound)
+        late = count_up_to(self._decided, frames.turns, frames.ids)
         if branch == 0:
             self.delivered += len(ids)
-            self.lost += late
-        return self._decide(max([min(self._turns.places), *self._given_up()]))
+            self.lost += len(ids) - len(frames.ids) + late
+        self._waiting[branch].append(frames.behind(late))
+        given_up = list(self._given_up())
+        if given_up:
+            self._turns.level()
+        return self._decide(max([min(self._turns.places), *given_up]))
 
     def _given_up(self) -> Iterator[Place]:
         """Newest frame of those of each branch that wait beyond what may."""
@@ -126,7 +141,7 @@ class FrameJoin:
             if split:
                 pieces.append(frames.part(slice(split)))
             if split < len(frames.ids):
-                kept.append(frames.part(slice(split, None)))
+                kept.append(frames.behind(split))
         self._waiting[branch] = kept
         return _Frames.together(pieces)
 

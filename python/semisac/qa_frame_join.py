@@ -103,6 +103,34 @@ class qa_frame_join(gr_unittest.TestCase):
         np.testing.assert_array_equal(sent, received)
         self.assertEqual(len(sent), 20 + 20 + 50)
 
+    def test_an_id_out_of_line_costs_no_more_than_a_call(self):
+        for branch in range(2):
+            for strange in (2**63 - 1, 40):
+                for size in (1, 2, 3, 7, 30):
+                    join, found = FrameJoin(2), []
+                    ids = [np.arange(30), np.arange(30)]
+                    ids[branch][11] = strange
+                    for first in range(0, 30, size):
+                        for each in range(2):
+                            part = ids[each][first : first + size]
+                            found.append(join.add(each, part, {f"value_{each}": part}))
+                    joined = np.concatenate([one[0] for one in found if one is not None])
+                    with self.subTest(branch=branch, strange=strange, size=size):
+                        missing = sorted(set(range(30)) - set(joined.tolist()))
+                        self.assertLessEqual(len(missing), 1 + size)
+                        self.assertLessEqual(set(missing), set(range(11, 12 + size)))
+                        self.assertEqual(len(joined), len(set(joined.tolist())))
+
+    def test_branches_in_different_turns_find_each_other_again(self):
+        join = FrameJoin(2, most_waiting=50)
+        join.add(1, np.arange(100, 110), {"received": np.zeros(10)})  # of a run that branch 0 never had
+        found = []
+        for first in range(0, 300, 10):
+            ids = np.arange(first, first + 10)
+            found += [join.add(0, ids, {"sent": ids}), join.add(1, ids, {"received": ids})]
+        joined = np.concatenate([one[0] for one in found if one is not None])
+        self.assertEqual(joined[-100:].tolist(), list(range(200, 300)))
+
     def test_a_new_run_begins_anew(self):
         join = FrameJoin(2)
         join.add(0, np.arange(20), {"sent": np.zeros(20)})

@@ -17,6 +17,7 @@ from .work_errors import ends_flow_on_error, pass_over
 
 DETECTIONS = pmt.intern("detections")
 KNOWLEDGE = ("symbols", "echo")
+MOST_ALONE = 1024  # items in a row without a partner, whose turns then are wrong
 
 
 class sensing_decoder(gr.basic_block):
@@ -78,6 +79,7 @@ class sensing_decoder(gr.basic_block):
         self._range_delay = np.arange(self._ranges, dtype=np.int64) * self._delay
         self._dropped = [0, 0]
         self._turns = FrameTurns(2)
+        self._alone = 0
         self.set_range_step_db(range_step_db)
         self.set_target_probability(target_probability)
         self.set_threshold(threshold)
@@ -167,6 +169,10 @@ class sensing_decoder(gr.basic_block):
         for port in (0, 1):
             self._turns.passed(port, *read[port])
             self._dropped[port] += self._read[port] - len(symbols)
+        self._alone = 0 if len(symbols) else self._alone + sum(self._read)
+        if self._alone > MOST_ALONE:
+            self._turns.level()
+            self._alone = 0
         return symbols, echoes
 
     def _infer(self, symbols: np.ndarray, echo: np.ndarray, snr_db: np.ndarray) -> np.ndarray:

@@ -157,8 +157,17 @@ class Observations:
                 self._drop(modality, self._seen[modality].pop(0))
 
     def inputs(self, now_s: float) -> dict[str, np.ndarray]:
-        """Inputs of the network for a prediction at a moment, a batch of one."""
-        self._now_s = float(now_s)
+        """Inputs of the network for a prediction at a moment, a batch of one.
+
+        Where the clock begins anew, what was seen before is forgotten.
+        """
+        now_s = float(now_s)
+        longest = max((modality.frames for modality in self.modalities.values()), default=1) or 1
+        if self._now_s - now_s > longest * self._interval_s:
+            self._seen = {
+                name: [one for one in seen if one.time_s <= now_s] for name, seen in self._seen.items()
+            }
+        self._now_s = now_s
         feed = {
             name: np.zeros([1, *tensor.shape[1:]], tensor.dtype)
             for name, tensor in self._session.inputs.items()
