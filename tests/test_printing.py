@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import subprocess
 import sys
@@ -159,6 +160,24 @@ def test_a_run_keeps_its_results(tmp_path, own_home, redirect):
     assert done.returncode == 0, done.stderr
     assert sorted(os.listdir(tmp_path)) == ["figures.json", name]
     assert "r\\udcff.html" in (tmp_path / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("program", "arguments"),
+    [
+        ("run_loopback", ("--images", "8", "--no-report")),
+        ("run_beam_tracking", ("--frames", "5", "--bundle", "none", "--no-report")),
+        ("run_receiver", ("--radio", "simulation", "--images", "8")),
+    ],
+)
+def test_json_on_standard_output_is_alone_there(tmp_path, own_home, program, arguments):
+    pytest.importorskip("gnuradio.semisac", reason="the programs need GNU Radio and the module")
+    command = [sys.executable, str(SCRIPT.with_name(f"{program}.py")), *arguments, "--json", "-"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=HANG_S)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["finished"] is True
+    assert "95 % interval" in done.stderr
 
 
 @pytest.mark.slow

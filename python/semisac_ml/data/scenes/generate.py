@@ -16,6 +16,7 @@ import sys
 import time
 from pathlib import Path
 
+from semisac_ml.cli.printing import harmless_printing
 from semisac_ml.data import DataError
 
 from .assemble import assemble
@@ -160,4 +161,6 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    with harmless_printing("semisac"):
+        exit_code = main(sys.argv[1:])
+    sys.exit(exit_code)
