@@ -16,8 +16,8 @@ import sys
 import time
 from pathlib import Path
 
-from semisac_ml.cli.printing import harmless_printing
 from semisac_ml.data import DataError
+from semisac_ml.printing import harmless_printing
 
 from .assemble import assemble
 from .drive import DriveSettings, prepare
