@@ -7,6 +7,7 @@
 #ifndef INCLUDED_SEMISAC_CFAR_DETECTOR_IMPL_H
 #define INCLUDED_SEMISAC_CFAR_DETECTOR_IMPL_H
 
+#include "guarded_block.h"
 #include "tag_values.h"
 #include "target_search.h"
 #include <atomic>
@@ -15,7 +16,7 @@
 namespace gr {
 namespace semisac {
 
-class cfar_detector_impl : public cfar_detector
+class cfar_detector_impl : public guarded_sync<cfar_detector>
 {
 public:
     cfar_detector_impl(const radar_parameters& parameters, const cfar_settings& settings);

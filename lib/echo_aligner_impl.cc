@@ -304,10 +304,10 @@ void echo_aligner_impl::forget_old()
             tags.pop_front();
 }
 
-int echo_aligner_impl::general_work(int noutput_items,
-                                    gr_vector_int& ninput_items,
-                                    gr_vector_const_void_star& input_items,
-                                    gr_vector_void_star& output_items)
+int echo_aligner_impl::work_on(int noutput_items,
+                               gr_vector_int& ninput_items,
+                               gr_vector_const_void_star& input_items,
+                               gr_vector_void_star& output_items)
 {
     const int sent =
         take_sent(static_cast<const gr_complex*>(input_items[0]), ninput_items[0]);

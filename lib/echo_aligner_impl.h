@@ -9,6 +9,7 @@
 
 #include "fractional_delay.h"
 #include "frame_store.h"
+#include "guarded_block.h"
 #include "latency_search.h"
 #include "leakage_peak.h"
 #include "lost_samples.h"
@@ -24,7 +25,7 @@
 namespace gr {
 namespace semisac {
 
-class echo_aligner_impl : public echo_aligner
+class echo_aligner_impl : public guarded<echo_aligner>
 {
 public:
     struct settings {
@@ -50,10 +51,10 @@ public:
 
     bool start() override;
     void forecast(int noutput_items, gr_vector_int& ninput_items_required) override;
-    int general_work(int noutput_items,
-                     gr_vector_int& ninput_items,
-                     gr_vector_const_void_star& input_items,
-                     gr_vector_void_star& output_items) override;
+    int work_on(int noutput_items,
+                gr_vector_int& ninput_items,
+                gr_vector_const_void_star& input_items,
+                gr_vector_void_star& output_items) override;
 
 private:
     //! Received samples around a place that the interpolation or the leakage needs.

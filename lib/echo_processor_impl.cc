@@ -367,10 +367,10 @@ int echo_processor_impl::echo_room(int least) const
     return std::max(least, output->space_available());
 }
 
-int echo_processor_impl::general_work(int noutput_items,
-                                      gr_vector_int& ninput_items,
-                                      gr_vector_const_void_star& input_items,
-                                      gr_vector_void_star& output_items)
+int echo_processor_impl::work_on(int noutput_items,
+                                 gr_vector_int& ninput_items,
+                                 gr_vector_const_void_star& input_items,
+                                 gr_vector_void_star& output_items)
 {
     const bool maps_wanted = output_items.size() > 1;
     const int available = *std::min_element(ninput_items.begin(), ninput_items.end());

@@ -9,6 +9,7 @@
 
 #include "echo_maps.h"
 #include "echo_vectors.h"
+#include "guarded_block.h"
 #include "running_mean.h"
 #include "tag_values.h"
 #include <gnuradio/semisac/echo_processor.h>
@@ -19,7 +20,7 @@
 namespace gr {
 namespace semisac {
 
-class echo_processor_impl : public echo_processor
+class echo_processor_impl : public guarded<echo_processor>
 {
 public:
     //! What can change while running; a frame is processed with one consistent copy.
@@ -63,10 +64,10 @@ public:
 
     bool start() override;
     void forecast(int noutput_items, gr_vector_int& ninput_items_required) override;
-    int general_work(int noutput_items,
-                     gr_vector_int& ninput_items,
-                     gr_vector_const_void_star& input_items,
-                     gr_vector_void_star& output_items) override;
+    int work_on(int noutput_items,
+                gr_vector_int& ninput_items,
+                gr_vector_const_void_star& input_items,
+                gr_vector_void_star& output_items) override;
 
 private:
     //! A frame of which samples are being gathered.

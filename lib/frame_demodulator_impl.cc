@@ -9,6 +9,7 @@
 #endif
 
 #include "frame_demodulator_impl.h"
+#include "frame_item.h"
 #include "parameter_checks.h"
 #include <gnuradio/io_signature.h>
 #include <algorithm>
@@ -20,19 +21,12 @@ namespace semisac {
 
 namespace {
 
-constexpr int PAGE_SAMPLES = 4096 / sizeof(gr_complex);
-
 // Of the id of a packet; the bits above them are the picture's and its bandwidth's, see
 // semisac_ml.signal.picture_packets.
 constexpr int PACKET_BITS = 13;
 
 // Without a tag of the synchroniser the channel is estimated as at this SNR.
 constexpr double MISSING_SNR_DB = 10.0;
-
-int whole_pages(int samples)
-{
-    return (samples + PAGE_SAMPLES - 1) / PAGE_SAMPLES * PAGE_SAMPLES;
-}
 
 } // namespace
 
@@ -55,13 +49,13 @@ frame_demodulator_impl::frame_demodulator_impl(const frame_parameters& parameter
     : gr::block(
           "frame_demodulator",
           gr::io_signature::make(
-              1, 1, whole_pages(parameters.occupied_samples()) * sizeof(gr_complex)),
+              1, 1, frame_item_samples(parameters) * sizeof(gr_complex)),
           gr::io_signature::make(1, 1, parameters.channel_uses * sizeof(gr_complex))),
       d_parameters(parameters),
       d_fingerprint(bundle_fingerprint),
       d_picture_packets(picture_packets),
       d_checksum(parameters_checksum(parameters)),
-      d_item_samples(whole_pages(parameters.occupied_samples())),
+      d_item_samples(frame_item_samples(parameters)),
       d_receiver(parameters),
       d_reader(d_logger),
       d_images(parameters.body_data_symbols()),
@@ -192,10 +186,10 @@ int frame_demodulator_impl::give_images(gr_complex* out, int room, uint64_t offs
     return count;
 }
 
-int frame_demodulator_impl::general_work(int noutput_items,
-                                         gr_vector_int& ninput_items,
-                                         gr_vector_const_void_star& input_items,
-                                         gr_vector_void_star& output_items)
+int frame_demodulator_impl::work_on(int noutput_items,
+                                    gr_vector_int& ninput_items,
+                                    gr_vector_const_void_star& input_items,
+                                    gr_vector_void_star& output_items)
 {
     const auto* frames = static_cast<const gr_complex*>(input_items[0]);
     auto* out = static_cast<gr_complex*>(output_items[0]);

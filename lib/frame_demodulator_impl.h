@@ -9,6 +9,7 @@
 
 #include "frame_header.h"
 #include "frame_receiver.h"
+#include "guarded_block.h"
 #include "tag_values.h"
 #include <gnuradio/semisac/frame_demodulator.h>
 #include <atomic>
@@ -18,7 +19,7 @@
 namespace gr {
 namespace semisac {
 
-class frame_demodulator_impl : public frame_demodulator
+class frame_demodulator_impl : public guarded<frame_demodulator>
 {
 public:
     frame_demodulator_impl(const frame_parameters& parameters,
@@ -35,10 +36,10 @@ public:
 
     bool start() override;
     void forecast(int noutput_items, gr_vector_int& ninput_items_required) override;
-    int general_work(int noutput_items,
-                     gr_vector_int& ninput_items,
-                     gr_vector_const_void_star& input_items,
-                     gr_vector_void_star& output_items) override;
+    int work_on(int noutput_items,
+                gr_vector_int& ninput_items,
+                gr_vector_const_void_star& input_items,
+                gr_vector_void_star& output_items) override;
 
 private:
     void receive(const gr_complex* frame, uint64_t item);

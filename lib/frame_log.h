@@ -11,6 +11,7 @@
 #include <array>
 #include <cstdint>
 #include <mutex>
+#include <utility>
 #include <vector>
 
 namespace gr {
@@ -46,14 +47,16 @@ public:
         return sample < last.start + last.length ? static_cast<int64_t>(last.id) : -1;
     }
 
-    //! Ids of the frames that begin with samples from first to last.
-    std::vector<uint64_t> frames_between(int64_t first, int64_t last) const
+    //! First sample and id of the frames that begin with samples from first to last.
+    std::vector<std::pair<int64_t, uint64_t>> frames_between(int64_t first,
+                                                             int64_t last) const
     {
         std::lock_guard<std::mutex> lock(d_mutex);
-        std::vector<uint64_t> ids;
-        for (uint64_t at = first_behind(first - 1); at < first_behind(last); ++at)
-            ids.push_back(d_entries[at % FRAMES].id);
-        return ids;
+        std::vector<std::pair<int64_t, uint64_t>> found;
+        const uint64_t end = first_behind(last);
+        for (uint64_t at = first_behind(first - 1); at < end; ++at)
+            found.emplace_back(d_entries[at % FRAMES].start, d_entries[at % FRAMES].id);
+        return found;
     }
 
 private:

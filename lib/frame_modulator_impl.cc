@@ -161,10 +161,10 @@ void frame_modulator_impl::add_frame_tags(uint64_t offset)
         0, offset, d_key_packet_len, pmt::from_long(d_parameters.frame_samples()));
 }
 
-int frame_modulator_impl::general_work(int noutput_items,
-                                       gr_vector_int& ninput_items,
-                                       gr_vector_const_void_star& input_items,
-                                       gr_vector_void_star& output_items)
+int frame_modulator_impl::work_on(int noutput_items,
+                                  gr_vector_int& ninput_items,
+                                  gr_vector_const_void_star& input_items,
+                                  gr_vector_void_star& output_items)
 {
     const auto* symbols = static_cast<const gr_complex*>(input_items[0]);
     auto* samples = static_cast<gr_complex*>(output_items[0]);

@@ -424,10 +424,10 @@ int frame_scheduler_impl::give_cycle(gr_complex* out, int room)
     return given;
 }
 
-int frame_scheduler_impl::general_work(int noutput_items,
-                                       gr_vector_int& ninput_items,
-                                       gr_vector_const_void_star& input_items,
-                                       gr_vector_void_star& output_items)
+int frame_scheduler_impl::work_on(int noutput_items,
+                                  gr_vector_int& ninput_items,
+                                  gr_vector_const_void_star& input_items,
+                                  gr_vector_void_star& output_items)
 {
     auto* out = static_cast<gr_complex*>(output_items[0]);
     const int taken =

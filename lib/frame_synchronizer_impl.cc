@@ -9,6 +9,7 @@
 #endif
 
 #include "end_of_input.h"
+#include "frame_item.h"
 #include "frame_synchronizer_impl.h"
 #include "lfm.h"
 #include "parameter_checks.h"
@@ -24,7 +25,6 @@ namespace semisac {
 
 namespace {
 
-constexpr int PAGE_SAMPLES = 4096 / sizeof(gr_complex);
 constexpr double DEFAULT_CFO_SHARE = 0.02; // of the sample rate
 constexpr double LARGEST_CFO_SHARE = 0.1;  // of the chirp's bandwidth
 constexpr int MOST_FRAMES = 16;            // confirmed, that wait
@@ -40,11 +40,6 @@ constexpr float LEAST_BALANCE = 0.2f;
 
 // An SNR of 40 dB: beyond it rho says more about rounding than about noise.
 constexpr double LARGEST_RHO = 0.9999;
-
-int whole_pages(int samples)
-{
-    return (samples + PAGE_SAMPLES - 1) / PAGE_SAMPLES * PAGE_SAMPLES;
-}
 
 double default_cfo_hz(const frame_parameters& parameters)
 {
@@ -89,15 +84,14 @@ frame_synchronizer::sptr frame_synchronizer::make(const frame_parameters& parame
 frame_synchronizer_impl::frame_synchronizer_impl(const frame_parameters& parameters,
                                                  double false_alarm_probability,
                                                  double most_cfo_hz)
-    : gr::block(
-          "frame_synchronizer",
-          gr::io_signature::make(1, 1, sizeof(gr_complex)),
-          gr::io_signature::make(
-              1, 1, whole_pages(parameters.occupied_samples()) * sizeof(gr_complex))),
+    : gr::block("frame_synchronizer",
+                gr::io_signature::make(1, 1, sizeof(gr_complex)),
+                gr::io_signature::make(
+                    1, 1, frame_item_samples(parameters) * sizeof(gr_complex))),
       d_parameters(parameters),
       d_threshold(
           1.0 - std::pow(false_alarm_probability, 1.0 / (parameters.chirp_samples - 1))),
-      d_item_samples(whole_pages(parameters.occupied_samples())),
+      d_item_samples(frame_item_samples(parameters)),
       d_pair(parameters, most_cfo_hz),
       d_search(aligned(frame_chirp(parameters)), most_lags(parameters)),
       // A peak lies a prefix and a sample behind the last sample at the most.
@@ -327,10 +321,10 @@ void frame_synchronizer_impl::forecast(int, gr_vector_int& ninput_items_required
     ninput_items_required[0] = has_frame || must_finish ? 0 : 1;
 }
 
-int frame_synchronizer_impl::general_work(int noutput_items,
-                                          gr_vector_int& ninput_items,
-                                          gr_vector_const_void_star& input_items,
-                                          gr_vector_void_star& output_items)
+int frame_synchronizer_impl::work_on(int noutput_items,
+                                     gr_vector_int& ninput_items,
+                                     gr_vector_const_void_star& input_items,
+                                     gr_vector_void_star& output_items)
 {
     const auto* in = static_cast<const gr_complex*>(input_items[0]);
     auto* out = static_cast<gr_complex*>(output_items[0]);

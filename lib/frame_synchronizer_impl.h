@@ -9,6 +9,7 @@
 
 #include "chirp_pair.h"
 #include "chirp_search.h"
+#include "guarded_block.h"
 #include "lost_samples.h"
 #include <gnuradio/semisac/frame_synchronizer.h>
 #include <atomic>
@@ -17,7 +18,7 @@
 namespace gr {
 namespace semisac {
 
-class frame_synchronizer_impl : public frame_synchronizer
+class frame_synchronizer_impl : public guarded<frame_synchronizer>
 {
 public:
     frame_synchronizer_impl(const frame_parameters& parameters,
@@ -34,10 +35,10 @@ public:
 
     bool start() override;
     void forecast(int noutput_items, gr_vector_int& ninput_items_required) override;
-    int general_work(int noutput_items,
-                     gr_vector_int& ninput_items,
-                     gr_vector_const_void_star& input_items,
-                     gr_vector_void_star& output_items) override;
+    int work_on(int noutput_items,
+                gr_vector_int& ninput_items,
+                gr_vector_const_void_star& input_items,
+                gr_vector_void_star& output_items) override;
 
 private:
     enum class state_t { SEARCH, PEAK, CONFIRM };

@@ -76,8 +76,13 @@ std::pair<uint64_t, double> simulated_transmitter_impl::time_now() const
     return { now.full, now.fraction };
 }
 
-void simulated_transmitter_impl::inject_late(int frames)
+void simulated_transmitter_impl::inject_late(int frames, int behind)
 {
+    d_before_late = require_in_range("simulated_transmitter: frames before late ones",
+                                     behind,
+                                     0,
+                                     INT_MAX / 2,
+                                     "give how many are to be in time first");
     d_late += require_in_range("simulated_transmitter: late frames",
                                frames,
                                1,
@@ -106,7 +111,7 @@ bool simulated_transmitter_impl::start()
     d_state = state_t::IDLE;
     d_timed = d_starved = false;
     d_stamp = d_ready = d_dropping = d_in_burst = d_held_until = 0;
-    d_cut = -1;
+    d_cut = d_asked = -1;
     d_bursts_sent = d_packets_late = d_underflows = 0;
     return gr::block::start();
 }
@@ -255,8 +260,14 @@ void simulated_transmitter_impl::drop_samples(const outlook& next)
 // up until the time of all of them has gone by.
 bool simulated_transmitter_impl::holds_up(const outlook& next)
 {
-    if (next.frame < 1 || !d_timed || d_late == 0)
+    const int64_t place = static_cast<int64_t>(nitems_read(0)) + d_taken;
+    if (next.frame < 1 || !d_timed || d_late == 0 || place == d_asked)
         return false;
+    d_asked = place; // it is looked at more than once
+    if (d_before_late > 0) {
+        --d_before_late;
+        return false;
+    }
     d_held_until = d_stamp + d_late.exchange(0) * next.frame - JUST_BEFORE;
     return position() < d_held_until;
 }
@@ -334,10 +345,10 @@ void simulated_transmitter_impl::end_burst()
     d_ready = position() + TIME_CHECK;
 }
 
-int simulated_transmitter_impl::general_work(int noutput_items,
-                                             gr_vector_int& ninput_items,
-                                             gr_vector_const_void_star& input_items,
-                                             gr_vector_void_star& output_items)
+int simulated_transmitter_impl::work_on(int noutput_items,
+                                        gr_vector_int& ninput_items,
+                                        gr_vector_const_void_star& input_items,
+                                        gr_vector_void_star& output_items)
 {
     if (d_fault.is_silent())
         return output_has_ended(detail()) ? WORK_DONE : 0;

@@ -8,6 +8,7 @@
 #define INCLUDED_SEMISAC_SIMULATED_TRANSMITTER_IMPL_H
 
 #include "device_fault.h"
+#include "guarded_block.h"
 #include "running_clock.h"
 #include <gnuradio/semisac/simulated_transmitter.h>
 #include <atomic>
@@ -17,7 +18,7 @@
 namespace gr {
 namespace semisac {
 
-class simulated_transmitter_impl : public simulated_transmitter
+class simulated_transmitter_impl : public guarded<simulated_transmitter>
 {
 public:
     simulated_transmitter_impl(double sample_rate_hz, double time_scale);
@@ -26,7 +27,7 @@ public:
     std::pair<uint64_t, double> time_now() const override;
     double time_scale() const override { return d_time_scale; }
 
-    void inject_late(int frames) override;
+    void inject_late(int frames, int behind) override;
     void inject_underflow(int frames) override;
     void inject_vanish() override { d_fault.vanish(); }
     void inject_stall(double seconds) override { d_fault.stall(seconds); }
@@ -37,10 +38,10 @@ public:
 
     bool start() override;
     void forecast(int noutput_items, gr_vector_int& ninput_items_required) override;
-    int general_work(int noutput_items,
-                     gr_vector_int& ninput_items,
-                     gr_vector_const_void_star& input_items,
-                     gr_vector_void_star& output_items) override;
+    int work_on(int noutput_items,
+                gr_vector_int& ninput_items,
+                gr_vector_const_void_star& input_items,
+                gr_vector_void_star& output_items) override;
 
 private:
     //! IDLE: the time of what comes next is looked at; SEND: it is not.
@@ -84,6 +85,7 @@ private:
     bool d_started = false;
     std::atomic<int64_t> d_sent{ 0 };         // samples of the output
     std::atomic<int> d_late{ 0 }, d_dry{ 0 }; // injected and to come
+    std::atomic<int> d_before_late{ 0 };      // frames in time before these
 
     state_t d_state = state_t::IDLE;
     bool d_timed = false;     // what comes next has a time
@@ -91,6 +93,7 @@ private:
     int64_t d_ready = 0;      // sample at which the time of a packet can be looked at
     int64_t d_dropping = 0;   // samples of a late packet still to leave out
     int64_t d_in_burst = 0;   // samples of the burst that were sent
+    int64_t d_asked = -1;     // input sample of the newest frame that could be late
     bool d_starved = false;   // an underflow was reported and no sample came since
     int64_t d_cut = -1;       // samples until an injected underflow; below 0: none
     int64_t d_cut_until = 0;  // sample at which the host goes on behind it

@@ -350,10 +350,10 @@ void target_emulator_impl::add_path(std::size_t index,
     }
 }
 
-int target_emulator_impl::general_work(int noutput_items,
-                                       gr_vector_int& ninput_items,
-                                       gr_vector_const_void_star& input_items,
-                                       gr_vector_void_star& output_items)
+int target_emulator_impl::work_on(int noutput_items,
+                                  gr_vector_int& ninput_items,
+                                  gr_vector_const_void_star& input_items,
+                                  gr_vector_void_star& output_items)
 {
     const auto* samples = static_cast<const gr_complex*>(input_items[0]);
     const int64_t available = ninput_items[0];

@@ -8,6 +8,7 @@
 #define INCLUDED_SEMISAC_TARGET_EMULATOR_IMPL_H
 
 #include "echo_paths.h"
+#include "guarded_block.h"
 #include "sample_line.h"
 #include "sample_noise.h"
 #include "tag_values.h"
@@ -20,7 +21,7 @@
 namespace gr {
 namespace semisac {
 
-class target_emulator_impl : public target_emulator
+class target_emulator_impl : public guarded<target_emulator>
 {
 public:
     explicit target_emulator_impl(const radar_frame& frame);
@@ -35,10 +36,10 @@ public:
 
     bool start() override;
     void forecast(int noutput_items, gr_vector_int& ninput_items_required) override;
-    int general_work(int noutput_items,
-                     gr_vector_int& ninput_items,
-                     gr_vector_const_void_star& input_items,
-                     gr_vector_void_star& output_items) override;
+    int work_on(int noutput_items,
+                gr_vector_int& ninput_items,
+                gr_vector_const_void_star& input_items,
+                gr_vector_void_star& output_items) override;
 
 private:
     //! A frame of the transmitter, from its first sample on.

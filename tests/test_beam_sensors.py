@@ -22,7 +22,8 @@ pytest.importorskip("torch", reason="training needs PyTorch")
 import torch  # noqa: E402
 from rich.console import Console  # noqa: E402
 
-from semisac_ml.beams.protocol import BY_SEQUENCE, Tested  # noqa: E402
+from semisac_ml.beams import protocol  # noqa: E402
+from semisac_ml.beams.protocol import BY_SEQUENCE  # noqa: E402
 from semisac_ml.beams.sensors import samples as sensor_samples  # noqa: E402
 from semisac_ml.beams.sensors.networks import BundlePredictor  # noqa: E402
 from semisac_ml.beams.sensors.protocol import Street, figures_of  # noqa: E402
@@ -202,7 +203,9 @@ def test_damaged_samples_are_left_out_and_told(folder, tmp_path):
     assert f"damaged, left out: 2 samples: {first}; and 1 more" in " ".join(console.export_text().split())
     vi_beam = importlib.import_module("semisac_ml.systems.vi_beam.train").SYSTEM.sensors
     rows, best = np.arange(len(found)), np.tile(np.arange(5), (len(found), 1))
-    tested = Tested("always the first", BY_SEQUENCE, 0, "all, seed 0", "", rows, len(rows), best, None, 0.0)
+    tested = protocol.Tested(
+        "always the first", BY_SEQUENCE, 0, "all, seed 0", "", rows, len(rows), best, None, 0.0
+    )
     content = figures_of(vi_beam, Street(tmp_path), found, [tested], [])
     assert (content["samples_left_out"], content["left_out"]) == (2, list(found.left_out))
 

@@ -10,8 +10,7 @@ import pytest
 
 from semisac_ml.signal import cfar, radar_trials
 from semisac_ml.signal.cfar import CfarWindow
-from semisac_ml.signal.radar_detection import DetectionSettings, Threshold, summed_power
-from semisac_ml.signal.range_doppler import range_doppler_map
+from semisac_ml.signal.radar_detection import DetectionSettings, Threshold
 
 
 def test_ca_factor_of_one_look_is_the_closed_form():
@@ -95,11 +94,8 @@ def test_one_map_of_noise_in_so_many_shows_a_target(oversampling, antennas, wind
     )
     threshold = Threshold(geometry, DetectionSettings(false_alarm_rate=0.05))
     assert threshold.map_rate == pytest.approx(0.05, rel=1e-3)
-    rng = np.random.default_rng(6)
-    shown = 0
-    for _ in range(maps):
-        power = summed_power(range_doppler_map(radar_trials.noise_cells(geometry, rng), geometry), geometry)
-        shown += bool((power > threshold.factor * threshold.level(power)).any())
+    settings = DetectionSettings(false_alarm_rate=0.05)
+    shown = radar_trials.maps_with_false_alarms(geometry, settings, maps, np.random.default_rng(6))
     deviation = np.sqrt(0.05 * 0.95 * maps)
     assert 0.84 * 0.05 * maps - 4 * deviation < shown < 0.05 * maps + 4 * deviation
 

@@ -19,7 +19,7 @@ pytest.importorskip("gnuradio.grc.core.platform", reason="the test needs GNU Rad
 pytest.importorskip("onnx", reason="the made-up bundles are written with the onnx package")
 pytest.importorskip("PyQt5", reason="some blocks have a Qt window")
 
-from test_companion import DEFINITIONS, platform, read  # noqa: F401 - a fixture
+from test_companion import DEFINITIONS, platform, read  # noqa: E402, F401 - a fixture
 
 RUNS_S = 0.1  # nothing depends on how much goes through
 ITEMS = {1: 8192}  # of each input by vector length; fewer of vectors

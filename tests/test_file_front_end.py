@@ -273,7 +273,8 @@ def test_a_gap_that_another_program_recorded_shifts_no_echo(tmp_path):
     assert received[kept].tobytes() == sent[kept].tobytes()
     lost = [tag.offset for tag in sinks[0].tags() if str(tag.key) == "lost"]
     assert lost == [half // FRAME.frame_samples * FRAME.frame_samples]
-    assert front_end.status()["gap"] == 1
+    assert front_end.status()["gap"] == front_end.status()["gap"] == 1
+    assert front_end.events.counts()["gap"] == 1
 
 
 def test_samples_lost_between_times_of_the_radio_are_filled(tmp_path):

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import subprocess
@@ -21,7 +20,7 @@ pytest.importorskip("adi", reason="a Pluto is set up with pyadi-iio")
 import block_testing as bt  # noqa: E402
 from frame_testing import receive  # noqa: E402
 from gnuradio import blocks, gr, semisac  # noqa: E402
-from patience import HANG_S, until  # noqa: E402
+from patience import HANG_S  # noqa: E402
 from pluto_testing import FRAME, QUIET  # noqa: E402
 
 
@@ -85,34 +84,6 @@ def answer(uri: str, command: str) -> bytes:
     with socket.create_connection((host, int(port)), HANG_S) as connection:
         connection.sendall(command.encode() + b"\r\nEXIT\r\n")
         return connection.makefile("rb").read()
-
-
-@pytest.fixture
-def iiod():
-    """Function that starts the daemon of libiio in front of another one; its URI."""
-    tool = shutil.which("iiod", path=f"{os.environ['PATH']}:/usr/sbin")
-    if tool is None:
-        pytest.skip("iiod is not installed")
-    started = []
-
-    def start(uri: str) -> str:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        command = [tool, "-p", str(port), "-u", uri]
-        started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
-
-        def listens() -> bool:
-            assert started[-1].poll() is None, "iiod has ended"
-            with socket.socket() as probe:
-                return probe.connect_ex(("127.0.0.1", port)) == 0
-
-        until(listens)
-        return f"ip:127.0.0.1:{port}"
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
 
 
 def test_answers_are_those_of_the_daemon_of_libiio(serve_pluto, iiod):

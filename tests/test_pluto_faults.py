@@ -19,10 +19,12 @@ import block_testing as bt  # noqa: E402
 from frame_testing import receive  # noqa: E402
 from gnuradio import blocks, gr  # noqa: E402
 from gnuradio.semisac.radio import RadioError, open_front_end, pluto_device, pluto_receiver, pluto_silence  # noqa: E402
-from gnuradio.semisac.radio.pluto_link import complete_address, network_place, reach  # noqa: E402
+from gnuradio.semisac.radio.pluto_link import reach  # noqa: E402
 from patience import HANG_S, until  # noqa: E402
 from pluto_description import ADC  # noqa: E402
 from pluto_testing import FRAME, QUIET, images_to, samples_of, settings  # noqa: E402
+
+from semisac_ml.iio_address import complete_address, network_place  # noqa: E402
 
 
 def endless_frames_to(radio) -> gr.top_block:

@@ -173,3 +173,23 @@ with harmless_printing("program"):
 """
     done = run(tmp_path, program)
     assert done.stdout == b"" and b"in trouble" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is full")
+@pytest.mark.parametrize(
+    ("program", "arguments"),
+    [
+        ("run_loopback", ("--images", "8", "--report", "report")),
+        ("run_beam_tracking", ("--frames", "5", "--bundle", "none", "--report", "report")),
+        ("run_receiver", ("--radio", "simulation", "--images", "8")),
+    ],
+)
+def test_a_full_disk_costs_what_is_on_it_alone(tmp_path, own_home, program, arguments):
+    pytest.importorskip("gnuradio.semisac", reason="the programs need GNU Radio and the module")
+    command = [sys.executable, str(SCRIPT.with_name(f"{program}.py")), *arguments, "--json", "/dev/full"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=HANG_S)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == f"{program}: /dev/full: No space left on device"
+    assert "95 % interval" in done.stdout
+    assert (tmp_path / "report").exists() is ("--report" in arguments)

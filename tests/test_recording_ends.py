@@ -188,6 +188,18 @@ def test_a_disk_that_is_full_for_annotations_keeps_what_is_whole(tmp_path, monke
     assert [one["core:sample_start"] for one in channel.metadata["captures"]] == [0, 300]
 
 
+def test_a_disk_that_is_full_for_one_channel_keeps_all_in_step(tmp_path):
+    writer, samples = sigmf_writer.RecordingWriter(tmp_path / "a", ["sent", "rx0"], RATE, 0.0), noise(1000)
+    for channel, count in zip(writer.channels, (1000, 600), strict=True):
+        channel.write(
+            samples[:count], [(500, "gap", pmt.from_long(3)), (900, "gap", pmt.from_long(3))][: count // 500]
+        )
+    recording = Recording.open(writer.finish({}), check_hash=True)
+    for channel in recording.channels:
+        assert channel.samples().tobytes() == samples[:600].tobytes()
+        assert list(channel.gaps()) == [(500, 3)]
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -1e300])
 def test_frequencies_that_are_none_leave_valid_json(tmp_path, value):
     tags = [(0, "rx_freq", pmt.from_double(value)), (500, "rx_rate", pmt.from_double(value))]

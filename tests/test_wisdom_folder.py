@@ -64,6 +64,12 @@ def test_a_cache_that_cannot_be_written_is_another_one_said_once(tmp_path, capsy
     assert home_folder.writable(Path("~/.cache")).is_absolute()
 
 
+def test_whether_a_folder_could_be_written_makes_none(tmp_path):
+    (tmp_path / "file").touch()
+    assert home_folder.could_write(tmp_path / "a" / "b") and not (tmp_path / "a").exists()
+    assert not home_folder.could_write(tmp_path / "file" / "b")
+
+
 def cache() -> Path:
     """As gr.paths.cache of GNU Radio 3.10.12."""
     base = os.environ.get("XDG_CACHE_HOME") or Path(os.environ["HOME"]) / ".cache"

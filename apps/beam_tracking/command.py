@@ -115,6 +115,7 @@ def beam_tracking(
         recording = recording.first(frames)
     if frames_per_s is None:
         frames_per_s = WINDOW_FRAMES_PER_S if window else 0.0
+    console = console_beside(json or None, report)
     title = f"{recording.name}, {which}, {'tracker alone' if opened is None else opened.name}"
     with Interruption() as interruption:
         flowgraph, ending = _run(
@@ -133,16 +134,15 @@ def beam_tracking(
             "data": data, "scenario": scenario, "drives": which, "bundle": bundle, "cover": cover,
             "frames_per_s": frames_per_s, "kill": [str(one) for one in kills], "seed": seed,
         }  # fmt: skip
-        with ExitStack() as outputs:  # each is written, whatever becomes of the other
+        with ExitStack() as outputs:  # each comes out, the files first, whatever becomes of the others
+            if not quiet:
+                outputs.callback(print_table, tracked, console)
             if report:
                 outputs.callback(write_picture, tracked, report)
             if json:
                 outputs.callback(results.write, json, _content(tracked, ending, settings, opened))
-    if not quiet:
-        console = console_beside(json or None, report)
-        print_table(tracked, console)
-        if report:
-            console.print(f"report: {report}", highlight=False, markup=False, soft_wrap=True)
+    if report and not quiet:
+        console.print(f"report: {report}", highlight=False, markup=False, soft_wrap=True)
     if ending.message:
         print(f"run_beam_tracking: {' '.join(ending.message.split())}", file=sys.stderr)
     return ending.code

@@ -287,15 +287,15 @@ def loopback(
         messages.print(f"run_loopback: warning: {warning}", style="yellow", soft_wrap=True, highlight=False)
     printed = console_beside(json, report)
     result = _run(opened, pictures, count, settings, None if quiet else printed)
-    with ExitStack() as outputs:  # each is written, whatever becomes of the other
+    with ExitStack() as outputs:  # each comes out, the files first, whatever becomes of the others
+        if not quiet:
+            outputs.callback(print_table, result, printed)
         if report:
             outputs.callback(write_report, result, report)
         if json:
             outputs.callback(write_output, json, result.as_json())
-    if not quiet:
-        print_table(result, printed)
-        if report:
-            printed.print(f"report: {report}", highlight=False, markup=False, soft_wrap=True)
+    if report and not quiet:
+        printed.print(f"report: {report}", highlight=False, markup=False, soft_wrap=True)
     if result.failure:
         print(f"run_loopback: {' '.join(result.failure.split())}", file=sys.stderr)
         return 1

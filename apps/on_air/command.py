@@ -53,6 +53,10 @@ def typer_program() -> typer.Typer:
 class on_air_flowgraph(gr.top_block):
     """What a program's flowgraph says of itself; the base of them all."""
 
+    def check(self, radio: front_end) -> list[str]:
+        """Warnings about a radio that is not configured yet; raises ValueError for one that does not do."""
+        return []
+
     def connect_radio(self, radio: front_end) -> None:
         """Connect to a radio that is configured."""
         raise NotImplementedError
@@ -126,6 +130,8 @@ class Program:
             radio = open_front_end(self.radio, self.layout, self.role)
             try:
                 flowgraph = make_flowgraph()
+                for warning in flowgraph.check(radio):
+                    self.warn(warning)
                 self.in_force = radio.configure()
                 radio.set_metadata("bundle", self.plain_bundle())
                 for warning in self.in_force.get("warnings", ()):
@@ -133,7 +139,10 @@ class Program:
                 flowgraph.connect_radio(radio)
             except BaseException as error:
                 self._report_failure(error)
-                within(CLOSE_S, radio.close)
+                try:
+                    within(CLOSE_S, radio.close)
+                except RuntimeError as trouble:
+                    print(f"{self.name}: {trouble}", file=sys.stderr)
                 raise
             return self._run(flowgraph, radio, interruption)
 
@@ -175,9 +184,14 @@ class Program:
         if ending.code in (DONE, INTERRUPTED):
             said = filter(None, [ending.message, flowgraph.nothing_received()])
             ending = replace(ending, message="; ".join(said))
-        self._report(flowgraph, radio, ending, state, run.seconds, status.cpu_s)
-        for message in filter(None, [ending.message, *troubles]):
-            print(f"{self.name}: {' '.join(message.split())}", file=sys.stderr)
+        try:
+            self._report(flowgraph, radio, ending, state, run.seconds, status.cpu_s)
+        finally:  # also when the results could not be written
+            for kind, reason in radio.events.reasons().items():
+                if kind != "vanished":  # that is the ending
+                    self.warn(f"{kind}: {reason}")
+            for message in filter(None, [ending.message, *troubles]):
+                print(f"{self.name}: {' '.join(message.split())}", file=sys.stderr)
         if hangs:
             sys.stdout.flush()
             sys.stderr.flush()
@@ -192,7 +206,7 @@ class Program:
         for late in (radio.events.vanished(), str(flowgraph.error() or "")):
             if late and late not in ending.message:
                 troubles.append(late)
-        return Ending("failed", FAILED, troubles.pop(0)) if troubles and ending.code == DONE else ending
+        return Ending(ending.reason, FAILED, troubles.pop(0)) if troubles and ending.code == DONE else ending
 
     def _report(
         self,
@@ -204,25 +218,28 @@ class Program:
         cpu_s: float,
     ) -> None:
         counters, figures = flowgraph.counters(), flowgraph.figures()
-        if self.run.json:
-            content = self._content(ending, seconds)
-            content |= {
-                "counters": counters,
-                "metrics": figures,
-                **flowgraph.details(),
-                "events": radio.events.counts(),
-                "frames_hit": [
-                    {"frame_id": frame, "event": kind} for frame, kind in radio.events.frames_hit()
-                ],
-                "radio_status": state,
-                "status_cpu_share": cpu_s / seconds if seconds > 0 else 0.0,
-            }
-            results.write(self.run.json, content)
-        if not self.run.quiet:
-            console = console_beside(self.run.json or None)
-            events = {f"events: {kind}": count for kind, count in radio.events.counts().items()}
-            title = f"{self.name}, {self.radio.radio}, {seconds:.1f} s"
-            results.print_figures(title, counters | events, figures, console)
+        try:
+            if self.run.json:
+                content = self._content(ending, seconds)
+                content |= {
+                    "counters": counters,
+                    "metrics": figures,
+                    **flowgraph.details(),
+                    "events": radio.events.counts(),
+                    "event_reasons": radio.events.reasons(),
+                    "frames_hit": [
+                        {"frame_id": frame, "event": kind} for frame, kind in radio.events.frames_hit()
+                    ],
+                    "radio_status": state,
+                    "status_cpu_share": cpu_s / seconds if seconds > 0 else 0.0,
+                }
+                results.write(self.run.json, content)
+        finally:  # the table is there also when the disk is full
+            if not self.run.quiet:
+                events = {f"events: {kind}": count for kind, count in radio.events.counts().items()}
+                title = f"{self.name}, {self.radio.radio}, {seconds:.1f} s"
+                console = console_beside(self.run.json or None)
+                results.print_figures(title, counters | events, figures, console)
 
     def _report_failure(self, error: BaseException) -> None:
         if not self.run.json:

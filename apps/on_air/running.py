@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gnuradio.semisac.radio import RadioError
 from gnuradio.semisac.radio.watch import Overdue, within
 
 POLL_S = 0.05
 STOP_S = 0.9  # for the flowgraph's threads, and then
-CLOSE_S = 0.6  # for the device: together with the results within 2 s
+CLOSE_S = 1.5  # for the device, which may take a second to be silent
 USUAL_TIMEOUT_S = 3.0  # whoever gives a device longer than this to answer, gives it longer to end
 DONE, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
@@ -115,6 +116,8 @@ class Run:
             except Overdue:
                 troubles.append(f"the {what}: left without it")
                 hangs = True
+            except RadioError as error:  # what it says is for people
+                troubles.append(str(error))
             except Exception as error:  # noqa: BLE001 - whatever a driver raises, the results must be written
                 troubles.append(f"the {what}: {error}")
         return troubles, hangs

@@ -267,6 +267,9 @@ class sensing_flowgraph(on_air_flowgraph):
         self.connect((self.recall, 1), (self.sensing, 1))
         self.connect(self.sensing, self.presence)
 
+    def check(self, radio: front_end) -> list[str]:
+        return [] if radio.replays else self.sender.check(radio)
+
     def connect_radio(self, radio: front_end) -> None:
         self._level = ReceivedLevel(self, radio)
         if radio.replays:
@@ -350,6 +353,7 @@ class sensing_flowgraph(on_air_flowgraph):
         return self.sender.counters() | {
             "frames_processed": self.processor.frames_processed(),
             "frames_refused": self.processor.frames_refused(),
+            "frames_lost": self.processor.frames_lost(),
             "intervals_broken": self.processor.intervals_broken(),
             "maps": self.targets.maps,
             "detections": self.targets.detections,

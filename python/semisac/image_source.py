@@ -73,11 +73,13 @@ class image_source(gr.sync_block):
             video = Video(images, size, fit)
             live = video.live or images_per_s > 0
             self._feed = (LiveFeed if live else VideoFeed)(video, endless)
+            self._in_set = 0
             shape = (*size, 3)
         else:
             live = bool(drop_late)
             images, labels = _images_and_labels(images, labels, size, fit)
             shape = images.shape[1:]
+            self._in_set = len(images)
             self._feed = StillFeed(images.reshape(len(images), -1), labels, endless, live)
         gr.sync_block.__init__(self, "image_source", None, [(np.uint8, int(np.prod(shape)))])
         self._sent = self._begun_at = 0
@@ -99,6 +101,12 @@ class image_source(gr.sync_block):
     def images_sent(self) -> int:
         """Images that have left so far."""
         return self._sent
+
+    def images_to_send(self) -> int:
+        """Images that will be sent; of a set that is repeated for ever, those of the set; 0 where nobody
+        knows, of a camera and a video.
+        """
+        return self._total or self._in_set
 
     def images_dropped(self) -> int:
         """Pictures of a camera, a running video or, with drop_late, a set that were not taken in time."""

@@ -139,11 +139,11 @@ class LinkMetrics:
         figures = {"frames_sent": _count(sent, sent), "frames_lost": _count(lost, sent)}
         if len(record) == 0:
             return figures
-        figures["mse"] = metrics.mean(record["mse"])
+        figures["mse"] = metrics.mean(record["mse"], least=0.0)
         figures["psnr_db"] = metrics.mean(-10.0 * np.log10(np.maximum(record["mse"], LEAST_MSE)))
         ssim = self._ssim(ssim_s)
         if len(ssim):
-            figures["ssim"] = metrics.mean(ssim)
+            figures["ssim"] = metrics.mean(ssim, least=-1.0, most=1.0)
         figures.update(self._task_figures(record))
         figures.update(sensing_figures(record))
         figures.update(timing_figures(record, self._first_tx_time if self.complete == len(record) else None))

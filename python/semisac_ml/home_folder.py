@@ -84,6 +84,12 @@ def can_write(folder: Path) -> bool:
     return os.access(folder, os.W_OK | os.X_OK)
 
 
+def could_write(folder: Path) -> bool:
+    """Whether files could be made in a folder, or where it is missing; makes nothing."""
+    there = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
+    return os.path.isdir(there) and os.access(there, os.W_OK | os.X_OK)
+
+
 def writable(folder: Path) -> Path:
     """A folder for what can be made again; where it cannot be written, one for this process, said once."""
     if folder.is_absolute() and can_write(folder):

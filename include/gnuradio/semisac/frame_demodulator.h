@@ -65,6 +65,7 @@ public:
      * \param bundle_fingerprint that frames must have, 24 bits; 0 for any
      * \param picture_packets whether images are packets of pictures, whose ids jump from
      * one picture to the next, see semisac_ml.signal.picture_packets
+     *
      * \throws std::invalid_argument for a fingerprint of more bits
      */
     static sptr make(const frame_parameters& parameters,

@@ -141,8 +141,10 @@ public:
     virtual int64_t sample_at(uint64_t full, double fraction) const = 0;
     //! frame_id of the frame in whose slot a sample lies, -1 for none; of the last 8192.
     virtual int64_t frame_at_sample(int64_t sample) const = 0;
-    //! The same of all frames whose first samples lie from `first` to `last`, in order.
-    virtual std::vector<uint64_t> frames_between(int64_t first, int64_t last) const = 0;
+    //! First sample and frame_id of all frames that begin with samples from `first` to
+    //! `last`, in order; of the last 8192.
+    virtual std::vector<std::pair<int64_t, uint64_t>> frames_between(int64_t first,
+                                                                     int64_t last) const = 0;
 
     //! Frames that were given their time since the start.
     virtual uint64_t frames_scheduled() const = 0;

@@ -86,12 +86,13 @@ public:
     virtual double time_scale() const = 0;
 
     /*!
-     * \brief The host is held up for so many frames, from the next one with a time on.
+     * \brief The host is held up for so many frames with a time, from the next one on that
+     * has `behind` others before it.
      *
      * All packets of these frames (tag packet_len) come when their time is past; a burst
      * that is being sent runs dry.
      */
-    virtual void inject_late(int frames) = 0;
+    virtual void inject_late(int frames, int behind = 0) = 0;
     /*!
      * \brief The next so many frames run dry half way.
      *

@@ -96,7 +96,8 @@ void bind_frame_scheduler(py::module& m)
              &frame_scheduler::frames_between,
              py::arg("first"),
              py::arg("last"),
-             "The same of all frames whose first samples lie from `first` to `last`.")
+             "First sample and frame_id of all frames that begin with samples from `first` "
+             "to `last`.")
         .def("frames_scheduled",
              &frame_scheduler::frames_scheduled,
              "Frames that were given their time since the start.")

@@ -63,8 +63,9 @@ void bind_simulated_transmitter(py::module& m)
         .def("inject_late",
              &simulated_transmitter::inject_late,
              py::arg("frames"),
-             "The host is held up for so many frames with times: all their packets come too "
-             "late.")
+             py::arg("behind") = 0,
+             "The host is held up for so many frames with times, behind so many others: all "
+             "their packets come too late.")
         .def("inject_underflow",
              &simulated_transmitter::inject_underflow,
              py::arg("frames"),

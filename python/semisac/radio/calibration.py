@@ -14,7 +14,7 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
-from semisac_ml.home_folder import can_write
+from semisac_ml.home_folder import could_write
 from semisac_ml.outputs import write_output
 
 MOST_AGE_DAYS = 30.0
@@ -31,7 +31,8 @@ class CalibrationKey:
     """What the delay depends on: another of these is another delay.
 
     serial: of the device. driver: name and version. clock_rate_hz: of the converters. sample_rate_hz,
-    tx_gain_db, rx_gain_db: in force. tx_antenna, rx_antenna: ports.
+    tx_gain_db, rx_gain_db: in force. tx_antenna, rx_antenna: ports. center_frequency_hz: carrier.
+    bandwidth_hz: of the receiver's analog filter. tx_subdevice, rx_subdevice: boards and channels.
     """
 
     serial: str
@@ -42,14 +43,19 @@ class CalibrationKey:
     rx_gain_db: float
     tx_antenna: str = ""
     rx_antenna: str = ""
+    center_frequency_hz: float = 0.0
+    bandwidth_hz: float = 0.0
+    tx_subdevice: str = ""
+    rx_subdevice: str = ""
 
     def describe(self) -> str:
         """One line for people."""
         ports = f"{self.tx_antenna or 'default'} and {self.rx_antenna or 'default'}"
         return (
             f"device {self.serial}, {self.driver}, clock {self.clock_rate_hz / 1e6:g} MHz, "
-            f"{self.sample_rate_hz / 1e6:g} MS/s, gains {self.tx_gain_db:g} and {self.rx_gain_db:g} dB, "
-            f"ports {ports}"
+            f"{self.sample_rate_hz / 1e6:g} MS/s, "
+            f"carrier {self.center_frequency_hz / 1e6:g} MHz, gains {self.tx_gain_db:g} and "
+            f"{self.rx_gain_db:g} dB, ports {ports}"
         )
 
 
@@ -109,7 +115,7 @@ class CalibrationStore:
 
     def check_writable(self) -> None:
         """Raise ValueError unless a calibration can be kept, CalibrationError for a file that is none."""
-        if not can_write(self.file.parent) or (self.file.exists() and not os.access(self.file, os.W_OK)):
+        if not could_write(self.file.parent) or (self.file.exists() and not os.access(self.file, os.W_OK)):
             raise ValueError(
                 f"{self.file}: no calibration can be kept there: set SEMISAC_CONFIG to a folder that can be "
                 "written"

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from gnuradio import blocks, gr
 
 from semisac_ml.data import DataError
@@ -56,7 +58,9 @@ class file_front_end(front_end):
         )
         self._replayed: sigmf_source | None = None
         self._recorded: sigmf_sink | None = None
+        self._lock = threading.Lock()
         self._gap_samples: list[int] = []
+        self._gaps_told = 0
         self._filler = None
 
     def configure(self) -> dict[str, object]:
@@ -77,11 +81,15 @@ class file_front_end(front_end):
             self._recorded.set_metadata(name, value)
 
     def status(self) -> dict[str, object]:
+        sent = self._replayed.samples_sent() if self._replayed is not None else 0
+        gaps = sum(sample < sent for sample in self._gap_samples)
+        gaps += self._filler.gaps() if self._filler is not None else 0
+        with self._lock:
+            if gaps > self._gaps_told:
+                self.events.add("gap", gaps - self._gaps_told)
+                self._gaps_told = gaps
         counts = front_end.status(self)
         if self._replayed is not None:
-            sent = self._replayed.samples_sent()
-            counts["gap"] = sum(sample < sent for sample in self._gap_samples)
-            counts["gap"] += self._filler.gaps() if self._filler is not None else 0
             counts["samples"] = sent
         if self._recorded is not None:
             counts["samples"] = self._recorded.samples_recorded()

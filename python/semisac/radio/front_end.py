@@ -98,7 +98,7 @@ class front_end(gr.hier_block2):
             gr.io_signature(inputs, inputs, item),
             gr.io_signature(outputs, outputs, item),
         )
-        _close_at_exit(self)
+        _open.add(self)
 
     @property
     def tx(self) -> tuple[gr.hier_block2, int]:
@@ -126,10 +126,32 @@ class front_end(gr.hier_block2):
     def prepare(self) -> None:
         """Get ready for the start of the flowgraph, which must follow at once."""
 
+    def silence(self) -> None:
+        """Silence the transmitter behind a run of the flowgraph; `prepare` makes it ready for another one."""
+        self.close()
+
     def close(self) -> None:
         """Silence the transmitter and let go of the device, whatever happened before; a second call does
         nothing. Raises RadioError when the transmitter may not be silent.
         """
+
+    def set_center_frequency_hz(self, frequency_hz: float) -> None:
+        """Tune both directions while the radio runs; frames of that moment are not to be used.
+
+        Raises RadioError where this radio cannot, or does not take the value. So do the next two.
+        """
+        raise self._cannot("carrier")
+
+    def set_tx_gain_db(self, gain_db: float) -> None:
+        """Set the transmitter's gain while the radio runs."""
+        raise self._cannot("transmit gain")
+
+    def set_rx_gain_db(self, gain_db: float) -> None:
+        """Set the gain of all receive channels while the radio runs."""
+        raise self._cannot("receive gain")
+
+    def _cannot(self, what: str) -> RadioError:
+        return RadioError(f"--radio {self.settings.radio} has no {what} that changes while it runs")
 
     def has_sent(self, frames: int) -> bool:
         """Whether so many frames have left the antenna; False where the flow ends by itself, or never."""
@@ -196,16 +218,14 @@ def open_front_end(settings: RadioSettings, frame, role: str) -> front_end:
     return front_end_class(settings.radio)(settings, frame, role)
 
 
-def _close_at_exit(radio: front_end) -> None:
-    """Close a front end that is still open when the program ends."""
-    held = weakref.ref(radio)
+_open: weakref.WeakSet[front_end] = weakref.WeakSet()
 
-    def close() -> None:
-        found = held()
-        if found is not None:
-            try:
-                found.close()
-            except RadioError as error:
-                print(error, file=sys.stderr)
 
-    atexit.register(close)
+@atexit.register
+def _close_all() -> None:
+    """Close the front ends that are still there when the program ends."""
+    for radio in list(_open):
+        try:
+            radio.close()
+        except RadioError as error:
+            print(error, file=sys.stderr)

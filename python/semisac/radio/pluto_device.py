@@ -11,11 +11,13 @@ import threading
 import adi
 import iio
 
+from semisac_ml.iio_address import complete_address
+
 from . import pluto_silence
 from .events import EventCounters
 from .front_end import RadioError
 from .pluto_attributes import RECEIVER, TRANSMITTER, PlutoAttributes
-from .pluto_link import complete_address, first_found, reach, within
+from .pluto_link import first_found, reach, within
 from .pluto_silence import silence
 from .settings import RadioSettings
 from .watch import Call

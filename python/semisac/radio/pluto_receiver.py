@@ -145,7 +145,8 @@ class pluto_receiver(gr.sync_block):
             self._read(buffer)
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody else would notice
             if not self._stopping.is_set():
-                why = reason(error) if isinstance(error, OSError) else error
+                # the error itself would hold the buffer, which libiio wants gone before its context
+                why = reason(error) if isinstance(error, OSError) else str(error)
                 lose(self._events, f"no more samples from the receiver: {why}")
             forsake(buffer)
         self._queue.end()

@@ -56,14 +56,6 @@ class _transmitter(gr.sync_block):
         self.clipped_samples += int(np.count_nonzero(clipped != levels))
         return clipped.astype("<i2")
 
-    def _send(self, buffer: iio.Buffer, samples: int, words: np.ndarray) -> None:
-        """Hand words of so many samples to the device. Raises OSError; RadioError: it does not take all."""
-        buffer.write(bytearray(words))
-        # iio.Buffer.push keeps to itself how much was taken
-        taken = iio._buffer_push_partial(buffer._buffer, samples)
-        if taken != words.nbytes:
-            raise RadioError(f"it took {taken} of {words.nbytes} bytes")
-
     def _lost(self, what: str, error: Exception) -> None:
         lose(self._events, f"{what}: {reason(error) if isinstance(error, OSError) else error}")
 
@@ -168,7 +160,8 @@ class pluto_cycle_transmitter(_transmitter):
         try:
             buffer, _ = self._device.transmit_buffer(len(cycle), CYCLE_BUFFERS, cyclic=True)
             self._buffer = buffer
-            self._send(buffer, len(cycle), self._words(cycle))
+            buffer.write(bytearray(self._words(cycle)))
+            buffer.push()
             self.cycle_samples = len(cycle)
             self._sent_at = time.monotonic()
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody else would notice
@@ -276,7 +269,8 @@ class pluto_stream_transmitter(_transmitter):
                     # The kernel still holds blocks: they end with the buffer.
                     self._stopping.wait(min(self._blocks_sent, KERNEL_BUFFERS + 1) * self._block_s)
                     return
-                self._send(buffer, self.block, words)
+                buffer.write(bytearray(words))
+                buffer.push()
                 self._blocks_sent += 1
                 self.sends = True
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody else would notice

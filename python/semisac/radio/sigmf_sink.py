@@ -15,7 +15,9 @@ from gnuradio import gr
 from semisac_ml.data import DataError
 
 from ..work_errors import announces_error, ends_flow_on_error
-from .sigmf_writer import MOST_FREQUENCY_HZ, RecordingWriter, plain_value, tag_of
+from .sigmf_fields import plain_value
+from .sigmf_tags import tag_of
+from .sigmf_writer import MOST_FREQUENCY_HZ, RecordingWriter
 
 BUFFER_SAMPLES = 1 << 17
 GATHER_SAMPLES = 1 << 14

@@ -8,14 +8,12 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
-import pmt
 
 from semisac_ml.data import DataError
 from semisac_ml.data.sigmf_checks import EXTENSION, EXTENSION_VERSION, PREFIX, sigmf_package
@@ -114,7 +112,7 @@ class ChannelWriter:
     def _capture(self, sample: int, tags: Iterable[dict] = ()) -> dict:
         """A capture, with the date of its first sample: as much later as the times of the radio say."""
         sample_before, since_s, before = self._last
-        now = next((time for tag in tags if (time := radio_time(tag)) is not None), None)
+        now = next((time for tag in tags if (time := sigmf_tags.radio_time(tag)) is not None), None)
         passed_s = (sample - sample_before) / self._sample_rate_hz
         if now and before:
             by_clock_s = now[0] - before[0] + now[1] - before[1]
@@ -214,6 +212,15 @@ class ChannelWriter:
         self._places.discard()
         return meta
 
+    def keep(self, count: int) -> None:
+        """Give up the samples behind the first ones."""
+        if count < self.sample_count:
+            self.sample_count = count
+            self._data.cut(SAMPLE_BYTES * count)
+            self._digest = hashlib.sha512()
+            for piece in self._data.read():
+                self._digest.update(piece)
+
     def discard(self) -> None:
         """Remove the files that have no names yet."""
         self._data.discard()
@@ -229,11 +236,7 @@ class ChannelWriter:
         room = 2 * self._places.size + ROOM_BYTES
         if self._data.size <= room:
             return False
-        self.sample_count = (self._data.size - room) // SAMPLE_BYTES
-        self._data.cut(SAMPLE_BYTES * self.sample_count)
-        self._digest = hashlib.sha512()
-        for piece in self._data.read():
-            self._digest.update(piece)
+        self.keep((self._data.size - room) // SAMPLE_BYTES)
         return True
 
     def _write_metadata(self, file: Path, extension: Mapping[str, object]) -> None:
@@ -313,6 +316,8 @@ class RecordingWriter:
 
         Raises DataError as ChannelWriter.finish, after all channels were finished as far as they could be.
         """
+        for channel in self.channels:  # a disk may be full for one of them
+            channel.keep(min(other.sample_count for other in self.channels))
         files, errors = [], []
         for name, channel in zip(self._names, self.channels, strict=True):
             try:
@@ -380,33 +385,3 @@ def check_files(base: Path, bases: Iterable[Path]) -> None:
     for file in files_of(base, bases):
         if file.is_symlink() or (file.exists() and not file.is_file()):
             raise DataError(f"{file} is a link or no file, expected one to replace: choose another path")
-
-
-def radio_time(tag: Mapping[str, object]) -> tuple[int, float] | None:
-    """Whole seconds and fraction of a tag rx_time as it is recorded; None of any other."""
-    parts = tag.get("tuple") if tag["key"] == "rx_time" else None
-    if not isinstance(parts, list) or len(parts) != 2:
-        return None
-    full, fraction = parts[0].get("uint64", parts[0].get("long")), parts[1].get("double")
-    usable = isinstance(full, int) and isinstance(fraction, float) and math.isfinite(fraction)
-    return (full, fraction) if usable else None
-
-
-def plain_value(value: object) -> object:
-    """A value as JSON knows it: arrays become lists, paths text, numpy numbers numbers."""
-    if isinstance(value, Mapping):
-        return {str(name): plain_value(part) for name, part in value.items()}
-    if isinstance(value, np.ndarray):
-        return plain_value(value.tolist())
-    if isinstance(value, (list, tuple)):
-        return [plain_value(part) for part in value]
-    if isinstance(value, np.generic):
-        return plain_value(value.item())
-    if isinstance(value, float) and not np.isfinite(value):
-        return repr(value)
-    return value if isinstance(value, (str, int, float, bool)) or value is None else str(value)
-
-
-def tag_of(tag, first: int) -> Tag:
-    """Place, key and value of a GNU Radio tag; `first` is the place of the recording's first sample."""
-    return tag.offset - first, pmt.symbol_to_string(tag.key), tag.value

@@ -42,9 +42,12 @@ class Call(Generic[Result]):
         if not self._ended.wait(seconds):
             raise Overdue(f"no answer within {seconds:g} s")
         fine, value = self._done[0]
-        if not fine:
+        if fine:
+            return value
+        try:
             raise value
-        return value
+        finally:
+            del value  # or error and frame hold each other, and what the call had open
 
 
 def within(seconds: float, function: Callable[[], Result], name: str = "call") -> Result:
@@ -152,13 +155,19 @@ class Progress:
 
     def __init__(self, timeout_s: float):
         self._timeout_s = timeout_s
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin to wait anew."""
         self._samples = -1
         self._since = time.monotonic()
 
-    def see(self, samples: int) -> None:
-        """Take note of how many samples have come so far."""
+    def see(self, samples: int, expected: bool = True) -> None:
+        """Take note of how many samples have come so far; expected: whether nothing but the device holds
+        them up.
+        """
         now = time.monotonic()
-        if samples != self._samples:
+        if samples != self._samples or not expected:
             self._samples, self._since = samples, now
         elif now - self._since > self._timeout_s:
             raise TimeoutError(f"no samples for {self._timeout_s:g} s")

@@ -28,8 +28,8 @@ from semisac_ml.beams.command import (
 from semisac_ml.beams.inputs import KNOWN
 from semisac_ml.beams.protocol import Predictors
 from semisac_ml.beams.sensors import command as all_sensors
+from semisac_ml.beams.sensors import sets
 from semisac_ml.beams.sensors.protocol import FigureJob, Street
-from semisac_ml.beams.sensors.samples import SENSORS
 from semisac_ml.data import deepsense6g
 from semisac_ml.outputs import check_outputs
 from semisac_ml.runtime import check_replaceable
@@ -69,7 +69,7 @@ Inputs = Annotated[
     list[str] | None,
     typer.Option(
         help=f"What a prediction may use, separated by commas: {KNOWN}; with --data street "
-        f"{', '.join(SENSORS)} too. Repeat it to measure the same networks with other inputs; the figures of "
+        f"{sets.KNOWN}. Repeat it to measure the same networks with other inputs; the figures of "
         "the first stand for all."
     ),
 ]

@@ -51,7 +51,7 @@ def run_program(
     except (ValueError, OSError) as error:  # BundleError and DataError are ValueErrors
         if os.environ.get("SEMISAC_DEBUG"):
             raise
-        return _complain(name, _text(error), 2)
+        return _complain(name, said_of(error), 2)
     except RuntimeError as error:
         if os.environ.get("SEMISAC_DEBUG"):
             raise
@@ -82,7 +82,7 @@ def _check_given(command, arguments: list[str]) -> None:
             )
 
 
-def _text(error: ValueError | OSError) -> str:
+def said_of(error: ValueError | OSError) -> str:
     """Of what the system says of a file: its name first, without the number."""
     named = isinstance(error, OSError) and error.filename is not None and error.strerror
     return f"{os.fsdecode(error.filename)}: {error.strerror}" if named else str(error)

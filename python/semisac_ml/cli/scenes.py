@@ -13,6 +13,8 @@ from typing import Annotated
 
 import typer
 
+from semisac_ml.outputs import check_outputs
+
 ENVIRONMENT = ".venv-scenes"
 VARIABLE = "SEMISAC_SCENES_PYTHON"
 
@@ -105,6 +107,10 @@ def show(
     from semisac_ml.data.scenes.show import contact_sheet
 
     scene_set = SceneSet.open(folder)
-    chosen = [int(word) for word in steps.split(",") if word.strip().isdecimal()] if steps else None
-    file = contact_sheet(scene_set, chosen, output or folder / "contact_sheet.png")
+    chosen = [word.strip() for word in steps.split(",")] if steps else []
+    if not all(word.isdecimal() for word in chosen):
+        raise ValueError(f"--steps is {steps!r}, expected numbers of steps such as 0,25,50")
+    output = output or folder / "contact_sheet.png"
+    check_outputs({"--output": output})
+    file = contact_sheet(scene_set, [int(word) for word in chosen] or None, output)
     Console(highlight=False).print(f"[green]ok[/]  {file}", soft_wrap=True)

@@ -229,8 +229,7 @@ def _onnxruntime_session(content: bytes, name: str, threads: int) -> Any:
     except Exception as error:  # ONNX Runtime's exceptions share no base class
         runtime = f"ONNX Runtime {onnxruntime.__version__}"
         raise BundleError(
-            f"{name}: {runtime} cannot read it ({_reason(error)}): get the bundle again, or a newer ONNX "
-            "Runtime"
+            f"{name}: {runtime} cannot read it ({_reason(error)}): get the bundle again, or a newer runtime"
         ) from error
 
 

@@ -64,9 +64,9 @@ class TrackingScore:
         off = self.off()
         saved = 1.0 - np.array(self.measured) / self.beams
         return {
-            "beams_per_frame": mean(np.array(self.measured, dtype=float)),
-            "overhead_saved": mean(saved),
-            "power_loss_db": mean(np.array(self.loss_db)),
+            "beams_per_frame": mean(np.array(self.measured, dtype=float), least=0.0),
+            "overhead_saved": mean(saved, most=1.0),
+            "power_loss_db": mean(np.array(self.loss_db), least=0.0),
             "best_beam": proportion(int((off == 0).sum()), len(off)),
             "lost": proportion(int((off > CHALLENGE_DISTANCE).sum()), len(off)),
         }
