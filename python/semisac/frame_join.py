@@ -234,7 +234,7 @@ class joined_branches(gr.hier_block2):
         if column == "sent":
             return {
                 "label": lambda tags: tags.longs(frame_tags.LABEL),
-                "tx_time": lambda tags: tags.times(),
+                "image_time": lambda tags: tags.times(),
             }
         if column == "sensing":
             return {"hypothesis": lambda tags: tags.longs(frame_tags.TARGET_HYPOTHESIS)}

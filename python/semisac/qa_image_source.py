@@ -51,7 +51,7 @@ class qa_image_source(gr_unittest.TestCase):
                 np.testing.assert_array_equal(sent, images.reshape(13, -1))
                 self.assertEqual(bt.tag_values(sink, "frame_id"), list(range(13)))
                 self.assertEqual(bt.tag_values(sink, "label"), list(range(13)))
-                times = bt.tag_values(sink, "tx_time")
+                times = bt.tag_values(sink, "image_time")
                 self.assertEqual(times, sorted(times))
                 self.assertTrue(before <= times[0] and times[-1] <= time.time())
 
@@ -83,7 +83,7 @@ class qa_image_source(gr_unittest.TestCase):
         source = semisac.image_source(bt.pictures(6), images_per_s=40.0)
         begun = time.time()  # the pace begins later, and the first image may leave late
         _, sink = send(source)
-        times = np.array(bt.tag_values(sink, "tx_time"))
+        times = np.array(bt.tag_values(sink, "image_time"))
         earliest = np.arange(6) / 40.0
         self.assertTrue((times - begun >= earliest - 1e-3).all(), times - begun)
 

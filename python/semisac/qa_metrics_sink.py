@@ -44,7 +44,7 @@ class qa_metrics_sink(gr_unittest.TestCase):
         ids = list(range(FRAMES))
         sink = semisac.metrics_sink(hypotheses=3, **options)
         streams = (
-            (self.sent.reshape(FRAMES, -1), {"label": self.label.tolist(), "tx_time": [100.0] * FRAMES}),
+            (self.sent.reshape(FRAMES, -1), {"label": self.label.tolist(), "image_time": [100.0] * FRAMES}),
             (self.received.reshape(FRAMES, -1), {}),
             (self.probability, {}),
             (self.sensing, {"target_hypothesis": self.hypothesis.tolist()}),
@@ -87,7 +87,7 @@ class qa_metrics_sink(gr_unittest.TestCase):
         self.check(figures, list(range(FRAMES)))
         self.assertEqual(figures["frames_sent"].value, FRAMES)
         self.assertEqual(figures["frames_lost"].value, 0)
-        self.assertGreater(figures["latency_p99_ms"].value, 1e9)  # tx_time is that of 1970
+        self.assertGreater(figures["latency_p99_ms"].value, 1e9)  # image_time is that of 1970
         self.assertLessEqual(figures["latency_p50_ms"].value, figures["latency_p99_ms"].value)
 
     def test_lost_frames_are_counted_and_shift_nothing(self):
@@ -146,7 +146,7 @@ class qa_metrics_sink(gr_unittest.TestCase):
         link = LinkMetrics((2, 2, 3), most_frames=1000)
         picture = np.zeros((30, 12), np.uint8)
         for first in range(0, 3000, 30):
-            frames = {"sent": picture, "received": picture, "label": np.zeros(30), "tx_time": np.zeros(30)}
+            frames = {"sent": picture, "received": picture, "label": np.zeros(30), "image_time": np.zeros(30)}
             link.add(np.arange(first, first + 30), frames, 1.0)
         self.assertEqual(link.complete, 3000)
         self.assertEqual(link.records()["frame_id"].tolist(), list(range(2000, 3000)))
@@ -159,7 +159,7 @@ class qa_metrics_sink(gr_unittest.TestCase):
                 "sent": picture,
                 "received": picture,
                 "label": np.zeros(10),
-                "tx_time": np.full(10, 5.0),
+                "image_time": np.full(10, 5.0),
             }
             link.add(np.arange(10 * step, 10 * step + 10), frames, 5.0 + 0.5 * (step + 1))
         figures = link.summary(200, 0, ssim_s=0)
