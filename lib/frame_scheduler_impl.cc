@@ -28,7 +28,7 @@ namespace {
 
 constexpr std::size_t WAITING_FRAMES = 4; // one is given away, others come in
 constexpr int MOST_CYCLE_FRAMES = 4096;
-constexpr int LONGEST_FRAME = 1 << 24; // see frame_parameters
+constexpr int LONGEST_FRAME = frame_store::LONGEST_FRAME;
 constexpr int ASSUMED_FRAME = 1 << 18; // where nothing is known
 constexpr double MOST_BUFFER_SAMPLES = 1 << 25;
 constexpr double SILENCE_S = 0.01;      // given away at a time
@@ -112,7 +112,8 @@ frame_scheduler_impl::frame_scheduler_impl(const settings& settings)
                 gr::io_signature::make(1, 1, sizeof(gr_complex))),
       d_settings(settings),
       d_clock(settings.sample_rate_hz),
-      d_frames(settings.mode == scheduling_t::CYCLIC ? settings.cycle_frames
+      d_frames(d_logger,
+               settings.mode == scheduling_t::CYCLIC ? settings.cycle_frames
                                                      : WAITING_FRAMES)
 {
     set_tag_propagation_policy(TPP_DONT); // frames take theirs along
@@ -423,10 +424,10 @@ int frame_scheduler_impl::give_cycle(gr_complex* out, int room)
     return given;
 }
 
-int frame_scheduler_impl::general_work(int noutput_items,
-                                       gr_vector_int& ninput_items,
-                                       gr_vector_const_void_star& input_items,
-                                       gr_vector_void_star& output_items)
+int frame_scheduler_impl::work_on(int noutput_items,
+                                  gr_vector_int& ninput_items,
+                                  gr_vector_const_void_star& input_items,
+                                  gr_vector_void_star& output_items)
 {
     auto* out = static_cast<gr_complex*>(output_items[0]);
     const int taken =

@@ -9,6 +9,7 @@
 
 #include "frame_log.h"
 #include "frame_store.h"
+#include "guarded_block.h"
 #include "running_clock.h"
 #include <gnuradio/semisac/frame_scheduler.h>
 #include <atomic>
@@ -19,7 +20,7 @@
 namespace gr {
 namespace semisac {
 
-class frame_scheduler_impl : public frame_scheduler
+class frame_scheduler_impl : public guarded<frame_scheduler>
 {
 public:
     struct settings {
@@ -55,10 +56,10 @@ public:
 
     bool start() override;
     void forecast(int noutput_items, gr_vector_int& ninput_items_required) override;
-    int general_work(int noutput_items,
-                     gr_vector_int& ninput_items,
-                     gr_vector_const_void_star& input_items,
-                     gr_vector_void_star& output_items) override;
+    int work_on(int noutput_items,
+                gr_vector_int& ninput_items,
+                gr_vector_const_void_star& input_items,
+                gr_vector_void_star& output_items) override;
 
 private:
     //! What was set from outside, as it is when a burst is given its time.

@@ -198,10 +198,10 @@ int64_t gap_filler_impl::copy(int64_t count,
     return count;
 }
 
-int gap_filler_impl::general_work(int noutput_items,
-                                  gr_vector_int& ninput_items,
-                                  gr_vector_const_void_star& input_items,
-                                  gr_vector_void_star& output_items)
+int gap_filler_impl::work_on(int noutput_items,
+                             gr_vector_int& ninput_items,
+                             gr_vector_const_void_star& input_items,
+                             gr_vector_void_star& output_items)
 {
     if (d_missing > 0)
         return static_cast<int>(fill(noutput_items, output_items));

@@ -7,6 +7,7 @@
 #ifndef INCLUDED_SEMISAC_GAP_FILLER_IMPL_H
 #define INCLUDED_SEMISAC_GAP_FILLER_IMPL_H
 
+#include "guarded_block.h"
 #include "sample_clock.h"
 #include <gnuradio/semisac/gap_filler.h>
 #include <atomic>
@@ -16,7 +17,7 @@
 namespace gr {
 namespace semisac {
 
-class gap_filler_impl : public gap_filler
+class gap_filler_impl : public guarded<gap_filler>
 {
 public:
     gap_filler_impl(double sample_rate_hz, int channels);
@@ -32,10 +33,10 @@ public:
 
     bool start() override;
     void forecast(int noutput_items, gr_vector_int& ninput_items_required) override;
-    int general_work(int noutput_items,
-                     gr_vector_int& ninput_items,
-                     gr_vector_const_void_star& input_items,
-                     gr_vector_void_star& output_items) override;
+    int work_on(int noutput_items,
+                gr_vector_int& ninput_items,
+                gr_vector_const_void_star& input_items,
+                gr_vector_void_star& output_items) override;
 
 private:
     void follow_time(const radio_time& time, uint64_t place);

@@ -19,6 +19,8 @@ constexpr int NEWTON_STEPS = 12;
 constexpr double CONVERGED = 1e-6; // step in cycles over the whole axis
 constexpr int ANGLE_OVERSAMPLING = 8;
 constexpr std::array<double, 5> START_OFFSETS = { -0.5, -0.25, 0.0, 0.25, 0.5 };
+constexpr double LEAST_KEPT = 1e-2;    // of an echo's energy
+constexpr double LEAST_DOPPLER = 1e-3; // resolution cells from speed zero
 // Single precision: a step to the very maximum may seem to lose this much.
 constexpr double ROUNDING = 1e-6;
 
@@ -178,11 +180,108 @@ peak_refinement::sums peak_refinement::moments(const gr_complex* cells,
     return total;
 }
 
+// Mean of exp(j 2 pi m p) over slow time, real for it is centred, and its first two
+// derivatives.
+std::array<double, 3> peak_refinement::mean_wave(double doppler) const
+{
+    const double least = LEAST_DOPPLER / d_geometry.slow_times;
+    doppler -= std::floor(doppler + 0.5);
+    if (std::abs(doppler) < least)
+        doppler = std::copysign(least, doppler);
+    std::array<double, 3> sum{};
+    for (double time : d_geometry.coordinates[1]) {
+        const double turn = 2.0 * M_PI * time;
+        const double cosine = std::cos(turn * doppler), sine = std::sin(turn * doppler);
+        sum[0] += cosine;
+        sum[1] -= turn * sine;
+        sum[2] -= turn * turn * cosine;
+    }
+    for (double& one : sum)
+        one /= d_geometry.slow_times;
+    return sum;
+}
+
+// See semisac_ml.signal.peak_refinement.kept_share.
+std::array<double, 3> peak_refinement::kept_share(double doppler) const
+{
+    if (d_removal != leakage_removal_t::STATIC)
+        return { 1.0, 0.0, 0.0 };
+    const auto [mean, slope, curvature] = mean_wave(doppler);
+    return { 1.0 - mean * mean,
+             -2.0 * mean * slope,
+             -2.0 * (slope * slope + mean * curvature) };
+}
+
+// Mean of the waves as set, over frequency, weighted by the spectrum, and slow time.
+std::complex<double> peak_refinement::mean_cell() const
+{
+    std::complex<double> delay = 0.0, doppler = 0.0;
+    for (int bin = 0; bin < d_geometry.range_bins; ++bin)
+        if (d_geometry.spectrum[bin] > 0.0f)
+            delay += static_cast<double>(d_geometry.spectrum[bin]) *
+                     std::complex<double>(d_delay[0][bin]);
+    for (const std::complex<double>& wave : d_wave[1])
+        doppler += wave;
+    return std::conj(delay / d_geometry.spectrum_sum * doppler /
+                     static_cast<double>(d_geometry.slow_times));
+}
+
+double peak_refinement::kept_energy(const wave_frequency& frequency)
+{
+    if (d_removal != leakage_removal_t::ZERO_DELAY)
+        return kept_share(frequency[1])[0];
+    set_delay_wave(frequency[0], 1);
+    set_wave(1, frequency[1]);
+    return std::max(1.0 - std::norm(mean_cell()), LEAST_KEPT);
+}
+
+void peak_refinement::remove_leakage(gr_complex* cells) const
+{
+    const int bins = d_geometry.range_bins, times = d_geometry.slow_times;
+    for (int antenna = 0; antenna < d_geometry.antennas;
+         ++antenna, cells += times * bins) {
+        if (d_removal == leakage_removal_t::ZERO_DELAY) {
+            std::complex<double> sum = 0.0;
+            for (int64_t cell = 0; cell < d_geometry.cells(); ++cell)
+                sum += std::complex<double>(cells[cell]);
+            const gr_complex mean(sum / (times * d_geometry.spectrum_sum));
+            for (int64_t cell = 0; cell < d_geometry.cells(); ++cell)
+                cells[cell] -= mean * d_geometry.spectrum[cell % bins];
+        } else if (d_removal == leakage_removal_t::STATIC) {
+            for (int bin = 0; bin < bins; ++bin) {
+                std::complex<double> sum = 0.0;
+                for (int time = 0; time < times; ++time)
+                    sum += std::complex<double>(cells[time * bins + bin]);
+                const gr_complex mean(sum / static_cast<double>(times));
+                for (int time = 0; time < times; ++time)
+                    cells[time * bins + bin] -= mean;
+            }
+        }
+    }
+}
+
+double peak_refinement::doppler_spread(double doppler) const
+{
+    const double spread = d_geometry.spread[1];
+    if (d_removal != leakage_removal_t::STATIC || spread == 0.0)
+        return spread;
+    const auto [mean, slope, curvature] = mean_wave(doppler);
+    const double kept = 1.0 - mean * mean;
+    return (spread - slope * slope / (4.0 * M_PI * M_PI * kept)) / kept;
+}
+
 // Newton's step where the likelihood is concave, else one of Fisher scoring; no longer
 // than half a resolution cell.
-bool peak_refinement::newton_step(const sums& moment, std::array<double, 3>& step) const
+bool peak_refinement::newton_step(const sums& moment,
+                                  const std::array<double, 3>& kept,
+                                  std::array<double, 3>& step) const
 {
     const std::complex<double> whole = moment[0][0];
+    const double power = std::norm(whole);
+    // derivatives of 1 / kept
+    const double turn = -kept[1] / (kept[0] * kept[0]);
+    const double bend = 2.0 * kept[1] * kept[1] / (kept[0] * kept[0] * kept[0]) -
+                        kept[2] / (kept[0] * kept[0]);
     const auto count = static_cast<int>(d_free.size());
     std::array<std::array<double, 3>, 3> curvature{};
     std::array<double, 3> solution{};
@@ -197,11 +296,20 @@ bool peak_refinement::newton_step(const sums& moment, std::array<double, 3>& ste
                 (std::conj(other) * first - std::conj(whole) * second).real();
         }
     }
+    // the likelihood is the power over what is kept of an echo's energy
+    const auto along = [this](int i) { return d_free[i] == 1 ? 1.0 : 0.0; };
+    for (int i = 0; i < count; ++i)
+        for (int j = 0; j <= i; ++j)
+            curvature[i][j] = curvature[i][j] / kept[0] -
+                              turn * (solution[i] * along(j) + solution[j] * along(i)) -
+                              power * bend * along(i) * along(j);
+    for (int i = 0; i < count; ++i)
+        solution[i] = solution[i] / kept[0] + power * turn * along(i);
     const std::array<double, 3> gradient = solution;
     if (!solve(count, curvature, solution))
         for (int i = 0; i < count; ++i)
-            solution[i] = gradient[i] / (8.0 * M_PI * M_PI * std::norm(whole) *
-                                         d_geometry.spread[d_free[i]]);
+            solution[i] = gradient[i] * kept[0] /
+                          (8.0 * M_PI * M_PI * power * d_geometry.spread[d_free[i]]);
     double shorter = 1.0, longest = 0.0;
     for (int i = 0; i < count; ++i) {
         const double cells = std::abs(solution[i]) * d_geometry.extent[d_free[i]];
@@ -218,16 +326,18 @@ wave_frequency peak_refinement::refine(const gr_complex* cells, wave_frequency f
 {
     for (int round = 0; round < NEWTON_STEPS; ++round) {
         const sums moment = moments(cells, frequency);
-        const double likelihood = std::norm(moment[0][0]);
+        const std::array<double, 3> kept = kept_share(frequency[1]);
+        const double likelihood = std::norm(moment[0][0]) / kept[0];
         std::array<double, 3> step;
-        if (!newton_step(moment, step))
+        if (!newton_step(moment, kept, step))
             break;
         wave_frequency next;
         for (int halving = 0; halving <= 6; ++halving) {
             for (int axis = 0; axis < 3; ++axis)
                 next[axis] = frequency[axis] + step[axis];
             if (halving == 6 ||
-                std::norm(correlation(cells, next)) >= likelihood * (1.0 - ROUNDING))
+                std::norm(correlation(cells, next)) / kept_share(next[1])[0] >=
+                    likelihood * (1.0 - ROUNDING))
                 break;
             for (double& part : step)
                 part *= 0.5;
@@ -245,7 +355,8 @@ wave_frequency peak_refinement::refine(const gr_complex* cells, wave_frequency f
 gr_complex peak_refinement::amplitude(const gr_complex* cells,
                                       const wave_frequency& frequency)
 {
-    return gr_complex(correlation(cells, frequency) / d_cells_energy);
+    const std::complex<double> sum = correlation(cells, frequency);
+    return gr_complex(sum / (d_cells_energy * kept_energy(frequency)));
 }
 
 void peak_refinement::add_echo(gr_complex* cells,
@@ -255,19 +366,31 @@ void peak_refinement::add_echo(gr_complex* cells,
     set_delay_wave(frequency[0], 1);
     set_wave(1, frequency[1]);
     set_wave(2, frequency[2]);
+    const bool zero_delay = d_removal == leakage_removal_t::ZERO_DELAY;
+    const std::complex<double> taken =
+        zero_delay ? std::complex<double>(amplitude) * mean_cell() : 0.0;
+    if (d_removal == leakage_removal_t::STATIC) {
+        std::complex<double> mean = 0.0;
+        for (const std::complex<double>& wave : d_wave[1])
+            mean += wave / static_cast<double>(d_geometry.slow_times);
+        for (std::complex<double>& wave : d_wave[1])
+            wave -= mean;
+    }
     for (int antenna = 0; antenna < d_geometry.antennas; ++antenna) {
         for (int time = 0; time < d_geometry.slow_times; ++time) {
             const gr_complex factor(std::complex<double>(amplitude) *
                                     std::conj(d_wave[1][time] * d_wave[2][antenna]));
+            const gr_complex gone(taken * std::conj(d_wave[2][antenna]));
             for (int side : { 0, 1 }) {
                 for (int bin = d_first[side]; bin < d_first[side] + d_length[side];
                      ++bin) {
                     const gr_complex wave = d_delay[0][bin]; // conjugate
                     const float power = d_geometry.spectrum[bin];
-                    cells[bin] += gr_complex(power * (factor.real() * wave.real() +
-                                                      factor.imag() * wave.imag()),
-                                             power * (factor.imag() * wave.real() -
-                                                      factor.real() * wave.imag()));
+                    cells[bin] +=
+                        gr_complex(power * (factor.real() * wave.real() +
+                                            factor.imag() * wave.imag() - gone.real()),
+                                   power * (factor.imag() * wave.real() -
+                                            factor.real() * wave.imag() - gone.imag()));
                 }
             }
             cells += d_geometry.range_bins;
@@ -326,8 +449,9 @@ wave_frequency peak_refinement::start(const gr_complex* map,
             std::complex<double> sum = 0.0;
             for (int time = 0; time < d_geometry.slow_times; ++time)
                 sum += d_wave[1][time] * d_beam[time];
-            if (std::norm(sum) > largest) {
-                largest = std::norm(sum);
+            const double likelihood = std::norm(sum) / kept_share(doppler)[0];
+            if (likelihood > largest) {
+                largest = likelihood;
                 best = { delay, doppler, angle };
             }
         }

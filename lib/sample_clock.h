@@ -7,8 +7,8 @@
 #ifndef INCLUDED_SEMISAC_SAMPLE_CLOCK_H
 #define INCLUDED_SEMISAC_SAMPLE_CLOCK_H
 
+#include "tag_values.h"
 #include "wide_product.h"
-#include <pmt/pmt.h>
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -112,16 +112,11 @@ inline bool read_time_tuple(const pmt::pmt_t& value, radio_time& time)
 {
     if (!pmt::is_tuple(value) || pmt::length(value) < 2)
         return false;
-    const pmt::pmt_t full = pmt::tuple_ref(value, 0), part = pmt::tuple_ref(value, 1);
-    const bool is_long = pmt::is_integer(full) && pmt::to_long(full) >= 0;
-    if (!(pmt::is_uint64(full) || is_long) ||
-        !(pmt::is_real(part) || pmt::is_integer(part)))
+    const std::optional<int64_t> full = integer_of(pmt::tuple_ref(value, 0));
+    const std::optional<double> fraction = real_of(pmt::tuple_ref(value, 1));
+    if (!full || *full < 0 || !fraction || !(*fraction >= 0.0 && *fraction <= 1.0))
         return false;
-    const double fraction = pmt::to_double(part);
-    if (!(fraction >= 0.0 && fraction <= 1.0)) // also what is no number
-        return false;
-    time = { is_long ? static_cast<uint64_t>(pmt::to_long(full)) : pmt::to_uint64(full),
-             fraction };
+    time = { static_cast<uint64_t>(*full), *fraction };
     return true;
 }
 

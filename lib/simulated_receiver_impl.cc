@@ -168,10 +168,10 @@ void simulated_receiver_impl::receive(int64_t count,
     }
 }
 
-int simulated_receiver_impl::general_work(int noutput_items,
-                                          gr_vector_int& ninput_items,
-                                          gr_vector_const_void_star& input_items,
-                                          gr_vector_void_star& output_items)
+int simulated_receiver_impl::work_on(int noutput_items,
+                                     gr_vector_int& ninput_items,
+                                     gr_vector_const_void_star& input_items,
+                                     gr_vector_void_star& output_items)
 {
     if (d_fault.is_silent())
         return output_has_ended(detail()) ? WORK_DONE : 0;

@@ -162,7 +162,7 @@ simulated_transmitter_impl::outlook simulated_transmitter_impl::look_ahead()
         } else if (tag.key == d_key_sob) {
             next.begins_burst = true;
         } else if (tag.key == d_key_packet_len) {
-            next.frame = integer_of(tag.value, -1);
+            next.frame = integer_of(tag.value).value_or(-1);
         } else if (tag.key == d_key_time && read_time_tuple(tag.value, time)) {
             std::lock_guard<std::mutex> lock(d_mutex);
             next.timed = true;
@@ -345,10 +345,10 @@ void simulated_transmitter_impl::end_burst()
     d_ready = position() + TIME_CHECK;
 }
 
-int simulated_transmitter_impl::general_work(int noutput_items,
-                                             gr_vector_int& ninput_items,
-                                             gr_vector_const_void_star& input_items,
-                                             gr_vector_void_star& output_items)
+int simulated_transmitter_impl::work_on(int noutput_items,
+                                        gr_vector_int& ninput_items,
+                                        gr_vector_const_void_star& input_items,
+                                        gr_vector_void_star& output_items)
 {
     if (d_fault.is_silent())
         return output_has_ended(detail()) ? WORK_DONE : 0;

@@ -8,6 +8,7 @@
 #define INCLUDED_SEMISAC_SIMULATED_TRANSMITTER_IMPL_H
 
 #include "device_fault.h"
+#include "guarded_block.h"
 #include "running_clock.h"
 #include <gnuradio/semisac/simulated_transmitter.h>
 #include <atomic>
@@ -17,7 +18,7 @@
 namespace gr {
 namespace semisac {
 
-class simulated_transmitter_impl : public simulated_transmitter
+class simulated_transmitter_impl : public guarded<simulated_transmitter>
 {
 public:
     simulated_transmitter_impl(double sample_rate_hz, double time_scale);
@@ -37,10 +38,10 @@ public:
 
     bool start() override;
     void forecast(int noutput_items, gr_vector_int& ninput_items_required) override;
-    int general_work(int noutput_items,
-                     gr_vector_int& ninput_items,
-                     gr_vector_const_void_star& input_items,
-                     gr_vector_void_star& output_items) override;
+    int work_on(int noutput_items,
+                gr_vector_int& ninput_items,
+                gr_vector_const_void_star& input_items,
+                gr_vector_void_star& output_items) override;
 
 private:
     //! IDLE: the time of what comes next is looked at; SEND: it is not.

@@ -19,6 +19,7 @@ import threading
 import time
 import weakref
 from dataclasses import replace
+from datetime import UTC, datetime
 from fractions import Fraction
 
 import numpy as np
@@ -140,7 +141,7 @@ def monostatic(front_end, source) -> gr.top_block:
 
 def calibrate(front_end) -> None:
     """Keep a delay for the settings of a front end."""
-    date = "2100-01-01T00:00:00+00:00"
+    date = datetime.now(UTC).isoformat(timespec="seconds")
     made = radio.Calibration(front_end.calibration_key(), 46.0, 0.01, -20.0, 0.3, 10, date)
     radio.CalibrationStore().save(made)
 

@@ -302,6 +302,28 @@ class qa_frame_scheduler(gr_unittest.TestCase):
         self.assertEqual(list(values_by_offset(out_tags, "frame_id").values()), [0, 2, 3])
         self.assertEqual(block.frames_truncated(), 1)
 
+    def test_absurd_lengths_and_ids_are_no_frames(self):
+        for key, wrong in (
+            ("packet_len", 2**45),
+            ("packet_len", pmt.from_uint64(2**63)),
+            ("packet_len", 1e3),
+            ("packet_len", "long"),
+            ("packet_len", -1),
+            ("frame_id", "first"),
+            ("frame_id", -7),
+            ("frame_id", pmt.PMT_NIL),
+        ):
+            with self.subTest(key=key, wrong=wrong):
+                samples, tags = frames(4)
+                tags = [one for one in tags if one.offset != FRAME or pmt.symbol_to_string(one.key) != key]
+                tags.append(tag(FRAME, key, wrong))
+                block = semisac.frame_scheduler(1e6, "bursts")
+                block.set_start_time(0, 0.0)
+                out, out_tags = scheduled(block, samples, tags)
+                np.testing.assert_array_equal(out, np.delete(samples, slice(FRAME, 2 * FRAME)))
+                self.assertEqual(list(values_by_offset(out_tags, "frame_id").values()), [0, 2, 3])
+                self.assertEqual(block.frames_truncated(), 1)
+
     def test_stream_is_continuous(self):
         samples, tags = frames(6)
         portions = [(samples[:1100], tags[:9]), (samples[1100:], tags_of_frames([400, 900, 1400], FRAME, 3))]

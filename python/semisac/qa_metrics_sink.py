@@ -131,6 +131,17 @@ class qa_metrics_sink(gr_unittest.TestCase):
         self.assertEqual(figures["mse"].value, 0.0)
         self.assertAlmostEqual(figures["ssim"].value, 1.0, places=6)
 
+    def test_a_decoder_that_says_nothing_is_wrong(self):
+        """Probabilities that are not numbers are no decision for the first class."""
+        self.label[:] = 0
+        self.hypothesis[:] = 0
+        self.probability[:] = np.eye(10)[0]
+        self.sensing[:] = np.eye(3)[0]
+        self.probability[:10], self.sensing[:4] = np.nan, np.inf
+        figures = self.measure()[0].summary()
+        self.assertAlmostEqual(figures["class_accuracy"].value, 30 / FRAMES)
+        self.assertAlmostEqual(figures["sensing_accuracy"].value, 36 / FRAMES)
+
     def test_records_of_a_long_run_are_bounded(self):
         link = LinkMetrics((2, 2, 3), most_frames=1000)
         picture = np.zeros((30, 12), np.uint8)

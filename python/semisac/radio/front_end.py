@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import importlib
+import sys
 import weakref
 from dataclasses import dataclass
 from importlib import resources
@@ -66,6 +67,8 @@ class front_end(gr.hier_block2):
     capabilities: Capabilities
     replays = False
     """Whether role "monostatic" gives what was sent at another time and takes no frames of this one."""
+    cycle_frames = 0
+    """Most frames that the device takes, to repeat them by itself for ever; 0: it takes all."""
 
     def __init__(self, settings: RadioSettings, frame, role: str):
         if role not in ROLES:
@@ -115,8 +118,8 @@ class front_end(gr.hier_block2):
         """Open the device and set it up.
 
         Returns what is in force: device, serial, driver, sample_rate_hz, center_frequency_hz, gains, clock,
-        and warnings (list of texts). Raises RadioError within a few times timeout_s; a device that cannot be
-        used is left as it was.
+        and warnings (list of texts). Raises RadioError within a few times timeout_s; the transmitter of a
+        device that cannot be used is then as it was, or silent, or the message says that it may not be.
         """
         raise NotImplementedError
 
@@ -128,7 +131,9 @@ class front_end(gr.hier_block2):
         self.close()
 
     def close(self) -> None:
-        """Silence the transmitter and let go of the device; a second call does nothing."""
+        """Silence the transmitter and let go of the device, whatever happened before; a second call does
+        nothing. Raises RadioError when the transmitter may not be silent.
+        """
 
     def set_center_frequency_hz(self, frequency_hz: float) -> None:
         """Tune both directions while the radio runs; frames of that moment are not to be used.
@@ -151,6 +156,14 @@ class front_end(gr.hier_block2):
     def has_sent(self, frames: int) -> bool:
         """Whether so many frames have left the antenna; False where the flow ends by itself, or never."""
         return False
+
+    def frames_in_cycle(self) -> int:
+        """Frames that the device repeats by itself now; 0 where it does not, or not yet."""
+        return 0
+
+    def frames_sent(self) -> int | None:
+        """Frames that were on the air, each repetition one; None where all that were handed in are."""
+        return None
 
     def set_metadata(self, name: str, value: object) -> None:
         """Say something about what is sent, such as {"name", "fingerprint"} of the "bundle"; kept by radios
@@ -185,11 +198,14 @@ def front_end_class(name: str) -> type[front_end]:
         raise ValueError(f"--radio is {name!r}, expected one of {', '.join(known)}")
     try:
         module = importlib.import_module(f"{__package__}.{name}")
-    except ImportError as error:
+    except (
+        ImportError,
+        AttributeError,
+        OSError,
+    ) as error:  # not there, or of another version than its library
         raise RadioError(
-            f"--radio {name} needs a driver that is missing ({error}): `semisac radio probe` says which and "
-            f"how to "
-            "install it"
+            f"--radio {name} needs a driver that is missing or damaged ({error}): `semisac radio probe` says "
+            "which and how to install it"
         ) from error
     return getattr(module, f"{name}_front_end")
 
@@ -209,4 +225,7 @@ _open: weakref.WeakSet[front_end] = weakref.WeakSet()
 def _close_all() -> None:
     """Close the front ends that are still there when the program ends."""
     for radio in list(_open):
-        radio.close()
+        try:
+            radio.close()
+        except RadioError as error:
+            print(error, file=sys.stderr)
