@@ -271,6 +271,7 @@ def test_a_source_that_pauses_costs_a_slot_and_no_heads(stub):
     until(lambda: stub.device.transmitter.bursts_sent() == 2)
     flow.stop()
     flow.wait()
+    front_end.close()
     first, second = stub.device.bursts
     assert second.time[1] - first.time[1] == pytest.approx(4 * TOUCHING.frame_samples / RATE_HZ)
     assert stub.device.transmitter.packets_late() == 0

@@ -48,8 +48,6 @@ class EventCounters:
             self._counts[kind] += count
             if frame_id >= 0:
                 self._frames.append((frame_id, kind))
-            if kind == "vanished":
-                reason = reason or "the device answers no more"
             if reason:
                 self._reasons.setdefault(kind, reason)
         self.on_event(kind, count, frame_id, reason)
