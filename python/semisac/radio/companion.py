@@ -145,7 +145,10 @@ class _radio_block(gr.hier_block2):
         if self._ended.is_set():
             return
         self._ended.set()
-        self.radio.silence()
+        try:
+            self.radio.silence()
+        except RadioError as error:
+            self._log.error(str(error))
         counts = {kind: count for kind, count in self.radio.events.counts().items() if count}
         if counts:
             self._log.warn("events: " + ", ".join(f"{count} {kind}" for kind, count in counts.items()))
