@@ -19,6 +19,7 @@ constexpr int NEWTON_STEPS = 12;
 constexpr double CONVERGED = 1e-6; // step in cycles over the whole axis
 constexpr int ANGLE_OVERSAMPLING = 8;
 constexpr std::array<double, 5> START_OFFSETS = { -0.5, -0.25, 0.0, 0.25, 0.5 };
+constexpr double LEAST_DOPPLER = 1e-3; // resolution cells from speed zero
 // Single precision: a step to the very maximum may seem to lose this much.
 constexpr double ROUNDING = 1e-6;
 
@@ -178,11 +179,60 @@ peak_refinement::sums peak_refinement::moments(const gr_complex* cells,
     return total;
 }
 
+// Mean of exp(j 2 pi m p) over slow time, real for it is centred, and its first two
+// derivatives.
+std::array<double, 3> peak_refinement::mean_wave(double doppler) const
+{
+    const double least = LEAST_DOPPLER / d_geometry.slow_times;
+    doppler -= std::floor(doppler + 0.5);
+    if (std::abs(doppler) < least)
+        doppler = std::copysign(least, doppler);
+    std::array<double, 3> sum{};
+    for (double time : d_geometry.coordinates[1]) {
+        const double turn = 2.0 * M_PI * time;
+        const double cosine = std::cos(turn * doppler), sine = std::sin(turn * doppler);
+        sum[0] += cosine;
+        sum[1] -= turn * sine;
+        sum[2] -= turn * turn * cosine;
+    }
+    for (double& one : sum)
+        one /= d_geometry.slow_times;
+    return sum;
+}
+
+// See semisac_ml.signal.peak_refinement.kept_share.
+std::array<double, 3> peak_refinement::kept_share(double doppler) const
+{
+    if (!d_static_removed)
+        return { 1.0, 0.0, 0.0 };
+    const auto [mean, slope, curvature] = mean_wave(doppler);
+    return { 1.0 - mean * mean,
+             -2.0 * mean * slope,
+             -2.0 * (slope * slope + mean * curvature) };
+}
+
+double peak_refinement::doppler_spread(double doppler) const
+{
+    const double spread = d_geometry.spread[1];
+    if (!d_static_removed || spread == 0.0)
+        return spread;
+    const auto [mean, slope, curvature] = mean_wave(doppler);
+    const double kept = 1.0 - mean * mean;
+    return (spread - slope * slope / (4.0 * M_PI * M_PI * kept)) / kept;
+}
+
 // Newton's step where the likelihood is concave, else one of Fisher scoring; no longer
 // than half a resolution cell.
-bool peak_refinement::newton_step(const sums& moment, std::array<double, 3>& step) const
+bool peak_refinement::newton_step(const sums& moment,
+                                  const std::array<double, 3>& kept,
+                                  std::array<double, 3>& step) const
 {
     const std::complex<double> whole = moment[0][0];
+    const double power = std::norm(whole);
+    // derivatives of 1 / kept
+    const double turn = -kept[1] / (kept[0] * kept[0]);
+    const double bend = 2.0 * kept[1] * kept[1] / (kept[0] * kept[0] * kept[0]) -
+                        kept[2] / (kept[0] * kept[0]);
     const auto count = static_cast<int>(d_free.size());
     std::array<std::array<double, 3>, 3> curvature{};
     std::array<double, 3> solution{};
@@ -197,11 +247,20 @@ bool peak_refinement::newton_step(const sums& moment, std::array<double, 3>& ste
                 (std::conj(other) * first - std::conj(whole) * second).real();
         }
     }
+    // the likelihood is the power over what is kept of an echo's energy
+    const auto along = [this](int i) { return d_free[i] == 1 ? 1.0 : 0.0; };
+    for (int i = 0; i < count; ++i)
+        for (int j = 0; j <= i; ++j)
+            curvature[i][j] = curvature[i][j] / kept[0] -
+                              turn * (solution[i] * along(j) + solution[j] * along(i)) -
+                              power * bend * along(i) * along(j);
+    for (int i = 0; i < count; ++i)
+        solution[i] = solution[i] / kept[0] + power * turn * along(i);
     const std::array<double, 3> gradient = solution;
     if (!solve(count, curvature, solution))
         for (int i = 0; i < count; ++i)
-            solution[i] = gradient[i] / (8.0 * M_PI * M_PI * std::norm(whole) *
-                                         d_geometry.spread[d_free[i]]);
+            solution[i] = gradient[i] * kept[0] /
+                          (8.0 * M_PI * M_PI * power * d_geometry.spread[d_free[i]]);
     double shorter = 1.0, longest = 0.0;
     for (int i = 0; i < count; ++i) {
         const double cells = std::abs(solution[i]) * d_geometry.extent[d_free[i]];
@@ -218,16 +277,18 @@ wave_frequency peak_refinement::refine(const gr_complex* cells, wave_frequency f
 {
     for (int round = 0; round < NEWTON_STEPS; ++round) {
         const sums moment = moments(cells, frequency);
-        const double likelihood = std::norm(moment[0][0]);
+        const std::array<double, 3> kept = kept_share(frequency[1]);
+        const double likelihood = std::norm(moment[0][0]) / kept[0];
         std::array<double, 3> step;
-        if (!newton_step(moment, step))
+        if (!newton_step(moment, kept, step))
             break;
         wave_frequency next;
         for (int halving = 0; halving <= 6; ++halving) {
             for (int axis = 0; axis < 3; ++axis)
                 next[axis] = frequency[axis] + step[axis];
             if (halving == 6 ||
-                std::norm(correlation(cells, next)) >= likelihood * (1.0 - ROUNDING))
+                std::norm(correlation(cells, next)) / kept_share(next[1])[0] >=
+                    likelihood * (1.0 - ROUNDING))
                 break;
             for (double& part : step)
                 part *= 0.5;
@@ -245,7 +306,8 @@ wave_frequency peak_refinement::refine(const gr_complex* cells, wave_frequency f
 gr_complex peak_refinement::amplitude(const gr_complex* cells,
                                       const wave_frequency& frequency)
 {
-    return gr_complex(correlation(cells, frequency) / d_cells_energy);
+    return gr_complex(correlation(cells, frequency) /
+                      (d_cells_energy * kept_share(frequency[1])[0]));
 }
 
 void peak_refinement::add_echo(gr_complex* cells,
@@ -255,6 +317,13 @@ void peak_refinement::add_echo(gr_complex* cells,
     set_delay_wave(frequency[0], 1);
     set_wave(1, frequency[1]);
     set_wave(2, frequency[2]);
+    if (d_static_removed) {
+        std::complex<double> mean = 0.0;
+        for (const std::complex<double>& wave : d_wave[1])
+            mean += wave / static_cast<double>(d_geometry.slow_times);
+        for (std::complex<double>& wave : d_wave[1])
+            wave -= mean;
+    }
     for (int antenna = 0; antenna < d_geometry.antennas; ++antenna) {
         for (int time = 0; time < d_geometry.slow_times; ++time) {
             const gr_complex factor(std::complex<double>(amplitude) *
@@ -326,8 +395,9 @@ wave_frequency peak_refinement::start(const gr_complex* map,
             std::complex<double> sum = 0.0;
             for (int time = 0; time < d_geometry.slow_times; ++time)
                 sum += d_wave[1][time] * d_beam[time];
-            if (std::norm(sum) > largest) {
-                largest = std::norm(sum);
+            const double likelihood = std::norm(sum) / kept_share(doppler)[0];
+            if (likelihood > largest) {
+                largest = likelihood;
                 best = { delay, doppler, angle };
             }
         }

@@ -34,6 +34,15 @@ public:
     wave_frequency
     start(const gr_complex* map, const gr_complex* cells, int row, int column);
 
+    //! Whether the mean over slow time was taken out of the cells.
+    void set_static_removed(bool static_removed) { d_static_removed = static_removed; }
+
+    //! Share of an echo's energy that is in the cells, and its first two derivatives.
+    std::array<double, 3> kept_share(double doppler) const;
+
+    //! Spread of slow time that the bound of Doppler goes by.
+    double doppler_spread(double doppler) const;
+
     //! The maximum near a start, by Newton's method.
     wave_frequency refine(const gr_complex* cells, wave_frequency frequency);
 
@@ -53,12 +62,16 @@ private:
     std::complex<double> correlation(const gr_complex* cells,
                                      const wave_frequency& frequency);
     sums moments(const gr_complex* cells, const wave_frequency& frequency);
-    bool newton_step(const sums& moment, std::array<double, 3>& step) const;
+    bool newton_step(const sums& moment,
+                     const std::array<double, 3>& kept,
+                     std::array<double, 3>& step) const;
+    std::array<double, 3> mean_wave(double doppler) const;
     double best_angle(const gr_complex* map, int row, int column);
 
     const map_geometry d_geometry;
     const double d_cells_energy; // sum of the spectrum over all cells and antennas
-    std::vector<int> d_free;     // axes on which there is something to find
+    bool d_static_removed = false;
+    std::vector<int> d_free;               // axes on which there is something to find
     std::array<int, 2> d_first, d_length;  // occupied cells of each half of the FFT
     std::array<complex_buffer, 3> d_delay; // conjugate wave times x^0, x^1, x^2
     std::array<std::vector<std::complex<double>>, 3> d_wave; // conjugate, by axis

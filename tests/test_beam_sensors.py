@@ -22,8 +22,11 @@ pytest.importorskip("torch", reason="training needs PyTorch")
 import torch  # noqa: E402
 from rich.console import Console  # noqa: E402
 
+from semisac_ml.beams import protocol  # noqa: E402
+from semisac_ml.beams.protocol import BY_SEQUENCE  # noqa: E402
 from semisac_ml.beams.sensors import samples as sensor_samples  # noqa: E402
 from semisac_ml.beams.sensors.networks import BundlePredictor  # noqa: E402
+from semisac_ml.beams.sensors.protocol import Street, figures_of  # noqa: E402
 from semisac_ml.beams.sensors.samples import SENSORS  # noqa: E402
 from semisac_ml.beams.sensors.sets import CASE_STUDY, SensorSet, random_presence, swapped  # noqa: E402
 from semisac_ml.beams.sensors.tensors import BEAM_SPACING_RAD, SensorTensors, View  # noqa: E402
@@ -187,24 +190,29 @@ def test_recording_without_truth_is_read_from_its_table_alone(folder, street, tm
     assert tensors.hides("camera", View(turned=2)) and not tensors.hides("camera", View(mirrored=True))
 
 
-def test_samples_that_are_damaged_are_left_out_and_counted(folder, tmp_path):
+def test_damaged_samples_are_left_out_and_told(folder, tmp_path):
     shutil.copytree(folder / "deepsense6g", tmp_path / "deepsense6g")
-    powers = sorted((tmp_path / "deepsense6g").rglob("*pwr*/*.txt")) or sorted(
-        file for file in (tmp_path / "deepsense6g").rglob("*.txt") if len(file.read_text().split()) == 64
-    )
-    powers[0].unlink()
-    console = Console(file=io.StringIO(), width=1000)
+    for number in (100, 120):
+        broken = sorted((tmp_path / f"deepsense6g/scenario{number}").rglob("*power*.txt"))[1]
+        broken.write_text("nan\n" * 64)
+    console = Console(record=True, width=400, file=io.StringIO())
     found = sensor_samples.load(tmp_path, None, console, tmp_path / "kept")
-    (name,) = found.left_out
-    assert found.left_out == {name: 1} and len(found) == 8
-    said = console.file.getvalue()
-    assert f"{name}: 1 of " in said and "samples are damaged and left out, the first: row " in said
-    assert powers[0].name in said
+    assert len(found) == 9 - 2 and len(found.left_out) == 2
+    first = found.left_out[0]
+    assert first.startswith("scenario100, line ") and "is not finite" in first
+    assert f"damaged, left out: 2 samples: {first}; and 1 more" in " ".join(console.export_text().split())
+    vi_beam = importlib.import_module("semisac_ml.systems.vi_beam.train").SYSTEM.sensors
+    rows, best = np.arange(len(found)), np.tile(np.arange(5), (len(found), 1))
+    tested = protocol.Tested(
+        "always the first", BY_SEQUENCE, 0, "all, seed 0", "", rows, len(rows), best, None, 0.0
+    )
+    content = figures_of(vi_beam, Street(tmp_path), found, [tested], [])
+    assert (content["samples_left_out"], content["left_out"]) == (2, list(found.left_out))
 
 
-def test_a_folder_without_scenarios_is_told(tmp_path):
+def test_a_folder_without_scenarios_says_what_belongs_there(tmp_path):
     (tmp_path / "deepsense6g").mkdir()
-    with pytest.raises(DataError, match="holds no scenario, expected a street"):
+    with pytest.raises(DataError, match="holds no scenario, expected a street .semisac data scenes."):
         sensor_samples.load(tmp_path, None, Console(quiet=True), tmp_path / "kept")
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import signal
 import subprocess
 import sys
@@ -49,7 +50,10 @@ def platform():
 @pytest.mark.parametrize("file", DEFINITIONS, ids=lambda file: file.name.split(".")[0])
 def test_every_parameter_and_port_is_documented(platform, file):
     block = platform.blocks[file.name.split(".")[0]]
-    assert block.category == ["semisac"]
+    assert block.category[0] == "semisac"
+    assert sum(other.category == block.category for other in platform.blocks.values()) >= 3, (
+        f"{block.category} is no room of others: is its name right?"
+    )
     documentation = " ".join(block.documentation[""].split())
     for parameter in read(file)["parameters"]:
         name = re.sub(r" +\(.*\)$", "", parameter["label"])
@@ -163,3 +167,29 @@ def run_together(names: list[str], folder: Path) -> None:
     for name, program in running.items():
         assert program.returncode == 0, outputs[name]
         assert "rror" not in outputs[name], outputs[name]
+
+
+@pytest.mark.parametrize("mode", ["fixed", "leakage"])
+def test_a_slider_moves_the_latency_only_where_one_is_given(platform, tmp_path, mode):
+    """With a latency found from leakage its field is hidden, and may still hold the variable of a slider."""
+    import yaml
+
+    blocks = [
+        {"name": "slider", "id": "variable", "parameters": {"value": "0.0"}},
+        {"name": "aligner", "id": "semisac_echo_aligner",
+         "parameters": {"mode": mode, "latency_samples": "slider"}},
+        *({"name": f"source_{port}", "id": "blocks_null_source", "parameters": {}} for port in range(2)),
+        *({"name": f"sink_{port}", "id": "blocks_null_sink", "parameters": {}} for port in range(2)),
+    ]  # fmt: skip
+    wires = [[f"source_{p}", "0", "aligner", f"{p}"] for p in range(2)]
+    wires += [["aligner", f"{p}", f"sink_{p}", "0"] for p in range(2)]
+    options = {"parameters": {"id": "sliding", "generate_options": "no_gui"}, "states": {"state": "enabled"}}
+    graph = {"options": options, "blocks": blocks, "connections": wires, "metadata": {"file_format": 1}}
+    for block in blocks:
+        block["states"] = {"state": "enabled"}
+    (tmp_path / "sliding.grc").write_text(yaml.safe_dump(graph))
+    _, file = platform.load_and_generate_flow_graph(str(tmp_path / "sliding.grc"), str(tmp_path))
+    assert file
+    program = runpy.run_path(str(tmp_path / "sliding.py"))["sliding"]()
+    program.set_slider(41.0)
+    assert program.aligner.latency_samples() == (41.0 if mode == "fixed" else 0.0)

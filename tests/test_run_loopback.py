@@ -24,7 +24,9 @@ from semisac_ml.signal import channel, metrics
 
 pytest.importorskip("gnuradio.semisac", reason="run_loopback.py needs GNU Radio and the module")
 
-SCRIPT = Path(__file__).resolve().parents[1] / "apps" / "run_loopback.py"
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPT = ROOT / "apps" / "run_loopback.py"
+MODELS = ROOT / "models"
 TIMING = {"images_per_s", "latency_p50_ms", "latency_p95_ms", "latency_p99_ms"}
 FIGURES = {
     "psnr_db", "ssim", "mse", "class_accuracy", "animal_accuracy", "sensing_accuracy", "false_alarm_rate",
@@ -74,6 +76,9 @@ def assert_one_line(done: subprocess.CompletedProcess, pattern: str) -> None:
         (("--target", "-5,2"), "--target is '-5,2', expected a range above 0 m"),
         (("--target", "2000"), "--target at 2000 m, expected 480 m or less"),
         (("--phy", "symbols", "--antennas", "2"), "--antennas does nothing with --phy symbols"),
+        (("--target", "90,2500"), "--target at 2500 m/s, expected 1912 m/s or less.*--fft-size"),
+        (("--false-alarm-rate", "0"), "--false-alarm-rate is 0, expected 1e-15 to 0.5"),
+        (("--false-alarms-per", "hour"), "--false-alarms-per is 'hour', expected one of map, cell"),
         (("--range-step-db", "2"), "--range-step-db does nothing with --phy ofdm"),
         (("--delay-spread-ns", "50"), "--delay-spread-ns does nothing by itself, expected --tdl-profile"),
         (("--taps", "0:0,late"), "--taps is '0:0,late', expected delays in ns"),
@@ -269,6 +274,35 @@ def test_waveform_carries_what_symbols_carry(tiny_bundle, tmp_path, phy):
     assert found["found"] == found["maps"] == 10
     for name, error in found["errors"].items():  # chi-squared of 10 values: below 3 with p > 1 - 1e-12
         assert error["rmse"] < 3.0 * error["cramer_rao_deviation"], name
+
+
+def test_a_target_is_there_for_a_whole_map_or_not_at_all(tiny_bundle, tmp_path):
+    """Half of the maps hold it; its speed is as near as the bound of eight frames allows."""
+    content = measure(
+        tmp_path, "--bundle", "jssc/tiny", "--images", "2560", "--frames-per-map", "8",
+        "--target", "90,20,-30,0",
+    )  # fmt: skip
+    found = content["air"]["targets"][0]
+    assert 8 <= found["maps"] <= 32  # of 40: 20 +- 3.2
+    assert found["found"] == found["maps"]
+    assert (
+        found["errors"]["velocity_mps"]["rmse"]
+        < 2.0 * found["errors"]["velocity_mps"]["cramer_rao_deviation"]
+    )
+
+
+def test_the_gate_and_the_truth_go_with_a_target_that_turns(tmp_path):
+    """1000 m/s between 60 and 180 m: 1 m a frame, and 230 frames are two ways. A gate elsewhere decides by
+    guess: 57 % right.
+    """
+    target = ("--target", "120,1000,20,-3", "--sensing-snr-db", "-3", "--images", "1840")
+    content = measure(tmp_path, "--bundle", MODELS / "jssc" / "awgn", *target)
+    assert content["metrics"]["sensing_accuracy"]["value"] > 0.8  # 0.88; of a target that stands 0.91
+    content = measure(tmp_path, "--bundle", MODELS / "jssc" / "awgn", *target, "--target-probability", "1")
+    found = content["air"]["targets"][0]
+    assert found["found"] == found["maps"] == 228  # but for the maps in which it turns
+    for name, error in found["errors"].items():
+        assert error["rmse"] < 2.0 * error["cramer_rao_deviation"], name
 
 
 def test_impairments_lose_no_frame(tiny_bundle, tmp_path):

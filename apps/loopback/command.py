@@ -82,7 +82,11 @@ def loopback(
         int, typer.Option(help="Delay from one range to the next in symbols; 0: ranges differ in SNR only.")
     ] = 0,
     target_probability: Annotated[
-        float, typer.Option(help="Share of frames with a target, each range equally; the detector knows it.")
+        float,
+        typer.Option(
+            help="Share of frames, or of maps of several frames, with a target, each range equally; the "
+            "detector knows it."
+        ),
     ] = 0.5,
     sensing_knowledge: Annotated[
         str, typer.Option(help="**symbols**: the detector knows what was sent; **echo**: it does not.")
@@ -149,7 +153,7 @@ def loopback(
         list[str] | None,
         typer.Option(
             help="RANGE_M[,SPEED_MPS[,AZIMUTH_DEG[,SNR_DB]]]; repeat for several, presence of the first is "
-            "decided. [default: 120,15,20]",
+            "decided. They turn at half and at one and a half times their range. [default: 120,15,20]",
             rich_help_panel=RADAR,
             show_default=False,
         ),
@@ -166,6 +170,14 @@ def loopback(
             show_default=False,
         ),
     ] = None,
+    false_alarm_rate: Annotated[
+        float,
+        typer.Option(help="Probability that a map without a target shows one.", rich_help_panel=RADAR),
+    ] = 0.01,
+    false_alarms_per: Annotated[
+        str,
+        typer.Option(help="What that rate counts: a **map**, or a **cell** of it.", rich_help_panel=RADAR),
+    ] = "map",
     picture_size: Annotated[
         str | None,
         typer.Option(
@@ -218,6 +230,7 @@ def loopback(
                 sample_rate_hz=sample_rate_hz,
                 fft_size=fft_size,
                 prefix_samples=fft_size // 4,
+                chirp_samples=max(FrameParameters.chirp_samples, fft_size // 2),
                 images_per_frame=8 if images_per_frame is None else images_per_frame,
                 channel_uses=manifest.symbols.channel_uses,
                 frame_type=phy,
@@ -241,6 +254,8 @@ def loopback(
             frames_per_map=frames_per_map,
             targets=tuple(Target.parse(text) for text in target) if target else DEFAULT_TARGETS,
             leakage_db=leakage_db,
+            false_alarm_rate=false_alarm_rate,
+            false_alarms_per=false_alarms_per,
         )
     settings = LinkSettings(
         channel=channel or manifest.channel.model,

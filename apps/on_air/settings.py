@@ -43,6 +43,7 @@ class FrameSettings:
             sample_rate_hz=sample_rate_hz,
             fft_size=self.fft_size,
             prefix_samples=self.fft_size // 4,
+            chirp_samples=max(FrameParameters.chirp_samples, self.fft_size // 2),
             images_per_frame=self._images_per_frame(bundle),
             channel_uses=bundle.manifest.symbols.channel_uses,
             gap_samples=self.gap_samples,

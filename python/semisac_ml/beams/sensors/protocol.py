@@ -179,9 +179,10 @@ def figures_of(
         "system": system.name,
         "data": str(street.folder.name),
         "scenarios": list(by_light(samples).names),
-        "samples_left_out": samples.left_out,
         "inputs": tested[0].inputs,
         "command": shlex.join(["semisac", *sys.argv[1:]]),
+        "samples_left_out": len(samples.left_out),
+        "left_out": list(samples.left_out),
         **about,
     }
     content = report.as_json(by_light(samples), tested, told)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -48,7 +48,7 @@ class SensorSamples:
     blocked: 1 where the vehicle is hidden from the base station, 0 where not, NaN where nobody knows,
     float32 [samples]. light: "day", "dusk" or "night" of each. drive: number of the drive, over all sites.
     camera_view_deg: width of the camera's view; None of a real recording, whose tables do not tell it.
-    left_out: samples of each scenario that are damaged, where it has any.
+    left_out: why samples of the tables are not among these, one line each.
     """
 
     beams: BeamSamples
@@ -58,7 +58,7 @@ class SensorSamples:
     light: np.ndarray
     drive: np.ndarray
     camera_view_deg: float | None = None
-    left_out: dict[str, int] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.beams)
@@ -103,15 +103,16 @@ def load(
     numbers = tuple(scenarios or deepsense6g.scenarios(folder))
     if not numbers:
         raise DataError(
-            f"{folder}: holds no scenario, expected a street (semisac data scenes {folder}) or scenarios "
-            "31 to 34 of DeepSense 6G (docs/data.md)"
+            f"{folder}: holds no scenario, expected a street (semisac data scenes) or scenarios 31 to 34 of "
+            "DeepSense 6G (docs/data.md)"
         )
     loaded = [deepsense6g.load(number, folder, damaged="leave out") for number in numbers]
-    left_out = {one.name: len(one.left_out) for one in loaded if one.left_out}
-    for one in loaded:
-        if one.left_out:
-            told = f"{one.name}: {len(one.left_out)} of {len(one) + len(one.left_out)} samples are damaged"
-            console.print(f"{told} and left out, the first: {one.left_out[0]}", style="yellow", markup=False)
+    left_out = tuple(f"{one.name}, {why}" for one in loaded for why in one.left_out)
+    if left_out:
+        more = f"; and {len(left_out) - 1} more" if len(left_out) > 1 else ""
+        console.print(
+            f"damaged, left out: {len(left_out)} samples: {left_out[0]}{more}", soft_wrap=True, markup=False
+        )
     beams = BeamSamples.of(loaded)
     paths = {kind: _paths(loaded, kind) for kind in SENSORS}
     there = np.array([[path is not None for path in paths[kind]] for kind in SENSORS]).T
