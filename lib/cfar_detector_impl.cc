@@ -143,10 +143,15 @@ uint64_t cfar_detector_impl::frame_id_of(uint64_t item)
         d_reader.integer(d_tags.back(), 0, INT64_MAX, static_cast<int64_t>(item)));
 }
 
-bool cfar_detector_impl::is_static_removed(uint64_t item)
+leakage_removal_t cfar_detector_impl::removal_of(uint64_t item)
 {
-    get_tags_in_range(d_tags, 0, item, item + 1, d_key_static_removed);
-    return !d_tags.empty() && pmt::eqv(d_tags.back().value, pmt::PMT_T);
+    get_tags_in_range(d_tags, 0, item, item + 1, d_key_removal);
+    if (d_tags.empty() || !pmt::is_symbol(d_tags.back().value))
+        return leakage_removal_t::NONE;
+    const std::string name = pmt::symbol_to_string(d_tags.back().value);
+    return name == "static"       ? leakage_removal_t::STATIC
+           : name == "zero_delay" ? leakage_removal_t::ZERO_DELAY
+                                  : leakage_removal_t::NONE;
 }
 
 pmt::pmt_t
@@ -182,7 +187,7 @@ int cfar_detector_impl::work(int noutput_items,
     const double factor = threshold_factor();
     for (int item = 0; item < noutput_items; ++item) {
         const uint64_t number = nitems_read(0) + item;
-        const auto& detections = d_search.search(map, factor, is_static_removed(number));
+        const auto& detections = d_search.search(map, factor, removal_of(number));
         map += d_parameters.map_cells();
         ++d_maps_searched;
         d_targets_found += detections.size();

@@ -38,7 +38,7 @@ private:
     pmt::pmt_t message(uint64_t frame_id,
                        const std::vector<radar_detection>& detections) const;
     uint64_t frame_id_of(uint64_t item);
-    bool is_static_removed(uint64_t item);
+    leakage_removal_t removal_of(uint64_t item);
     double cell_rate(double false_alarm_rate) const;
 
     const radar_parameters d_parameters;
@@ -52,7 +52,7 @@ private:
 
     const pmt::pmt_t d_port = pmt::mp("detections");
     const pmt::pmt_t d_key_frame_id = pmt::mp("frame_id");
-    const pmt::pmt_t d_key_static_removed = pmt::mp("static_removed");
+    const pmt::pmt_t d_key_removal = pmt::mp("leakage_removal");
 };
 
 } // namespace semisac

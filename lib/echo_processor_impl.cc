@@ -316,7 +316,7 @@ void echo_processor_impl::add_to_map(const settings& now)
         d_maps.write_map(now.removal, now.regularisation, d_noise_in_use, d_map.data());
         d_maps.restart();
         d_map_waits = true;
-        d_static_removed = now.removal == leakage_removal_t::STATIC;
+        d_removed = now.removal;
     }
 }
 
@@ -350,8 +350,12 @@ void echo_processor_impl::give_map(gr_vector_void_star& output_items)
     add_item_tag(1, item, d_key_frame_id, pmt::from_uint64(d_interval_id));
     add_item_tag(1, item, d_key_sample_index, pmt::from_uint64(d_interval_start));
     add_item_tag(1, item, d_key_noise_var, pmt::from_double(d_noise_in_use));
-    if (d_static_removed)
-        add_item_tag(1, item, d_key_static_removed, pmt::PMT_T);
+    // chirps lose their leakage sample by sample, of each frame apart
+    if (d_removed == leakage_removal_t::STATIC)
+        add_item_tag(1, item, d_key_removal, pmt::mp("static"));
+    else if (d_removed == leakage_removal_t::ZERO_DELAY &&
+             d_parameters.mode == radar_mode_t::OFDM)
+        add_item_tag(1, item, d_key_removal, pmt::mp("zero_delay"));
     if (!pmt::is_null(d_interval_targets))
         add_item_tag(1, item, d_key_targets, d_interval_targets);
     d_map_waits = false;

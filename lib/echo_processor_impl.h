@@ -120,7 +120,8 @@ private:
     int d_echoes = 0, d_echoes_sent = 0;
     std::vector<tag_t> d_echo_tags;
     complex_buffer d_map;
-    bool d_map_waits = false, d_static_removed = false;
+    bool d_map_waits = false;
+    leakage_removal_t d_removed = leakage_removal_t::NONE; // from the map
     // What the tag of a target_emulator tells.
     pmt::pmt_t d_targets = pmt::PMT_NIL, d_interval_targets = pmt::PMT_NIL;
     uint64_t d_interval_id = 0, d_interval_start = 0, d_next_start = 0;
@@ -133,7 +134,7 @@ private:
     const pmt::pmt_t d_key_sensing_snr_db = pmt::mp("sensing_snr_db");
     const pmt::pmt_t d_key_sample_index = pmt::mp("sample_index");
     const pmt::pmt_t d_key_noise_var = pmt::mp("noise_var");
-    const pmt::pmt_t d_key_static_removed = pmt::mp("static_removed");
+    const pmt::pmt_t d_key_removal = pmt::mp("leakage_removal");
     const pmt::pmt_t d_key_targets = pmt::mp("targets");
 };
 

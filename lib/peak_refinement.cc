@@ -19,6 +19,7 @@ constexpr int NEWTON_STEPS = 12;
 constexpr double CONVERGED = 1e-6; // step in cycles over the whole axis
 constexpr int ANGLE_OVERSAMPLING = 8;
 constexpr std::array<double, 5> START_OFFSETS = { -0.5, -0.25, 0.0, 0.25, 0.5 };
+constexpr double LEAST_KEPT = 1e-2;    // of an echo's energy
 constexpr double LEAST_DOPPLER = 1e-3; // resolution cells from speed zero
 // Single precision: a step to the very maximum may seem to lose this much.
 constexpr double ROUNDING = 1e-6;
@@ -203,7 +204,7 @@ std::array<double, 3> peak_refinement::mean_wave(double doppler) const
 // See semisac_ml.signal.peak_refinement.kept_share.
 std::array<double, 3> peak_refinement::kept_share(double doppler) const
 {
-    if (!d_static_removed)
+    if (d_removal != leakage_removal_t::STATIC)
         return { 1.0, 0.0, 0.0 };
     const auto [mean, slope, curvature] = mean_wave(doppler);
     return { 1.0 - mean * mean,
@@ -211,10 +212,58 @@ std::array<double, 3> peak_refinement::kept_share(double doppler) const
              -2.0 * (slope * slope + mean * curvature) };
 }
 
+// Mean of the waves as set, over frequency, weighted by the spectrum, and slow time.
+std::complex<double> peak_refinement::mean_cell() const
+{
+    std::complex<double> delay = 0.0, doppler = 0.0;
+    for (int bin = 0; bin < d_geometry.range_bins; ++bin)
+        if (d_geometry.spectrum[bin] > 0.0f)
+            delay += static_cast<double>(d_geometry.spectrum[bin]) *
+                     std::complex<double>(d_delay[0][bin]);
+    for (const std::complex<double>& wave : d_wave[1])
+        doppler += wave;
+    return std::conj(delay / d_geometry.spectrum_sum * doppler /
+                     static_cast<double>(d_geometry.slow_times));
+}
+
+double peak_refinement::kept_energy(const wave_frequency& frequency)
+{
+    if (d_removal != leakage_removal_t::ZERO_DELAY)
+        return kept_share(frequency[1])[0];
+    set_delay_wave(frequency[0], 1);
+    set_wave(1, frequency[1]);
+    return std::max(1.0 - std::norm(mean_cell()), LEAST_KEPT);
+}
+
+void peak_refinement::remove_leakage(gr_complex* cells) const
+{
+    const int bins = d_geometry.range_bins, times = d_geometry.slow_times;
+    for (int antenna = 0; antenna < d_geometry.antennas;
+         ++antenna, cells += times * bins) {
+        if (d_removal == leakage_removal_t::ZERO_DELAY) {
+            std::complex<double> sum = 0.0;
+            for (int64_t cell = 0; cell < d_geometry.cells(); ++cell)
+                sum += std::complex<double>(cells[cell]);
+            const gr_complex mean(sum / (times * d_geometry.spectrum_sum));
+            for (int64_t cell = 0; cell < d_geometry.cells(); ++cell)
+                cells[cell] -= mean * d_geometry.spectrum[cell % bins];
+        } else if (d_removal == leakage_removal_t::STATIC) {
+            for (int bin = 0; bin < bins; ++bin) {
+                std::complex<double> sum = 0.0;
+                for (int time = 0; time < times; ++time)
+                    sum += std::complex<double>(cells[time * bins + bin]);
+                const gr_complex mean(sum / static_cast<double>(times));
+                for (int time = 0; time < times; ++time)
+                    cells[time * bins + bin] -= mean;
+            }
+        }
+    }
+}
+
 double peak_refinement::doppler_spread(double doppler) const
 {
     const double spread = d_geometry.spread[1];
-    if (!d_static_removed || spread == 0.0)
+    if (d_removal != leakage_removal_t::STATIC || spread == 0.0)
         return spread;
     const auto [mean, slope, curvature] = mean_wave(doppler);
     const double kept = 1.0 - mean * mean;
@@ -306,8 +355,8 @@ wave_frequency peak_refinement::refine(const gr_complex* cells, wave_frequency f
 gr_complex peak_refinement::amplitude(const gr_complex* cells,
                                       const wave_frequency& frequency)
 {
-    return gr_complex(correlation(cells, frequency) /
-                      (d_cells_energy * kept_share(frequency[1])[0]));
+    const std::complex<double> sum = correlation(cells, frequency);
+    return gr_complex(sum / (d_cells_energy * kept_energy(frequency)));
 }
 
 void peak_refinement::add_echo(gr_complex* cells,
@@ -317,7 +366,10 @@ void peak_refinement::add_echo(gr_complex* cells,
     set_delay_wave(frequency[0], 1);
     set_wave(1, frequency[1]);
     set_wave(2, frequency[2]);
-    if (d_static_removed) {
+    const bool zero_delay = d_removal == leakage_removal_t::ZERO_DELAY;
+    const std::complex<double> taken =
+        zero_delay ? std::complex<double>(amplitude) * mean_cell() : 0.0;
+    if (d_removal == leakage_removal_t::STATIC) {
         std::complex<double> mean = 0.0;
         for (const std::complex<double>& wave : d_wave[1])
             mean += wave / static_cast<double>(d_geometry.slow_times);
@@ -328,15 +380,17 @@ void peak_refinement::add_echo(gr_complex* cells,
         for (int time = 0; time < d_geometry.slow_times; ++time) {
             const gr_complex factor(std::complex<double>(amplitude) *
                                     std::conj(d_wave[1][time] * d_wave[2][antenna]));
+            const gr_complex gone(taken * std::conj(d_wave[2][antenna]));
             for (int side : { 0, 1 }) {
                 for (int bin = d_first[side]; bin < d_first[side] + d_length[side];
                      ++bin) {
                     const gr_complex wave = d_delay[0][bin]; // conjugate
                     const float power = d_geometry.spectrum[bin];
-                    cells[bin] += gr_complex(power * (factor.real() * wave.real() +
-                                                      factor.imag() * wave.imag()),
-                                             power * (factor.imag() * wave.real() -
-                                                      factor.real() * wave.imag()));
+                    cells[bin] +=
+                        gr_complex(power * (factor.real() * wave.real() +
+                                            factor.imag() * wave.imag() - gone.real()),
+                                   power * (factor.imag() * wave.real() -
+                                            factor.real() * wave.imag() - gone.imag()));
                 }
             }
             cells += d_geometry.range_bins;

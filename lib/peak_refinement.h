@@ -9,6 +9,7 @@
 
 #include "fft_batch.h"
 #include "map_geometry.h"
+#include <gnuradio/semisac/echo_processor.h>
 #include <array>
 #include <complex>
 #include <vector>
@@ -34,8 +35,14 @@ public:
     wave_frequency
     start(const gr_complex* map, const gr_complex* cells, int row, int column);
 
-    //! Whether the mean over slow time was taken out of the cells.
-    void set_static_removed(bool static_removed) { d_static_removed = static_removed; }
+    //! What the removal of leakage took out of the cells.
+    void set_removal(leakage_removal_t removal) { d_removal = removal; }
+
+    //! Takes it out of cells in which symbols of random power left some of it.
+    void remove_leakage(gr_complex* cells) const;
+
+    //! Share of an echo's energy that is left.
+    double kept_energy(const wave_frequency& frequency);
 
     //! Share of an echo's energy that is in the cells, and its first two derivatives.
     std::array<double, 3> kept_share(double doppler) const;
@@ -70,7 +77,9 @@ private:
 
     const map_geometry d_geometry;
     const double d_cells_energy; // sum of the spectrum over all cells and antennas
-    bool d_static_removed = false;
+    std::complex<double> mean_cell() const;
+
+    leakage_removal_t d_removal = leakage_removal_t::NONE;
     std::vector<int> d_free;               // axes on which there is something to find
     std::array<int, 2> d_first, d_length;  // occupied cells of each half of the FFT
     std::array<complex_buffer, 3> d_delay; // conjugate wave times x^0, x^1, x^2

@@ -5,7 +5,6 @@
  */
 
 #include "fft_batch.h"
-#include "phasor.h"
 #include "speed_of_light.h"
 #include "target_search.h"
 #include <volk/volk.h>
@@ -102,22 +101,6 @@ void target_search::even_out_noise()
     float* standing = &d_power[rows / 2 * columns];
     for (int column = 0; column < columns; ++column)
         standing[column] = 0.5f * (below[column] + above[column]);
-}
-
-// Symbols of random power leave some of an echo's mean in its cells.
-void target_search::remove_mean()
-{
-    const std::size_t columns = d_geometry.range_bins;
-    for (int antenna = 0; antenna < d_geometry.antennas; ++antenna) {
-        gr_complex* cells = d_residual.data() + antenna * d_geometry.cells();
-        std::fill_n(d_plane.begin(), columns, gr_complex(0.0f));
-        for (int time = 0; time < d_geometry.slow_times; ++time)
-            volk_32fc_x2_add_32fc(
-                d_plane.data(), d_plane.data(), cells + time * columns, columns);
-        const gr_complex share(-1.0f / d_geometry.slow_times);
-        for (int time = 0; time < d_geometry.slow_times; ++time)
-            add_scaled(cells + time * columns, d_plane.data(), share, columns);
-    }
 }
 
 void target_search::sum_power(const gr_complex* map)
@@ -249,7 +232,7 @@ radar_detection target_search::measure(const target& one)
     const double cells =
         d_geometry.antennas * d_geometry.slow_times * d_geometry.spectrum_sum;
     const double noise = noise_variance_at(one);
-    const double kept = d_refinement.kept_share(one.frequency[1])[0];
+    const double kept = d_refinement.kept_energy(one.frequency);
     const double snr =
         std::max(std::norm(one.amplitude) * kept * cells / noise - 1.0, LEAST_SNR);
     const double metres = 0.5 * SPEED_OF_LIGHT_MPS; // a second there and back
@@ -287,10 +270,10 @@ radar_detection target_search::measure(const target& one)
 }
 
 const std::vector<radar_detection>&
-target_search::search(const gr_complex* map, double factor, bool static_removed)
+target_search::search(const gr_complex* map, double factor, leakage_removal_t removal)
 {
-    d_static_removed = static_removed;
-    d_refinement.set_static_removed(static_removed);
+    d_static_removed = removal == leakage_removal_t::STATIC;
+    d_refinement.set_removal(removal);
     d_targets.clear();
     d_detections.clear();
     const std::size_t size = d_geometry.antennas * d_geometry.map_cells();
@@ -305,8 +288,7 @@ target_search::search(const gr_complex* map, double factor, bool static_removed)
             for (int antenna = 0; antenna < d_geometry.antennas; ++antenna)
                 d_transform.to_cells(map + antenna * d_geometry.map_cells(),
                                      d_residual.data() + antenna * d_geometry.cells());
-            if (static_removed)
-                remove_mean();
+            d_refinement.remove_leakage(d_residual.data());
             taken_apart = true;
         }
         add_target(place);

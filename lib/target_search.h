@@ -37,10 +37,10 @@ public:
      *
      * \param map [antennas][doppler_bins][range_bins]
      * \param factor of the threshold
-     * \param static_removed whether the mean over slow time was taken out
+     * \param removal of leakage from the map
      */
     const std::vector<radar_detection>&
-    search(const gr_complex* map, double factor, bool static_removed);
+    search(const gr_complex* map, double factor, leakage_removal_t removal);
 
 private:
     struct target {
@@ -54,7 +54,6 @@ private:
 
     void set_noise_shares();
     void even_out_noise();
-    void remove_mean();
     void transform_residual();
     void sum_power(const gr_complex* map);
     bool is_local_maximum(int row, int column) const;

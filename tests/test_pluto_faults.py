@@ -24,7 +24,6 @@ from patience import HANG_S, until  # noqa: E402
 from pluto_description import ADC  # noqa: E402
 from pluto_testing import FRAME, QUIET, images_to, samples_of, settings  # noqa: E402
 
-
 from semisac_ml.iio_address import complete_address, network_place  # noqa: E402
 
 

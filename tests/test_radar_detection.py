@@ -142,6 +142,21 @@ def test_targets_near_speed_zero_when_all_that_stands_still_is_removed(slow_time
     assert np.all((np.square(errors).mean(axis=0) > 0.4) & (np.square(errors).mean(axis=0) < 2.0))
 
 
+def test_removal_of_leakage_leaves_no_hole_of_a_strong_target():
+    # 50 dB three cells from zero delay and at speed zero: what the removal takes of it, some 20 dB below,
+    # would be a second target at zero. The amplitude is that of the whole echo.
+    geometry = replace(radar_trials.ofdm_geometry(slow_times=16), zero_delay_removed=True)
+    rng = np.random.default_rng(3)
+    frequency = np.array([3.4 / 53, 0.2 / 16, 0.0])
+    cells = radar_trials.observed_cells(geometry, frequency[None], [50.0], rng)
+    cells = peak_refinement.without_leakage(cells, geometry)
+    assert len(detect(range_doppler_map(cells, geometry), replace(geometry, zero_delay_removed=False))) > 1
+    (found,) = detect(range_doppler_map(cells, geometry), geometry)
+    range_m = radar_bounds.range_from_delay(frequency[0] / geometry.cell_spacing_hz)
+    assert found.range_m == pytest.approx(range_m, abs=5 * found.range_deviation_m)
+    assert found.snr_db == pytest.approx(50.0, abs=2.0)
+
+
 def test_noise_is_even_when_all_that_stands_still_is_removed():
     # 1.2e6 cells at 1e-3, +- 2.9 % were they independent; nothing at all in a map of one observation.
     geometry = replace(

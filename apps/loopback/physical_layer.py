@@ -50,6 +50,14 @@ class symbols_layer(gr.hier_block2):
         self.connect(self, self.echo, (self, 1))
 
 
+def map_regularisation(bundle: Bundle) -> float:
+    """Of the division by the symbols sent. Packets of pictures have a pattern in power that gives a strong
+    target side lobes 20 dB below it with the block's default, 1; 0.03 costs 3.5 dB of SNR and leaves none
+    above the noise up to 45 dB.
+    """
+    return 1.0 if bundle.manifest.symbols.code is None else 0.03
+
+
 class detection_log(gr.basic_block):
     """Keep what `cfar_detector` finds.
 
@@ -101,7 +109,7 @@ class waveform_layer(gr.hier_block2):
         self.demodulator = semisac.frame_demodulator(frame, fingerprint)
         # a bundle whose detector expects fading echoes gets them, one value a frame
         self.targets = self._make_targets(settings, 0 if bundle.manifest.sensing.fading == "none" else 1)
-        self.radar = self._make_radar(settings)
+        self.radar = self._make_radar(settings, map_regularisation(bundle))
         self.detector = semisac.cfar_detector(
             radar,
             false_alarm_rate=waveform.false_alarm_rate,
@@ -150,11 +158,12 @@ class waveform_layer(gr.hier_block2):
         )
 
     @staticmethod
-    def _make_radar(settings: LinkSettings):
+    def _make_radar(settings: LinkSettings, regularisation: float):
         waveform = settings.waveform
         block = semisac.echo_processor(
             waveform.radar,
             sensing_snr_db=settings.sensing_snr_db,
+            regularisation=regularisation,
             leakage_removal="none" if waveform.leakage_db is None else "zero_delay",
         )
         block.set_follow_target(True)

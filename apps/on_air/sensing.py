@@ -17,6 +17,7 @@ from gnuradio import blocks, gr, semisac
 from gnuradio.semisac.radio import RadioSettings, front_end
 from gnuradio.semisac.radio.simulation import DEFAULT_TARGETS, parse_targets
 from gnuradio.semisac.work_errors import ends_flow_on_error
+from loopback.physical_layer import map_regularisation
 from loopback.waveform import check_false_alarms
 from scipy.constants import speed_of_light
 
@@ -212,6 +213,7 @@ class sensing_flowgraph(on_air_flowgraph):
             self.radar,
             self._gate_samples(called),
             sensing_snr_db=reference_db if own["gate_snr_db"] is None else own["gate_snr_db"],
+            regularisation=map_regularisation(called.bundle),
             leakage_removal=own["leakage_removal"],
         )
         self.detector = semisac.cfar_detector(

@@ -15,7 +15,7 @@ import numpy as np
 import pmt
 from gnuradio import blocks, gr, gr_unittest, semisac
 
-from semisac_ml.signal import cfar, radar_detection, radar_trials
+from semisac_ml.signal import cfar, peak_refinement, radar_detection, radar_trials
 from semisac_ml.signal.cfar import CfarWindow
 from semisac_ml.signal.frame import FrameParameters
 from semisac_ml.signal.frame_modulation import modulate_frame
@@ -69,25 +69,23 @@ def made_maps(geometry, count: int, most_targets: int, seed: int, weakest_db=14.
         places = np.array([radar_trials.random_frequency(geometry, rng) for _ in range(number)])
         levels = rng.uniform(weakest_db, 45.0, number)
         cells = radar_trials.observed_cells(geometry, places, levels, rng)
-        if geometry.static_removed:
-            cells -= cells.mean(axis=1, keepdims=True)
-        maps.append(range_doppler_map(cells, geometry))
+        maps.append(range_doppler_map(peak_refinement.without_leakage(cells, geometry), geometry))
     return np.stack(maps)
 
 
-def static_tags(geometry, maps: np.ndarray) -> list:
-    """Tags of maps without the mean over slow time."""
-    if not geometry.static_removed:
-        return []
-    name = pmt.intern("static_removed")
-    return [gr.python_to_tag((item, name, pmt.PMT_T, pmt.PMT_F)) for item in range(len(maps))]
+def removal_tags(maps: np.ndarray, removal: str) -> list:
+    """Tags of maps without their leakage."""
+    name, value = pmt.intern("leakage_removal"), pmt.intern(removal)
+    return [gr.python_to_tag((item, name, value, pmt.PMT_F)) for item in range(len(maps))]
 
 
 class qa_cfar_detector(gr_unittest.TestCase):
     def check_against_reference(
-        self, parameters, most_targets, method="ca", reference=None, rank=0, static_removed=False
+        self, parameters, most_targets, method="ca", reference=None, rank=0, removal="none"
     ):
-        geometry = replace(parameters.geometry, static_removed=static_removed)
+        geometry = parameters.geometry
+        if removal != "none":
+            geometry = replace(geometry, **{f"{removal}_removed": True})
         maps = made_maps(geometry, 8, most_targets, seed=most_targets)
         settings = DetectionSettings(
             method=method,
@@ -106,7 +104,7 @@ class qa_cfar_detector(gr_unittest.TestCase):
         threshold = radar_detection.Threshold(geometry, settings)
         self.assertAlmostEqual(block.threshold_factor() / threshold.factor, 1.0, delta=1e-6)
         self.assertAlmostEqual(block.cell_false_alarm_rate() / threshold.cell_rate, 1.0, delta=1e-6)
-        messages = detected(block, maps, static_tags(geometry, maps))
+        messages = detected(block, maps, removal_tags(maps, removal))
         self.assertEqual([said["frame_id"] for said in messages], list(range(len(maps))))
         self.assertGreaterEqual(block.maps_searched(), len(maps))
         total = 0
@@ -148,8 +146,10 @@ class qa_cfar_detector(gr_unittest.TestCase):
             "pulses": (RadarParameters(pulses, mode="lfm", antennas=2), 3, "ca", (12, 4)),
             "one pulse": (RadarParameters(ofdm, mode="lfm"), 2),
             "few frames": (RadarParameters(ofdm, antennas=2, frames_per_interval=8), 2),
-            "static": (RadarParameters(ofdm, antennas=2, frames_per_interval=16), 2, "ca", None, 0, True),
-            "fine, static": (RadarParameters(ofdm, **fine), 3, "ca", None, 0, True),
+            "static": (RadarParameters(ofdm, antennas=2, frames_per_interval=16), 2, "ca", None, 0, "static"),
+            "fine, static": (RadarParameters(ofdm, **fine), 3, "ca", None, 0, "static"),
+            "zero delay": (RadarParameters(ofdm, antennas=2), 3, "ca", None, 0, "zero_delay"),
+            "fine, zero delay": (RadarParameters(ofdm, **fine), 3, "ca", None, 0, "zero_delay"),
         }.items():
             with self.subTest(name):
                 self.check_against_reference(*arguments)
@@ -280,36 +280,45 @@ class qa_cfar_detector(gr_unittest.TestCase):
         # 0.3 m/s a fifth and two fifths. Ten maps each: the target once, nowhere else anything but one false
         # alarm in a hundred maps (3 in 10: 0.01 %), its speed within five deviations.
         for frames, speed_mps in ((8, 3.0), (16, 3.0), (8, 0.3), (16, -0.3)):
-            with self.subTest(frames=frames, speed_mps=speed_mps):
-                frame = FrameParameters(sample_rate_hz=1e6)
-                parameters = RadarParameters(frame, frames_per_interval=frames)
-                rng = np.random.default_rng(frames)
-                symbols = rng.normal(size=(4096, 10)) + 1j * rng.normal(size=(4096, 10))
-                top = gr.top_block()
-                source = blocks.vector_source_c((symbols / np.sqrt(2)).astype(np.complex64).ravel(), True, 10)
-                modulator = semisac.frame_modulator(frame)
-                emulator = semisac.target_emulator(
-                    frame.sample_rate_hz,
-                    parameters.carrier_hz,
-                    targets=[{"range_m": 600.0, "velocity_mps": speed_mps, "snr_db": 10.0}],
-                    noise_variance=1.0,
-                    leakage_gain_db=40.0,
-                )
-                processor = semisac.echo_processor(parameters, leakage_removal="static")
-                detector = semisac.cfar_detector(parameters)
-                top.connect(source, modulator, emulator, (processor, 1))
-                top.connect(modulator, (processor, 0))
-                top.connect((processor, 0), blocks.null_sink(8 * frame.channel_uses))
-                top.connect((processor, 1), detector)
-                others = 0
-                for said in first_messages(top, detector, 10):
-                    near = [one for one in said["detections"] if abs(one["range_m"] - 600.0) < 60.0]
-                    self.assertEqual(len(near), 1)
-                    deviation = near[0]["velocity_deviation_mps"]
-                    self.assertAlmostEqual(near[0]["velocity_mps"], speed_mps, delta=5 * deviation)
-                    self.assertLess(deviation, 0.2)
-                    others += len(said["detections"]) - 1
-                self.assertLess(others, 3)
+            self.check_slow_target(frames, speed_mps, "static")
+
+    def test_removal_of_leakage_leaves_no_hole_of_a_strong_target(self):
+        # A 48 dB echo at 600 m, 3.2 resolution cells from the leakage: a twentieth of its amplitude went away
+        # with it, and would come back as a target of 22 dB at zero.
+        for frames, speed_mps in ((1, 8.0), (8, 0.2)):
+            self.check_slow_target(frames, speed_mps, "zero_delay")
+
+    def check_slow_target(self, frames, speed_mps, removal):
+        with self.subTest(frames=frames, speed_mps=speed_mps):
+            frame = FrameParameters(sample_rate_hz=1e6)
+            parameters = RadarParameters(frame, frames_per_interval=frames)
+            rng = np.random.default_rng(frames)
+            symbols = rng.normal(size=(4096, 10)) + 1j * rng.normal(size=(4096, 10))
+            top = gr.top_block()
+            source = blocks.vector_source_c((symbols / np.sqrt(2)).astype(np.complex64).ravel(), True, 10)
+            modulator = semisac.frame_modulator(frame)
+            emulator = semisac.target_emulator(
+                frame.sample_rate_hz,
+                parameters.carrier_hz,
+                targets=[{"range_m": 600.0, "velocity_mps": speed_mps, "snr_db": 10.0}],
+                noise_variance=1.0,
+                leakage_gain_db=40.0,
+            )
+            processor = semisac.echo_processor(parameters, leakage_removal=removal)
+            detector = semisac.cfar_detector(parameters)
+            top.connect(source, modulator, emulator, (processor, 1))
+            top.connect(modulator, (processor, 0))
+            top.connect((processor, 0), blocks.null_sink(8 * frame.channel_uses))
+            top.connect((processor, 1), detector)
+            others = 0
+            for said in first_messages(top, detector, 10):
+                near = [one for one in said["detections"] if abs(one["range_m"] - 600.0) < 60.0]
+                self.assertEqual(len(near), 1)
+                deviation = near[0]["velocity_deviation_mps"]
+                self.assertAlmostEqual(near[0]["velocity_mps"], speed_mps, delta=5 * deviation)
+                self.assertLess(deviation, 0.2 if frames > 1 else 2.0)
+                others += len(said["detections"]) - 1
+            self.assertLess(others, 3)
 
     def test_frame_id_and_rate_while_running(self):
         parameters = RadarParameters(FrameParameters(images_per_frame=64))

@@ -145,7 +145,8 @@ class RangeDopplerView(QtWidgets.QWidget):
     def _paint_line(self, painter: QtGui.QPainter, top: int, text: str) -> None:
         painter.setPen(INK)
         place = QtCore.QRectF(LEFT + 90, top, self.width() - LEFT - RIGHT - 90, LINE)
-        painter.drawText(place, int(QtCore.Qt.AlignRight | QtCore.Qt.AlignVCenter), text)
+        shown = painter.fontMetrics().elidedText(text, QtCore.Qt.ElideRight, int(place.width()))
+        painter.drawText(place, int(QtCore.Qt.AlignRight | QtCore.Qt.AlignVCenter), shown)
 
 
 def _share(value: float, ends: tuple[float, float]) -> float:

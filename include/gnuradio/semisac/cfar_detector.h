@@ -78,10 +78,11 @@ struct cfar_settings {
  * sqrt(V level) / B), V the variance of frequency or slow time in cells, level the
  * threshold over the noise. Within 16 % of what 12,000 maps of noise show.
  *
- * Standing things removed. A map with the tag static_removed lacks the mean of its cells
- * over slow time, and so does an echo: its likelihood is taken over the share of energy
- * that is left, which is little within half a resolution cell of speed zero; deviations
- * grow accordingly.
+ * Leakage removed. A map with the tag leakage_removal lacks the mean of its cells over
+ * slow time ("static") or over all of them ("zero_delay"), and so does an echo: what is
+ * subtracted of it leaves no hole there. With "static" its likelihood is taken over the
+ * share of energy that is left, which is little within half a resolution cell of speed
+ * zero; deviations grow accordingly.
  *
  * Search. The strongest local maximum above its threshold is refined and its echo
  * subtracted, until none is left (CLEAN); targets within three resolution cells of each
@@ -94,7 +95,7 @@ struct cfar_settings {
  * the whole map is taken back to its cells.
  *
  * Input 0: maps of echo_processor, gr_complex[antennas * doppler_bins * range_bins], tag
- * frame_id (uint64; without it maps are counted) and static_removed (bool).
+ * frame_id (uint64; without it maps are counted) and leakage_removal (symbol).
  * Message out "detections": for each map a dictionary {frame_id: uint64, detections:
  * vector of dictionaries, the strongest first}, with
  *  - range_m: c tau / 2; the last tenth of the range axis counts as below zero;

@@ -83,8 +83,9 @@ SEMISAC_API leakage_removal_t leakage_removal_from_name(const std::string& name)
  * a frame's first sample are put on each of its echoes (the truth of an emulator).
  * Output 1, optional: maps, gr_complex[antennas * doppler_bins * range_bins], one item an
  * interval, antennas first; with the tags frame_id (uint64, of the first frame),
- * sample_index (uint64, of its first sample), noise_var (double), static_removed (bool,
- * only with STATIC: the mean over slow time is gone) and, where input 1 has it on the
+ * sample_index (uint64, of its first sample), noise_var (double), leakage_removal
+ * (symbol "static" or, of OFDM symbols, "zero_delay": the mean over slow time or all
+ * cells is gone) and, where input 1 has it on the
  * first frame, targets (see target_emulator).
  *
  * Same numbers as semisac_ml.signal.echo_processing.

@@ -18,8 +18,8 @@ The strongest local maximum above its threshold is refined to the greatest likel
 echo subtracted, until none is left; targets near each other are refined together.
 
 Input 0: maps of echo_processor, complex64[antennas * doppler_bins * range_bins], tags frame_id
-(uint64; without it maps are counted) and static_removed (bool: the mean over slow time was
-taken out of them, and is so of each echo).
+(uint64; without it maps are counted) and leakage_removal (symbol "zero_delay" or "static":
+the mean over all cells or over slow time was taken out of them, and is so of each echo).
 Message out "detections": for each map a dictionary {frame_id, detections}, detections a vector
 of dictionaries, the strongest first: range_m, velocity_mps (closing speed), azimuth_rad (from
 broadside), snr_db (behind the matched filter, over all cells and antennas), and the
@@ -45,8 +45,8 @@ void bind_cfar_detector(py::module& m)
 {
     using gr::semisac::cfar_detector;
     using gr::semisac::cfar_method_from_name;
-    using gr::semisac::false_alarms_per_from_name;
     using gr::semisac::cfar_settings;
+    using gr::semisac::false_alarms_per_from_name;
     using gr::semisac::radar_parameters;
 
     py::class_<cfar_detector,

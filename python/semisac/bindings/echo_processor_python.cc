@@ -26,7 +26,7 @@ complex64[channel_uses], one item an image, tags frame_id (on each) and sensing_
 input 1 on a frame's first sample are put on each of its echoes.
 Output 1, optional: maps, complex64[antennas * doppler_bins * range_bins], one item an
 interval, cells of noise alone of variance 1, tags frame_id, sample_index, noise_var,
-static_removed (only with "static") and targets (where input 1 has it, see target_emulator).
+leakage_removal (what is gone) and targets (where input 1 has it, see target_emulator).
 
 parameters: radar_parameters, or a semisac_ml.signal.radar_parameters.RadarParameters.
 delay_samples: range gate of the echoes, 0 to prefix_samples; range = c delay / (2 fs).

@@ -22,8 +22,8 @@ class EventCounters:
     answers no more).
 
     stopping: set when the flowgraph is stopped: that its blocks end is then no fault.
-    on_event: called with each event's kind, count, frame_id (-1 when unknown) and reason ("" if none was
-        given), by the thread that added it.
+    on_event: called with each event's kind, count, frame_id (-1 when unknown) and reason ("": none given), by
+        the thread that added it.
     """
 
     stopping = False

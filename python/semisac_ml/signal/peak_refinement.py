@@ -30,6 +30,7 @@ NEWTON_STEPS = 12
 CONVERGED = 1e-6  # step in cycles over the whole axis: far below any bound that single precision can reach
 ANGLE_OVERSAMPLING = 8
 LEAST_DOPPLER = 1e-3  # resolution cells from speed zero at which what stands still can be told apart
+LEAST_KEPT = 1e-2  # of an echo's energy: nearer to leakage nothing is told apart from it
 START_OFFSETS = np.array([-0.5, -0.25, 0.0, 0.25, 0.5])  # of a bin of the map
 
 
@@ -82,6 +83,29 @@ def kept_share(geometry: MapGeometry, doppler: float) -> tuple[float, float, flo
         return 1.0, 0.0, 0.0
     mean, slope, curvature = _mean_wave(geometry, doppler)
     return 1.0 - mean**2, -2.0 * mean * slope, -2.0 * (slope**2 + mean * curvature)
+
+
+def kept_energy(geometry: MapGeometry, frequency: np.ndarray) -> float:
+    """Share of an echo's energy that the removal of leakage left in the cells."""
+    if geometry.zero_delay_removed:
+        return max(1.0 - abs(_mean_cell(geometry, frequency)) ** 2, LEAST_KEPT)
+    return kept_share(geometry, frequency[1])[0]
+
+
+def without_leakage(cells: np.ndarray, geometry: MapGeometry) -> np.ndarray:
+    """Cells without the mean that the removal of leakage takes out; symbols of random power leave some."""
+    if geometry.zero_delay_removed:
+        weight = geometry.slow_times * geometry.spectrum.sum()
+        return cells - cells.sum(axis=(1, 2), keepdims=True) / weight * geometry.spectrum
+    if geometry.static_removed:
+        return cells - cells.mean(axis=1, keepdims=True)
+    return cells
+
+
+def _mean_cell(geometry: MapGeometry, frequency: np.ndarray) -> complex:
+    """Mean of exp(j 2 pi x p) over frequency, weighted by the spectrum, and slow time."""
+    delay, doppler, _ = wave(geometry, frequency)
+    return complex(doppler.mean() * np.average(delay, weights=geometry.spectrum))
 
 
 def doppler_spread(geometry: MapGeometry, doppler: float) -> float:
@@ -182,10 +206,13 @@ def echo_cells(geometry: MapGeometry, frequency: np.ndarray, amplitude: complex)
     delay, doppler, angle = wave(geometry, frequency)
     if geometry.static_removed:
         doppler = doppler - doppler.mean()
+    if geometry.zero_delay_removed:
+        cells = (doppler[:, None] * delay - _mean_cell(geometry, frequency)) * geometry.spectrum
+        return amplitude * angle[:, None, None] * cells
     return amplitude * angle[:, None, None] * doppler[:, None] * (delay * geometry.spectrum)
 
 
 def fitted_amplitude(cells: np.ndarray, geometry: MapGeometry, frequency: np.ndarray) -> complex:
     """Least-squares A at frequencies p."""
     weight = geometry.antennas * geometry.slow_times * geometry.spectrum.sum()
-    return correlation(cells, geometry, frequency) / (weight * kept_share(geometry, frequency[1])[0])
+    return correlation(cells, geometry, frequency) / (weight * kept_energy(geometry, frequency))

@@ -163,8 +163,7 @@ def detect(
     threshold = Threshold(geometry, settings)
     residual = cells_of_map(np.asarray(rd_map, dtype=np.complex128), geometry)
     standing = geometry.doppler_bins // 2  # the row in which nothing is left with static_removed
-    if geometry.static_removed:
-        residual -= residual.mean(axis=1, keepdims=True)
+    residual = peak_refinement.without_leakage(residual, geometry)
     found: list[_Target] = []
     while len(found) < settings.most_targets:
         current = range_doppler_map(residual, geometry)
@@ -246,7 +245,7 @@ def _is_near(one: _Target, other: _Target, geometry: MapGeometry) -> bool:
 def _detection(target: _Target, noise_variance: float, geometry: MapGeometry) -> Detection:
     cells = geometry.antennas * geometry.slow_times * geometry.spectrum.sum()
     # |S|^2 holds the noise once besides the target
-    kept, _, _ = peak_refinement.kept_share(geometry, target.frequency[1])
+    kept = peak_refinement.kept_energy(geometry, target.frequency)
     snr = max(abs(target.amplitude) ** 2 * kept * cells / noise_variance - 1.0, 1e-3)
     delay_axis, _, _ = peak_refinement.coordinates(geometry)
     delay_deviation = radar_bounds.frequency_deviation(

@@ -178,9 +178,7 @@ def maps_with_false_alarms(
     threshold = Threshold(geometry, settings)
     count = 0
     for _ in range(maps):
-        cells = noise_cells(geometry, rng)
-        if geometry.static_removed:
-            cells -= cells.mean(axis=1, keepdims=True)
+        cells = peak_refinement.without_leakage(noise_cells(geometry, rng), geometry)
         power = summed_power(range_doppler_map(cells, geometry), geometry)
         count += bool((power > threshold.factor * threshold.level(power)).any())
     return count

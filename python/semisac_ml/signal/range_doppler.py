@@ -39,7 +39,8 @@ class MapGeometry:
     range_window, doppler_window: "rectangular" or "hamming" over the occupied cells.
     coupling_s_per_hz: delay that a Doppler shift of 1 Hz hides, T/B for an up-chirp of length T and
         bandwidth B, 0 for OFDM: the peak lies at tau - coupling f.
-    static_removed: the mean over slow time was taken out of the cells (leakage removal "static").
+    zero_delay_removed: the mean over all cells was taken out of them (leakage removal "zero_delay").
+    static_removed: the mean over slow time was (leakage removal "static").
     """
 
     carrier_hz: float
@@ -53,6 +54,7 @@ class MapGeometry:
     range_window: str = "rectangular"
     doppler_window: str = "rectangular"
     coupling_s_per_hz: float = 0.0
+    zero_delay_removed: bool = False
     static_removed: bool = False
 
     @property
