@@ -36,7 +36,7 @@ from gnuradio import blocks, gr, semisac, uhd  # noqa: E402
 from gnuradio.semisac import radio  # noqa: E402
 from gnuradio.semisac.radio import usrp_checks, usrp_opening  # noqa: E402
 from patience import HANG_S, until  # noqa: E402
-from radio_testing import noise, tags_of_frames, waiting_source  # noqa: E402
+from radio_testing import noise, tag, tags_of_frames, time_value, waiting_source  # noqa: E402
 
 from semisac_ml.signal.frame import FrameParameters  # noqa: E402
 
@@ -374,11 +374,11 @@ def test_lost_samples_are_found_by_their_times(stub):
     flow.end()
     assert status["samples_lost"] == 1333
     assert front_end.events.counts()["overflow"] == 2
-    gaps = [tag for tag in flow.sinks[0].tags() if str(tag.key) == "gap"]
+    gaps = [one for one in flow.sinks[0].tags() if str(one.key) == "gap"]
     data = np.array(flow.sinks[0].data())
-    for tag, length in zip(gaps, (1234, 99), strict=True):
-        assert int(str(tag.value)) == length
-        assert not data[tag.offset : tag.offset + length].any()
+    for one, length in zip(gaps, (1234, 99), strict=True):
+        assert int(str(one.value)) == length
+        assert not data[one.offset : one.offset + length].any()
 
 
 def test_ranges_need_a_calibration_for_exactly_these_settings(stub):
@@ -607,6 +607,22 @@ def test_no_device_with_the_installed_driver():
     """The real gr-uhd; nothing listens at this address."""
     with pytest.raises(radio.RadioError, match="no USRP at 'addr=127.0.0.9'"):
         opened("receive", address="addr=127.0.0.9")
+
+
+@pytest.mark.parametrize("role", ["receive", "monostatic"])
+def test_a_clock_that_jumps_is_an_event_and_ends_a_radar(stub, role):
+    """Behind it nothing received is in step with what is sent."""
+    front_end, _ = opened(role, options={"measure_latency": True})
+    filler = semisac.gap_filler(1e4)
+    front_end._filler = filler
+    flow = gr.top_block()
+    jump = [tag(0, "rx_time", time_value(0, 0.0)), tag(50, "rx_time", time_value(700, 0.0))]
+    flow.connect(blocks.vector_source_c([0.0] * 100, False, 1, jump), filler, blocks.null_sink(8))
+    flow.run()
+    counts = front_end.status()
+    assert (counts["gap"], counts["overflow"]) == (1, 0)
+    assert front_end.status()["gap"] == 1  # told once
+    assert ("clock jumped" in front_end.events.vanished()) == (role == "monostatic")
 
 
 class MuteUsrp:
