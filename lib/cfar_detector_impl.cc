@@ -84,6 +84,7 @@ cfar_detector_impl::cfar_detector_impl(const radar_parameters& parameters,
           gr::io_signature::make(0, 0, 0)),
       d_parameters(parameters),
       d_search(parameters, settings),
+      d_reader(d_logger),
       d_false_alarms_per(settings.false_alarms_per),
       d_false_alarm_rate(settings.false_alarm_rate),
       d_cell_rate(cell_rate(settings.false_alarm_rate)),
@@ -138,9 +139,8 @@ uint64_t cfar_detector_impl::frame_id_of(uint64_t item)
     get_tags_in_range(d_tags, 0, item, item + 1, d_key_frame_id);
     if (d_tags.empty())
         return item;
-    const pmt::pmt_t& value = d_tags.back().value;
-    return pmt::is_uint64(value) ? pmt::to_uint64(value)
-                                 : static_cast<uint64_t>(pmt::to_long(value));
+    return static_cast<uint64_t>(
+        d_reader.integer(d_tags.back(), 0, INT64_MAX, static_cast<int64_t>(item)));
 }
 
 leakage_removal_t cfar_detector_impl::removal_of(uint64_t item)

@@ -7,6 +7,8 @@
 #ifndef INCLUDED_SEMISAC_CFAR_DETECTOR_IMPL_H
 #define INCLUDED_SEMISAC_CFAR_DETECTOR_IMPL_H
 
+#include "guarded_block.h"
+#include "tag_values.h"
 #include "target_search.h"
 #include <atomic>
 #include <mutex>
@@ -14,7 +16,7 @@
 namespace gr {
 namespace semisac {
 
-class cfar_detector_impl : public cfar_detector
+class cfar_detector_impl : public guarded_sync<cfar_detector>
 {
 public:
     cfar_detector_impl(const radar_parameters& parameters, const cfar_settings& settings);
@@ -41,6 +43,7 @@ private:
 
     const radar_parameters d_parameters;
     target_search d_search;
+    tag_reader d_reader;
     const false_alarms_per_t d_false_alarms_per;
     mutable std::mutex d_mutex;
     double d_false_alarm_rate, d_cell_rate, d_factor;

@@ -9,6 +9,9 @@
 
 #include "echo_maps.h"
 #include "echo_vectors.h"
+#include "guarded_block.h"
+#include "running_mean.h"
+#include "tag_values.h"
 #include <gnuradio/semisac/echo_processor.h>
 #include <atomic>
 #include <mutex>
@@ -17,7 +20,7 @@
 namespace gr {
 namespace semisac {
 
-class echo_processor_impl : public echo_processor
+class echo_processor_impl : public guarded<echo_processor>
 {
 public:
     //! What can change while running; a frame is processed with one consistent copy.
@@ -61,10 +64,10 @@ public:
 
     bool start() override;
     void forecast(int noutput_items, gr_vector_int& ninput_items_required) override;
-    int general_work(int noutput_items,
-                     gr_vector_int& ninput_items,
-                     gr_vector_const_void_star& input_items,
-                     gr_vector_void_star& output_items) override;
+    int work_on(int noutput_items,
+                gr_vector_int& ninput_items,
+                gr_vector_const_void_star& input_items,
+                gr_vector_void_star& output_items) override;
 
 private:
     //! A frame of which samples are being gathered.
@@ -81,6 +84,7 @@ private:
     void break_interval();
     bool open_frame(uint64_t offset);
     int gather(int from, int available, const gr_vector_const_void_star& input_items);
+    bool is_sound() const;
     void process_frame(bool maps_wanted);
     void measure_noise(const settings& now);
     void set_gate(const settings& now);
@@ -93,6 +97,7 @@ private:
 
     const radar_parameters d_parameters;
     const int d_occupied_samples;
+    tag_reader d_reader;
     symbol_spectra d_spectra;
     echo_vectors d_vectors;
     echo_maps d_maps;
@@ -109,8 +114,7 @@ private:
     complex_buffer d_sent_spectra, d_received_spectra;
     double d_gate_delay = -1.0, d_gate_velocity = 0.0; // as set
     uint64_t d_gate_start = 0;                         // first frame since
-    double d_measured_noise = 0.0, d_estimated_snr = 1.0;
-    uint64_t d_noise_frames = 0, d_snr_frames = 0;
+    running_mean d_measured_noise, d_estimated_snr;
 
     std::vector<gr_complex> d_symbols; // echo vectors
     int d_echoes = 0, d_echoes_sent = 0;

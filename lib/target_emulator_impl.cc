@@ -70,6 +70,7 @@ target_emulator_impl::target_emulator_impl(const radar_frame& frame)
           gr::io_signature::make(1, 1, sizeof(gr_complex)),
           gr::io_signature::make(frame.antennas, frame.antennas, sizeof(gr_complex))),
       d_frame(frame),
+      d_reader(d_logger),
       d_plan(std::make_shared<echo_plan>(make_echo_plan({}, {}, frame))),
       d_sent(LONGEST_ECHO + 2 * PIECE)
 {
@@ -253,13 +254,13 @@ void target_emulator_impl::follow_tags(int items)
             continue; // two emulators in a row would leave two values on a sample
         for (int port = 0; port < d_frame.antennas; ++port)
             add_item_tag(port, tag);
-        const bool counts = pmt::is_uint64(tag.value) || pmt::is_integer(tag.value);
-        if (tag.key != d_key_frame_id || !counts)
+        if (tag.key != d_key_frame_id)
+            continue;
+        const int64_t id = d_reader.integer(tag, 0, INT64_MAX, -1);
+        if (id < 0)
             continue;
         if (d_frames_of_interval == 0)
-            d_interval = pmt::is_uint64(tag.value)
-                             ? pmt::to_uint64(tag.value)
-                             : static_cast<uint64_t>(pmt::to_long(tag.value));
+            d_interval = static_cast<uint64_t>(id);
         if (++d_frames_of_interval >= d_running->scene.frames_per_interval)
             d_frames_of_interval = 0;
         begin_frame(tag.offset, d_interval);
@@ -349,10 +350,10 @@ void target_emulator_impl::add_path(std::size_t index,
     }
 }
 
-int target_emulator_impl::general_work(int noutput_items,
-                                       gr_vector_int& ninput_items,
-                                       gr_vector_const_void_star& input_items,
-                                       gr_vector_void_star& output_items)
+int target_emulator_impl::work_on(int noutput_items,
+                                  gr_vector_int& ninput_items,
+                                  gr_vector_const_void_star& input_items,
+                                  gr_vector_void_star& output_items)
 {
     const auto* samples = static_cast<const gr_complex*>(input_items[0]);
     const int64_t available = ninput_items[0];

@@ -8,8 +8,10 @@
 #define INCLUDED_SEMISAC_TARGET_EMULATOR_IMPL_H
 
 #include "echo_paths.h"
+#include "guarded_block.h"
 #include "sample_line.h"
 #include "sample_noise.h"
+#include "tag_values.h"
 #include <gnuradio/semisac/target_emulator.h>
 #include <array>
 #include <memory>
@@ -19,7 +21,7 @@
 namespace gr {
 namespace semisac {
 
-class target_emulator_impl : public target_emulator
+class target_emulator_impl : public guarded<target_emulator>
 {
 public:
     explicit target_emulator_impl(const radar_frame& frame);
@@ -34,10 +36,10 @@ public:
 
     bool start() override;
     void forecast(int noutput_items, gr_vector_int& ninput_items_required) override;
-    int general_work(int noutput_items,
-                     gr_vector_int& ninput_items,
-                     gr_vector_const_void_star& input_items,
-                     gr_vector_void_star& output_items) override;
+    int work_on(int noutput_items,
+                gr_vector_int& ninput_items,
+                gr_vector_const_void_star& input_items,
+                gr_vector_void_star& output_items) override;
 
 private:
     //! A frame of the transmitter, from its first sample on.
@@ -64,6 +66,7 @@ private:
     gr_complex gain_of_frame(std::size_t index, const sent_frame& frame) const;
 
     const radar_frame d_frame;
+    tag_reader d_reader;
     std::mutex d_change_mutex;                // between setters
     mutable std::mutex d_mutex;               // between setters and work()
     std::shared_ptr<echo_plan> d_plan;        // newest; work() sets its targets down

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import importlib
+import io
 import json
 import shutil
 
@@ -21,13 +22,17 @@ pytest.importorskip("torch", reason="training needs PyTorch")
 import torch  # noqa: E402
 from rich.console import Console  # noqa: E402
 
+from semisac_ml.beams import protocol  # noqa: E402
+from semisac_ml.beams.protocol import BY_SEQUENCE  # noqa: E402
 from semisac_ml.beams.sensors import samples as sensor_samples  # noqa: E402
 from semisac_ml.beams.sensors.networks import BundlePredictor  # noqa: E402
+from semisac_ml.beams.sensors.protocol import Street, figures_of  # noqa: E402
 from semisac_ml.beams.sensors.samples import SENSORS  # noqa: E402
 from semisac_ml.beams.sensors.sets import CASE_STUDY, SensorSet, random_presence, swapped  # noqa: E402
 from semisac_ml.beams.sensors.tensors import BEAM_SPACING_RAD, SensorTensors, View  # noqa: E402
 from semisac_ml.beams.sensors.training import CalibratedNetwork, predict  # noqa: E402
 from semisac_ml.cli import main  # noqa: E402
+from semisac_ml.data import DataError  # noqa: E402
 from semisac_ml.data.scenes.sample import sample  # noqa: E402
 from semisac_ml.layers import azimuth_maps  # noqa: E402
 from semisac_ml.layers.radar import STANDING, RangeDoppler  # noqa: E402
@@ -183,6 +188,32 @@ def test_recording_without_truth_is_read_from_its_table_alone(folder, street, tm
         assert np.array_equal(found.sensed[kind], street.sensed[kind])
     tensors = SensorTensors(found, 1, 0.5)
     assert tensors.hides("camera", View(turned=2)) and not tensors.hides("camera", View(mirrored=True))
+
+
+def test_damaged_samples_are_left_out_and_told(folder, tmp_path):
+    shutil.copytree(folder / "deepsense6g", tmp_path / "deepsense6g")
+    for number in (100, 120):
+        broken = sorted((tmp_path / f"deepsense6g/scenario{number}").rglob("*power*.txt"))[1]
+        broken.write_text("nan\n" * 64)
+    console = Console(record=True, width=400, file=io.StringIO())
+    found = sensor_samples.load(tmp_path, None, console, tmp_path / "kept")
+    assert len(found) == 9 - 2 and len(found.left_out) == 2
+    first = found.left_out[0]
+    assert first.startswith("scenario100, line ") and "is not finite" in first
+    assert f"damaged, left out: 2 samples: {first}; and 1 more" in " ".join(console.export_text().split())
+    vi_beam = importlib.import_module("semisac_ml.systems.vi_beam.train").SYSTEM.sensors
+    rows, best = np.arange(len(found)), np.tile(np.arange(5), (len(found), 1))
+    tested = protocol.Tested(
+        "always the first", BY_SEQUENCE, 0, "all, seed 0", "", rows, len(rows), best, None, 0.0
+    )
+    content = figures_of(vi_beam, Street(tmp_path), found, [tested], [])
+    assert (content["samples_left_out"], content["left_out"]) == (2, list(found.left_out))
+
+
+def test_a_folder_without_scenarios_says_what_belongs_there(tmp_path):
+    (tmp_path / "deepsense6g").mkdir()
+    with pytest.raises(DataError, match="holds no scenario, expected a street .semisac data scenes."):
+        sensor_samples.load(tmp_path, None, Console(quiet=True), tmp_path / "kept")
 
 
 def test_mirror_turns_left_and_right(street):

@@ -63,9 +63,9 @@ def assert_one_line(done: subprocess.CompletedProcess, pattern: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "pattern"),
     [
-        (("--snr-db", "nan"), "--snr-db is nan, expected -10 to 20 dB"),
+        (("--snr-db", "nan"), "--snr-db is nan dB, expected the -10 to 20 dB"),
         (("--snr-db", "-inf"), "--snr-db is -inf"),
-        (("--snr-db", "90"), "--snr-db is 90"),
+        (("--snr-db", "40"), "--snr-db is 40 dB, .* -20 to 30 dB with a warning"),
         (("--sensing-snr-db", "1000"), "--sensing-snr-db is 1000"),
         (("--snr-db", "loud"), "snr-db"),
         (("--bundle", "jssc/unheard_of"), "'jssc/unheard_of' not found.*jssc/tiny"),
@@ -88,12 +88,20 @@ def assert_one_line(done: subprocess.CompletedProcess, pattern: str) -> None:
         (("--channel", "wire"), "--channel is 'wire', expected one of awgn, rayleigh"),
         (("--ranges", "0"), "--ranges is 0"),
         (("--ranges", "2"), "--ranges is 2, expected 1 with --phy ofdm"),
+        (
+            ("--delay-symbols-per-range", "100"),
+            "--delay-symbols-per-range is 100, expected 0 with --phy ofdm",
+        ),
+        (("--taps=-5:0",), "--taps is '-5:0', expected delays in ns, 0 or more"),
+        (("--data", ""), "--data is empty, expected a value; is a variable not set"),
         (("--phy", "symbols", "--ranges", "2", "--sensing-knowledge", "echo"), "--ranges is 2, expected 1"),
         (("--images", "-3"), "--images is -3"),
         (("--batch", "0"), "--batch is 0"),
         (("--target-probability", "1.1"), "--target-probability is 1.1"),
         (("--seed", "-1"), "--seed is -1"),
         (("--report", "no_such_folder/report.html"), "no_such_folder does not exist"),
+        (("--report", "same", "--json", "same"), "--report and --json are both same"),
+        (("--report", "-", "--json", "/dev/stdout"), "--report and --json are both -"),
         (("--loud",), "No such option"),
     ],
 )
@@ -362,6 +370,36 @@ def test_ctrl_c_reports_what_was_done(tiny_bundle, tmp_path):
     assert content["metrics"]["mse"]["n"] > 0
     assert content["metrics"]["frames_lost"]["value"] == 0
     assert "Interrupted:" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize("calls", [0, 3])
+def test_a_block_that_fails_leaves_what_was_done(tmp_path, calls):
+    """Such as a network that gives NaN: at the first images, or in the middle."""
+    program = f"""
+import sys
+sys.path.insert(0, {str(SCRIPT.parent)!r})
+from loopback import command
+from gnuradio import semisac
+infer, done = semisac.jscc_decoder.work, []
+def work(self, input_items, output_items):
+    done.append(1)
+    if len(done) > {calls}:
+        self.error = ValueError("reconstruction: output image is not finite")
+        return -1
+    return infer(self, input_items, output_items)
+semisac.jscc_decoder.work = work
+sys.exit(command.run(sys.argv[1:]))
+"""
+    options = ("--bundle", "jssc/awgn", "--images", "1000", "--json", "figures.json")
+    command = [sys.executable, "-c", program, *options]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=HANG_S)
+    assert done.returncode == 1, done.stderr
+    said = "the flowgraph stopped: reconstruction: output image is not finite"
+    assert done.stderr == f"run_loopback: {said}\n"
+    content = json.loads((tmp_path / "figures.json").read_text())
+    assert content["finished"] is False and content["message"] == said
+    assert bool(content["metrics"].get("psnr_db")) is bool(calls)
+    assert said in (tmp_path / "report.html").read_text()
 
 
 def test_the_radio_side_imports_no_torch(tiny_bundle):

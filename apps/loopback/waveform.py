@@ -59,11 +59,11 @@ def parse_taps(text: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
         return (), ()
     try:
         taps = [tuple(float(number) for number in tap.split(":")) for tap in text.split(",")]
-        if not all(len(tap) == 2 and math.isfinite(sum(tap)) for tap in taps):
+        if not all(len(tap) == 2 and tap[0] >= 0 and math.isfinite(sum(tap)) for tap in taps):
             raise ValueError
     except ValueError:
         raise ValueError(
-            f"--taps is {text!r}, expected delays in ns and gains in dB such as 0:0,200:-3,500:-8"
+            f"--taps is {text!r}, expected delays in ns, 0 or more, and gains in dB such as 0:0,200:-3,500:-8"
         ) from None
     return tuple(tap[0] * 1e-9 for tap in taps), tuple(tap[1] for tap in taps)
 

@@ -26,11 +26,12 @@ from semisac_ml.signal.radar_parameters import RadarParameters
 
 from .command import Program, epilog, on_air_flowgraph, typer_program
 from .figures import RunningShare, present
+from .level import ReceivedLevel
 from .options import with_shared_options
 from .recall import SentSymbols, symbol_memory, symbol_recall
 from .results import Metric
 from .sending import sender
-from .settings import FrameSettings, RunSettings, SourceSettings
+from .settings import FrameSettings, RunSettings, SourceSettings, check_gate
 from .status import Rows
 from .targets import target_list
 from .window import Window, start_qt
@@ -119,6 +120,7 @@ def sense(
     if leakage_removal not in REMOVALS:
         raise ValueError(f"--leakage-removal is {leakage_removal!r}, expected one of {', '.join(REMOVALS)}")
     check_false_alarms(false_alarm_rate, false_alarms_per)
+    check_gate(gate_m, gate_mps, gate_snr_db, target_probability)
     own = asdict(source) | {
         "gate_m": gate_m,
         "gate_mps": gate_mps,
@@ -267,7 +269,11 @@ class sensing_flowgraph(on_air_flowgraph):
         self.connect((self.recall, 1), (self.sensing, 1))
         self.connect(self.sensing, self.presence)
 
+    def check(self, radio: front_end) -> list[str]:
+        return [] if radio.replays else self.sender.check(radio)
+
     def connect_radio(self, radio: front_end) -> None:
+        self._level = ReceivedLevel(self, radio)
         if radio.replays:
             self._connect_replay(radio)
         else:
@@ -318,6 +324,9 @@ class sensing_flowgraph(on_air_flowgraph):
     def error(self) -> Exception | None:
         return on_air_flowgraph.error(self) or self.sender.error()
 
+    def nothing_received(self) -> str:
+        return "" if self.processor.frames_processed() else self._level.said_without("frame came back")
+
     def finished(self) -> bool:
         """The last frame has come back, or does not come any more."""
         if self._replays or not self.sender.all_sent():
@@ -346,6 +355,7 @@ class sensing_flowgraph(on_air_flowgraph):
         return self.sender.counters() | {
             "frames_processed": self.processor.frames_processed(),
             "frames_refused": self.processor.frames_refused(),
+            "frames_lost": self.processor.frames_lost(),
             "intervals_broken": self.processor.intervals_broken(),
             "maps": self.targets.maps,
             "detections": self.targets.detections,

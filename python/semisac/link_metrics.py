@@ -29,6 +29,7 @@ FRAME = np.dtype(
     ]
 )
 UNKNOWN = -1
+MOST_FRAMES = 1_000_000
 SSIM_FRAMES = 10_000
 SSIM_BYTES = 1 << 26  # of pictures kept for it
 SSIM_CHUNK = 64
@@ -42,7 +43,7 @@ class LinkMetrics:
     image_shape: (height, width, colours) of the uint8 pictures.
     animal_classes: classes that count as "animal"; empty: no such figure.
     examples: first complete frames that are kept whole.
-    most_frames: records kept; of a longer run the latest count.
+    most_frames: records kept; of a longer run the latest count. 0: a million.
     """
 
     def __init__(
@@ -50,13 +51,13 @@ class LinkMetrics:
         image_shape: tuple[int, int, int],
         animal_classes: Sequence[int] = (),
         examples: int = 0,
-        most_frames: int = 1_000_000,
+        most_frames: int = 0,
     ):
         self.image_shape = tuple(image_shape)
         self.animal_classes = np.asarray(sorted(animal_classes), np.int64)
         self.complete = 0
-        self._most_frames = most_frames
-        self._records = np.zeros(min(1024, most_frames), FRAME)
+        self._most_frames = most_frames or MOST_FRAMES
+        self._records = np.zeros(min(1024, self._most_frames), FRAME)
         self._examples_wanted = examples
         self._examples: list[dict[str, np.ndarray]] = []
         self._pictures: list[tuple[np.ndarray, np.ndarray]] = []
@@ -79,11 +80,11 @@ class LinkMetrics:
         record["done_time"] = done_time
         record["predicted"] = record["hypothesis"] = record["sensed"] = UNKNOWN
         if "probabilities" in frames:
-            record["predicted"] = frames["probabilities"].argmax(axis=1)
+            record["predicted"] = _decided(frames["probabilities"])
             record["animal_probability"] = frames["probabilities"][:, self.animal_classes].sum(axis=1)
         if "sensing" in frames:
             record["hypothesis"] = frames["hypothesis"]
-            record["sensed"] = frames["sensing"].argmax(axis=1)
+            record["sensed"] = _decided(frames["sensing"])
             record["presence_probability"] = 1.0 - frames["sensing"][:, 0]
         if self.complete == 0:
             self._first_tx_time = float(frames["tx_time"][0])
@@ -138,11 +139,11 @@ class LinkMetrics:
         figures = {"frames_sent": _count(sent, sent), "frames_lost": _count(lost, sent)}
         if len(record) == 0:
             return figures
-        figures["mse"] = metrics.mean(record["mse"])
+        figures["mse"] = metrics.mean(record["mse"], least=0.0)
         figures["psnr_db"] = metrics.mean(-10.0 * np.log10(np.maximum(record["mse"], LEAST_MSE)))
         ssim = self._ssim(ssim_s)
         if len(ssim):
-            figures["ssim"] = metrics.mean(ssim)
+            figures["ssim"] = metrics.mean(ssim, least=-1.0, most=1.0)
         figures.update(self._task_figures(record))
         figures.update(sensing_figures(record))
         figures.update(timing_figures(record, self._first_tx_time if self.complete == len(record) else None))
@@ -173,6 +174,12 @@ class LinkMetrics:
                     np.atleast_1d(metrics.ssim(sent[piece].reshape(shape), received[piece].reshape(shape)))
                 )
         return np.concatenate(values) if values else np.empty(0)
+
+
+def _decided(probabilities: np.ndarray) -> np.ndarray:
+    """The most probable of each row [frames, choices]; what is not finite is a choice beyond, never right."""
+    known = np.isfinite(probabilities).all(axis=1)
+    return np.where(known, probabilities.argmax(axis=1), probabilities.shape[1])
 
 
 def mean_squared_error(sent: np.ndarray, received: np.ndarray) -> np.ndarray:

@@ -13,8 +13,9 @@ from semisac_ml.signal import picture_packets
 
 from . import bundle_network, frame_tags
 from .picture_layout import PictureLayout
+from .received_symbols import usable
 from .semisac_python import input_has_ended, write_pixels
-from .work_errors import ends_flow_on_error
+from .work_errors import ends_flow_on_error, pass_over
 
 LEAST_POWER_GAIN = 1e-6  # a packet that faded by 60 dB is worth nothing at any SNR
 
@@ -54,7 +55,8 @@ class picture_decoder(gr.basic_block):
     Runs the ``reconstruction`` network of a bundle for pictures of any size. The network is told what each
     received value is worth: nothing where a packet was lost, whose values it fills in from what is around
     them. A picture is decoded when all its packets came; if some were lost, when its last packet or one of
-    another picture comes, or the input ends. A picture of which nothing came is missing in the output.
+    another picture comes, or the input ends. A picture of which nothing came is missing in the output. A
+    packet that is not finite is lost, and counted as "damaged" in ``counts``.
 
     Input 0: packet, complex64[channel uses], y = h x + w.
     Input tags: frame_id on each packet, as picture_encoder writes it; snr_db, mean Es/N0, and channel_gain,
@@ -146,13 +148,18 @@ class picture_decoder(gr.basic_block):
         ids = tags.longs(frame_tags.FRAME_ID)
         if ids.min() < 0:
             frame_tags.raise_missing(self, 0, int(np.argmin(ids)))
-        snr_db = tags.held_doubles(frame_tags.SNR_DB, self._snr_db)
-        gains = tags.held_complexes(frame_tags.CHANNEL_GAIN, self._gain)
+        snr_db = tags.held_snrs_db(frame_tags.SNR_DB, self._snr_db)
+        gains = tags.held_gains(self._gain)
         offsets_hz = tags.held_doubles(frame_tags.CFO_HZ, self._cfo_hz)
         times = tags.times()
+        good = usable(packets)
         numbers, ratios, places = picture_packets.parts_of_ids(ids)
         taken = written = 0
         while taken < count and not written:  # a picture is given away as soon as it is there
+            if not good[taken]:
+                pass_over(self, "damaged", "a packet is not finite")
+                taken += 1
+                continue
             which, place = (int(numbers[taken]), int(ratios[taken])), int(places[taken])
             picture = self._picture
             if picture is not None and (which != picture.which or place <= picture.last_place):

@@ -120,7 +120,8 @@ class picture_encoder(gr.basic_block):
         self._waiting = packets[np.arange(sent) % len(packets)]
         tags = frame_tags.CallTags(self, 0, 1)
         number = int(tags.longs(frame_tags.FRAME_ID)[0])
-        self._number = self._pictures if number < 0 else number
+        known = 0 <= number < picture_packets.MOST_PICTURES
+        self._number = number if known else self._pictures % picture_packets.MOST_PICTURES
         self._tx_time = float(tags.times()[0])
         self._ids = picture_packets.packet_ids(self._number, ratio, sent)
         self._is_first = True

@@ -326,6 +326,8 @@ class qa_cfar_detector(gr_unittest.TestCase):
         tags = bt.frame_tags(frame_id=[5, 70, 71, 2**40])
         block = semisac.cfar_detector(parameters)
         self.assertEqual([said["frame_id"] for said in detected(block, maps, tags)], [5, 70, 71, 2**40])
+        tags[1].value = pmt.intern("none")  # no number: it has that of its place
+        self.assertEqual([said["frame_id"] for said in detected(block, maps, tags)], [5, 1, 71, 2**40])
         before = block.threshold_factor()
         block.set_false_alarm_rate(0.1)
         self.assertEqual(block.false_alarm_rate(), 0.1)

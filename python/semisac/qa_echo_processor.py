@@ -303,6 +303,44 @@ class qa_echo_processor(gr_unittest.TestCase):
         # noise alone gives maps of variance 1; the first of them still hold the error of their estimate
         self.assertAlmostEqual(np.mean(np.abs(run.maps[8:]) ** 2), 1.0, delta=0.05)
 
+    def test_damaged_frame_is_forgotten(self):
+        frame = FrameParameters(images_per_frame=8)
+        count, damaged, length = 120, 3, frame.frame_samples
+        _, sent = sent_frames(frame, count)
+        starts = np.arange(count) * length
+        clean = echo(sent, 6.25) + noise(np.random.default_rng(8), sent.size)
+        inside = slice(damaged * length, (damaged + 1) * length)
+        for value, refused in ((np.nan, 1), (np.inf, 1), (1e20, 1), (1e14, 0), (1e-40, 0), (0.0, 0)):
+            for port in ("sent", "received"):
+                streams = {"sent": sent.ravel().astype(np.complex64), "received": clean.astype(np.complex64)}
+                if value < 1.0:
+                    streams[port][inside] = value
+                else:
+                    streams[port][inside.start + length // 2] = value
+                with self.subTest(value=value, port=port):
+                    block = semisac.echo_processor(RadarParameters(frame), delay_samples=6.25)
+                    run = Run(block, streams["sent"], streams["received"], frame_tags(frame, starts, starts))
+                    self.assertEqual(block.frames_refused(), refused)
+                    self.assertEqual(block.frames_processed(), count - refused)
+                    self.assertAlmostEqual(block.noise_variance(), 1.0, delta=0.25)
+                    self.assertAlmostEqual(block.sensing_snr_db(), 0.0, delta=2.0)
+                    self.assertTrue(np.isfinite(run.echoes[8 * (damaged + 1) :]).all())
+                    last = run.maps[-8:]
+                    self.assertTrue(np.isfinite(last).all())
+                    self.assertAlmostEqual(np.median(np.abs(last)) ** 2, np.log(2), delta=0.2)
+
+    def test_frames_without_a_usable_id_are_refused(self):
+        frame = FrameParameters(images_per_frame=8)
+        _, sent = sent_frames(frame, 3)
+        for wrong in (pmt.intern("three"), pmt.from_double(8.0), pmt.from_long(-1), pmt.PMT_NIL):
+            tags = frame_tags(frame, np.arange(3) * frame.frame_samples, [0, 8, 16])
+            tags[3] = tag(frame.frame_samples, "frame_id", wrong)
+            tags[7] = tag(2 * frame.frame_samples, "images", pmt.intern("all"))  # as many as there can be
+            block = semisac.echo_processor(RadarParameters(frame))
+            run = Run(block, sent.ravel(), sent.ravel(), tags, maps=False)
+            self.assertEqual(values(run.echo_tags, "frame_id"), [*range(8), *range(16, 24)])
+            self.assertEqual((block.frames_processed(), block.frames_refused()), (2, 1))
+
     def test_does_not_depend_on_chunks(self):
         parameters = RadarParameters(FrameParameters(images_per_frame=8), antennas=2)
         frame = parameters.frame

@@ -68,11 +68,10 @@ class qa_range_doppler_sink(gr_unittest.TestCase):
         true = {
             "range_m": 5 * self.parameters.range_bin_m,
             "velocity_mps": 8 * self.parameters.velocity_bin_mps,
-            "azimuth_rad": 0.1,
         }
         tags = [
             gr.python_to_tag((item, pmt.intern("targets"), pmt.to_pmt(value), pmt.PMT_F))
-            for item, value in ((0, [{**true, "range_m": 0.0}]), (1, [true]))
+            for item, value in ((0, [{**true, "range_m": 0.0}]), (1, [{**true, "azimuth_rad": 0.1}]))
         ]
         sink = semisac.range_doppler_sink(self.parameters, longest_range_m=400.0)
         top = gr.top_block()

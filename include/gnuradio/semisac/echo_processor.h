@@ -146,7 +146,8 @@ public:
 
     //! Frames processed since the start.
     virtual uint64_t frames_processed() const = 0;
-    //! Frames that another one's begin cut short, or that are of another length.
+    //! Frames that another one's begin cut short, of another length or without an id, and
+    //! those with samples that are damaged: not finite, or beyond 1e15.
     virtual uint64_t frames_refused() const = 0;
     //! Frames left out because of the tag lost.
     virtual uint64_t frames_lost() const = 0;

@@ -153,7 +153,8 @@ void bind_echo_processor(py::module& m)
              "Frames processed since the start.")
         .def("frames_refused",
              &echo_processor::frames_refused,
-             "Frames cut short, or of another length.")
+             "Frames cut short, of another length, without an id, or with damaged "
+             "samples.")
         .def("intervals_broken",
              &echo_processor::intervals_broken,
              "Intervals given up: a frame was lost, or they did not follow each other.")

@@ -7,6 +7,7 @@
 #include <gnuradio/semisac/target_emulator.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -96,14 +97,22 @@ const std::vector<field<radar_scene>> SCENE_FIELDS = {
     { "clutter_range_m", &radar_scene::clutter_range_m, nullptr },
 };
 
+//! A value that is read already: what is left to do runs no Python, which could wait for
+//! a thread that waits for the lock of the targets.
 template <typename T>
-void write_field(T& values, const field<T>& one, const py::handle& value)
+using change = std::function<void(T&)>;
+
+template <typename T>
+change<T> change_of(const field<T>& one, const py::handle& value)
 {
     try {
         if (one.real)
-            values.*one.real = value.cast<double>();
-        else
-            values.*one.integer = value.cast<int>();
+            return [member = one.real, read = value.cast<double>()](T& values) {
+                values.*member = read;
+            };
+        return [member = one.integer, read = value.cast<int>()](T& values) {
+            values.*member = read;
+        };
     } catch (const py::cast_error&) {
         throw py::type_error(std::string("target_emulator: ") + one.name + " is " +
                              py::repr(value).cast<std::string>() +
@@ -112,14 +121,15 @@ void write_field(T& values, const field<T>& one, const py::handle& value)
 }
 
 template <typename T>
-void write_fields(T& values, const std::vector<field<T>>& fields, const py::dict& named)
+change<T> change_of(const std::vector<field<T>>& fields, const py::dict& named)
 {
+    std::vector<change<T>> changes;
     for (const auto& [key, value] : named) {
         const auto name = key.template cast<std::string>();
         bool known = false;
         for (const field<T>& one : fields) {
             if (name == one.name) {
-                write_field(values, one, value);
+                changes.push_back(change_of(one, value));
                 known = true;
             }
         }
@@ -127,6 +137,10 @@ void write_fields(T& values, const std::vector<field<T>>& fields, const py::dict
             throw py::type_error("target_emulator: " + name +
                                  " is no parameter; see help(semisac.target_emulator).");
     }
+    return [changes](T& values) {
+        for (const change<T>& one : changes)
+            one(values);
+    };
 }
 
 template <typename T>
@@ -145,7 +159,7 @@ std::vector<point_target> targets_of(const std::vector<py::dict>& dictionaries)
                                   std::to_string(targets.size()) +
                                   " has no range_m; give its distance in m.");
         targets.emplace_back();
-        write_fields(targets.back(), TARGET_FIELDS, one);
+        change_of(TARGET_FIELDS, one)(targets.back());
     }
     return targets;
 }
@@ -169,9 +183,7 @@ void bind_target_emulator(py::module& m)
                          const py::kwargs& scene) {
                  auto made = target_emulator::make(
                      sample_rate_hz, carrier_hz, antennas, spacing_wavelengths, seed);
-                 made->change_scene([&scene](radar_scene& changed) {
-                     write_fields(changed, SCENE_FIELDS, scene);
-                 });
+                 made->change_scene(change_of(SCENE_FIELDS, scene));
                  made->set_targets(targets_of(targets));
                  return made;
              }),
@@ -195,9 +207,7 @@ void bind_target_emulator(py::module& m)
         .def(
             "change_target",
             [](target_emulator& self, int index, const py::kwargs& values) {
-                self.change_target(index, [&values](point_target& target) {
-                    write_fields(target, TARGET_FIELDS, values);
-                });
+                self.change_target(index, change_of(TARGET_FIELDS, values));
             },
             py::arg("index"),
             "Change the named values of one target, which goes on from where it is.")
@@ -221,9 +231,7 @@ void bind_target_emulator(py::module& m)
         });
         emulator.def((std::string("set_") + one.name).c_str(),
                      [&one](target_emulator& self, const py::object& value) {
-                         self.change_scene([&](radar_scene& changed) {
-                             write_field(changed, one, value);
-                         });
+                         self.change_scene(change_of(one, value));
                      },
                      py::arg(one.name));
     }

@@ -18,8 +18,10 @@ from gnuradio import gr
 
 from semisac_ml.signal.complex_pairs import as_pairs
 
+from ..work_errors import ends_flow_on_error
 from .events import EventCounters
 from .front_end import RadioError
+from .pluto_attributes import reason
 from .pluto_device import PlutoDevice, lose
 from .pluto_receiver import block_samples, device_thread, forsake
 
@@ -55,7 +57,7 @@ class _transmitter(gr.sync_block):
         return clipped.astype("<i2")
 
     def _lost(self, what: str, error: Exception) -> None:
-        lose(self._events, f"{what}: {getattr(error, 'strerror', None) or error}")
+        lose(self._events, f"{what}: {reason(error) if isinstance(error, OSError) else error}")
 
 
 class pluto_cycle_transmitter(_transmitter):
@@ -93,7 +95,14 @@ class pluto_cycle_transmitter(_transmitter):
         self.cycle_samples = 0  # of the cycle that is on the air; 0 before
         self.cycle_frames = 0
         self._sent_at: float | None = None
+        self._ended_at: float | None = None
         self._finished = False
+
+    def samples_sent(self) -> int:
+        """That were on the air so far, repetitions too."""
+        if self._sent_at is None:
+            return 0
+        return int(((self._ended_at or time.monotonic()) - self._sent_at) * self._sample_rate_hz)
 
     def finish(self, least_s: float) -> None:
         """End, once the cycle is on the air as a whole and for so long; call it again until then."""
@@ -111,9 +120,11 @@ class pluto_cycle_transmitter(_transmitter):
             forsake(self._buffer)
         if self._pusher is not None:
             self._pusher.end(self._buffer)
+        self._ended_at = self._ended_at or time.monotonic()
         self._buffer = None
         return True
 
+    @ends_flow_on_error
     def work(self, input_items, output_items):
         samples = input_items[0]
         if self._events.vanished() or self._finished:
@@ -153,7 +164,7 @@ class pluto_cycle_transmitter(_transmitter):
             buffer.push()
             self.cycle_samples = len(cycle)
             self._sent_at = time.monotonic()
-        except (OSError, RadioError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody else would notice
             if not self._stopping.is_set():
                 self._lost("the cycle cannot be sent", error)
             forsake(self._buffer)
@@ -177,11 +188,16 @@ class pluto_stream_transmitter(_transmitter):
         """Forget the last run."""
         self._part = np.zeros(self.block, np.complex64)
         self._filled = 0
+        self._padding = self._blocks_sent = 0
         self.sends = False
         self._waiting: np.ndarray | None = None  # words for which there was no room yet
         self._queue: queue.Queue[np.ndarray | None] = queue.Queue(QUEUE_BLOCKS)
         self._thread: device_thread | None = None
         self._stopping = threading.Event()
+
+    def samples_sent(self) -> int:
+        """That the device has taken so far."""
+        return max(0, self._blocks_sent * self.block - self._padding)
 
     def open(self) -> None:
         """Make the buffer. Raises RadioError."""
@@ -218,9 +234,11 @@ class pluto_stream_transmitter(_transmitter):
                 self._queue.put(self._waiting, timeout=DRAIN_S)
             if self._filled:
                 self._part[self._filled :] = 0.0
+                self._padding = self.block - self._filled
                 self._queue.put(self._words(self._part), timeout=DRAIN_S)
             self._queue.put(None, timeout=DRAIN_S)
 
+    @ends_flow_on_error
     def work(self, input_items, output_items):
         if self._events.vanished():
             return -1
@@ -239,7 +257,7 @@ class pluto_stream_transmitter(_transmitter):
 
     def _run(self, buffer: iio.Buffer) -> None:
         """Body of the thread: blocks from the queue into the device until the end."""
-        begun, sent = time.monotonic(), 0
+        begun = time.monotonic()
         while self._queue.qsize() < AHEAD_BLOCKS and time.monotonic() - begun < AHEAD_S:
             if self._stopping.wait(0.005):
                 return
@@ -249,13 +267,13 @@ class pluto_stream_transmitter(_transmitter):
                 if words is None:
                     self.sends = False
                     # The kernel still holds blocks: they end with the buffer.
-                    self._stopping.wait(min(sent, KERNEL_BUFFERS + 1) * self._block_s)
+                    self._stopping.wait(min(self._blocks_sent, KERNEL_BUFFERS + 1) * self._block_s)
                     return
                 buffer.write(bytearray(words))
                 buffer.push()
-                sent += 1
+                self._blocks_sent += 1
                 self.sends = True
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody else would notice
             if not self._stopping.is_set():
                 self._lost("the transmitter takes no more samples", error)
             forsake(buffer)

@@ -140,6 +140,7 @@ class simulation_front_end(timed_front_end):
             sample_rate_hz=settings.sample_rate_hz,
             tx_gain_db=settings.tx_gain_db,
             rx_gain_db=settings.rx_gain_db,
+            center_frequency_hz=settings.center_frequency_hz,
         )
 
     def _calibrate(self) -> dict[str, object]:

@@ -15,7 +15,6 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from rich.console import Console
 from torch import nn
 
 from semisac_ml.beams import report
@@ -25,6 +24,7 @@ from semisac_ml.beams.inputs import KNOWN, PARTIAL_SWEEPS, InputSet
 from semisac_ml.beams.protocol import BY_SEQUENCE, TEST_SHARE, SplitJob, Tested, load_samples, test_baselines
 from semisac_ml.beams.samples import BEAMS, FRAMES, BeamSamples
 from semisac_ml.beams.tensors import BeamInputs, SampleTensors
+from semisac_ml.outputs import console_beside
 from semisac_ml.runtime import Bundle, write_bundle
 from semisac_ml.signal.beam_choice import choose_beams, measured_beams
 from semisac_ml.signal.metrics import mean, percentile
@@ -136,10 +136,11 @@ def measure_bundle(
     bundle = Bundle.load(name).with_beams()
     job = SplitJob(scenarios, BY_SEQUENCE, bundle.manifest.training.seed, inputs)
     content = measure(bundle, job, f"held out of the training: {bundle.manifest.data.split}")
-    console = Console()
-    console.print(report.console_table(content, BY_SEQUENCE))
     if json_file:
         report.write_json(json_file, content)
+    console = console_beside(json_file)
+    console.print(report.console_table(content, BY_SEQUENCE))
+    if json_file:
         console.print(f"written: {json_file}")
 
 

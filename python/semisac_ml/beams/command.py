@@ -31,7 +31,7 @@ from semisac_ml.beams.protocol import (
 )
 from semisac_ml.beams.tensors import SampleTensors
 from semisac_ml.beams.training import MemberTrainer, Recipe, TrainingJob
-from semisac_ml.outputs import write_output
+from semisac_ml.outputs import console_beside, write_output
 from semisac_ml.training import save_checkpoint
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def retrain_and_measure(predictors: Predictors, asked: Retraining) -> None:
     """Train on each split, measure on its test side, and write the figures."""
     samples = load_samples(asked.scenarios)  # early: what is damaged is told before any training
     jobs = asked.jobs()
-    console = Console()
+    console = console_beside(asked.json_file)
     with Progress(console=console) as progress:
         task = progress.add_task("splits", total=len(jobs))
         tested = run_splits(
@@ -133,14 +133,16 @@ def retrain_and_measure(predictors: Predictors, asked: Retraining) -> None:
         "command": shlex.join(["semisac", *sys.argv[1:]]),
     }
     content = report.as_json(samples, tested, about)
-    for kind in (BY_SEQUENCE, AT_RANDOM)[: 1 + bool(asked.random_splits)]:
-        console.print(report.console_table(content, kind))
     if asked.json_file:
         report.write_json(asked.json_file, content)
-        console.print(f"written: {asked.json_file}")
     if asked.results:
         report.write_csv(asked.results / f"{DATA}.csv", content)
         report.draw(asked.results / f"{DATA}.png", samples, tested, content)
+    for kind in (BY_SEQUENCE, AT_RANDOM)[: 1 + bool(asked.random_splits)]:
+        console.print(report.console_table(content, kind))
+    if asked.json_file:
+        console.print(f"written: {asked.json_file}")
+    if asked.results:
         console.print(f"written: {asked.results / DATA}.csv, {asked.results / DATA}.png")
 
 

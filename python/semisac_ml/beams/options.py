@@ -28,9 +28,10 @@ from semisac_ml.beams.command import (
 from semisac_ml.beams.inputs import KNOWN
 from semisac_ml.beams.protocol import Predictors
 from semisac_ml.beams.sensors import command as all_sensors
+from semisac_ml.beams.sensors import sets
 from semisac_ml.beams.sensors.protocol import FigureJob, Street
-from semisac_ml.beams.sensors.samples import SENSORS
 from semisac_ml.data import deepsense6g
+from semisac_ml.outputs import check_outputs
 from semisac_ml.runtime import check_replaceable
 
 SCENARIOS = "1,2,5,8"
@@ -68,7 +69,7 @@ Inputs = Annotated[
     list[str] | None,
     typer.Option(
         help=f"What a prediction may use, separated by commas: {KNOWN}; with --data street "
-        f"{', '.join(SENSORS)} too. Repeat it to measure the same networks with other inputs; the figures of "
+        f"{sets.KNOWN}. Repeat it to measure the same networks with other inputs; the figures of "
         "the first stand for all."
     ),
 ]
@@ -215,6 +216,7 @@ def evaluate_command(system: BeamSystem) -> Callable[..., None]:
             ),
         ] = None,
     ) -> None:
+        check_outputs({"--json": json_file})
         if has_all_sensors(data):
             refuse_options(context, POWER_AND_POSITION_ALONE, f"--data {DATA}")
             street = street_of(context, folder, scenarios)

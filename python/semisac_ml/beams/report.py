@@ -68,7 +68,6 @@ def _split_name(group: list[Tested]) -> str:
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write a file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_output(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 

@@ -12,14 +12,18 @@ def main(arguments: list[str] | None = None) -> None:
 
     from semisac_ml.numpy_generation import mismatch
 
-    given = sys.argv[1:] if arguments is None else arguments
-    if given[:1] != ["info"] and mismatch():  # info shows it beside everything else
-        print(f"semisac: {mismatch()}", file=sys.stderr)
-        sys.exit(2)
-    try:
-        from .program import run
+    from .printing import harmless_printing
 
-        code = run(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        with harmless_printing("semisac"):
+            if given[:1] != ["info"] and mismatch():  # info shows it beside everything else
+                print(f"semisac: {mismatch()}", file=sys.stderr)
+                code = 2
+            else:
+                from .program import run
+
+                code = run(arguments)
     except KeyboardInterrupt:
         code = 130
     sys.exit(code)

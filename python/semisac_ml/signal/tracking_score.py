@@ -5,31 +5,38 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 
 from .beams import CHALLENGE_DISTANCE
 from .metrics import Metric, mean, proportion
+
+MOST_FRAMES = 100_000  # two hours and more, at ten a second
 
 
 class TrackingScore:
     """Frames of a track with the truth beside them.
 
     beam, measured: the beam that was used and how many were measured, a number a frame. best: the strongest
-    of all beams. loss_db: power of the strongest over that of the beam that was used.
+    of all beams. loss_db: power of the strongest over that of the beam that was used. Of a long run the
+    latest frames are kept; count: of all.
     """
 
     def __init__(self, beams: int) -> None:
         self.beams = beams
-        self.beam: list[int] = []
-        self.measured: list[int] = []
-        self.best: list[int] = []
-        self.loss_db: list[float] = []
+        self.beam: deque[int] = deque(maxlen=MOST_FRAMES)
+        self.measured: deque[int] = deque(maxlen=MOST_FRAMES)
+        self.best: deque[int] = deque(maxlen=MOST_FRAMES)
+        self.loss_db: deque[float] = deque(maxlen=MOST_FRAMES)
+        self.count = 0
 
     def __len__(self) -> int:
         return len(self.beam)
 
     def add(self, beam: int, measured: int, power_db: np.ndarray) -> None:
         """One frame; power_db: of all beams, [beams]."""
+        self.count += 1
         self.beam.append(int(beam))
         self.measured.append(int(measured))
         self.best.append(int(power_db.argmax()))
@@ -46,9 +53,9 @@ class TrackingScore:
         off = self.off()
         saved = 1.0 - np.array(self.measured) / self.beams
         return {
-            "beams_per_frame": mean(np.array(self.measured, dtype=float)),
-            "overhead_saved": mean(saved),
-            "power_loss_db": mean(np.array(self.loss_db)),
+            "beams_per_frame": mean(np.array(self.measured, dtype=float), least=0.0),
+            "overhead_saved": mean(saved, most=1.0),
+            "power_loss_db": mean(np.array(self.loss_db), least=0.0),
             "best_beam": proportion(int((off == 0).sum()), len(off)),
             "lost": proportion(int((off > CHALLENGE_DISTANCE).sum()), len(off)),
         }

@@ -37,7 +37,7 @@ from semisac_ml.beams.sensors.samples import SensorSamples
 from semisac_ml.beams.sensors.sets import KNOWN
 from semisac_ml.beams.sensors.tensors import SensorTensors
 from semisac_ml.beams.sensors.training import CalibratedNetwork, SensorRecipe, calibrated
-from semisac_ml.outputs import write_output
+from semisac_ml.outputs import console_beside, write_output
 from semisac_ml.runtime import Bundle
 from semisac_ml.signal.beam_choice import measured_beams
 from semisac_ml.training import load_checkpoint, onnx_export, save_checkpoint
@@ -87,7 +87,7 @@ def retrain_and_measure(
 ) -> None:
     """Train on each split, measure on its test side, and write the figures."""
     system.trainer(variant)
-    sets, console = sets_of(asked.inputs), Console()
+    sets, console = sets_of(asked.inputs), console_beside(asked.json_file)
     samples = asked.street.samples(console)
     tested, blockage = [], []
     for seed in range(asked.seed, asked.seed + splits):
@@ -102,7 +102,7 @@ def retrain_and_measure(
 
 def measure_bundle(system: SensorSystem, asked: Measurement, name: str) -> None:
     """Measure a bundle on the drives that its training held out; prints and writes the figures."""
-    bundle, sets, console = Bundle.load(name), sets_of(asked.inputs), Console()
+    bundle, sets, console = Bundle.load(name), sets_of(asked.inputs), console_beside(asked.json_file)
     if "camera" not in bundle.manifest.networks:
         raise ValueError(f"{bundle.name} takes power and position alone, expected a bundle of all sensors")
     samples = asked.street.samples(console)
@@ -179,13 +179,15 @@ def stated_metrics(bundle: Bundle, settings: dict) -> dict[str, dict[str, object
 
 
 def _write(asked: Measurement, samples: SensorSamples, tested: list, content: dict, console: Console) -> None:
+    if asked.json_file:
+        report.write_json(asked.json_file, content)
+    if asked.results:
+        report.write_csv(asked.results / f"{STREET}.csv", content)
+        report.draw(asked.results / f"{STREET}.png", by_light(samples), tested, content)
     console.print(report.console_table(content, BY_SEQUENCE))
     for inputs, one in content["blockage"].items():
         console.print(f"blockage, {inputs}: " + ", ".join(f"{key} {value:.3g}" for key, value in one.items()))
     if asked.json_file:
-        report.write_json(asked.json_file, content)
         console.print(f"written: {asked.json_file}")
     if asked.results:
-        report.write_csv(asked.results / f"{STREET}.csv", content)
-        report.draw(asked.results / f"{STREET}.png", by_light(samples), tested, content)
         console.print(f"written: {asked.results / STREET}.csv, {asked.results / STREET}.png")

@@ -181,6 +181,8 @@ def figures_of(
         "scenarios": list(by_light(samples).names),
         "inputs": tested[0].inputs,
         "command": shlex.join(["semisac", *sys.argv[1:]]),
+        "samples_left_out": len(samples.left_out),
+        "left_out": list(samples.left_out),
         **about,
     }
     content = report.as_json(by_light(samples), tested, told)

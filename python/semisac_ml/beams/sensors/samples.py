@@ -25,6 +25,7 @@ from semisac_ml.data.deepsense6g import sensors as files
 from semisac_ml.data.deepsense6g.samples import Scenario
 from semisac_ml.data.scenes.reader import INDEX_FILE, SceneSet
 from semisac_ml.data.splits import Split, sequence_split
+from semisac_ml.home_folder import writable
 from semisac_ml.outputs import output_file
 from semisac_ml.signal import sensor_inputs
 
@@ -47,6 +48,7 @@ class SensorSamples:
     blocked: 1 where the vehicle is hidden from the base station, 0 where not, NaN where nobody knows,
     float32 [samples]. light: "day", "dusk" or "night" of each. drive: number of the drive, over all sites.
     camera_view_deg: width of the camera's view; None of a real recording, whose tables do not tell it.
+    left_out: why samples of the tables are not among these, one line each.
     """
 
     beams: BeamSamples
@@ -56,6 +58,7 @@ class SensorSamples:
     light: np.ndarray
     drive: np.ndarray
     camera_view_deg: float | None = None
+    left_out: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.beams)
@@ -98,7 +101,18 @@ def load(
             "31 to 34 of DeepSense 6G (docs/data.md)"
         )
     numbers = tuple(scenarios or deepsense6g.scenarios(folder))
+    if not numbers:
+        raise DataError(
+            f"{folder}: holds no scenario, expected a street (semisac data scenes) or scenarios 31 to 34 of "
+            "DeepSense 6G (docs/data.md)"
+        )
     loaded = [deepsense6g.load(number, folder, damaged="leave out") for number in numbers]
+    left_out = tuple(f"{one.name}, {why}" for one in loaded for why in one.left_out)
+    if left_out:
+        more = f"; and {len(left_out) - 1} more" if len(left_out) > 1 else ""
+        console.print(
+            f"damaged, left out: {len(left_out)} samples: {left_out[0]}{more}", soft_wrap=True, markup=False
+        )
     beams = BeamSamples.of(loaded)
     paths = {kind: _paths(loaded, kind) for kind in SENSORS}
     there = np.array([[path is not None for path in paths[kind]] for kind in SENSORS]).T
@@ -115,13 +129,14 @@ def load(
             ["night" if number in NIGHT_SCENARIOS else "day" for number in numbers],
             [len(scenario) for scenario in loaded],
         )
-        return SensorSamples(beams, kept, there, np.full(len(beams), np.nan, np.float32), light, drive)
+        unknown = np.full(len(beams), np.nan, np.float32)
+        return SensorSamples(beams, kept, there, unknown, light, drive, left_out=left_out)
     names, site = np.unique([layout for _, _, layout in truth], return_inverse=True)
     sites = {"names": tuple(str(name) for name in names), "site": site, "sequence": drive}
     beams = dataclasses.replace(beams, **sites)
     blocked = np.array([hidden for hidden, _, _ in truth], np.float32)
     lights = np.array([light for _, light, _ in truth])
-    return SensorSamples(beams, kept, there, blocked, lights, drive, _camera_view_deg(folder))
+    return SensorSamples(beams, kept, there, blocked, lights, drive, _camera_view_deg(folder), left_out)
 
 
 def _paths(loaded: Sequence[Scenario], kind: str) -> list[Path | None]:
@@ -131,7 +146,7 @@ def _paths(loaded: Sequence[Scenario], kind: str) -> list[Path | None]:
 def _cache_folder() -> Path:
     import platformdirs
 
-    return Path(platformdirs.user_cache_dir("semisac")) / "sensors"
+    return writable(Path(platformdirs.user_cache_dir("semisac")) / "sensors")
 
 
 def _kept(

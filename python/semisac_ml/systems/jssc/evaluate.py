@@ -11,11 +11,10 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from semisac_ml.data import cifar10
-from semisac_ml.outputs import write_output
+from semisac_ml.outputs import check_outputs, console_beside, write_output
 from semisac_ml.runtime import Bundle
 from semisac_ml.signal import channel, metrics
 from semisac_ml.signal.complex_pairs import as_complex, as_pairs
@@ -183,8 +182,8 @@ def summarise(output: LinkOutput, animal_classes: list[int]) -> dict[str, Metric
     summary = {
         "psnr_db": metrics.mean(-10.0 * np.log10(np.maximum(output.squared_error, 1e-12))),
         "psnr_of_mean_mse_db": metrics.psnr_of_mean_mse(output.squared_error),
-        "mse": metrics.mean(output.squared_error),
-        "ssim": metrics.mean(output.structural_similarity),
+        "mse": metrics.mean(output.squared_error, least=0.0),
+        "ssim": metrics.mean(output.structural_similarity, least=-1.0, most=1.0),
         "class_accuracy": _share(output.probability.argmax(axis=1) == output.labels),
         "animal_accuracy": _share(found == animal),
         "sensing_accuracy": _share(output.sensing.argmax(axis=1) == output.hypothesis),
@@ -300,7 +299,8 @@ def command(
     PSNR is the mean over images of each image's PSNR (data range 1); psnr_of_mean_mse_db is that of the mean
     error. Intervals are 95 %.
     """
-    console = Console()
+    check_outputs({"--json": json_file})
+    console = console_beside(json_file)
     if compare_digital:
         from semisac_ml.systems.jssc_hifi import evaluate as pictures_of_any_size
 
@@ -342,7 +342,6 @@ def command(
     for one in loaded:
         with console.status(f"measuring {one.name} …"):
             measured[one.name] = evaluate_bundle(one, pictures[:images], labels[:images], conditions)
-    console.print(_table(measured, conditions))
     if json_file:
         document = {
             "conditions": dataclasses.asdict(conditions),
@@ -352,6 +351,7 @@ def command(
             },
         }
         write_output(json_file, json.dumps(document, indent=2) + "\n")
+    console.print(_table(measured, conditions))
 
 
 def _single_number(text: str) -> float:
