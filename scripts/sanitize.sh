@@ -3,19 +3,17 @@
 #
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
-# Build the module in build/sanitize with the address and undefined-behaviour sanitizers and run under them
-# whatever enters its C++: lib/qa_*.cc, the tests of its blocks, and random streams through all of them. What
-# they find ends the test that met it, with a trace. `make sanitize` calls it.
+# Build the library of C++ blocks in build-sanitize with the address and undefined-behaviour sanitizers and run
+# under them whatever enters it: lib/qa_*.cc, the tests of its blocks, and random streams through all of them.
+# What they find ends the test that met it, with a trace. `make sanitize` calls it.
 #
 #   sanitize.sh          all of it
 #   sanitize.sh streams  the random streams alone
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-readonly folder=$PWD/build/sanitize
+readonly folder=$PWD/build-sanitize
 readonly python=$PWD/.venv/bin/python
-# -O1 and few symbols: traces have names and lines, and the build takes half as long as with -O2 -g.
-readonly flags="-O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined"
 
 what=${1:-all}
 case "$what" in
@@ -24,8 +22,7 @@ case "$what" in
 esac
 
 mkdir -p "$folder"
-if ! { cmake -S . -B "$folder" -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS="$flags" \
-    -DCMAKE_CXX_FLAGS_DEBUG= -DPYTHON_EXECUTABLE="$python" &&
+if ! { cmake -S . -B "$folder" -G Ninja -DSANITIZE=ON -DPYTHON_EXECUTABLE="$python" &&
     cmake --build "$folder" --parallel "$(nproc)"; } >"$folder/build.log" 2>&1; then
     tail -n 40 "$folder/build.log" >&2
     echo "sanitize: the module did not build; the end of $folder/build.log is above" >&2

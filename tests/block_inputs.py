@@ -136,7 +136,7 @@ def images(seed: int = 1) -> Stream:
     tags = [
         *ids(),
         *each(1, "label", [pmt.from_long(n % 10) for n in range(UNITS)]),
-        *each(1, "tx_time", [pmt.from_double(100.0 + n) for n in range(UNITS)]),
+        *each(1, "image_time", [pmt.from_double(100.0 + n) for n in range(UNITS)]),
     ]
     return Stream(bt.pictures(UNITS, seed).reshape(UNITS, -1), tags)
 
@@ -179,14 +179,14 @@ def packets() -> Stream:
         *each(1, "snr_db", [pmt.from_double(10.0)] * count),
         *each(1, "channel_gain", [pmt.from_complex(1.0 + 0.0j)] * count),
         *each(1, "cfo_hz", [pmt.from_double(0.0)] * count),
-        *each(unit, "tx_time", [pmt.from_double(100.0 + n) for n in range(UNITS)]),
+        *each(unit, "image_time", [pmt.from_double(100.0 + n) for n in range(UNITS)]),
     ]
     return Stream(np.concatenate(every), tags, unit)
 
 
 def pictures() -> Stream:
     pixels = np.random.default_rng(4).integers(0, 256, (UNITS, HEIGHT * WIDTH * 3), dtype=np.uint8)
-    return Stream(pixels, [*ids(), *each(1, "tx_time", [pmt.from_double(100.0)] * UNITS)])
+    return Stream(pixels, [*ids(), *each(1, "image_time", [pmt.from_double(100.0)] * UNITS)])
 
 
 def snapshots() -> Stream:

@@ -212,7 +212,7 @@ BLOCKS: dict[str, Block] = {
         bounds=("gnuradio.semisac.frame_join.MOST_WAITING",),
     ),
     "image_source": Block(
-        lambda: semisac.image_source(bt.pictures(good.UNITS)), passing=("tx_time", "frame_id")
+        lambda: semisac.image_source(bt.pictures(good.UNITS)), passing=("image_time", "frame_id")
     ),
     "jscc_decoder": Block(lambda: semisac.jscc_decoder(bt.tiny_bundle()), lambda: [good.symbols()]),
     "jscc_encoder": Block(lambda: semisac.jscc_encoder(bt.tiny_bundle()), lambda: [good.images()]),

@@ -418,15 +418,15 @@ def test_figures_are_drawn_from_what_they_train(system, figure, file, folder, tm
         assert cost["FISAC", "one network"] < cost["FISAC", "one network w/o MoE"]
 
 
-def test_mistakes_are_one_line(capsys, folder):
+def test_mistakes_are_one_line(capfd, folder):
     where = ["--data", "street", "--folder", str(folder)]
     assert run(["evaluate", "lam_msac", *where, "--figure", "no"]) == 2
-    assert "unknown figure 'no', expected one of: case-study" in capsys.readouterr().err
+    assert "unknown figure 'no', expected one of: case-study" in capfd.readouterr().err
     assert run(["evaluate", "vi_beam", *where, "--splits", "2"]) == 2
-    assert "--splits" in capsys.readouterr().err
+    assert "--splits" in capfd.readouterr().err
     assert run(["train", "vi_beam", *where, "--members", "2"]) == 2
-    assert "--members" in capsys.readouterr().err
+    assert "--members" in capfd.readouterr().err
     assert run(["train", "vi_beam", "--data", "street", "--folder", str(folder / "nowhere")]) == 2
-    assert "semisac data scenes" in capsys.readouterr().err
+    assert "semisac data scenes" in capfd.readouterr().err
     assert run(["evaluate", "vi_beam", "--folder", str(folder)]) == 2
-    assert "--data street" in capsys.readouterr().err
+    assert "--data street" in capfd.readouterr().err

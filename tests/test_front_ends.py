@@ -163,8 +163,9 @@ def test_late_frames_are_named_and_the_next_are_right(lab):
     flow.go_on(0.6)
     counts, hit = front_end.events.counts(), front_end.events.frames_hit()
     flow.end()
-    assert counts["late"] == 3
-    assert [kind for _, kind in hit] == ["late"] * 3
+    # frames that touch are one burst, which runs dry before the next ones are late
+    assert [kind for _, kind in hit] == ["underflow", "late", "late"]
+    assert (counts["underflow"], counts["late"]) == (1, 2)
     ids = {t.offset: int(str(t.value)) for t in flow.sinks[0].tags() if str(t.key) == "frame_id"}
     lost = {t.offset: str(t.value) for t in flow.sinks[0].tags() if str(t.key) == "lost"}
     assert {ids[offset]: reason for offset, reason in lost.items()} == dict(hit)

@@ -130,6 +130,7 @@ def test_without_anybody_at_the_other_end_both_can_be_stopped():
         top.start()
     until(lambda: sender.status()["frames_scheduled"])
     for top, radio in ((sending, sender), (listening, listener)):
+        radio.events.stopping = True  # as whoever runs a flowgraph says
         top.stop()
         top.wait()
         radio.close()

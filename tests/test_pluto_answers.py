@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 
 pytest.importorskip("gnuradio.semisac", reason="front ends need GNU Radio and the module")
 pytest.importorskip("adi", reason="a Pluto is set up with pyadi-iio")
 
-from gnuradio.semisac.radio import RadioError, open_front_end, pluto_receiver  # noqa: E402
+from gnuradio.semisac.radio import RadioError, open_front_end, pluto_device, pluto_receiver  # noqa: E402
 from gnuradio.semisac.radio.pluto_receiver import block_samples  # noqa: E402
 from patience import until  # noqa: E402
 from pluto_testing import FRAME, QUIET, RATE, images_to, samples_of, settings  # noqa: E402
@@ -206,3 +210,41 @@ def test_a_receiver_never_ends_unnoticed(serve_pluto, running, monkeypatch):
     monkeypatch.setattr(pluto_receiver.pluto_receiver, "_samples", lambda self, buffer: 1 / 0)
     until(radio.events.vanished)
     assert "no more samples from the receiver: division by zero" in radio.events.vanished()
+
+
+# Time, and drivers
+
+
+@pytest.mark.parametrize(("timeout_s", "pause_s"), [(3.0, 1.0), (0.5, 0.5), (15.0, 5.0)])
+def test_a_pause_while_streaming_is_a_third_of_the_time_out(serve_pluto, monkeypatch, timeout_s, pause_s):
+    server = serve_pluto(QUIET)
+    monkeypatch.setattr(pluto_device, "STREAM_TIMEOUT_S", 1.0)
+    radio = open_front_end(settings(server, timeout_s=timeout_s), FRAME, "receive")
+    told = []
+    radio.device._set_stream_timeout(SimpleNamespace(set_timeout=told.append))
+    assert told == [round(1000 * pause_s)]
+
+
+@pytest.mark.parametrize("error", [ImportError, AttributeError, OSError])
+def test_a_driver_that_is_missing_or_damaged_is_one_error(monkeypatch, error):
+    """Such as a libiio without one of its functions."""
+    module = sys.modules["gnuradio.semisac.radio.front_end"]
+
+    def fail(name):
+        raise error("undefined symbol: iio_get_backends_count")
+
+    monkeypatch.setattr(module, "importlib", SimpleNamespace(import_module=fail))
+    with pytest.raises(RadioError, match="--radio pluto needs a driver that is missing or damaged") as found:
+        module.front_end_class("pluto")
+    assert "iio_get_backends_count" in str(found.value)
+    assert "\n" not in str(found.value)
+
+
+def test_the_highest_peak_is_kept(serve_pluto, running):
+    """What is shown live falls again, what the results say does not."""
+    server = serve_pluto(replace(QUIET, dc=0.25))
+    radio = running(server, "receive")
+    until(lambda: radio.status()["adc_peak"] > 0.2)
+    server.device.air.dc = 0.0
+    until(lambda: radio.status()["adc_peak"] < 0.02)
+    assert radio.status()["highest_adc_peak"] == pytest.approx(0.25, abs=0.01)

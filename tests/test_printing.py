@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import subprocess
 import sys
@@ -20,7 +21,7 @@ PRINTING = """
 import os, sys
 from rich.console import Console
 from rich.table import Table
-from semisac_ml.cli.printing import harmless_printing
+from semisac_ml.printing import harmless_printing
 with harmless_printing("program"):
     table = Table("a – b", "1 … 2")
     table.add_row("×", "30°")
@@ -95,7 +96,7 @@ def test_a_reader_that_is_slow(tmp_path):
 def test_others_do_not_write_to_standard_output(tmp_path):
     program = """
 import os, sys
-from semisac_ml.cli.printing import harmless_printing
+from semisac_ml.printing import harmless_printing
 from semisac_ml.outputs import write_output
 with harmless_printing("program"):
     os.write(1, b"compiled code\\n")
@@ -110,7 +111,7 @@ with harmless_printing("program"):
 def test_a_closed_descriptor_is_not_given_to_a_file(tmp_path):
     program = """
 import contextlib, os
-from semisac_ml.cli.printing import harmless_printing
+from semisac_ml.printing import harmless_printing
 with harmless_printing("program"):
     with open("file", "w") as file:
         with contextlib.suppress(OSError):  # compiled code goes on, too
@@ -125,7 +126,7 @@ def test_results_that_were_asked_for_are_not_lost_in_silence(tmp_path):
     program = """
 import sys
 from semisac_ml.cli.mistakes import run_program
-from semisac_ml.cli.printing import harmless_printing
+from semisac_ml.printing import harmless_printing
 from semisac_ml.outputs import check_outputs, print_json
 import typer
 program = typer.Typer()
@@ -162,10 +163,28 @@ def test_a_run_keeps_its_results(tmp_path, own_home, redirect):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("program", "arguments"),
+    [
+        ("run_loopback", ("--images", "8", "--no-report")),
+        ("run_beam_tracking", ("--frames", "5", "--bundle", "none", "--no-report")),
+        ("run_receiver", ("--radio", "simulation", "--images", "8")),
+    ],
+)
+def test_json_on_standard_output_is_alone_there(tmp_path, own_home, program, arguments):
+    pytest.importorskip("gnuradio.semisac", reason="the programs need GNU Radio and the module")
+    command = [sys.executable, str(SCRIPT.with_name(f"{program}.py")), *arguments, "--json", "-"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=HANG_S)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["finished"] is True
+    assert "95 % interval" in done.stderr
+
+
+@pytest.mark.slow
 def test_gnuradio_logs_to_standard_error(tmp_path):
     pytest.importorskip("gnuradio", reason="its log is looked at")
     program = """
-from semisac_ml.cli.printing import harmless_printing
+from semisac_ml.printing import harmless_printing
 with harmless_printing("program"):
     from gnuradio import gr
     log = gr.logger("block")

@@ -7,12 +7,19 @@ last table in docs/hardware.md.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import itertools
+import os
+import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 import weakref
 from dataclasses import replace
+from datetime import UTC, datetime
 from fractions import Fraction
 
 import numpy as np
@@ -27,7 +34,7 @@ from block_testing import frames as random_symbols  # noqa: E402
 from block_testing import source  # noqa: E402
 from gnuradio import blocks, gr, semisac, uhd  # noqa: E402
 from gnuradio.semisac import radio  # noqa: E402
-from gnuradio.semisac.radio import usrp_checks  # noqa: E402
+from gnuradio.semisac.radio import usrp_checks, usrp_opening  # noqa: E402
 from patience import HANG_S, until  # noqa: E402
 from radio_testing import noise, tags_of_frames, waiting_source  # noqa: E402
 
@@ -134,7 +141,7 @@ def monostatic(front_end, source) -> gr.top_block:
 
 def calibrate(front_end) -> None:
     """Keep a delay for the settings of a front end."""
-    date = "2100-01-01T00:00:00+00:00"
+    date = datetime.now(UTC).isoformat(timespec="seconds")
     made = radio.Calibration(front_end.calibration_key(), 46.0, 0.01, -20.0, 0.3, 10, date)
     radio.CalibrationStore().save(made)
 
@@ -602,6 +609,88 @@ def test_no_device_with_the_installed_driver():
         opened("receive", address="addr=127.0.0.9")
 
 
+class MuteUsrp:
+    """A network USRP that is found, accepts its control connection, and says nothing more."""
+
+    address = "127.0.0.4"
+    DISCOVERY, CONTROL = 49600, 49601  # of devices with MPM: N3xx, E3xx, X4xx
+
+    def __enter__(self):
+        self._found = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._found.bind((self.address, self.DISCOVERY))
+        self._control = socket.create_server((self.address, self.CONTROL))
+        self._found.settimeout(0.1)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._answer)
+        self._thread.start()
+        return self
+
+    def _answer(self):
+        while not self._ended.is_set():
+            with contextlib.suppress(TimeoutError):
+                asked, peer = self._found.recvfrom(4096)
+                if asked.startswith(b"MPM-DISC"):
+                    self._found.sendto(b"USRP-MPM;type=n3xx;product=n310;serial=ABC123;claimed=False", peer)
+
+    def __exit__(self, *_):
+        self._ended.set()
+        self._thread.join()
+        self._found.close()
+        self._control.close()
+
+
+OPENS = """
+import sys, time
+from gnuradio.semisac import radio
+from semisac_ml.signal.frame import FrameParameters
+
+settings = radio.RadioSettings("usrp", address="addr=127.0.0.4", timeout_s=float(sys.argv[1]))
+front_end = radio.open_front_end(settings, FrameParameters(sample_rate_hz=1e6), "receive")
+print("opens", flush=True)
+begun = time.monotonic()
+try:
+    front_end.configure()
+except radio.RadioError as error:
+    print(error, flush=True)
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+print(time.monotonic() - begun, flush=True)
+"""
+
+
+def opening(timeout_s: float) -> subprocess.Popen:
+    """A program that opens the USRP at 127.0.0.4 through the installed driver."""
+    return subprocess.Popen(
+        [sys.executable, "-c", OPENS, str(timeout_s)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )  # fmt: skip
+
+
+def test_a_device_that_hangs_is_given_up():
+    """UHD itself waits for 10 s and more, holding Python's lock. The limit is five times --timeout-s."""
+    with MuteUsrp(), opening(0.2) as program:
+        output = program.communicate(timeout=HANG_S)[0].splitlines()
+    assert output[0] == "opens"
+    assert "at 'addr=127.0.0.4' did not open within 1 s" in output[1]
+    assert program.returncode == 0
+
+
+def test_ctrl_c_is_heard_while_a_device_hangs():
+    with MuteUsrp(), opening(HANG_S) as program:
+        assert program.stdout.readline() == "opens\n"
+        time.sleep(0.5)  # it is in UHD by then, or will be: the signal is heard in either
+        program.send_signal(signal.SIGINT)
+        output = program.communicate(timeout=HANG_S)[0].splitlines()
+    assert output[0] == "interrupted"
+    assert program.returncode == 0
+
+
+def test_the_library_of_the_installed_driver_is_found():
+    """Else nothing bounds the time of opening."""
+    assert usrp_opening.uhd_library(uhd.get_version_string()) is not None
+    assert usrp_opening.uhd_library("0.1.2.3-none") is None
+
+
 def test_a_device_that_is_back_can_run_again(stub):
     front_end, _ = opened("transmit")
     flow = transmission(front_end, 400)
@@ -615,6 +704,7 @@ def test_a_device_that_is_back_can_run_again(stub):
     stub.device.unplugged = False
     front_end.prepare()
     assert front_end.events.vanished() == ""
+    flow.symbols.rewind()
     flow.start()
     until(lambda: stub.device.transmitter.bursts_sent() > 0)
     flow.end()

@@ -50,9 +50,9 @@ class Tracked:
 def per_frame(score: TrackingScore) -> dict[str, list]:
     """Every frame, for JSON."""
     return {
-        "beam": list(score.beam),
-        "measured": list(score.measured),
-        "best": list(score.best),
+        "beam": score.beam,
+        "measured": score.measured,
+        "best": score.best,
         "loss_db": [round(loss, 4) for loss in score.loss_db],
     }
 

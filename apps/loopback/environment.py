@@ -64,8 +64,8 @@ def run_program(name: str, command: str) -> int:
     Returns the exit code: 2 when this Python cannot run it, 130 when interrupted.
     """
     try:
-        from semisac_ml.cli.printing import harmless_printing
         from semisac_ml.home_folder import provide_home
+        from semisac_ml.printing import harmless_printing
     except ImportError:  # told below, with what else is missing
         harmless_printing, provide_home = contextlib.nullcontext, lambda: None
     try:

@@ -13,6 +13,7 @@ from semisac_ml.signal.beam_codebook import BeamCodebook, Paths, snapshots_of_pa
 
 from . import frame_tags
 from .beam_messages import WHOLE_NUMBERS, frame_of, pdu, real, seconds_of, takes_pdus
+from .received_symbols import usable
 from .work_errors import ends_flow_on_error, pass_over
 
 RX_TIME = pmt.intern("rx_time")
@@ -123,8 +124,11 @@ class beam_codebook(takes_pdus, gr.sync_block):
             taken, self._collected = np.split(self._collected, [self._snapshots])
             self._taken += self._snapshots
             time_s = self._start[1] + (self._taken - self._start[0]) / self._sample_rate_hz
-            covariance = self._codebook.covariance(taken)
-            self._now_is(_World(self._averaged, time_s, covariance=covariance))
+            if usable(taken).all():
+                covariance = self._codebook.covariance(taken)
+                self._now_is(_World(self._averaged, time_s, covariance=covariance))
+            else:
+                pass_over(self, "damaged", "samples are not finite")
             self._averaged += 1
         self._collected = self._collected.copy()  # not a view that holds what is done with
         return len(items)

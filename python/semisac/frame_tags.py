@@ -16,7 +16,7 @@ recording is repeated, it goes back.
 |---|---|---|
 | frame_id | uint64, strictly increasing | image_source |
 | label | long, class of the image, -1 unknown | image_source |
-| tx_time | double, seconds since the epoch when the image left | image_source |
+| image_time | double, seconds since the epoch when the image left | image_source |
 | snr_db, noise_var | double, mean Es/N0 and noise power of each channel use | fading_channel, \
 frame_demodulator |
 | channel_gain | complex, h of the frame; 1 once equalised | fading_channel, frame_demodulator |
@@ -44,10 +44,11 @@ On samples to and from a radio:
 |---|---|---|
 | start_sample | uint64, when the frame is sent, in samples | frame_scheduler |
 | tx_sob, tx_eob | true, first and last sample of a burst | frame_scheduler |
-| tx_time | tuple (uint64 whole seconds, double fraction), when the burst is sent | frame_scheduler |
+| tx_time | tuple (uint64 whole seconds, double fraction), when the frame is sent | frame_scheduler |
 | rx_time, rx_rate | tuple as tx_time; double; first sample, and behind each loss | radio |
 | gap | long, samples that were lost from this one on, zeros in their place | gap_filler, \
 fading_channel |
+| clock_set | long, samples by which times are ahead of their places from this sample on | gap_filler |
 | lost | symbol, why the frame is not to be used: gap, late, underflow, alignment, ... | echo_aligner |
 | realigned | double, new latency in samples | echo_aligner |
 """
@@ -66,7 +67,7 @@ MOST_GAIN = 1e6
 
 FRAME_ID = pmt.intern("frame_id")
 LABEL = pmt.intern("label")
-TX_TIME = pmt.intern("tx_time")
+IMAGE_TIME = pmt.intern("image_time")
 SNR_DB = pmt.intern("snr_db")
 NOISE_VAR = pmt.intern("noise_var")
 CHANNEL_GAIN = pmt.intern("channel_gain")
@@ -100,8 +101,8 @@ class CallTags:
         return self._exact(*self._read(self._tags.doubles, key), np.nan)
 
     def times(self) -> np.ndarray:
-        """tx_time of each item, float64 [count], seconds; NaN where it is missing."""
-        return self.doubles(TX_TIME)
+        """image_time of each item, float64 [count], seconds; NaN where it is missing."""
+        return self.doubles(IMAGE_TIME)
 
     def held_doubles(self, key, last: float) -> np.ndarray:
         """Real value of each item, float32 [count]; a missing one keeps that of the item before, at first

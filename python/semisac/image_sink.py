@@ -70,6 +70,6 @@ class image_sink(joined_branches):
         for picture in ("sent", "received"):
             frame[picture] = frame[picture].reshape(self._image_shape)
         frame["frame_id"] = int(ids[-1])
-        frame["latency_s"] = time.time() - float(frame["tx_time"])
+        frame["latency_s"] = time.time() - float(frame["image_time"])
         frame["frames_lost"] = self._join.lost
         self._newest = frame

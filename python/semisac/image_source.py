@@ -24,7 +24,7 @@ class image_source(gr.sync_block):
     """Send images as items, each with its number, its label and the time it left.
 
     Output 0: image, uint8[height * width * 3], rows then columns then RGB; one item a frame.
-    Tags: frame_id (0, 1, 2, ...), label (-1 when unknown), tx_time (seconds since the epoch).
+    Tags: frame_id (0, 1, 2, ...), label (-1 when unknown), image_time (seconds since the epoch).
 
     A flowgraph that is started again goes on where it was stopped; one whose images had all been sent begins
     with the first again. frame_id goes on counting in either case: no two images have the same.
@@ -154,7 +154,7 @@ class image_source(gr.sync_block):
             self, 0, frame_tags.FRAME_ID, np.arange(self._sent, self._sent + count, dtype=np.uint64)
         )
         frame_tags.tag_items(self, 0, frame_tags.LABEL, labels)
-        frame_tags.tag_items(self, 0, frame_tags.TX_TIME, np.full(count, time.time()))
+        frame_tags.tag_items(self, 0, frame_tags.IMAGE_TIME, np.full(count, time.time()))
 
 
 def _check_pace(images_per_s: float) -> None:

@@ -62,21 +62,21 @@ class LinkMetrics:
         self._examples: list[dict[str, np.ndarray]] = []
         self._pictures: list[tuple[np.ndarray, np.ndarray]] = []
         self._pictures_held = 0
-        self._first_tx_time = np.nan
+        self._first_image_time = np.nan
 
     def add(self, ids: np.ndarray, frames: dict[str, np.ndarray], done_time: float) -> None:
         """Take complete frames.
 
-        frames: sent, received uint8 [frames, pixels]; label int [frames]; tx_time float64 [frames], s; where
-            there are such branches, probabilities float32 [frames, classes], and sensing float32 [frames,
-            hypotheses] with hypothesis int [frames].
+        frames: sent, received uint8 [frames, pixels]; label int [frames]; image_time float64 [frames], s;
+            where there are such branches, probabilities float32 [frames, classes], and sensing float32
+            [frames, hypotheses] with hypothesis int [frames].
         done_time: when the last branch delivered them, seconds since the epoch.
         """
         record = np.zeros(len(ids), FRAME)
         record["frame_id"] = ids
         record["mse"] = mean_squared_error(frames["sent"], frames["received"])
         record["label"] = frames["label"]
-        record["latency_s"] = done_time - frames["tx_time"]
+        record["latency_s"] = done_time - frames["image_time"]
         record["done_time"] = done_time
         record["predicted"] = record["hypothesis"] = record["sensed"] = UNKNOWN
         if "probabilities" in frames:
@@ -87,7 +87,7 @@ class LinkMetrics:
             record["sensed"] = _decided(frames["sensing"])
             record["presence_probability"] = 1.0 - frames["sensing"][:, 0]
         if self.complete == 0:
-            self._first_tx_time = float(frames["tx_time"][0])
+            self._first_image_time = float(frames["image_time"][0])
         self._store(record)
         self._keep_pictures(frames)
         self._keep_examples(ids, frames)
@@ -146,7 +146,9 @@ class LinkMetrics:
             figures["ssim"] = metrics.mean(ssim, least=-1.0, most=1.0)
         figures.update(self._task_figures(record))
         figures.update(sensing_figures(record))
-        figures.update(timing_figures(record, self._first_tx_time if self.complete == len(record) else None))
+        figures.update(
+            timing_figures(record, self._first_image_time if self.complete == len(record) else None)
+        )
         return figures
 
     def _task_figures(self, record: np.ndarray) -> dict[str, Metric]:
@@ -203,17 +205,17 @@ def sensing_figures(record: np.ndarray) -> dict[str, Metric]:
     return figures
 
 
-def timing_figures(record: np.ndarray, first_tx_time: float | None) -> dict[str, Metric]:
+def timing_figures(record: np.ndarray, first_image_time: float | None) -> dict[str, Metric]:
     """Images a second and latency percentiles of frames in the order of frame_id.
 
     images_per_s: complete frames over the time from the first image's departure to the last frame's
         completion; its interval is that of the mean rate over up to 20 windows (Student's t), and of no width
         below 5.
-    latency: tx_time to completion; the intervals are those of order statistics (binomial), free of any
+    latency: image_time to completion; the intervals are those of order statistics (binomial), free of any
         distribution.
     """
     done = np.sort(record["done_time"])
-    start = first_tx_time if first_tx_time is not None else done[0]
+    start = first_image_time if first_image_time is not None else done[0]
     figures = {}
     if np.isfinite(start) and done[-1] > start:
         rate = len(done) / (done[-1] - start)

@@ -78,7 +78,7 @@ class qa_range_doppler_sink(gr_unittest.TestCase):
         top.connect(blocks.vector_source_c(maps.ravel(), False, self.parameters.map_cells, tags), sink)
         top.run()
         newest = sink.take_newest()
-        self.assertEqual(newest["targets"], [true])
+        self.assertEqual(newest["targets"], [{name: true[name] for name in ("range_m", "velocity_mps")}])
         view = sink.qwidget()
         view._newest = newest
         view.resize(800, 600)

@@ -85,7 +85,8 @@ class range_doppler_sink(takes_messages, gr.sync_block):
             detections, targets = self._detections, self._targets
         if cells is None:
             return None
-        power = np.mean(np.abs(cells.reshape(self._shape)[:, :, : self._columns]) ** 2, axis=0)
+        with np.errstate(over="ignore", invalid="ignore"):  # of damaged samples
+            power = np.mean(np.abs(cells.reshape(self._shape)[:, :, : self._columns]) ** 2, axis=0)
         return {"power_db": 10.0 * np.log10(power + 1e-12), "detections": detections, "targets": targets}
 
     @ends_flow_on_error

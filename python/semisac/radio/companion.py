@@ -123,6 +123,7 @@ class _radio_block(gr.hier_block2):
 
     def _begin(self) -> None:
         """Right before the flowgraph starts."""
+        self.radio.events.stopping = False
         self.radio.prepare()
         self._ended.clear()
 
@@ -193,7 +194,7 @@ def _begin_and_end_with(flowgraph, radios) -> None:
     flowgraph: top block, or the class of all. radios: gives the blocks of the flowgraph that it is called
         with.
     """
-    start, wait = flowgraph.start, flowgraph.wait
+    start, stop, wait = flowgraph.start, flowgraph.stop, flowgraph.wait
     is_class = isinstance(flowgraph, type)
 
     def started(*arguments) -> None:
@@ -204,12 +205,17 @@ def _begin_and_end_with(flowgraph, radios) -> None:
         for block in own:
             block._look_after(arguments[0] if is_class else flowgraph)
 
+    def stopped(*arguments) -> None:
+        for block in radios(arguments[0]) if is_class else radios():
+            block.radio.events.stopping = True
+        stop(*arguments)
+
     def waited(*arguments) -> None:
         wait(*arguments)
         for block in radios(arguments[0]) if is_class else radios():
             block._end()
 
-    flowgraph.start, flowgraph.wait = started, waited
+    flowgraph.start, flowgraph.stop, flowgraph.wait = started, stopped, waited
 
 
 def _look_into_all_flowgraphs() -> None:

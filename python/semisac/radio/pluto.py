@@ -79,7 +79,7 @@ class pluto_front_end(front_end):
         self._transmitter = self._receiver = self._scheduler = self._aligner = None
         self._has_tx_status = self._sends = False
         self._first_frame_s: float | None = None
-        self._told = False
+        self._told = self._configured = False
         if role != "receive":
             self._connect_transmitter()
         if role != "transmit":
@@ -106,6 +106,7 @@ class pluto_front_end(front_end):
                 self.device,
                 level,
                 self.events,
+                self.frame.frame_samples,
                 settings.sample_rate_hz,
                 self._cycle_frames * self.frame.frame_samples,
                 hold=self.role == "transmit",
@@ -114,7 +115,7 @@ class pluto_front_end(front_end):
             ahead = (self._cycle_frames + 2) * self.frame.frame_samples
         else:
             self._transmitter = pluto_stream_transmitter(
-                self.device, level, self.events, settings.sample_rate_hz
+                self.device, level, self.events, self.frame.frame_samples, settings.sample_rate_hz
             )
             # The transmitter must not wait for the aligner while that searches.
             ahead = round(AHEAD_S * settings.sample_rate_hz) if self.role == "monostatic" else 0
@@ -147,11 +148,7 @@ class pluto_front_end(front_end):
         return self._transmitter.cycle_samples // self.frame.frame_samples if self.cycle_frames else 0
 
     def frames_sent(self) -> int | None:
-        return (
-            None
-            if self._transmitter is None
-            else self._transmitter.samples_sent() // self.frame.frame_samples
-        )
+        return None if self._transmitter is None else self._transmitter.frames_sent
 
     def configure(self) -> dict[str, object]:
         try:
@@ -165,7 +162,7 @@ class pluto_front_end(front_end):
 
     def _configure(self) -> dict[str, object]:
         report = self.device.open()
-        self._told = False
+        self._told, self._configured = False, True
         if self._transmitter is not None:
             self._has_tx_status = self.device.clear_status(transmitter=True)
             report["cyclic"] = self._cyclic
@@ -179,7 +176,9 @@ class pluto_front_end(front_end):
 
     def prepare(self) -> None:
         if not self.device.is_open:
-            raise RadioError("the Pluto is not open: call configure first")
+            if not self._configured:
+                raise RadioError("the Pluto is not open: call configure first")
+            self.configure()  # it was let go of behind the run before
         seconds = 2.0 * self.settings.timeout_s
         self._first_frame_s = None
         if self._transmitter is not None:

@@ -9,6 +9,7 @@ import contextlib
 import queue
 import threading
 import time
+from collections import deque
 from functools import partial
 
 import iio
@@ -39,11 +40,14 @@ DRAIN_S = 1.0
 
 
 class _transmitter(gr.sync_block):
-    """What both ways to transmit share."""
+    """What both ways to transmit share.
 
-    def __init__(self, name: str, device: PlutoDevice, level: float, events: EventCounters):
+    level: of E|x|^2 = 1, relative to full scale. frame: samples of one.
+    """
+
+    def __init__(self, name: str, device: PlutoDevice, level: float, events: EventCounters, frame: int):
         gr.sync_block.__init__(self, name, [np.complex64], None)
-        self._device, self._events = device, events
+        self._device, self._events, self._frame = device, events, frame
         self._gain = np.float32(level * FULL_SCALE)
         self._buffer: iio.Buffer | None = None
         self.clipped_samples = 0
@@ -77,11 +81,12 @@ class pluto_cycle_transmitter(_transmitter):
         device: PlutoDevice,
         level: float,
         events: EventCounters,
+        frame: int,
         sample_rate_hz: float,
         most_samples: int,
         hold: bool,
     ):
-        _transmitter.__init__(self, "pluto_cycle_transmitter", device, level, events)
+        _transmitter.__init__(self, "pluto_cycle_transmitter", device, level, events, frame)
         self._sample_rate_hz, self._most, self._hold = sample_rate_hz, most_samples, hold
         self.reset()
 
@@ -98,11 +103,13 @@ class pluto_cycle_transmitter(_transmitter):
         self._ended_at: float | None = None
         self._finished = False
 
-    def samples_sent(self) -> int:
+    @property
+    def frames_sent(self) -> int:
         """That were on the air so far, repetitions too."""
         if self._sent_at is None:
             return 0
-        return int(((self._ended_at or time.monotonic()) - self._sent_at) * self._sample_rate_hz)
+        seconds = (self._ended_at or time.monotonic()) - self._sent_at
+        return int(seconds * self._sample_rate_hz) // self._frame
 
     def finish(self, least_s: float) -> None:
         """End, once the cycle is on the air as a whole and for so long; call it again until then."""
@@ -178,8 +185,10 @@ class pluto_stream_transmitter(_transmitter):
     level: of E|x|^2 = 1, relative to full scale.
     """
 
-    def __init__(self, device: PlutoDevice, level: float, events: EventCounters, sample_rate_hz: float):
-        _transmitter.__init__(self, "pluto_stream_transmitter", device, level, events)
+    def __init__(
+        self, device: PlutoDevice, level: float, events: EventCounters, frame: int, sample_rate_hz: float
+    ):
+        _transmitter.__init__(self, "pluto_stream_transmitter", device, level, events, frame)
         self.block = block_samples(sample_rate_hz)
         self._block_s = self.block / sample_rate_hz
         self.reset()
@@ -188,16 +197,13 @@ class pluto_stream_transmitter(_transmitter):
         """Forget the last run."""
         self._part = np.zeros(self.block, np.complex64)
         self._filled = 0
-        self._padding = self._blocks_sent = 0
+        self._starts: deque[int] = deque()  # of frames that the device has not taken yet
+        self._blocks_sent = self.frames_sent = 0
         self.sends = False
         self._waiting: np.ndarray | None = None  # words for which there was no room yet
         self._queue: queue.Queue[np.ndarray | None] = queue.Queue(QUEUE_BLOCKS)
         self._thread: device_thread | None = None
         self._stopping = threading.Event()
-
-    def samples_sent(self) -> int:
-        """That the device has taken so far."""
-        return max(0, self._blocks_sent * self.block - self._padding)
 
     def open(self) -> None:
         """Make the buffer. Raises RadioError."""
@@ -234,7 +240,6 @@ class pluto_stream_transmitter(_transmitter):
                 self._queue.put(self._waiting, timeout=DRAIN_S)
             if self._filled:
                 self._part[self._filled :] = 0.0
-                self._padding = self.block - self._filled
                 self._queue.put(self._words(self._part), timeout=DRAIN_S)
             self._queue.put(None, timeout=DRAIN_S)
 
@@ -249,6 +254,7 @@ class pluto_stream_transmitter(_transmitter):
                 return 0
             self._waiting = None
         count = min(len(input_items[0]), self.block - self._filled)
+        self._starts += (tag.offset for tag in self.get_tags_in_window(0, 0, count, FRAME_ID))
         self._part[self._filled : self._filled + count] = input_items[0][:count]
         self._filled += count
         if self._filled == self.block:
@@ -273,6 +279,9 @@ class pluto_stream_transmitter(_transmitter):
                 buffer.push()
                 self._blocks_sent += 1
                 self.sends = True
+                while self._starts and self._starts[0] + self._frame <= self._blocks_sent * self.block:
+                    self._starts.popleft()
+                    self.frames_sent += 1
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody else would notice
             if not self._stopping.is_set():
                 self._lost("the transmitter takes no more samples", error)

@@ -89,6 +89,7 @@ class timed_front_end(front_end):
         self._measure_latency = measure_latency
         self._lock = threading.Lock()
         self._gaps_counted = self._jumps_counted = 0
+        self._highest_peak = 0.0
         self._settled = -1  # what became of frames that begin up to this sample is known
         self._named: deque[int] = deque(maxlen=4)  # by the last events
         self._looked = (0, (0, 0.0))  # frames scheduled, and the device's time a moment later
@@ -209,7 +210,9 @@ class timed_front_end(front_end):
             numbers["clipped_samples"] = self._scheduler.samples_clipped()
         if self._filler is not None:
             numbers["samples_lost"] = self._filler.samples_lost()
-            numbers["adc_peak"] = self._filler.take_peak()
+            peak = self._filler.take_peak()
+            self._highest_peak = max(peak, self._highest_peak)
+            numbers |= {"adc_peak": peak, "highest_adc_peak": self._highest_peak}
         if self._aligner is not None:
             numbers["latency_samples"] = self._aligner.latency_samples()
             numbers["leakage_db"] = self._aligner.leakage_db()

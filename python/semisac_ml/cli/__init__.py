@@ -11,8 +11,7 @@ def main(arguments: list[str] | None = None) -> None:
     import sys
 
     from semisac_ml.numpy_generation import mismatch
-
-    from .printing import harmless_printing
+    from semisac_ml.printing import harmless_printing
 
     given = sys.argv[1:] if arguments is None else arguments
     try:

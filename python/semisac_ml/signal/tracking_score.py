@@ -25,22 +25,33 @@ class TrackingScore:
 
     def __init__(self, beams: int) -> None:
         self.beams = beams
-        self.beam: deque[int] = deque(maxlen=MOST_FRAMES)
-        self.measured: deque[int] = deque(maxlen=MOST_FRAMES)
-        self.best: deque[int] = deque(maxlen=MOST_FRAMES)
-        self.loss_db: deque[float] = deque(maxlen=MOST_FRAMES)
+        self._frames: deque[tuple[int, int, int, float]] = deque(maxlen=MOST_FRAMES)
         self.count = 0
 
+    @property
+    def beam(self) -> list[int]:
+        return [frame[0] for frame in self._frames]
+
+    @property
+    def measured(self) -> list[int]:
+        return [frame[1] for frame in self._frames]
+
+    @property
+    def best(self) -> list[int]:
+        return [frame[2] for frame in self._frames]
+
+    @property
+    def loss_db(self) -> list[float]:
+        return [frame[3] for frame in self._frames]
+
     def __len__(self) -> int:
-        return len(self.beam)
+        return len(self._frames)
 
     def add(self, beam: int, measured: int, power_db: np.ndarray) -> None:
         """One frame; power_db: of all beams, [beams]."""
         self.count += 1
-        self.beam.append(int(beam))
-        self.measured.append(int(measured))
-        self.best.append(int(power_db.argmax()))
-        self.loss_db.append(float(power_db.max() - power_db[beam]))
+        loss_db = float(power_db.max() - power_db[beam])
+        self._frames.append((int(beam), int(measured), int(power_db.argmax()), loss_db))
 
     def off(self) -> np.ndarray:
         """Distance from the strongest beam in each frame, int64 [frames]."""
@@ -48,7 +59,7 @@ class TrackingScore:
 
     def figures(self) -> dict[str, Metric]:
         """Beams a frame, what of a sweep is saved, mean loss, frames right and lost; {} without frames."""
-        if not self.beam:
+        if not self._frames:
             return {}
         off = self.off()
         saved = 1.0 - np.array(self.measured) / self.beams
