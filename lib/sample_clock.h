@@ -106,8 +106,8 @@ inline pmt::pmt_t time_tuple(const radio_time& time)
 }
 
 //! Whether a value is a time, which is written into `time` then: a tuple of whole seconds
-//! (an integer of either kind, 0 or more) and a fraction (a real number or integer, from 0
-//! to 1).
+//! (an integer of either kind, 0 or more) and a fraction (a real number or integer, from
+//! 0 to 1).
 inline bool read_time_tuple(const pmt::pmt_t& value, radio_time& time)
 {
     if (!pmt::is_tuple(value) || pmt::length(value) < 2)

@@ -141,5 +141,5 @@ def test_no_other_way_to_write_stands_in_the_tree():
             text = file.read_text(encoding="utf-8")
             if re.search(r'\.partial"|\.part"|os\.replace\(', text):
                 found.append(str(file.relative_to(root)))
-    # a recording has names of its own while it is written, for hours, and is held by one program
+    # recordings are written for hours, and locked meanwhile
     assert sorted(found) == ["python/semisac/radio/unfinished_file.py", "python/semisac_ml/outputs.py"]

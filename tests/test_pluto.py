@@ -306,3 +306,19 @@ def test_what_a_stream_counts_is_what_the_device_took(serve_pluto):
     radio.close()
     assert radio.frames_sent() == 5
     assert radio.cycle_frames == radio.frames_in_cycle() == 0
+
+
+def test_the_filter_does_not_depend_on_who_used_the_device_before(serve_pluto):
+    """It is loaded also where the rate is right already; but not under another program, which is told."""
+    server = serve_pluto(QUIET)
+    server.device.set_value("in_voltage_sampling_frequency", "4000000")
+    radio = open_front_end(settings(server, sample_rate_hz=4e6), FRAME, "receive")
+    assert radio.configure()["warnings"] == []
+    assert server.device.number("in_out_voltage_filter_fir_en") == 1
+    radio.prepare()  # receives from now on
+    server.device.set_value("in_out_voltage_filter_fir_en", "0")
+    other = open_front_end(settings(server, sample_rate_hz=4e6), FRAME, "transmit")
+    assert "the FIR filter is off and stays so" in "".join(other.configure()["warnings"])
+    assert server.device.number("in_out_voltage_filter_fir_en") == 0
+    other.close()
+    radio.close()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -266,6 +267,11 @@ class joined_branches(gr.hier_block2):
 
     def _flow_finished(self) -> None:
         """Called once when all branches have stopped."""
+
+    @property
+    def counts(self) -> Counter:
+        """What the branches passed over, by kind."""
+        return sum((getattr(collector, "counts", Counter()) for collector in self._collectors), Counter())
 
     def error(self) -> Exception | None:
         """What ended the flow, when a branch of this sink failed."""

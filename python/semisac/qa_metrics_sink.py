@@ -131,6 +131,16 @@ class qa_metrics_sink(gr_unittest.TestCase):
         self.assertEqual(figures["mse"].value, 0.0)
         self.assertAlmostEqual(figures["ssim"].value, 1.0, places=6)
 
+    def test_tags_that_are_none_are_counted(self):
+        sink = semisac.metrics_sink(classes=0, hypotheses=0)
+        top = gr.top_block()
+        for branch, items in enumerate((self.sent, self.received)):
+            tags = bt.frame_tags(frame_id=list(range(FRAMES)), label=["cat"] * FRAMES)
+            top.connect(bt.source(items.reshape(FRAMES, -1), tags), (sink, branch))
+        top.run()
+        self.assertEqual(sink.frames_complete(), FRAMES)
+        self.assertEqual(sink.counts["strange tags"], FRAMES)  # of the branch that reads them
+
     def test_a_decoder_that_says_nothing_is_wrong(self):
         """Probabilities that are not numbers are no decision for the first class."""
         self.label[:] = 0
