@@ -51,7 +51,7 @@ def cut_anywhere(stream: Stream, rng: np.random.Generator) -> Stream:
         items[first : first + length] = rng.choice([0.0, np.nan, np.inf, 1e20, 1e-42])
         value = pmt.from_long(length) if rng.random() < 0.5 else pmt.intern("some")
         tags.append((first, str(rng.choice(["gap", "frame_id", "packet_len", "snr_db"])), value))
-    return Stream(items, tags, stream.unit)
+    return Stream(items, tags, end)  # one unit: it goes as it is
 
 
 def run(block: Block, streams: list[Stream], rng: np.random.Generator | None = None) -> Given:
