@@ -170,15 +170,15 @@ class qa_simulated_receiver(gr_unittest.TestCase):
         block = semisac.simulated_receiver(RATE)
         block.set_start_time(3, 0.0)
         block.inject_loss(10, 500)
-        source = waiting_source(
-            [(noise(400), []), (noise(400), [])], [None, lambda: block.nitems_written(0) == 400]
-        )
+        changed = threading.Event()
+        source = waiting_source([(noise(400), []), (noise(400), [])], [None, changed.is_set])
         top = gr.top_block()
         sink = blocks.vector_sink_c()
         top.connect(source, block, sink)
         top.start()
         until(lambda: block.nitems_written(0) == 400)
         block.set_start_time(9, 0.5)
+        changed.set()
         top.wait()
         times = values_by_offset(sink.tags(), "rx_time")
         self.assertEqual(times[0], (3, 0.0))
