@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from fractions import Fraction
 from pathlib import Path
 
