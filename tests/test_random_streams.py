@@ -40,9 +40,11 @@ def is_compiled(block: Block) -> bool:
 CASES = [case for case, block in BLOCKS.items() if takes_samples(block) and is_compiled(block)]
 
 
-def cut_anywhere(stream: Stream, rng: np.random.Generator) -> Stream:
+def cut_anywhere(stream: Stream, rng: np.random.Generator, ordered: bool) -> Stream:
     """The first items of a stream, some of them lost or damaged, as its tags say and as they do not."""
     end = int(rng.integers(len(stream.items) // 2, len(stream.items) + 1))
+    if ordered:  # inputs go unit by unit, one after the other
+        end = stream.units * stream.unit
     items = stream.items[:end].copy()
     tags = [tag for tag in stream.tags if tag[0] < end and rng.random() > 0.02]
     for _ in range(rng.integers(0, 3)):
@@ -51,7 +53,7 @@ def cut_anywhere(stream: Stream, rng: np.random.Generator) -> Stream:
         items[first : first + length] = rng.choice([0.0, np.nan, np.inf, 1e20, 1e-42])
         value = pmt.from_long(length) if rng.random() < 0.5 else pmt.intern("some")
         tags.append((first, str(rng.choice(["gap", "frame_id", "packet_len", "snr_db"])), value))
-    return Stream(items, tags, end)  # one unit: it goes as it is
+    return Stream(items, tags, stream.unit if ordered else end)  # in one piece
 
 
 def run(block: Block, streams: list[Stream], rng: np.random.Generator | None = None) -> Given:
@@ -69,7 +71,7 @@ def run(block: Block, streams: list[Stream], rng: np.random.Generator | None = N
 def test_pieces_and_ends_do_not_matter(case: str, seed: int):
     rng = np.random.default_rng([seed, CASES.index(case)])
     block = BLOCKS[case]
-    streams = [cut_anywhere(stream, rng) for stream in block.streams()]
+    streams = [cut_anywhere(stream, rng, block.ordered) for stream in block.streams()]
     whole, pieces = run(block, streams), run(block, streams, rng)
     assert whole.ended and pieces.ended
     if case in BY_THE_CLOCK:
