@@ -238,8 +238,8 @@ int frame_scheduler_impl::paced_room(int room)
     return now < enough ? 0 : static_cast<int>(now);
 }
 
-// Samples of a frame that are sent: all of its slot where the next one follows too closely
-// for a burst of its own.
+// Samples of a frame that are sent: all of its slot where the next one follows too
+// closely for a burst of its own.
 int64_t frame_scheduler_impl::burst_of(const stored_frame& frame) const
 {
     const int64_t occupied = d_settings.occupied_samples;
@@ -350,12 +350,10 @@ int frame_scheduler_impl::give_bursts(gr_complex* out, int room)
     std::memcpy(out, frame.samples.data(), given * sizeof(gr_complex));
     announce(frame, offset, slot);
     // within a burst too: what comes late finds its place again at the next frame
-    add_item_tag(
-        0, offset, d_key_time, time_tuple(d_clock.time_of(state->start, slot)));
+    add_item_tag(0, offset, d_key_time, time_tuple(d_clock.time_of(state->start, slot)));
     if (!d_in_burst)
         add_item_tag(0, offset, d_key_sob, pmt::PMT_T);
-    d_in_burst =
-        joins && d_frames.size() > 1 && (state->waits || end >= earliest);
+    d_in_burst = joins && d_frames.size() > 1 && (state->waits || end >= earliest);
     d_closed = joins && !d_in_burst;
     if (!d_in_burst)
         add_item_tag(0, offset + given - 1, d_key_eob, pmt::PMT_T);

@@ -60,9 +60,9 @@ private:
     radio_time d_origin; // time of sample 0 of the output, or what it amounts to
     bool d_has_origin = false;
     bool d_origin_is_given = false; // it is that of set_start_time
-    int64_t d_missing = 0; // zeros still to write
-    int64_t d_early = 0;   // samples still to leave out
-    uint64_t d_heeded = 0; // input samples whose time was looked at
+    int64_t d_missing = 0;          // zeros still to write
+    int64_t d_early = 0;            // samples still to leave out
+    uint64_t d_heeded = 0;          // input samples whose time was looked at
     std::atomic<uint64_t> d_gaps{ 0 }, d_samples_lost{ 0 }, d_times_backwards{ 0 };
     std::atomic<float> d_peak{ 0.0f };
     std::vector<tag_t> d_tags, d_passing; // keep their capacity from call to call

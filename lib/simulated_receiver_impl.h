@@ -68,7 +68,7 @@ private:
 
     std::mutex d_mutex;
     radio_time d_start_time;
-    radio_time d_origin; // the start time when the flowgraph started
+    radio_time d_origin;        // the start time when the flowgraph started
     std::vector<loss> d_losses; // to come, by their samples; its capacity is fixed
 
     uint64_t d_starts = 0;

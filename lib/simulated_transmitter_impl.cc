@@ -24,9 +24,10 @@ namespace {
 
 constexpr int64_t HELD_UP = 1000; // samples, by an injected underflow of a stream
 constexpr int64_t PACKET = 1000;  // samples that the host sends at once, at most
-// From the last sample of a burst until the time of another one is looked at: radio_tx_core.v
-// needs it three ticks of the converter ahead, which are as many samples where nothing is
-// interpolated; new_tx_control.v finds it late from the sample after the next on.
+// From the last sample of a burst until the time of another one is looked at:
+// radio_tx_core.v needs it three ticks of the converter ahead, which are as many samples
+// where nothing is interpolated; new_tx_control.v finds it late from the sample after the
+// next on.
 constexpr int64_t TIME_CHECK = 3;
 constexpr int64_t JUST_BEFORE = 8; // samples before the next frame: that one is in time
 constexpr auto NAP = std::chrono::milliseconds(1);
@@ -256,8 +257,8 @@ void simulated_transmitter_impl::drop_samples(const outlook& next)
     }
 }
 
-// Whether the frame that begins here is one of those that are to be late: the host is held
-// up until the time of all of them has gone by.
+// Whether the frame that begins here is one of those that are to be late: the host is
+// held up until the time of all of them has gone by.
 bool simulated_transmitter_impl::holds_up(const outlook& next)
 {
     const int64_t place = static_cast<int64_t>(nitems_read(0)) + d_taken;
@@ -272,7 +273,8 @@ bool simulated_transmitter_impl::holds_up(const outlook& next)
     return position() < d_held_until;
 }
 
-// Sends the first half of a frame that is to run dry, and holds the host up for the second.
+// Sends the first half of a frame that is to run dry, and holds the host up for the
+// second.
 void simulated_transmitter_impl::cut(const outlook& next)
 {
     if (next.frame < 2 || d_dry == 0 || d_cut >= 0)

@@ -60,8 +60,8 @@ SEMISAC_API scheduling_t scheduling_from_name(const std::string& name);
  *
  * A frame is written in one piece, when there is room for all of it: one whose second
  * half the driver has to wait for runs dry. Room for the frames of lead_time_s and two
- * more is made for frames of occupied_samples, or of 2^18 samples if that is 0; for longer
- * ones call set_min_output_buffer.
+ * more is made for frames of occupied_samples, or of 2^18 samples if that is 0; for
+ * longer ones call set_min_output_buffer.
  *
  * Times are computed from start_sample by integers (see lib/sample_clock.h): no drift.
  *
@@ -80,9 +80,9 @@ SEMISAC_API scheduling_t scheduling_from_name(const std::string& name);
  * lies between frames is left out. A frame that another one's begin cuts short is dropped
  * and counted.
  * Output 0: gr_complex; on the first sample of each frame its tags and start_sample
- * (uint64), in the place of start_sample, tx_sob, tx_eob and tx_time that it may have had;
- * in mode "bursts" also tx_time (tuple of uint64 whole seconds and double fraction) there,
- * tx_sob (true) on the first sample of a burst and tx_eob (true) on its last, as
+ * (uint64), in the place of start_sample, tx_sob, tx_eob and tx_time that it may have
+ * had; in mode "bursts" also tx_time (tuple of uint64 whole seconds and double fraction)
+ * there, tx_sob (true) on the first sample of a burst and tx_eob (true) on its last, as
  * uhd.usrp_sink takes them. Make that one without a length tag: packet_len includes the
  * silence.
  * Message in "flush": begin to repeat (mode "cyclic").
@@ -112,8 +112,8 @@ public:
                      bool paced = false);
 
     /*!
-     * \brief Time of sample 0; frames of mode "bursts" wait for it. It holds until another
-     * one is set.
+     * \brief Time of sample 0; frames of mode "bursts" wait for it. It holds until
+     * another one is set.
      *
      * \throws std::invalid_argument unless 0 <= fraction < 1
      */
@@ -143,8 +143,8 @@ public:
     virtual int64_t frame_at_sample(int64_t sample) const = 0;
     //! First sample and frame_id of all frames that begin with samples from `first` to
     //! `last`, in order; of the last 8192.
-    virtual std::vector<std::pair<int64_t, uint64_t>> frames_between(int64_t first,
-                                                                     int64_t last) const = 0;
+    virtual std::vector<std::pair<int64_t, uint64_t>>
+    frames_between(int64_t first, int64_t last) const = 0;
 
     //! Frames that were given their time since the start.
     virtual uint64_t frames_scheduled() const = 0;

@@ -67,7 +67,8 @@ void bind_frame_scheduler(py::module& m)
              &frame_scheduler::set_start_time,
              py::arg("full"),
              py::arg("fraction"),
-             "Time of sample 0: whole seconds and fraction; holds until another one is set.")
+             "Time of sample 0: whole seconds and fraction; holds until another one is "
+             "set.")
         .def("start_time",
              &frame_scheduler::start_time,
              "Time of sample 0: (whole seconds, fraction).")
@@ -87,16 +88,18 @@ void bind_frame_scheduler(py::module& m)
              py::arg("full"),
              py::arg("fraction"),
              "Number of the sample next to a time, below 0 before the start time.")
-        .def("frame_at_sample",
-             &frame_scheduler::frame_at_sample,
-             py::arg("sample"),
-             "frame_id of the frame in whose slot a sample lies, -1 for none; of the last "
-             "8192 frames.")
+        .def(
+            "frame_at_sample",
+            &frame_scheduler::frame_at_sample,
+            py::arg("sample"),
+            "frame_id of the frame in whose slot a sample lies, -1 for none; of the last "
+            "8192 frames.")
         .def("frames_between",
              &frame_scheduler::frames_between,
              py::arg("first"),
              py::arg("last"),
-             "First sample and frame_id of all frames that begin with samples from `first` "
+             "First sample and frame_id of all frames that begin with samples from "
+             "`first` "
              "to `last`.")
         .def("frames_scheduled",
              &frame_scheduler::frames_scheduled,

@@ -64,7 +64,8 @@ void bind_simulated_transmitter(py::module& m)
              &simulated_transmitter::inject_late,
              py::arg("frames"),
              py::arg("behind") = 0,
-             "The host is held up for so many frames with times, behind so many others: all "
+             "The host is held up for so many frames with times, behind so many others: "
+             "all "
              "their packets come too late.")
         .def("inject_underflow",
              &simulated_transmitter::inject_underflow,
