@@ -173,8 +173,13 @@ def test_a_sender_of_something_else_is_noticed(kind):
     assert len(sink.data()) == 0
 
 
-def test_blocks_whose_work_is_done_are_not_missed():
-    """A thread that ends with its stream is no fault; one that ends because its block throws is."""
+@pytest.mark.parametrize("older", [0, 10_000])
+def test_blocks_whose_work_is_done_are_not_missed(older):
+    """A thread that ends with its stream is no fault; one that ends because its block throws is. older: blocks
+    that this process made before, by which they are numbered.
+    """
+    for _ in range(older):
+        blocks.null_sink(8)
     top, source = gr.top_block(), blocks.vector_source_c([1.0] * 10)
     endless, pace, sink = blocks.null_source(8), blocks.throttle(8, 1e4), blocks.null_sink(8)
     other = blocks.null_sink(8)

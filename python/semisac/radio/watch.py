@@ -65,7 +65,7 @@ class BlockThreads:
     """
 
     LOOKS = 3  # without its thread, one after the other: it may be about to begin
-    LONGEST_NAME = 15  # that Linux keeps of a thread; which part GNU Radio keeps of a longer one varies
+    LONGEST_NAME = 11  # of a block whose thread has a name that can be told, whatever its number
 
     def __init__(self):
         self._blocks: list[tuple[object, str]] = []
@@ -81,11 +81,20 @@ class BlockThreads:
         running = _thread_names() if self._blocks else set()
         for block, why in self._blocks:
             name, detail = f"{block.name()}{block.unique_id()}", block.detail()
-            untold = len(name) > self.LONGEST_NAME or detail is None
-            waits = untold or name in running or detail.done()
+            untold = len(block.name()) > self.LONGEST_NAME or detail is None
+            waits = untold or running & _names_of_thread(block) or detail.done()
             self._missed[name] = 0 if waits else self._missed.get(name, 0) + 1
             if self._missed[name] >= self.LOOKS:
                 raise RuntimeError(f"{block.name()} has failed: {why}")
+
+
+def _names_of_thread(block) -> set[str]:
+    """What the thread of a block may be called: Linux keeps 15 characters, of which versions of GNU Radio choose
+    differently.
+    """
+    name, number = block.name(), str(block.unique_id())
+    whole = name + number
+    return {whole[:15], (whole[:11] + whole[-5:])[:15], name[: 15 - len(number)] + number}
 
 
 def _thread_names() -> set[str]:
