@@ -717,7 +717,8 @@ def test_a_device_that_is_back_can_run_again(stub):
     until(front_end.events.vanished)
     flow.stop()
     flow.wait()
-    front_end.silence()
+    with pytest.raises(radio.RadioError, match="may not be silent, unplug it .EnvironmentError: IO"):
+        front_end.silence()
     stub.device.unplugged = False
     front_end.prepare()
     assert front_end.events.vanished() == ""
@@ -757,7 +758,8 @@ def test_a_device_that_is_unplugged_is_noticed(stub):
     until(lambda: stub.device.transmitter.bursts_sent() > 0)
     stub.device.unplugged = True
     until(front_end.events.vanished)
-    flow.end()
+    with pytest.raises(radio.RadioError, match="may not be silent"):
+        flow.end()
     assert "the device answers no more" in front_end.events.vanished()
 
 
@@ -772,3 +774,22 @@ def test_a_receiver_without_samples_is_noticed(stub):
     flow.end()
     assert "no samples for 0.5 s" in front_end.events.vanished()
     assert front_end.events.counts()["vanished"] == 1
+
+
+def test_a_gain_that_stays_is_told(stub):
+    front_end, _ = opened("transmit", tx_gain_db=20.0)
+    stub.device.gain_stays = True
+    with pytest.raises(radio.RadioError, match=r"may not be silent, unplug it \(its gain stays 20 dB\)"):
+        front_end.close()
+    assert front_end._sink is None  # let go all the same
+    front_end.close()
+
+
+def test_a_set_up_that_fails_says_when_its_transmitter_stays_on(stub, monkeypatch):
+    def fail(*arguments):
+        stub.device.gain_stays = True
+        raise RuntimeError("the device went")
+
+    monkeypatch.setattr(uhd_stub.usrp_sink, "get_clock_rate", fail)
+    with pytest.raises(radio.RadioError, match="the device went; the transmitter may not be silent"):
+        opened("transmit", tx_gain_db=20.0)

@@ -16,6 +16,7 @@ import queue
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import numpy as np
 import pmt
@@ -68,6 +69,7 @@ class Device:
     channels: int = 1
     bursts: list = field(default_factory=list)
     unplugged: bool = False
+    gain_stays: bool = False
     locked: bool = True
     name: str = "B210"
     asked_before_lock: int = 0
@@ -158,10 +160,14 @@ class _usrp_block(gr.hier_block2):
 
     def set_gain(self, gain: float, chan: int = 0) -> None:
         self._note("set_gain", gain, chan)
-        self._gain[chan] = min(max(gain, 0.0), 76.0)
+        if not self.device.gain_stays:
+            self._gain[chan] = min(max(gain, 0.0), 76.0)
 
     def get_gain(self, chan: int = 0) -> float:
         return self._gain[chan]
+
+    def get_gain_range(self, chan: int = 0) -> SimpleNamespace:
+        return SimpleNamespace(start=lambda: 0.0, stop=lambda: 76.0)
 
     def set_bandwidth(self, bandwidth: float, chan: int = 0) -> None:
         self._note("set_bandwidth", bandwidth, chan)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable
 
@@ -85,9 +84,10 @@ class usrp_front_end(timed_front_end):
             warnings = usrp_checks.warnings_of(self._directions(), self.settings)
             in_force = self._in_force()
         except RuntimeError as error:
-            self._silence_if_set_up()
+            trouble = self._silence_if_set_up()
             self._sink = self._source = None
-            raise self._explained(error) from error
+            told = self._explained(error)
+            raise (RadioError(f"{told}; {trouble}") if trouble else told) from error
         except BaseException:
             self._silence_if_set_up()
             raise
@@ -150,13 +150,17 @@ class usrp_front_end(timed_front_end):
 
     def silence(self) -> None:
         timed_front_end.silence(self)
-        self._silence_if_set_up()
+        trouble = self._silence_if_set_up()
+        if trouble:
+            raise RadioError(trouble)
 
     def close(self) -> None:
-        self.silence()
-        if self._sink is not None or self._source is not None:
-            self._disconnect()  # else the blocks would keep the device
-            self._sink = self._source = None
+        try:
+            self.silence()
+        finally:
+            if self._sink is not None or self._source is not None:
+                self._disconnect()  # else the blocks would keep the device
+                self._sink = self._source = None
 
     def status(self) -> dict[str, object]:
         numbers = timed_front_end.status(self)
@@ -213,11 +217,20 @@ class usrp_front_end(timed_front_end):
         except RuntimeError as error:
             raise self._explained(error) from error
 
-    def _silence_if_set_up(self) -> None:
-        if self._sink is not None:
-            with contextlib.suppress(RuntimeError):  # a device that is gone is silent
-                self._sink.set_gain(0.0, 0)
-            self._is_silent = True
+    def _silence_if_set_up(self) -> str:
+        """Why the transmitter may not be silent, "" when it is: its gain is the least."""
+        if self._sink is None or self._is_silent:
+            return ""
+        self._is_silent = True
+        try:
+            least_db = self._sink.get_gain_range(0).start()
+            self._sink.set_gain(least_db, 0)
+            gain_db = self._sink.get_gain(0)
+        except RuntimeError as error:
+            return f"the transmitter may not be silent, unplug it ({' '.join(str(error).split())})"
+        if gain_db > least_db + usrp_checks.MOST_GAIN_ERROR_DB:
+            return f"the transmitter may not be silent, unplug it (its gain stays {gain_db:g} dB)"
+        return ""
 
     def _address(self) -> str:
         words = [self.settings.address] if self.settings.address else []
