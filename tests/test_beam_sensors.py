@@ -14,7 +14,8 @@ import shutil
 import numpy as np
 import pytest
 
-from semisac_ml.signal import sensor_inputs
+from semisac_ml.sensors import declared
+from semisac_ml.sensors.lidar import FARTHEST_POINT_M, cells
 
 pytest.importorskip("torch", reason="training needs PyTorch")
 
@@ -39,7 +40,6 @@ from semisac_ml.layers.residual import (  # noqa: E402
 )
 from semisac_ml.runtime import Bundle  # noqa: E402
 from semisac_ml.signal.beam_codebook import beam_azimuths_rad  # noqa: E402
-from semisac_ml.systems.vi_beam.multimodal import cells  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
@@ -59,20 +59,20 @@ def run(words: list[str]) -> int:
 def test_camera_input_keeps_brightness_and_tells_change():
     rng = np.random.default_rng(0)
     picture = rng.integers(0, 256, (240, 320, 3), dtype=np.uint8)
-    found = sensor_inputs.camera_input(picture, picture)
+    found = declared()["camera"].frame(picture, picture)
     assert found.shape == (4, 64, 128) and found.dtype == np.uint8
     assert np.allclose(found[:3].mean(axis=(1, 2)), picture.mean(axis=(0, 1)), atol=0.5)
     assert (found[3] == 128).all()
     darker = np.full((240, 320, 3), 40, np.uint8)
-    assert (sensor_inputs.camera_input(darker + 60, darker)[3] == 158).all()
+    assert (declared()["camera"].frame(darker + 60, darker)[3] == 158).all()
 
 
 def test_radar_input_keeps_range_and_velocity():
     """A tone at range bin 20 and Doppler bin 5 of 128 x 128 is at bins 20 and 5 of 64 x 64."""
     sample_place, chirp = np.arange(128)[:, None], np.arange(128)
     tone = np.exp(2j * np.pi * (20 * sample_place + 5 * chirp) / 128)
-    found = sensor_inputs.radar_input(np.tile(tone, (4, 1, 1)))
-    assert found.shape == sensor_inputs.RADAR_SHAPE
+    found = declared()["radar"].frame(np.tile(tone, (4, 1, 1)))
+    assert found.shape == declared()["radar"].shape
     cube = found[..., 0] + 1j * found[..., 1]
     peak = np.unravel_index(np.abs(np.fft.fft2(cube[0])).argmax(), (64, 64))
     assert peak == (20, 5)
@@ -84,8 +84,8 @@ def test_lidar_input_finds_what_moved():
     ground = np.column_stack([rng.uniform(3, 20, 4000), rng.uniform(-9, 9, 4000), np.zeros(4000)])
     car = np.column_stack([rng.uniform(9, 11, 60), rng.uniform(1, 3, 60), rng.uniform(0.5, 1.5, 60)])
     before, now = np.vstack([wall, ground]), np.vstack([wall, ground, car])
-    found = sensor_inputs.lidar_input(now, before)
-    assert found.shape == sensor_inputs.LIDAR_SHAPE
+    found = declared()["lidar"].frame(now, before)
+    assert found.shape == declared()["lidar"].shape
     moved = found[found[:, 4] > 1.0]
     assert len(moved) and (np.hypot(moved[:, 0] - 10.0, moved[:, 1] - 2.0) < 2.0).all()
     still = found[(found[:, 4] < 0.5) & (np.abs(found[:, :3]).sum(axis=1) > 0)]
@@ -95,9 +95,9 @@ def test_lidar_input_finds_what_moved():
 @pytest.mark.parametrize(
     ("call", "complaint"),
     [
-        (lambda: sensor_inputs.camera_input(np.zeros((4, 4), np.uint8)), "expected uint8"),
-        (lambda: sensor_inputs.lidar_input(np.zeros((4, 2))), "expected [points"),
-        (lambda: sensor_inputs.radar_input(np.zeros((2, 8, 8), complex)), "expected complex"),
+        (lambda: declared()["camera"].frame(np.zeros((4, 4), np.uint8)), "expected uint8"),
+        (lambda: declared()["lidar"].frame(np.zeros((4, 2))), "expected [points"),
+        (lambda: declared()["radar"].frame(np.zeros((2, 8, 8), complex)), "expected complex"),
         (lambda: SensorSet.parse("camera,thermal"), "expected some of"),
         (lambda: SensorSet.parse("camera,camera"), "each sensor once"),
         (lambda: SensorSet.parse("beams8,history"), "expected some of"),
@@ -231,13 +231,13 @@ def test_maps_see_a_target_at_the_beam_that_points_at_it(azimuth_deg):
     """Points, and the echo of a car that moves, before any weights: the fullest place is that of the beam."""
     pointed = np.degrees(beam_azimuths_rad())
     azimuth_rad = np.radians(azimuth_deg)
-    lidar, radar = azimuth_maps.LidarMap(64), azimuth_maps.RadarMap(64)
+    lidar, radar = (declared()[name].azimuth_map(64) for name in ("lidar", "radar"))
     lidar.head = radar.head = torch.nn.Identity()
     points = torch.zeros(1, 384, 5)
     points[0, :20] = torch.tensor([30 * np.cos(azimuth_rad), 30 * np.sin(azimuth_rad), 1.0, 0.5, 1.0])
     points[0, 20:30] = torch.tensor([10.0, 1.0, 1.0, 0.5, 0.0])  # stands still: the background
     seen = lidar(points)[0]
-    band = int(30.0 / (sensor_inputs.FARTHEST_POINT_M / azimuth_maps.BANDS))
+    band = int(30.0 / (FARTHEST_POINT_M / azimuth_maps.BANDS))
     assert abs(pointed[int(seen[band].argmax())] - azimuth_deg) < 90 / 64
     assert torch.expm1(seen).sum() == pytest.approx(20, rel=1e-3)  # all that moved
     antenna, sample, chirp = np.meshgrid(np.arange(4), np.arange(64), np.arange(64), indexing="ij")
@@ -248,7 +248,11 @@ def test_maps_see_a_target_at_the_beam_that_points_at_it(azimuth_deg):
     # what moves away is in the second half; range bin 21 is in band 2
     assert strongest[0] == azimuth_maps.BANDS + 21 // (64 // azimuth_maps.BANDS)
     assert abs(pointed[strongest[1]] - azimuth_deg) < 90 / 64
-    assert azimuth_maps.CameraMap(64)(torch.rand(2, 4, 64, 128)).shape == (2, azimuth_maps.CHANNELS, 64)
+    assert declared()["camera"].azimuth_map(64)(torch.rand(2, 4, 64, 128)).shape == (
+        2,
+        azimuth_maps.CHANNELS,
+        64,
+    )
 
 
 def test_without_background_only_what_moves_is_told():

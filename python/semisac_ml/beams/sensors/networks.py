@@ -18,20 +18,15 @@ from semisac_ml.beams.sensors.samples import SENSORS
 from semisac_ml.beams.sensors.tensors import SensorInputs
 from semisac_ml.beams.sensors.training import CalibratedNetwork
 from semisac_ml.runtime import Bundle
-from semisac_ml.signal import sensor_inputs
+from semisac_ml.sensors import declared
 from semisac_ml.training import onnx_export
 
 FEATURES = "features"
 BLOCKED = "blocked"
-FRAME_SHAPES = {
-    "camera": sensor_inputs.CAMERA_SHAPE,
-    "lidar": sensor_inputs.LIDAR_SHAPE,
-    "radar": sensor_inputs.RADAR_SHAPE,
-}
 
 
 class _Encoder(nn.Module):
-    """An encoder that takes what `sensor_inputs` gives: of the camera whole numbers."""
+    """An encoder that takes frames as sensors give them: of the camera whole numbers."""
 
     def __init__(self, encoder: nn.Module, scale: float) -> None:
         super().__init__()
@@ -43,9 +38,10 @@ class _Encoder(nn.Module):
 
 def example_frames(kind: str, batch: int = 2) -> Tensor:
     """Frames of a sensor of the right shape."""
-    if kind == "camera":
-        return torch.randint(0, 256, (batch, *FRAME_SHAPES[kind]), dtype=torch.uint8)
-    return torch.randn(batch, *FRAME_SHAPES[kind])
+    own = declared()[kind]
+    if own.dtype == np.uint8:
+        return torch.randint(0, 256, (batch, *own.shape), dtype=torch.uint8)
+    return torch.randn(batch, *own.shape)
 
 
 def example_inputs(network: CalibratedNetwork, frames: int, batch: int = 2) -> SensorInputs:
@@ -64,7 +60,7 @@ def as_onnx(network: CalibratedNetwork, frames: int) -> dict[str, bytes]:
     """ONNX content of the encoders and of ``beams``; batches of any size."""
     found = {
         kind: onnx_export.to_onnx(
-            _Encoder(network.encoders[kind], 255.0 if kind == "camera" else 1.0),
+            _Encoder(network.encoders[kind], declared()[kind].scale),
             {kind: example_frames(kind)},
             FEATURES,
             {name: {0: "batch"} for name in (kind, FEATURES)},
@@ -97,8 +93,9 @@ def interfaces() -> dict[str, Any]:
                 "description": f"1 for frames of {kind} that are there, else 0",
             },
         ]
-        told = f"a frame as semisac_ml.signal.sensor_inputs.{kind}_input makes it"
-        unit = {"camera": {"unit": "1", "range": [0.0, 255.0]}}.get(kind, {"unit": "1"})
+        told = f"a frame as semisac_ml.sensors.{kind} makes it"
+        scale = declared()[kind].scale
+        unit = {"unit": "1", "range": [0.0, scale]} if scale != 1.0 else {"unit": "1"}
         found[kind] = {
             "inputs": [{"name": kind, **unit, "description": told}],
             "outputs": [{"name": FEATURES, "unit": "1", "description": f"input {kind} of {NETWORK}"}],
@@ -129,7 +126,8 @@ class _EncoderSession:
         self.size = int(session.outputs[FEATURES].shape[1])
 
     def __call__(self, frames: Tensor) -> Tensor:
+        own = declared()[self._kind]
         values = frames.numpy()
-        if self._kind == "camera":
-            values = np.rint(255.0 * values).astype(np.uint8)
+        if own.dtype == np.uint8:
+            values = np.rint(own.scale * values).astype(np.uint8)
         return torch.from_numpy(self._session.run(**{self._kind: values})[FEATURES])

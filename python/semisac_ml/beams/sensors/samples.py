@@ -21,21 +21,16 @@ from rich.progress import Progress
 
 from semisac_ml.beams.samples import NOW, BeamSamples
 from semisac_ml.data import DataError, deepsense6g
-from semisac_ml.data.deepsense6g import sensors as files
 from semisac_ml.data.deepsense6g.samples import Scenario
 from semisac_ml.data.scenes.reader import INDEX_FILE, SceneSet
 from semisac_ml.data.splits import Split, sequence_split
 from semisac_ml.outputs import output_file
-from semisac_ml.signal import sensor_inputs
+from semisac_ml.sensors import declared
 
-SENSORS = ("camera", "lidar", "radar")
-SHAPES = {
-    "camera": (sensor_inputs.CAMERA_SHAPE, np.uint8),
-    "lidar": (sensor_inputs.LIDAR_SHAPE, np.float16),
-    "radar": (sensor_inputs.RADAR_SHAPE, np.float16),
-}
+SENSORS = tuple(declared())
+SHAPES = {kind: (one.shape, one.kept) for kind, one in declared().items()}
 NIGHT_SCENARIOS = {33, 34}  # of the real ones; vi_beam paper, section V
-LAYOUT_VERSION = 2  # of the kept arrays: change it with what sensor_inputs makes
+LAYOUT_VERSION = 2  # of the kept arrays: change it with what sensors make
 
 
 @dataclass(frozen=True)
@@ -164,7 +159,7 @@ def _read(paths: dict[str, list[Path | None]], before: np.ndarray, console: Cons
                 path = paths[kind][row]
                 if path is None:
                     continue
-                now = files.READERS[kind](path)
+                now = declared()[kind].read(path)
                 place, older = last.get(kind, (-1, None))
                 last[kind] = (row, now)
                 made[kind][row] = _prepared(kind, now, older if place == before[row] else None, path)
@@ -174,11 +169,7 @@ def _read(paths: dict[str, list[Path | None]], before: np.ndarray, console: Cons
 
 def _prepared(kind: str, now: np.ndarray, before: np.ndarray | None, path: Path) -> np.ndarray:
     try:
-        if kind == "camera":
-            return sensor_inputs.camera_input(now, before)
-        if kind == "lidar":
-            return sensor_inputs.lidar_input(now, before)
-        return sensor_inputs.radar_input(now)
+        return declared()[kind].frame(now, before)
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
 

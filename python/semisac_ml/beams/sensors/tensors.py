@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from semisac_ml.beams.samples import BEAMS, FRAMES
 from semisac_ml.beams.sensors.samples import SENSORS, SensorSamples
 from semisac_ml.beams.sensors.sets import SensorPresence
 from semisac_ml.beams.tensors import BeamInputs, SampleTensors
+from semisac_ml.sensors import declared
 
 ROWS_AT_ONCE = 128
 BEAM_SPACING_RAD = math.pi / 2 / BEAMS  # the beams of DeepSense 6G span a quarter turn
@@ -104,25 +105,15 @@ class SensorTensors:
     def frame(self, kind: str, rows: np.ndarray, view: View = PLAIN) -> Tensor:
         """What one sensor recorded, float32 [rows, ...]."""
         found = self._sensed[kind][torch.from_numpy(rows)].float()
-        if kind == "camera":
-            found = (found.flip(3) if view.mirrored else found) / 255.0
-            return found[..., self._columns(view)] if view.turned else found
-        if kind == "lidar":
-            return turned_points(found, view)
-        return turned_radar(found.flip(1) if view.mirrored else found, view)
+        return declared()[kind].seen(found, **self._seen_as(view))
 
     def hides(self, kind: str, view: View) -> bool:
         """Whether a sensor must stay hidden in a view: a camera of unknown width cannot be turned."""
-        return kind == "camera" and view.turned != 0 and self.samples.camera_view_deg is None
+        return declared()[kind].hidden(**self._seen_as(view))
 
-    def _columns(self, view: View) -> Tensor:
-        """Column of the picture that each column shows when it is turned; the outermost where it has none."""
-        columns = self._sensed["camera"].shape[3]
-        edge = math.tan(math.radians(self.samples.camera_view_deg) / 2.0)
-        place = (2.0 * torch.arange(columns) + 1.0) / columns - 1.0  # from left to right
-        azimuth = -torch.atan(place * edge) - view.azimuth_rad
-        shown = (-torch.tan(azimuth) / edge + 1.0) / 2.0 * columns
-        return shown.long().clamp(0, columns - 1)
+    def _seen_as(self, view: View) -> dict[str, Any]:
+        wide = self.samples.camera_view_deg
+        return {"mirrored": view.mirrored, "azimuth_rad": view.azimuth_rad, "view_deg": wide}
 
     def power_db(self, rows: Tensor, view: View = PLAIN) -> Tensor:
         """Power of all beams, float32 [..., beams] of sample numbers [...]."""
@@ -213,21 +204,3 @@ class SensorTensors:
             known = torch.from_numpy(presence.known[..., number]).float()
             found += [features[kind][place] * known[..., None], known]
         return SensorInputs(*found)
-
-
-def turned_points(points: Tensor, view: View) -> Tensor:
-    """Points [rows, points, 5] in a view; y is to the left."""
-    x, y = points[..., 0], points[..., 1]
-    y = -y if view.mirrored else y
-    c, s = math.cos(view.azimuth_rad), math.sin(view.azimuth_rad)
-    return torch.cat([torch.stack([c * x - s * y, s * x + c * y], dim=-1), points[..., 2:]], dim=-1)
-
-
-def turned_radar(beat: Tensor, view: View) -> Tensor:
-    """Beat samples [rows, antennas, samples, chirps, 2] with the phase of a small turn between antennas."""
-    if not view.turned:
-        return beat
-    phase = math.pi * math.sin(view.azimuth_rad) * torch.arange(beat.shape[1])
-    c, s = (part[:, None, None] for part in (torch.cos(phase), torch.sin(phase)))
-    real, imaginary = beat[..., 0], beat[..., 1]
-    return torch.stack([c * real - s * imaginary, s * real + c * imaginary], dim=-1)

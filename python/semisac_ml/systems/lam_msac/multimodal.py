@@ -14,16 +14,15 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from semisac_ml.layers.azimuth_maps import CHANNELS, MAPS, AzimuthFusion
+from semisac_ml.layers.azimuth_maps import CHANNELS, AzimuthFusion
 from semisac_ml.layers.beam_features import BeamFeatures
 from semisac_ml.layers.mixture_of_experts import AttentionPooling, MixtureOfExperts
-from semisac_ml.layers.radar import ComplexRadarEncoder
-from semisac_ml.layers.residual import RESNET_50, PointNet, ResidualSettings
-from semisac_ml.layers.sensor_encoders import MappedEncoder, PictureEncoder, SensorEncoder
-from semisac_ml.signal.sensor_inputs import CAMERA_SHAPE, RADAR_SHAPE
+from semisac_ml.layers.residual import RESNET_50, ResidualSettings
+from semisac_ml.layers.sensor_encoders import EncoderSizes, MappedEncoder, SensorEncoder
+from semisac_ml.sensors import declared
 from semisac_ml.systems.lam_msac.model import dense
 
-MODALITIES = ("power", "position", "camera", "lidar", "radar")
+MODALITIES = ("power", "position", *declared())
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class MultimodalSettings:
     """Sizes.
 
     sites, beams: of the data. size: of tokens. width: of dense layers. camera: of the residual network.
-    background: see sensor_encoders. points, radar: widths of PointNet and of the complex layers. experts,
+    background: see sensor_encoders. points: width of PointNet, eight times that of complex layers. experts,
     chosen: how many there are, how many a sample uses. heads: of attention. sensor_dropout: of what the
     encoders of sensors tell. mixed: whether there are experts to choose from; False is one expert whose
     feed-forward part is as wide as those of all together ("w/o MoE"). azimuths: whether the sensors are
@@ -45,7 +44,6 @@ class MultimodalSettings:
     camera: ResidualSettings = field(default_factory=ResidualSettings)
     background: bool = False
     points: int = 64
-    radar: int = 8
     experts: int = 4
     chosen: int = 2
     heads: int = 4
@@ -61,7 +59,6 @@ PAPER = {
     "camera": RESNET_50,
     "background": True,
     "points": 256,
-    "radar": 32,
     "azimuths": False,
 }
 
@@ -81,16 +78,14 @@ class MultimodalMixture(nn.Module):
             ]
         )
         self.dense_norm = nn.ModuleList(nn.LayerNorm(size) for _ in self.dense)
-        seen = {"background": settings.background}
-        told = {
-            "camera": PictureEncoder(CAMERA_SHAPE, size, settings.camera, **seen),
-            "lidar": PointNet(size, settings.points, **seen),
-            "radar": ComplexRadarEncoder(RADAR_SHAPE[:3], size, settings.radar, **seen),
-        }
+        sizes = EncoderSizes(settings.camera, settings.points, settings.background)
+        told = {kind: one.encoder(size, sizes) for kind, one in declared().items()}
         for kind, encoder in told.items():
             how = (encoder, size, settings.sensor_dropout)
             if settings.azimuths:
-                told[kind] = MappedEncoder(*how, MAPS[kind](settings.beams), CHANNELS * settings.beams)
+                told[kind] = MappedEncoder(
+                    *how, declared()[kind].azimuth_map(settings.beams), CHANNELS * settings.beams
+                )
             else:
                 told[kind] = SensorEncoder(*how)
         self.encoders = nn.ModuleDict(told)

@@ -12,31 +12,22 @@ each of 16 x 8 cells of azimuth and distance is.
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from semisac_ml.layers.azimuth_maps import CHANNELS, MAPS, AzimuthFusion
+from semisac_ml.layers.azimuth_maps import CHANNELS, AzimuthFusion
 from semisac_ml.layers.beam_features import BeamFeatures
 from semisac_ml.layers.radar import MovingEchoes, RangeDoppler, compressed
-from semisac_ml.layers.residual import (
-    RESNET_18,
-    PointNet,
-    ResidualDecoder,
-    ResidualEncoder,
-    ResidualSettings,
-)
-from semisac_ml.layers.sensor_encoders import MappedEncoder, PictureEncoder, SensorEncoder
-from semisac_ml.signal.sensor_inputs import CAMERA_SHAPE, RADAR_SHAPE
+from semisac_ml.layers.residual import RESNET_18, ResidualEncoder, ResidualSettings
+from semisac_ml.layers.sensor_encoders import EncoderSizes, MappedEncoder, SensorEncoder
+from semisac_ml.sensors import declared
+from semisac_ml.sensors.radar import DECODED, SHAPE
 from semisac_ml.systems.vi_beam.model import FrameLatents, SequentialExperts, VariationalSettings
 
-MODALITIES = ("power", "position", "camera", "lidar", "radar")
-CELLS = (16, 8)  # of azimuth, of distance
-WIDEST_RAD, FARTHEST_M = math.radians(60.0), 64.0
-SHRUNK = 2  # decoded pictures and radar maps have half the rows and columns
+MODALITIES = ("power", "position", *declared())
 
 
 @dataclass(frozen=True)
@@ -78,7 +69,7 @@ class RadarEncoder(nn.Module):
     def __init__(self, size: int, settings: ResidualSettings, *, background: bool) -> None:
         super().__init__()
         self.background = background
-        antennas, samples, chirps, _ = RADAR_SHAPE
+        antennas, samples, chirps, _ = SHAPE
         self.transform = RangeDoppler(samples, chirps, learned=True)
         self.residual = ResidualEncoder(2 * antennas, size, settings)
         self.moving = MovingEchoes(antennas, size)
@@ -88,6 +79,11 @@ class RadarEncoder(nn.Module):
         maps = compressed(plain if self.background else self.transform.without_background(plain))
         return self.residual(torch.cat([maps[..., 0], maps[..., 1]], dim=1)) + self.moving(plain)
 
+    def beat(self, halves: Tensor) -> Tensor:
+        """Beat samples of maps of half the size, real parts of all antennas before the imaginary ones."""
+        real, imaginary = functional.interpolate(halves, scale_factor=DECODED).chunk(2, dim=1)
+        return self.transform.inverse(torch.stack([real, imaginary], dim=-1))
+
 
 class MultimodalVariational(SequentialExperts):
     """See the module's text. Its task model tells beams and, last, whether the vehicle is hidden."""
@@ -96,19 +92,18 @@ class MultimodalVariational(SequentialExperts):
         latents = settings.latents
         features = BeamFeatures(latents.sites, latents.beams)
         size = settings.size
-        observed = (features.sweep_size, features.position_size, size, size, size)
-        super().__init__(latents, observed, (latents.beams, 2, size, math.prod(CELLS), size))
+        sensors = declared()
+        observed = (features.sweep_size, features.position_size, *[size] * len(sensors))
+        told_of = (one.told(size) for one in sensors.values())
+        super().__init__(latents, observed, (latents.beams, 2, *told_of))
         self.sizes = settings
         self.features = features
         dropout = latents.dropout
-        seen = {"background": settings.background}
-        told = {
-            "camera": PictureEncoder(CAMERA_SHAPE, size, settings.camera, **seen),
-            "lidar": PointNet(size, settings.points, **seen),
-            "radar": RadarEncoder(size, settings.radar, **seen),
-        }
+        sizes = EncoderSizes(settings.camera, settings.points, settings.background)
+        told = {kind: one.encoder(size, sizes) for kind, one in sensors.items() if kind != "radar"}
+        told["radar"] = RadarEncoder(size, settings.radar, background=settings.background)
         for kind, encoder in told.items():
-            own = (MAPS[kind](latents.beams), CHANNELS * latents.beams)
+            own = (sensors[kind].azimuth_map(latents.beams), CHANNELS * latents.beams)
             if settings.compared:
                 told[kind] = MappedEncoder(encoder, size, dropout, *own)
             else:
@@ -117,17 +112,8 @@ class MultimodalVariational(SequentialExperts):
         if settings.compared:
             context = latents.shared + latents.state
             self.azimuths = AzimuthFusion(len(MODALITIES), len(told), context, dropout=dropout)
-        antennas, samples, chirps, _ = RADAR_SHAPE
-        channels, rows, columns = CAMERA_SHAPE
-        half = (rows // SHRUNK, columns // SHRUNK)
-        self.mirrors = nn.ModuleDict(
-            {
-                "camera": ResidualDecoder(size, channels, *half, 3, settings.mirror),
-                "radar": ResidualDecoder(
-                    size, 2 * antennas, samples // SHRUNK, chirps // SHRUNK, 3, settings.mirror
-                ),
-            }
-        )
+        mirrors = {kind: one.mirror(size, settings.mirror) for kind, one in sensors.items()}
+        self.mirrors = nn.ModuleDict({kind: one for kind, one in mirrors.items() if one is not None})
 
     def latents(self, *inputs: Tensor, sample: bool = False) -> tuple[list[FrameLatents], Tensor]:
         """Latents of all frames and the features of the site; inputs: see SensorInputs."""
@@ -141,22 +127,20 @@ class MultimodalVariational(SequentialExperts):
         """What the decoders tell of a frame, [batch, values] of each modality.
 
         Power in dB against what is usual, position in metres from the middle of the street, and cells of
-        LiDAR; of camera and radar what `picture_told` and `radar_told` make more of.
+        LiDAR; of camera and radar what `residual` makes more of.
         """
         return [
             decoder(frame.shared_value, private, frame.state_before, at)
             for decoder, private in zip(self.decoders, frame.private_value, strict=True)
         ]
 
-    def picture_told(self, vectors: Tensor) -> Tensor:
-        """Pictures of half the size, [batch, 4, rows, columns]."""
-        return self.mirrors["camera"](vectors)
-
-    def radar_told(self, vectors: Tensor) -> Tensor:
-        """Beat samples that the mirrored radar network tells, [batch, antennas, samples, chirps, 2]."""
-        maps = functional.interpolate(self.mirrors["radar"](vectors), scale_factor=SHRUNK)
-        real, imaginary = maps.chunk(2, dim=1)
-        return self.encoders["radar"].encoder.transform.inverse(torch.stack([real, imaginary], dim=-1))
+    def residual(self, kind: str, truth: Tensor, told: Tensor) -> Tensor:
+        """Frames of a sensor minus what the decoders tell of them, [frames, values]."""
+        if kind in self.mirrors:
+            told = self.mirrors[kind](told)
+        if kind == "radar":
+            told = self.encoders[kind].encoder.beat(told)
+        return declared()[kind].residual(truth, told)
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of the beams [batch, beams] and of blockage [batch]; inputs: see SensorInputs."""
@@ -174,16 +158,3 @@ class MultimodalVariational(SequentialExperts):
             context = torch.cat([newest.posterior.mean, newest.state_before], dim=1)
             logits = logits + self.azimuths(sweep, maps, newest.present, context)
         return logits, blocked
-
-
-def cells(points: Tensor) -> Tensor:
-    """How full cells of azimuth and distance are, 0 to 1, float32 [batch, 128]: what the decoder tells."""
-    distance = torch.sqrt(points[..., :2].square().sum(dim=2))
-    azimuth = torch.atan2(points[..., 1], points[..., 0])
-    column = ((azimuth / WIDEST_RAD + 1.0) / 2.0 * CELLS[0]).long()
-    row = (distance / FARTHEST_M * CELLS[1]).long()
-    inside = (column >= 0) & (column < CELLS[0]) & (row < CELLS[1]) & (distance > 0)
-    place = torch.where(inside, column * CELLS[1] + row, torch.zeros_like(row))
-    count = torch.zeros(len(points), math.prod(CELLS), device=points.device)
-    count.scatter_add_(1, place, inside.to(count.dtype))
-    return torch.tanh(count / 8.0)

@@ -32,10 +32,8 @@ from semisac_ml.systems.vi_beam.model import FrameLatents, VariationalSettings, 
 from semisac_ml.systems.vi_beam.multimodal import (
     MODALITIES,
     PAPER,
-    SHRUNK,
     MultimodalSettings,
     MultimodalVariational,
-    cells,
 )
 from semisac_ml.systems.vi_beam.objective import (
     FAINTEST_DB,
@@ -51,7 +49,6 @@ SHOWN = (0.4, 0.15, 0.15, 0.15, 0.15)  # share of the samples that show each mod
 TASK_SHOWN = 4  # see SensorRecipe: while the task is learnt
 VALUES = 64.0  # each modality counts as so many: 8,192 values of a picture would drown 64 beams
 UNITARITY_WEIGHT = 1.0
-CAMERA_DEVIATION, CELL_DEVIATION = 0.1, 0.3  # standard deviations of the likelihoods
 
 
 @dataclass(frozen=True)
@@ -204,20 +201,9 @@ def newest_residuals(
             found.append(position.new_zeros(len(place), 1))
             continue
         truth = tensors.frame(kind, batch.rows[seen.numpy()], view)
-        own = sensor_residuals(network, kind, truth, told[number][seen])
+        own = network.residual(kind, truth, told[number][seen])
         found.append(own.new_zeros(len(place), own.shape[1]).index_copy(0, seen, own))
     return found
-
-
-def sensor_residuals(network: MultimodalVariational, kind: str, truth: Tensor, told: Tensor) -> Tensor:
-    """Of the frames of one sensor, [frames, values]."""
-    if kind == "camera":
-        picture = nn.functional.avg_pool2d(truth, SHRUNK)
-        return ((picture - network.picture_told(told)) / CAMERA_DEVIATION).flatten(1)
-    if kind == "lidar":
-        return (cells(truth) - told) / CELL_DEVIATION
-    level = truth.square().mean(dim=(1, 2, 3, 4), keepdim=True).sqrt().clamp(min=1e-6)
-    return (truth / level - network.radar_told(told)).flatten(1)
 
 
 def decorrelation(residuals: list[Tensor], present: Tensor) -> Tensor:
