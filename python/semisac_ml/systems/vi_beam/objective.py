@@ -36,14 +36,13 @@ class Weights:
 
     bound: of the evidence lower bound without the task's term. consistency, decorrelation: lambda_enc and
     lambda_dec relative to it, reached when the warm-up is over. warm_up: share of the training during which
-    they rise from 0. task: of the task's term; 0 trains the representation alone.
+    they rise from 0.
     """
 
     bound: float = 1e-3
     consistency: float = 0.3
     decorrelation: float = 0.3
     warm_up: float = 0.3
-    task: float = 1.0
 
     def alignment(self, progress: float) -> float:
         """Factor of the regularisers at 0 to 1 of the training."""
@@ -67,6 +66,12 @@ def bound_losses(
     else:
         residuals = decoder_residuals(network, tensors, batch.rows, inputs.site, frames, at)
         likelihood, decorrelated = negative_log_likelihood, decorrelation
+
+    def task() -> Losses:
+        return task_losses(network.predicted(frames, *inputs), tensors, batch)
+
+    # gradients are summed up in the reverse of this order, and rounded as when the figures were made
+    losses = task() if network.sensors else {}
     terms = {"reconstruction": likelihood(residuals, frames), "divergence": divergence(frames)}
     total = weights.bound * (terms["reconstruction"] + terms["divergence"])
     if "radar" in network.encoders:
@@ -77,10 +82,8 @@ def bound_losses(
         terms["decorrelation"] = decorrelated(residuals, frames)
         total = total + factor * weights.consistency * terms["consistency"]
         total = total + factor * weights.decorrelation * terms["decorrelation"]
-    if not weights.task:
-        return {"loss": total, **terms}
-    losses = task_losses(network.predicted(frames, *inputs), tensors, batch)
-    return {**losses, "loss": total + weights.task * losses["loss"], **terms}
+    losses = losses or task()
+    return {**losses, "loss": losses["loss"] + total, **terms}
 
 
 def decoder_residuals(
