@@ -157,6 +157,8 @@ def evaluation(
     given = {name: value for name, value in changes.items() if value is not None}
     recipe = dataclasses.replace(approach.recipe, **given)
     variant = variant or next(iter(approach.trainers))
+    approach.trainer(variant)  # mistakes are told before anything is read
+    sets_of(asked.get("texts"), tuple(declared()) if recordings.sensors else ())
     return Evaluation(system, recordings, recipe=recipe, variant=variant, **asked)
 
 
