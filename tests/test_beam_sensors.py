@@ -10,6 +10,7 @@ import dataclasses
 import importlib
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,10 +23,10 @@ pytest.importorskip("torch", reason="training needs PyTorch")
 import torch  # noqa: E402
 from rich.console import Console  # noqa: E402
 
-from semisac_ml.beams.bundles import BundlePredictor  # noqa: E402
+from semisac_ml.beams.bundles import BundlePredictor, check_settings  # noqa: E402
 from semisac_ml.beams.ensemble import BeamEnsemble  # noqa: E402
 from semisac_ml.beams.inputs import InputSet, random_sensors, swapped, usual_sets  # noqa: E402
-from semisac_ml.beams.recordings import load_sensors  # noqa: E402
+from semisac_ml.beams.recordings import Recordings, load_sensors  # noqa: E402
 from semisac_ml.beams.tensors import BEAM_SPACING_RAD, SampleTensors, View  # noqa: E402
 from semisac_ml.beams.training import predict  # noqa: E402
 from semisac_ml.cli import main  # noqa: E402
@@ -324,6 +325,24 @@ def test_swapped_samples_are_shown_the_sensors_of_others(street):
     for place, name in enumerate(("position_m", *SENSORS)):
         expected = getattr(usual, name)[torch.from_numpy(shown_of[:, place])]
         assert torch.allclose(getattr(given, name), expected, atol=1e-5), name
+
+
+def test_checkpoints_and_settings_of_old_are_understood(tmp_path):
+    """Of when one network of all sensors had a class of its own, and recordings were called a street."""
+    network, other = network_of("lam_msac"), network_of("lam_msac")
+    old = {key.replace("networks.0.", "network."): 2.0 * own for key, own in network.state_dict().items()}
+    assert any(key.startswith("network.") for key in old)
+    other.load_state_dict(old)
+    for key, own in network.state_dict().items():
+        assert torch.equal(other.state_dict()[key], 2.0 * own), key
+    told = {"system": "lam_msac", "data": "street", "folder": "there", "scenarios": None, "sites": ["canyon"]}
+    told |= {"seed": 0, "split": "s", "variant": "mixture", "frames": 1, "command": "semisac train"}
+    (tmp_path / "settings.json").write_text(json.dumps(told))
+    found = check_settings(tmp_path)
+    assert found.sensors == SENSORS and found.recordings == Recordings(None, Path("there"), sensors=True)
+    (tmp_path / "settings.json").write_text(json.dumps({**told, "data": "deepsense6g", "scenarios": [1, 2]}))
+    assert check_settings(tmp_path).recordings.scenarios == (1, 2)
+    assert not check_settings(tmp_path).sensors
 
 
 def test_random_presence_gives_nobody_nothing():
