@@ -16,6 +16,7 @@ import pytest
 pytest.importorskip("torch", reason="training needs PyTorch")
 
 from semisac_ml import sensors  # noqa: E402
+from semisac_ml.beams import bundles  # noqa: E402
 from semisac_ml.cli import main  # noqa: E402
 from semisac_ml.data import beam_recordings, deepsense6g  # noqa: E402
 from semisac_ml.data.scenes.sample import sample  # noqa: E402
@@ -96,6 +97,7 @@ def test_without_its_file_nobody_knows_it(folder):
 def test_systems_learn_it_and_bundles_take_it(system, microphone, folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(bundles, "LATENCY_CALLS", 3)
     where = ["--data", "sensors", "--folder", str(folder)]
     assert run(["train", system, *where, "--epochs", "1", "--run", "run"]) == 0
     assert run(["export", system, "--run", "run", "--output", f"models/{system}/hears"]) == 0

@@ -23,6 +23,7 @@ pytest.importorskip("torch", reason="training needs PyTorch")
 import torch  # noqa: E402
 from rich.console import Console  # noqa: E402
 
+from semisac_ml.beams import bundles  # noqa: E402
 from semisac_ml.beams.bundles import BundlePredictor, check_settings  # noqa: E402
 from semisac_ml.beams.ensemble import BeamEnsemble  # noqa: E402
 from semisac_ml.beams.inputs import InputSet, random_sensors, swapped, usual_sets  # noqa: E402
@@ -360,6 +361,7 @@ def test_street_trains_ships_and_is_measured(system, folder, street, tmp_path, m
     """Train, export, measure by command line; the bundle says what the trained network says, to 1e-3."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(bundles, "LATENCY_CALLS", 3)
     where = ["--data", "sensors", "--folder", str(folder)]
     assert run(["train", system, *where, "--epochs", "1", "--run", "run"]) == 0
     assert run(["export", system, "--run", "run", "--output", f"models/{system}/made_up"]) == 0
