@@ -138,13 +138,6 @@ def help_on_variants(system: BeamSystem) -> str:
     return f"{power}; with --data {SENSORS}: {sensors} [default: the first]. See docs/{system.name}.md."
 
 
-def bundle_name(samples: BeamSamples) -> str:
-    """Of what is made of some samples: bundles and files of results."""
-    if samples.light is None:
-        return "deepsense"
-    return "street" if samples.ray_traced else "recorded"
-
-
 def evaluation(
     system: BeamSystem,
     recordings: Recordings,
@@ -236,7 +229,7 @@ def write_figures(
         report.write_json(asked.json_file, content)
         console.print(f"written: {asked.json_file}")
     if asked.results:
-        stem = POWER if samples.light is None else bundle_name(samples)
+        stem = samples.source if asked.recordings.sensors else POWER
         table, drawn = asked.results / f"{stem}.csv", asked.results / f"{stem}.png"
         report.write_csv(table, content)
         report.draw(drawn, samples, tested, content)
@@ -385,7 +378,7 @@ def export_command(system: BeamSystem) -> Callable[..., None]:
     ) -> None:
         settings = check_settings(run)
         samples = settings.recordings.samples(Console(quiet=True))
-        output = output or Path("models") / system.name / bundle_name(samples)
+        output = output or Path("models") / system.name / samples.source
         check_replaceable(output)
         bundle = export_trained(system, settings, samples, run, output)
         size = sum(file.stat().st_size for file in output.iterdir()) / 1e6

@@ -104,6 +104,13 @@ class BeamSamples:
         recorded = np.stack(columns, axis=1) if columns else np.zeros((count, 0), bool)
         return dataclasses.replace(self, sensors=tuple(own), sensed=sensed, recorded=recorded)
 
+    @property
+    def source(self) -> str:
+        """Where they are from, as bundles and files of results are named after it."""
+        if self.light is None:
+            return "deepsense"
+        return "street" if self.ray_traced else "recorded"
+
     @cached_property
     def parts(self) -> tuple[tuple[str, ...], np.ndarray]:
         """Names of the parts by which figures are told and splits made, and the part of each sample.

@@ -99,7 +99,7 @@ def draw_sensors(name: str, asked: Evaluation, samples: BeamSamples) -> list[Pat
         for what, one in zip(sets, asked.compare(label, trainer, asked.recipe), strict=True):
             told = {"figure": name, "trained": label, "inputs": what}
             rows += [{**told, **row} for row in report.part_rows(samples, one)]
-    files = [asked.results / f"street_{name}.csv", asked.results / f"street_{name}.png"]
+    files = [asked.results / f"{samples.source}_{name}{ending}" for ending in (".csv", ".png")]
     written = ({key: f"{v:.4f}" if isinstance(v, float) else v for key, v in row.items()} for row in rows)
     report.write_rows(files[0], COLUMNS, written)
     series: dict[str, dict[str, float]] = {label: {} for label in SENSOR_FIGURES[name]}
