@@ -15,13 +15,14 @@ MODULE := build/installed
 MODULE_SOURCES := CMakeLists.txt $(shell find include lib grc python/semisac models -type f \
 	-not -name '*.pyc' 2>/dev/null)
 
-.PHONY: help setup loopback train-env check test bench scenes-env clean check-place
+.PHONY: help setup loopback train-env check test sanitize bench scenes-env clean check-place
 .DELETE_ON_ERROR:
 
 help:
 	@echo 'make loopback [ARGS="..."]  set up what is missing, then send images through the learned link'
 	@echo 'make check                  set up what is missing, then run all checks and the fast tests'
 	@echo 'make test                   set up what is missing, then run all checks and tests'
+	@echo 'make sanitize               set up what is missing, then run the C++ blocks under sanitizers'
 	@echo 'make train-env              set up what is missing, with PyTorch: to train, export and redraw figures'
 	@echo 'make bench [ARGS="..."]     set up what is missing, then measure against the peers'
 	@echo 'make setup                  set up what is missing: packages, $(VENV), the GNU Radio module'
@@ -41,13 +42,16 @@ check: setup $(STAMPS)/development
 test: setup $(STAMPS)/development
 	@bash scripts/test.sh
 
+sanitize: setup $(STAMPS)/development
+	@bash scripts/sanitize.sh
+
 bench: setup $(STAMPS)/development
 	@$(PYTHON) benchmarks/run.py $(ARGS)
 
 scenes-env: $(SCENES)
 
 clean:
-	rm -rf build .pytest_cache .ruff_cache python/semisac.egg-info
+	rm -rf build build-sanitize .pytest_cache .ruff_cache python/semisac.egg-info
 	find apps benchmarks python tests -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # An environment holds absolute paths: it does not survive a move of the folder.

@@ -25,7 +25,7 @@ double checked_rate(double false_alarm_rate)
                             false_alarm_rate,
                             1e-15,
                             0.5,
-                            "give the probability that a cell of noise is reported");
+                            "give the probability of a false alarm");
 }
 
 const cfar_settings& checked(const cfar_settings& settings)
@@ -38,9 +38,9 @@ const cfar_settings& checked(const cfar_settings& settings)
     require("guard_range", settings.guard_range, 0, "give the cells left out on a side");
     require(
         "guard_doppler", settings.guard_doppler, 0, "give the cells left out on a side");
-    require("reference_range", settings.reference_range, 0, "give the cells on a side");
-    require(
-        "reference_doppler", settings.reference_doppler, 0, "give the cells on a side");
+    const char* reference_hint = "give the cells on a side, or -1 for what the map holds";
+    require("reference_range", settings.reference_range, -1, reference_hint);
+    require("reference_doppler", settings.reference_doppler, -1, reference_hint);
     require("most_targets", settings.most_targets, 1, "give where a search ends");
     return settings;
 }
@@ -58,6 +58,17 @@ cfar_method_t cfar_method_from_name(const std::string& name)
         "\", expected \"ca\" or \"os\"; give one of these names.");
 }
 
+false_alarms_per_t false_alarms_per_from_name(const std::string& name)
+{
+    if (name == "map")
+        return false_alarms_per_t::MAP;
+    if (name == "cell")
+        return false_alarms_per_t::CELL;
+    throw std::invalid_argument(
+        "cfar_detector: false_alarms_per is \"" + name +
+        "\", expected \"map\" or \"cell\"; give one of these names.");
+}
+
 cfar_detector::sptr cfar_detector::make(const radar_parameters& parameters,
                                         const cfar_settings& settings)
 {
@@ -73,17 +84,22 @@ cfar_detector_impl::cfar_detector_impl(const radar_parameters& parameters,
           gr::io_signature::make(0, 0, 0)),
       d_parameters(parameters),
       d_search(parameters, settings),
+      d_reader(d_logger),
+      d_false_alarms_per(settings.false_alarms_per),
       d_false_alarm_rate(settings.false_alarm_rate),
-      d_factor(d_search.threshold().factor(settings.false_alarm_rate))
+      d_cell_rate(cell_rate(settings.false_alarm_rate)),
+      d_factor(d_search.threshold().factor(d_cell_rate))
 {
     message_port_register_out(d_port);
 }
 
 void cfar_detector_impl::set_false_alarm_rate(double false_alarm_rate)
 {
-    const double factor = d_search.threshold().factor(checked_rate(false_alarm_rate));
+    const double rate = cell_rate(checked_rate(false_alarm_rate));
+    const double factor = d_search.threshold().factor(rate);
     std::lock_guard<std::mutex> lock(d_mutex);
     d_false_alarm_rate = false_alarm_rate;
+    d_cell_rate = rate;
     d_factor = factor;
 }
 
@@ -91,6 +107,19 @@ double cfar_detector_impl::false_alarm_rate() const
 {
     std::lock_guard<std::mutex> lock(d_mutex);
     return d_false_alarm_rate;
+}
+
+double cfar_detector_impl::cell_false_alarm_rate() const
+{
+    std::lock_guard<std::mutex> lock(d_mutex);
+    return d_cell_rate;
+}
+
+double cfar_detector_impl::cell_rate(double false_alarm_rate) const
+{
+    return d_false_alarms_per == false_alarms_per_t::MAP
+               ? d_search.threshold().cell_rate(false_alarm_rate)
+               : false_alarm_rate;
 }
 
 double cfar_detector_impl::threshold_factor() const
@@ -110,9 +139,19 @@ uint64_t cfar_detector_impl::frame_id_of(uint64_t item)
     get_tags_in_range(d_tags, 0, item, item + 1, d_key_frame_id);
     if (d_tags.empty())
         return item;
-    const pmt::pmt_t& value = d_tags.back().value;
-    return pmt::is_uint64(value) ? pmt::to_uint64(value)
-                                 : static_cast<uint64_t>(pmt::to_long(value));
+    return static_cast<uint64_t>(
+        d_reader.integer(d_tags.back(), 0, INT64_MAX, static_cast<int64_t>(item)));
+}
+
+leakage_removal_t cfar_detector_impl::removal_of(uint64_t item)
+{
+    get_tags_in_range(d_tags, 0, item, item + 1, d_key_removal);
+    if (d_tags.empty() || !pmt::is_symbol(d_tags.back().value))
+        return leakage_removal_t::NONE;
+    const std::string name = pmt::symbol_to_string(d_tags.back().value);
+    return name == "static"       ? leakage_removal_t::STATIC
+           : name == "zero_delay" ? leakage_removal_t::ZERO_DELAY
+                                  : leakage_removal_t::NONE;
 }
 
 pmt::pmt_t
@@ -147,11 +186,12 @@ int cfar_detector_impl::work(int noutput_items,
     const auto* map = static_cast<const gr_complex*>(input_items[0]);
     const double factor = threshold_factor();
     for (int item = 0; item < noutput_items; ++item) {
-        const auto& detections = d_search.search(map, factor);
+        const uint64_t number = nitems_read(0) + item;
+        const auto& detections = d_search.search(map, factor, removal_of(number));
         map += d_parameters.map_cells();
         ++d_maps_searched;
         d_targets_found += detections.size();
-        message_port_pub(d_port, message(frame_id_of(nitems_read(0) + item), detections));
+        message_port_pub(d_port, message(frame_id_of(number), detections));
     }
     return noutput_items;
 }

@@ -24,6 +24,8 @@ namespace {
 // As in semisac_ml.signal.cfar.
 constexpr int QUADRATURE_NODES = 200;
 constexpr int MOST_CORRELATED = 64; // references whose correlation counts exactly
+constexpr int REFERENCE_CELLS = 8;  // on a side, where not given
+constexpr int RATE_STEPS = 4;
 
 // Step between references: bins over occupied cells, rounded.
 int stride(int bins, double occupied)
@@ -39,6 +41,40 @@ void require_room(const char* axis, int guard, int reference, int step, int bins
             "cfar_detector: guard and reference cells reach over " +
             std::to_string(reach) + " bins in " + axis + ", expected at most " +
             std::to_string(bins) + "; take fewer of them, or a larger FFT.");
+}
+
+// Mean square distance from the mean place, weighted.
+double weighted_variance(const std::vector<double>& weights)
+{
+    double sum = 0.0, first = 0.0, second = 0.0;
+    for (std::size_t place = 0; place < weights.size(); ++place) {
+        sum += weights[place];
+        first += weights[place] * place;
+    }
+    const double mean = first / sum;
+    for (std::size_t place = 0; place < weights.size(); ++place)
+        second += weights[place] * (place - mean) * (place - mean);
+    return second / sum;
+}
+
+// Variance of the noise in each frequency cell, window included, the lowest first.
+std::vector<double> noise_along_range(const map_geometry& geometry)
+{
+    const int bins = geometry.range_bins;
+    std::vector<double> noise(bins);
+    for (int bin = 0; bin < bins; ++bin)
+        noise[(bin + bins / 2) % bins] = geometry.range_weights[bin] *
+                                         geometry.range_weights[bin] *
+                                         geometry.spectrum[bin];
+    return noise;
+}
+
+std::vector<double> noise_along_doppler(const map_geometry& geometry)
+{
+    std::vector<double> noise;
+    for (float weight : geometry.doppler_weights)
+        noise.push_back(static_cast<double>(weight) * weight);
+    return noise;
 }
 
 // Autocorrelation of noise along an axis of a map, for cells of the given powers whose
@@ -88,6 +124,7 @@ cfar_threshold::cfar_threshold(const map_geometry& geometry,
       d_method(settings.method)
 {
     set_offsets(geometry, settings);
+    set_axes(geometry);
     const auto count = static_cast<int>(d_offsets.size());
     d_references.resize(count);
     if (d_method == cfar_method_t::CA) {
@@ -123,20 +160,25 @@ void cfar_threshold::set_offsets(const map_geometry& geometry,
 {
     const int range_step = stride(d_range_bins, geometry.extent[0]);
     const int doppler_step = stride(d_doppler_bins, geometry.extent[1]);
-    require_room("range",
-                 settings.guard_range,
-                 settings.reference_range,
-                 range_step,
-                 d_range_bins);
-    require_room("Doppler",
-                 settings.guard_doppler,
-                 settings.reference_doppler,
-                 doppler_step,
-                 d_doppler_bins);
-    for (int i = 1; i <= settings.reference_range; ++i)
+    int along_range = settings.reference_range,
+        along_doppler = settings.reference_doppler;
+    if (along_doppler < 0) {
+        const int room =
+            (d_doppler_bins - 1) / (2 * doppler_step) - settings.guard_doppler;
+        along_doppler = room < REFERENCE_CELLS / 2 ? 0 : std::min(room, REFERENCE_CELLS);
+    }
+    if (along_range < 0) {
+        const int room = (d_range_bins - 1) / (2 * range_step) - settings.guard_range;
+        const int wanted = along_doppler > 0 ? REFERENCE_CELLS : 2 * REFERENCE_CELLS;
+        along_range = std::clamp(room, 0, wanted);
+    }
+    require_room("range", settings.guard_range, along_range, range_step, d_range_bins);
+    require_room(
+        "Doppler", settings.guard_doppler, along_doppler, doppler_step, d_doppler_bins);
+    for (int i = 1; i <= along_range; ++i)
         for (int sign : { -1, 1 })
             d_offsets.push_back({ 0, sign * (settings.guard_range + i) * range_step });
-    for (int i = 1; i <= settings.reference_doppler; ++i)
+    for (int i = 1; i <= along_doppler; ++i)
         for (int sign : { -1, 1 })
             d_offsets.push_back(
                 { sign * (settings.guard_doppler + i) * doppler_step, 0 });
@@ -145,16 +187,16 @@ void cfar_threshold::set_offsets(const map_geometry& geometry,
                                     "expected at least 1; give some.");
 }
 
+void cfar_threshold::set_axes(const map_geometry& geometry)
+{
+    d_axes[0] = { d_range_bins, weighted_variance(noise_along_range(geometry)) };
+    d_axes[1] = { d_doppler_bins, weighted_variance(noise_along_doppler(geometry)) };
+}
+
 void cfar_threshold::set_correlation(const map_geometry& geometry)
 {
-    std::vector<double> along_range(d_range_bins), along_doppler(geometry.slow_times);
-    for (int bin = 0; bin < d_range_bins; ++bin)
-        along_range[(bin + d_range_bins / 2) % d_range_bins] =
-            geometry.range_weights[bin] * geometry.range_weights[bin] *
-            geometry.spectrum[bin];
-    for (int time = 0; time < geometry.slow_times; ++time)
-        along_doppler[time] =
-            geometry.doppler_weights[time] * geometry.doppler_weights[time];
+    const std::vector<double> along_range = noise_along_range(geometry);
+    const std::vector<double> along_doppler = noise_along_doppler(geometry);
 
     std::vector<offset> cells = { { 0, 0 } };
     cells.insert(cells.end(), d_offsets.begin(), d_offsets.end());
@@ -269,6 +311,28 @@ double cfar_threshold::os_mean() const
     for (int i = 0; i < QUADRATURE_NODES; ++i)
         mean += d_weights[i] * d_nodes[i];
     return mean;
+}
+
+// Cells that exceed their threshold one without the other; see cfar_detector.
+double cfar_threshold::separate_cells(double factor) const
+{
+    const double level = factor * d_level_of_unit_noise;
+    double cells = 1.0;
+    for (const axis& one : d_axes)
+        cells *= std::max(
+            1.0, one.bins * std::erf(M_PI * std::sqrt(one.spread * level) / one.bins));
+    return cells;
+}
+
+double cfar_threshold::cell_rate(double map_rate) const
+{
+    double cells = static_cast<double>(d_doppler_bins) * d_range_bins;
+    double rate = -std::expm1(std::log1p(-map_rate) / cells);
+    for (int step = 0; step < RATE_STEPS; ++step) { // hardly depends on the rate
+        cells = separate_cells(factor(rate));
+        rate = -std::expm1(std::log1p(-map_rate) / cells);
+    }
+    return rate;
 }
 
 double cfar_threshold::factor(double false_alarm_rate) const

@@ -6,6 +6,7 @@
 
 #include "chirp_pair.h"
 #include "lfm.h"
+#include "power_of_two.h"
 #include "turn.h"
 #include <volk/volk.h>
 #include <algorithm>
@@ -34,14 +35,6 @@ std::vector<float> edge_taper(int length)
     return taper;
 }
 
-int fft_size_for(int length)
-{
-    int size = 1;
-    while (size < length + length / 4)
-        size *= 2;
-    return size;
-}
-
 // Place of the vertex of the parabola through three neighbouring values, -0.5 to 0.5.
 double vertex(double before, double middle, double behind)
 {
@@ -57,7 +50,7 @@ chirp_pair::chirp_pair(const frame_parameters& parameters, double most_cfo_hz)
     : d_sample_rate_hz(parameters.sample_rate_hz),
       d_hz_a_sample(parameters.chirp_bandwidth_hz / parameters.chirp_samples),
       d_length(parameters.chirp_samples),
-      d_fft_size(fft_size_for(d_length)),
+      d_fft_size(power_of_two(d_length + d_length / 4)),
       d_margin((d_fft_size - d_length) / 2),
       d_width(std::min(parameters.prefix_samples + 2, d_margin / 2)),
       d_most_shift(

@@ -5,6 +5,7 @@
  */
 
 #include "chirp_search.h"
+#include "power_of_two.h"
 #include <volk/volk.h>
 #include <algorithm>
 #include <cstring>
@@ -14,15 +15,6 @@ namespace semisac {
 
 namespace {
 
-// Overlap and save wastes L - 1 of each FFT: with 4 L to 8 L it is cheapest.
-int fft_size_for(int length)
-{
-    int size = 1;
-    while (size < 4 * length)
-        size *= 2;
-    return size;
-}
-
 // Where the energy is lower by this than that of the block it is silence: rho would be
 // the ratio of two rounding errors.
 constexpr double SILENCE = 1e-10;
@@ -31,7 +23,8 @@ constexpr double SILENCE = 1e-10;
 
 chirp_search::chirp_search(const volk::vector<gr_complex>& chirp, int most_lags)
     : d_length(static_cast<int>(chirp.size())),
-      d_fft_size(fft_size_for(d_length)),
+      // Overlap and save wastes L - 1 of each FFT: with 4 L to 8 L it is cheapest.
+      d_fft_size(power_of_two(4 * d_length)),
       d_lags(std::min(most_lags, d_fft_size - d_length + 1)),
       d_forward(d_fft_size),
       d_backward(d_fft_size),

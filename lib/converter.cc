@@ -27,8 +27,9 @@ convert(const gr_complex* samples, gr_complex* out, std::size_t count, float ste
     const float lowest = -steps, highest = steps - 1.0f, scale = 1.0f / steps;
     int32_t clipped = 0;
     for (std::size_t n = 0; n < count; ++n) {
-        const float i = std::min(std::max(in[2 * n] * steps, lowest - 1.0f), steps);
-        const float q = std::min(std::max(in[2 * n + 1] * steps, lowest - 1.0f), steps);
+        // in this order what is no number becomes the lowest, and is counted as clipped
+        const float i = std::min(std::max(lowest - 1.0f, in[2 * n] * steps), steps);
+        const float q = std::min(std::max(lowest - 1.0f, in[2 * n + 1] * steps), steps);
         const float near_i = (i + ROUNDER) - ROUNDER, near_q = (q + ROUNDER) - ROUNDER;
         const float kept_i = std::min(std::max(near_i, lowest), highest);
         const float kept_q = std::min(std::max(near_q, lowest), highest);

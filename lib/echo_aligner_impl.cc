@@ -31,6 +31,7 @@ constexpr double AHEAD_S = 0.5; // that sent frames are taken in ahead
 constexpr int64_t MOST_STORED_FRAMES = 16384;
 constexpr std::size_t MOST_FLAGS = 4096;
 constexpr int64_t PORTION = 8192; // received samples that are taken in at a time
+constexpr int64_t LAST_SAMPLE = INT64_MAX / 4; // sums of a few do not overflow
 constexpr auto NAP = std::chrono::milliseconds(1);
 
 echo_aligner_impl::settings checked(const frame_parameters& parameters,
@@ -68,14 +69,6 @@ std::size_t stored_frames(const frame_parameters& parameters, int64_t search_sam
     const auto frames = static_cast<int64_t>(samples / parameters.frame_samples());
     return static_cast<std::size_t>(
         std::clamp<int64_t>(frames + 8, 16, MOST_STORED_FRAMES));
-}
-
-// Whether an input has no more than `items_taken` items, and no more will come.
-bool has_ended(const block_detail_sptr& detail, int port, int items_taken)
-{
-    const buffer_reader_sptr input = detail->input(port);
-    gr::thread::scoped_lock guard(*input->mutex());
-    return input->done() && input->items_available() <= items_taken;
 }
 
 } // namespace
@@ -117,10 +110,13 @@ echo_aligner_impl::echo_aligner_impl(const frame_parameters& parameters,
       d_occupied(parameters.occupied_samples()),
       d_delay(d_occupied + settings.hold_samples + MARGIN),
       d_history(d_delay + 2 * MARGIN + 4 * PORTION + 4 * latency_search::MOST_SIGNAL),
-      d_frames(stored_frames(parameters, settings.search_samples), d_occupied),
+      d_reader(d_logger),
+      d_frames(d_logger, stored_frames(parameters, settings.search_samples), d_occupied),
       d_received(settings.antennas, sample_line(d_history)),
       d_received_tags(settings.antennas),
-      d_signal(latency_search::MOST_SIGNAL)
+      d_signal(latency_search::MOST_SIGNAL),
+      d_chirp_gain(AVERAGED_FRAMES),
+      d_frame_gain(AVERAGED_FRAMES)
 {
     set_tag_propagation_policy(TPP_DONT); // see decide, give_tags
 }
@@ -135,7 +131,7 @@ bool echo_aligner_impl::start()
         line.clear();
     for (std::deque<tag_t>& tags : d_received_tags)
         tags.clear();
-    d_gaps.clear();
+    d_lost.clear();
     d_appended = 0;
     d_ended = false;
     d_new_latency.reset();
@@ -143,7 +139,7 @@ bool echo_aligner_impl::start()
     d_searched_start = d_first_heard = -1;
     d_moved = 0;
     d_search_widely = d_doubtful = false;
-    d_looked = 0;
+    forget_gains();
     d_tag_realigned = false;
     d_position = d_frame_left = 0;
     d_gain = -1.0;
@@ -199,7 +195,7 @@ void echo_aligner_impl::flag_frame(uint64_t frame_id, const std::string& reason)
 // Sent samples are taken as they come; received ones make time go on.
 void echo_aligner_impl::forecast(int, gr_vector_int& ninput_items_required)
 {
-    const bool ends = d_ended || has_ended(detail(), 1, 0);
+    const bool ends = d_ended || input_has_ended(detail(), 0, 1);
     std::fill(ninput_items_required.begin(), ninput_items_required.end(), ends ? 0 : 1);
     ninput_items_required[0] = 0;
 }
@@ -209,8 +205,16 @@ int64_t echo_aligner_impl::start_of(const stored_frame& frame) const
 {
     for (const tag_t& tag : frame.tags)
         if (tag.key == d_key_start_sample)
-            return integer_of(tag.value, static_cast<int64_t>(frame.offset));
+            return start_in(tag);
     return static_cast<int64_t>(frame.offset);
+}
+
+int64_t echo_aligner_impl::start_in(const tag_t& tag) const
+{
+    const std::optional<int64_t> start = integer_of(tag.value);
+    return start && *start >= 0 && *start <= LAST_SAMPLE
+               ? *start
+               : static_cast<int64_t>(tag.offset);
 }
 
 int echo_aligner_impl::take_sent(const gr_complex* samples, int available)
@@ -225,7 +229,8 @@ int echo_aligner_impl::take_sent(const gr_complex* samples, int available)
         if (tag.key != d_key_start_sample)
             continue;
         d_last_offset = tag.offset;
-        d_last_start = integer_of(tag.value, static_cast<int64_t>(tag.offset));
+        d_last_start =
+            d_reader.integer(tag, 0, LAST_SAMPLE, static_cast<int64_t>(tag.offset));
     }
     if (!d_has_frame && d_frames.size() > 0) {
         d_has_frame = true;
@@ -241,7 +246,7 @@ int64_t echo_aligner_impl::sent_until() const
 {
     const block_detail_sptr own = detail();
     const uint64_t read = own->input(0)->nitems_read();
-    if (d_bursts || read == 0 || has_ended(own, 0, 0))
+    if (d_bursts || read == 0 || input_has_ended(own))
         return INT64_MAX / 2;
     return d_last_start + static_cast<int64_t>(read - d_last_offset);
 }
@@ -253,9 +258,8 @@ void echo_aligner_impl::note_tags(int port, int count)
     std::stable_sort(d_tags.begin(), d_tags.end(), tag_t::offset_compare);
     for (const tag_t& tag : d_tags) {
         d_received_tags[port - 1].push_back(tag);
-        const auto first = static_cast<int64_t>(tag.offset);
         if (port == 1 && tag.key == d_key_gap)
-            d_gaps.push_back({ first, first + integer_of(tag.value, 0) });
+            d_lost.note(tag, d_reader);
     }
 }
 
@@ -294,22 +298,21 @@ void echo_aligner_impl::end_received()
 void echo_aligner_impl::forget_old()
 {
     const int64_t oldest = oldest_received();
-    while (!d_gaps.empty() && d_gaps.front().end < oldest)
-        d_gaps.pop_front();
+    d_lost.forget_before(oldest);
     for (std::deque<tag_t>& tags : d_received_tags)
         while (!tags.empty() && static_cast<int64_t>(tags.front().offset) < oldest)
             tags.pop_front();
 }
 
-int echo_aligner_impl::general_work(int noutput_items,
-                                    gr_vector_int& ninput_items,
-                                    gr_vector_const_void_star& input_items,
-                                    gr_vector_void_star& output_items)
+int echo_aligner_impl::work_on(int noutput_items,
+                               gr_vector_int& ninput_items,
+                               gr_vector_const_void_star& input_items,
+                               gr_vector_void_star& output_items)
 {
     const int sent =
         take_sent(static_cast<const gr_complex*>(input_items[0]), ninput_items[0]);
     const int received = take_received(ninput_items, input_items);
-    if (!d_ended && has_ended(detail(), 1, 0))
+    if (!d_ended && input_has_ended(detail(), 0, 1))
         end_received();
     follow_settings();
     search();

@@ -9,8 +9,11 @@
 
 #include "fractional_delay.h"
 #include "frame_store.h"
+#include "guarded_block.h"
 #include "latency_search.h"
 #include "leakage_peak.h"
+#include "lost_samples.h"
+#include "running_mean.h"
 #include "sample_line.h"
 #include <gnuradio/semisac/echo_aligner.h>
 #include <atomic>
@@ -22,7 +25,7 @@
 namespace gr {
 namespace semisac {
 
-class echo_aligner_impl : public echo_aligner
+class echo_aligner_impl : public guarded<echo_aligner>
 {
 public:
     struct settings {
@@ -48,20 +51,19 @@ public:
 
     bool start() override;
     void forecast(int noutput_items, gr_vector_int& ninput_items_required) override;
-    int general_work(int noutput_items,
-                     gr_vector_int& ninput_items,
-                     gr_vector_const_void_star& input_items,
-                     gr_vector_void_star& output_items) override;
+    int work_on(int noutput_items,
+                gr_vector_int& ninput_items,
+                gr_vector_const_void_star& input_items,
+                gr_vector_void_star& output_items) override;
 
 private:
     //! Received samples around a place that the interpolation or the leakage needs.
     static constexpr int64_t MARGIN = leakage_peak::BEFORE + HALF_KERNEL;
 
+    static constexpr int AVERAGED_FRAMES = 8; // of the leakage's gain
+
     //! Why no samples are given away.
     enum class problem_t { NONE, NO_FRAME, SEARCHING, NO_PEAK };
-    struct gap {
-        int64_t first, end; //!< samples of what is received
-    };
     struct flag {
         uint64_t frame_id;
         pmt::pmt_t reason;
@@ -70,6 +72,7 @@ private:
     // what comes in
     int take_sent(const gr_complex* samples, int available);
     int64_t start_of(const stored_frame& frame) const;
+    int64_t start_in(const tag_t& tag) const;
     int64_t sent_until() const;
     int take_received(gr_vector_int& available, gr_vector_const_void_star& input_items);
     void note_tags(int port, int count);
@@ -87,6 +90,7 @@ private:
     void finish_search();
     bool look_at_leakage(const stored_frame& frame, bool& flagged);
     void compare_with_chirps(const stored_frame& frame, int64_t place, int chirps);
+    void forget_gains();
 
     // what goes out
     int64_t ready(bool in_frame) const;
@@ -104,6 +108,7 @@ private:
     const int64_t d_delay;   // from what is received to what is given away
     const int64_t d_history; // received samples that stay readable
 
+    tag_reader d_reader;
     frame_store d_frames;
     uint64_t d_last_offset = 0; // of the newest frame in the input
     int64_t d_last_start = 0;   // and in time
@@ -111,7 +116,7 @@ private:
 
     std::vector<sample_line> d_received;
     std::vector<std::deque<tag_t>> d_received_tags; // still to give, of each antenna
-    std::deque<gap> d_gaps;
+    lost_samples d_lost;
     int64_t d_appended = 0; // zeros behind the end of what was received
     bool d_ended = false;
 
@@ -130,8 +135,7 @@ private:
     int d_moved = 0;               // frames in a row
     bool d_search_widely = false;
     bool d_doubtful = false; // the latency may be that of another frame
-    int d_looked = 0;        // frames that the gains are the means of
-    double d_chirp_gain = 0.0, d_frame_gain = 0.0;
+    running_mean d_chirp_gain, d_frame_gain;
     bool d_tag_realigned = false;
 
     int64_t d_position = 0;   // sample that is given away next

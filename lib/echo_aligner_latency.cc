@@ -12,6 +12,7 @@
 
 #include "echo_aligner_impl.h"
 #include "parameter_checks.h"
+#include "sample_energy.h"
 #include <volk/volk.h>
 #include <algorithm>
 #include <cmath>
@@ -37,7 +38,9 @@ constexpr int64_t NEAR = 65536;
 constexpr double ENOUGH = 0.35;
 constexpr double VANISHED = 0.1;
 constexpr double REMAINS = 0.5;
-constexpr int AVERAGED_FRAMES = 8;
+// A frame's gain counts as so many times the mean at most: a damaged one would make all
+// others behind it seem to have vanished.
+constexpr double MOST_RISE = 4.0;
 
 // Of the chirps' gain: a frame that shares all but 15 % of its energy with another has
 // 0.72 of it there.
@@ -179,12 +182,13 @@ void echo_aligner_impl::finish_search()
                 d_frames.drop_oldest();
         }
         d_search_widely = true;
-        d_looked = 0;
+        forget_gains();
         return;
     }
     if (!d_aligned || d_search_widely)
         d_gain = d_search.gain();
-    d_moved = d_looked = 0;
+    d_moved = 0;
+    forget_gains();
     d_search_widely = d_doubtful = false;
     if (!d_aligned) {
         set_latency(latency);
@@ -198,8 +202,14 @@ void echo_aligner_impl::finish_search()
     }
 }
 
+void echo_aligner_impl::forget_gains()
+{
+    d_chirp_gain.restart();
+    d_frame_gain.restart();
+}
+
 // False where the frame has another latency than was thought; `flagged` where it is in
-// doubt.
+// doubt, as it is where the samples of its chirps are none.
 bool echo_aligner_impl::look_at_leakage(const stored_frame& frame, bool& flagged)
 {
     const int64_t place = start_of(frame) + d_shift;
@@ -208,13 +218,20 @@ bool echo_aligner_impl::look_at_leakage(const stored_frame& frame, bool& flagged
     if (place - leakage_peak::BEFORE < oldest_received() ||
         place + count + leakage_peak::BEHIND > d_received.front().end())
         return true;
+    const int around = leakage_peak::BEFORE + count + leakage_peak::BEHIND;
+    if (!are_sound(d_received.front().at(place - leakage_peak::BEFORE), around) ||
+        !are_sound(frame.samples.data(), count)) {
+        flagged = true;
+        return true;
+    }
     d_leakage.look(frame.samples.data(), count, d_received.front().at(place), d_fraction);
     const double mean = d_gain < 0.0 ? d_leakage.expected_gain() : d_gain.load();
     const bool moved =
         d_settings.mode == alignment_t::LEAKAGE &&
         (d_leakage.has_moved() || d_leakage.expected_gain() < VANISHED * mean);
     if (!moved) {
-        d_gain = mean + (d_leakage.expected_gain() - mean) / AVERAGED_FRAMES;
+        const double gain = std::min(d_leakage.expected_gain(), MOST_RISE * mean);
+        d_gain = mean + (gain - mean) / AVERAGED_FRAMES;
         d_moved = 0;
         if (!d_doubtful)
             d_search.stop();
@@ -250,10 +267,12 @@ void echo_aligner_impl::compare_with_chirps(const stored_frame& frame,
         volk_32fc_x2_conjugate_dot_prod_32fc(&energy, sent, sent, samples);
         return std::norm(sum) / std::max(std::norm(energy), 1e-30f);
     };
-    const double weight = 1.0 / std::min(++d_looked, AVERAGED_FRAMES);
-    d_chirp_gain += weight * (gain(chirps) - d_chirp_gain);
-    d_frame_gain += weight * (gain(frame.kept) - d_frame_gain);
-    if (d_looked >= SEARCHED_FRAMES && d_frame_gain < OF_ANOTHER * d_chirp_gain)
+    if (!are_sound(received, static_cast<int>(frame.kept)))
+        return;
+    d_chirp_gain.add(gain(chirps));
+    d_frame_gain.add(gain(frame.kept));
+    if (d_chirp_gain.count() >= SEARCHED_FRAMES &&
+        d_frame_gain.value() < OF_ANOTHER * d_chirp_gain.value())
         d_doubtful = d_search_widely = true;
 }
 

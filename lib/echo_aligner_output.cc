@@ -26,7 +26,12 @@ int64_t echo_aligner_impl::ready(bool in_frame) const
 
 void echo_aligner_impl::drop_missed()
 {
-    while (d_frames.size() > 0 && start_of(d_frames.at(0)) < d_position) {
+    const auto is_missed = [this] { // also one that is said to come behind the next
+        const int64_t start = start_of(d_frames.at(0));
+        return start < d_position ||
+               (d_frames.size() > 1 && start_of(d_frames.at(1)) < start);
+    };
+    while (d_frames.size() > 0 && is_missed()) {
         d_frames.drop_oldest();
         ++d_frames_missed;
     }
@@ -50,12 +55,8 @@ pmt::pmt_t echo_aligner_impl::reason_to_flag(const stored_frame& frame)
     const int64_t first = d_position + d_shift - (d_fraction > 0.0 ? HALF_KERNEL - 1 : 0);
     const int64_t end =
         d_position + d_shift + frame.kept + (d_fraction > 0.0 ? HALF_KERNEL : 0);
-    const bool torn =
-        std::any_of(d_gaps.begin(), d_gaps.end(), [first, end](const gap& one) {
-            return one.first < end && one.end > first;
-        });
     const bool before = d_position + d_shift < std::max<int64_t>(oldest_received(), 0);
-    return torn || before ? d_key_gap : pmt::PMT_NIL;
+    return d_lost.any_in(first, end) || before ? d_key_gap : pmt::PMT_NIL;
 }
 
 // Tags of the frame at the position; false where it is to be looked at again.

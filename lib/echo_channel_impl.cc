@@ -11,6 +11,7 @@
 #include "echo_channel_impl.h"
 #include "parameter_checks.h"
 #include "philox.h"
+#include "tag_values.h"
 #include <gnuradio/io_signature.h>
 #include <algorithm>
 #include <cmath>
@@ -79,8 +80,8 @@ echo_geometry checked_geometry(const echo_geometry& geometry)
     return geometry;
 }
 
-//! Hypothesis in {"hypothesis": integer} or (hypothesis . integer); false if neither.
-bool read_hypothesis(const pmt::pmt_t& message, long& hypothesis)
+//! Hypothesis in {"hypothesis": integer} or (hypothesis . integer); none if neither.
+std::optional<int64_t> hypothesis_in(const pmt::pmt_t& message)
 {
     const pmt::pmt_t key = pmt::mp("hypothesis");
     pmt::pmt_t value = pmt::PMT_NIL;
@@ -90,12 +91,9 @@ bool read_hypothesis(const pmt::pmt_t& message, long& hypothesis)
         else if (pmt::is_dict(message))
             value = pmt::dict_ref(message, key, pmt::PMT_NIL);
     } catch (const std::exception&) { // a list that is no dictionary
-        return false;
+        return std::nullopt;
     }
-    if (!pmt::is_integer(value))
-        return false;
-    hypothesis = pmt::to_long(value);
-    return true;
+    return integer_of(value);
 }
 
 } // namespace
@@ -209,20 +207,20 @@ int echo_channel_impl::target() const { return current_settings().target; }
 // A wrong message must not end the flowgraph: it is reported and ignored.
 void echo_channel_impl::handle_target(const pmt::pmt_t& message)
 {
-    long hypothesis;
-    if (!read_hypothesis(message, hypothesis)) {
+    const std::optional<int64_t> hypothesis = hypothesis_in(message);
+    if (!hypothesis) {
         d_logger->error("message on port target is {}, expected a dictionary or a pair "
                         "with an integer \"hypothesis\"; it is ignored.",
                         pmt::write_string(message));
         return;
     }
     try {
-        require_in_range<long>("echo_channel: hypothesis in the message",
-                               hypothesis,
-                               -1,
-                               d_geometry.ranges,
-                               "it is ignored");
-        set_target(static_cast<int>(hypothesis));
+        require_in_range<int64_t>("echo_channel: hypothesis in the message",
+                                  *hypothesis,
+                                  -1,
+                                  d_geometry.ranges,
+                                  "it is ignored");
+        set_target(static_cast<int>(*hypothesis));
     } catch (const std::invalid_argument& error) {
         d_logger->error("{}", error.what());
     }

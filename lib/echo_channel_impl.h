@@ -7,6 +7,7 @@
 #ifndef INCLUDED_SEMISAC_ECHO_CHANNEL_IMPL_H
 #define INCLUDED_SEMISAC_ECHO_CHANNEL_IMPL_H
 
+#include "guarded_block.h"
 #include <gnuradio/semisac/echo_channel.h>
 #include <mutex>
 #include <vector>
@@ -37,7 +38,7 @@ struct echo_settings {
     int target; // forced hypothesis, -1 random
 };
 
-class echo_channel_impl : public echo_channel
+class echo_channel_impl : public guarded_sync<echo_channel>
 {
 public:
     echo_channel_impl(const echo_geometry& geometry,

@@ -7,7 +7,9 @@
 #include "echo_paths.h"
 #include "parameter_checks.h"
 #include "speed_of_light.h"
+#include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
 
 namespace gr {
@@ -16,6 +18,7 @@ namespace semisac {
 namespace {
 
 constexpr double NO_LEAKAGE_DB = -200.0;
+constexpr double LEAST_WAY_M = 1e-3; // between turns
 
 template <typename T>
 void check(const std::string& name, T value, T lowest, T highest, const char* hint)
@@ -32,6 +35,23 @@ void check_target(const point_target& target, int index)
           -1e5,
           1e5,
           "give the radial speed in m/s, positive where the target comes closer");
+    if (target.nearest_m != 0.0 || target.farthest_m != 0.0) {
+        check("nearest_m" + of,
+              target.nearest_m,
+              1e-3,
+              1e9,
+              "give the distance in m in which it turns, or 0 for both");
+        check("farthest_m" + of,
+              target.farthest_m,
+              target.nearest_m + LEAST_WAY_M,
+              1e9,
+              "give the distance in m in which it turns, above nearest_m");
+        check("range_m" + of,
+              target.range_m,
+              target.nearest_m,
+              target.farthest_m,
+              "put it between nearest_m and farthest_m");
+    }
     check("rcs_m2" + of, target.rcs_m2, 0.0, 1e9, "give the cross section in m^2");
     check("azimuth_rad" + of,
           target.azimuth_rad,
@@ -61,6 +81,11 @@ void check_scene(const radar_scene& scene, const radar_frame& frame)
           0.0,
           1.0,
           "give the probability that the targets are there");
+    check("frames_per_interval",
+          scene.frames_per_interval,
+          1,
+          65536,
+          "give the frames in a row that share presence and gain");
     check("leakage_gain_db", scene.leakage_gain_db, NO_LEAKAGE_DB, 200.0, gain_hint);
     check("leakage_delay_s",
           scene.leakage_delay_s,
@@ -117,16 +142,15 @@ echo_path::echo_path(const point_target& target,
                      const radar_frame& frame)
     : d_sample_rate_hz(frame.sample_rate_hz),
       d_carrier_hz(frame.carrier_hz),
-      d_velocity_mps(target.velocity_mps),
+      d_nearest_m(target.nearest_m),
+      d_farthest_m(target.farthest_m),
       d_amplitude(std::sqrt(echo_power(target, scene, frame))),
       d_spreads(std::isnan(target.snr_db)),
       d_is_target(true),
       d_fluctuates(target.swerling == 1)
 {
-    const double doppler_hz = 2.0 * d_velocity_mps * d_carrier_hz / SPEED_OF_LIGHT_MPS;
-    d_tone.set_frequency(doppler_hz / d_sample_rate_hz, 0);
     steer(1.0, target.azimuth_rad, frame);
-    place(target.range_m, 0);
+    place({ target.range_m, target.velocity_mps }, 0);
 }
 
 echo_path::echo_path(double delay_s,
@@ -136,7 +160,7 @@ echo_path::echo_path(double delay_s,
     : d_sample_rate_hz(frame.sample_rate_hz), d_carrier_hz(frame.carrier_hz)
 {
     steer(gain, azimuth_rad, frame);
-    place(0.5 * SPEED_OF_LIGHT_MPS * delay_s, 0);
+    place({ 0.5 * SPEED_OF_LIGHT_MPS * delay_s, 0.0 }, 0);
 }
 
 void echo_path::steer(std::complex<double> gain,
@@ -148,35 +172,80 @@ void echo_path::steer(std::complex<double> gain,
         d_steering.push_back(gr_complex(gain * std::polar(1.0, k * step)));
 }
 
-void echo_path::place(double range_m, uint64_t sample)
+void echo_path::place(const motion& there, uint64_t sample)
 {
-    const double delay_s = 2.0 * range_m / SPEED_OF_LIGHT_MPS;
-    d_position.offset = -delay_s * d_sample_rate_hz;
-    d_position.rate = 2.0 * d_velocity_mps / SPEED_OF_LIGHT_MPS;
-    d_position.index = sample;
-    d_tone.start(phase_from_turns(-d_carrier_hz * delay_s), sample);
-    d_weights = interpolation_kernel(d_position.offset - std::floor(d_position.offset));
+    d_start = there;
+    d_start_sample = sample;
+    start_leg(sample);
 }
 
-double echo_path::range_m(uint64_t sample) const
+// Range if it never turned, from nearest_m in distances between the turns.
+double echo_path::way_at(uint64_t sample) const
 {
-    const double delay_s = -d_position.offset_at(sample) / d_sample_rate_hz;
-    return 0.5 * SPEED_OF_LIGHT_MPS * delay_s;
+    const double gone =
+        static_cast<double>(static_cast<int64_t>(sample - d_start_sample));
+    const double range_m =
+        d_start.range_m - d_start.velocity_mps * gone / d_sample_rate_hz;
+    return turns() ? (range_m - d_nearest_m) / (d_farthest_m - d_nearest_m) : range_m;
+}
+
+// Legs lie between whole numbers of the way; at its end the next one begins.
+double echo_path::leg_of(double way) const
+{
+    return d_start.velocity_mps > 0.0 ? std::ceil(way) - 1.0 : std::floor(way);
+}
+
+// Every second leg is gone in the other direction.
+echo_path::motion echo_path::at(uint64_t sample) const
+{
+    const double way = way_at(sample);
+    if (!turns())
+        return { way, d_start.velocity_mps };
+    const double leg = leg_of(way);
+    const bool returns = std::fmod(leg, 2.0) != 0.0;
+    const double share = std::clamp(returns ? leg + 1.0 - way : way - leg, 0.0, 1.0);
+    return { d_nearest_m + (d_farthest_m - d_nearest_m) * share,
+             returns ? -d_start.velocity_mps : d_start.velocity_mps };
+}
+
+void echo_path::start_leg(uint64_t sample)
+{
+    const motion now = at(sample);
+    const double delay_s = 2.0 * now.range_m / SPEED_OF_LIGHT_MPS;
+    const double shortening = 2.0 * now.velocity_mps / SPEED_OF_LIGHT_MPS;
+    d_position.offset = -delay_s * d_sample_rate_hz;
+    d_position.rate = shortening;
+    d_position.index = sample;
+    d_tone.set_frequency(shortening * d_carrier_hz / d_sample_rate_hz, sample);
+    d_tone.start(phase_from_turns(-d_carrier_hz * delay_s), sample);
+    d_weights = interpolation_kernel(d_position.offset - std::floor(d_position.offset));
+
+    d_turn_sample = std::numeric_limits<uint64_t>::max();
+    if (!turns())
+        return;
+    const double leg = leg_of(way_at(sample));
+    const double end = d_start.velocity_mps > 0.0 ? leg : leg + 1.0;
+    const double samples =
+        std::ceil(std::abs(way_at(d_start_sample) - end) * (d_farthest_m - d_nearest_m) /
+                  std::abs(d_start.velocity_mps) * d_sample_rate_hz);
+    if (samples < 0x1p62) // else beyond all streams
+        d_turn_sample =
+            std::max(d_start_sample + static_cast<uint64_t>(samples), sample + 1);
 }
 
 int64_t echo_path::delay_samples(uint64_t sample) const
 {
-    return std::llround(-d_position.offset_at(sample));
+    return std::llround(2.0 * at(sample).range_m / SPEED_OF_LIGHT_MPS * d_sample_rate_hz);
 }
 
 float echo_path::amplitude(uint64_t sample) const
 {
-    const double delay = -d_position.offset_at(sample);
+    const double range = at(sample).range_m;
+    const double delay = 2.0 * range / SPEED_OF_LIGHT_MPS * d_sample_rate_hz;
     if (delay < 0.0 || delay > LONGEST_ECHO)
         return 0.0f;
     if (!d_spreads)
         return static_cast<float>(d_amplitude);
-    const double range = range_m(sample);
     return static_cast<float>(d_amplitude / (range * range));
 }
 
@@ -214,6 +283,7 @@ echo_plan make_echo_plan(const std::vector<point_target>& targets,
     plan.scene = scene;
     plan.targets = targets;
     plan.goes_on.assign(targets.size(), false);
+    plan.keeps_way.assign(targets.size(), false);
     plan.noise_amplitude = static_cast<float>(std::sqrt(scene.noise_variance));
     for (const point_target& target : targets)
         plan.paths.emplace_back(target, scene, frame);

@@ -49,11 +49,23 @@ public:
               double azimuth_rad,
               const radar_frame& frame);
 
-    //! Set down in a range at a sample.
-    void place(double range_m, uint64_t sample);
+    //! Where a target is, and how fast it comes closer.
+    struct motion {
+        double range_m;
+        double velocity_mps;
+    };
 
-    //! Range at a sample.
-    double range_m(uint64_t sample) const;
+    //! Set down at a sample.
+    void place(const motion& there, uint64_t sample);
+
+    //! Range and closing speed at a sample.
+    motion at(uint64_t sample) const;
+
+    //! First sample behind its next turn.
+    uint64_t turn_sample() const { return d_turn_sample; }
+
+    //! Go on behind a turn.
+    void turn(uint64_t sample) { start_leg(sample); }
 
     //! Delay at a sample, to the nearest sample.
     int64_t delay_samples(uint64_t sample) const;
@@ -61,7 +73,8 @@ public:
     //! Amplitude at a sample without fluctuation; 0 out of sight.
     float amplitude(uint64_t sample) const;
 
-    //! Samples that arrive from `first` on, up to the end of its piece, of amplitude 1.
+    //! Samples that arrive from `first` on, up to its piece's end or a turn, of amplitude
+    //! 1.
     void arrive(const sample_line& sent,
                 moving_interpolator& interpolator,
                 uint64_t first,
@@ -76,10 +89,16 @@ public:
 
 private:
     void steer(std::complex<double> gain, double azimuth_rad, const radar_frame& frame);
+    bool turns() const { return d_farthest_m > 0.0 && d_start.velocity_mps != 0.0; }
+    double leg_of(double way) const;
+    double way_at(uint64_t sample) const;
+    void start_leg(uint64_t sample);
 
     double d_sample_rate_hz;
     double d_carrier_hz;
-    double d_velocity_mps = 0.0;
+    double d_nearest_m = 0.0, d_farthest_m = 0.0;
+    motion d_start{ 0.0, 0.0 }; // where it was set down
+    uint64_t d_start_sample = 0, d_turn_sample = 0;
     double d_amplitude = 1.0; // times m^2 where d_spreads
     bool d_spreads = false;   // whether the amplitude falls with the square of range
     bool d_is_target = false;
@@ -97,6 +116,7 @@ struct echo_plan {
     radar_scene scene;
     std::vector<point_target> targets;
     std::vector<bool> goes_on;    // whether a target stays where it is
+    std::vector<bool> keeps_way;  // whether it keeps its velocity
     std::vector<echo_path> paths; // the targets first
     float noise_amplitude;
 };

@@ -9,12 +9,14 @@
 #endif
 
 #include "echo_processor_impl.h"
+#include "sample_energy.h"
 #include "speed_of_light.h"
 #include <gnuradio/block_detail.h>
 #include <gnuradio/buffer.h>
 #include <gnuradio/io_signature.h>
 #include <volk/volk.h>
 #include <algorithm>
+#include <climits>
 #include <cmath>
 
 namespace gr {
@@ -22,14 +24,24 @@ namespace semisac {
 
 namespace {
 
-constexpr uint64_t AVERAGED_FRAMES = 32; // see semisac_ml.signal.echo_processing
+constexpr int AVERAGED_FRAMES = 32; // see semisac_ml.signal.echo_processing
 constexpr double LEAST_NOISE_VARIANCE = 1e-30;
 
-int64_t integer_of(const pmt::pmt_t& value, int64_t otherwise)
+// Range and closing speed of the first target in the tag of a target_emulator; false
+// where it tells of none.
+bool first_target(const pmt::pmt_t& targets, double& range_m, double& velocity_mps)
 {
-    if (pmt::is_uint64(value))
-        return static_cast<int64_t>(pmt::to_uint64(value));
-    return pmt::is_integer(value) ? pmt::to_long(value) : otherwise;
+    static const pmt::pmt_t RANGE = pmt::mp("range_m"), SPEED = pmt::mp("velocity_mps");
+    if (!pmt::is_vector(targets) || pmt::length(targets) == 0)
+        return false;
+    const pmt::pmt_t first = pmt::vector_ref(targets, 0);
+    if (!pmt::is_dict(first))
+        return false;
+    const std::optional<double> range =
+        real_of(pmt::dict_ref(first, RANGE, pmt::PMT_NIL));
+    range_m = range.value_or(0.0);
+    velocity_mps = real_of(pmt::dict_ref(first, SPEED, pmt::PMT_NIL)).value_or(0.0);
+    return range.has_value();
 }
 
 } // namespace
@@ -46,6 +58,7 @@ echo_processor_impl::echo_processor_impl(const radar_parameters& parameters,
                     static_cast<int>(parameters.map_cells() * sizeof(gr_complex)))),
       d_parameters(parameters),
       d_occupied_samples(parameters.frame.occupied_samples()),
+      d_reader(d_logger),
       d_spectra(parameters.frame),
       d_vectors(parameters.frame),
       d_maps(parameters),
@@ -54,6 +67,8 @@ echo_processor_impl::echo_processor_impl(const radar_parameters& parameters,
       d_received(parameters.antennas, complex_buffer(d_occupied_samples)),
       d_sent_spectra(d_spectra.size()),
       d_received_spectra(parameters.antennas * d_spectra.size()),
+      d_measured_noise(AVERAGED_FRAMES),
+      d_estimated_snr(AVERAGED_FRAMES),
       d_symbols(parameters.frame.body_data_symbols()),
       d_map(parameters.map_cells())
 {
@@ -64,9 +79,8 @@ bool echo_processor_impl::start()
 {
     d_frame = frame_state();
     d_gate_delay = -1.0;
-    d_measured_noise = 0.0;
-    d_estimated_snr = 1.0;
-    d_noise_frames = d_snr_frames = 0;
+    d_measured_noise.restart();
+    d_estimated_snr.restart();
     d_echoes = d_echoes_sent = 0;
     d_map_waits = false;
     d_maps.restart();
@@ -99,22 +113,23 @@ void echo_processor_impl::break_interval()
     d_maps.restart();
 }
 
-// Reads the tags of a frame; false when it is of another length, or lost.
+// Reads the tags of a frame; false when it is of another length, has no id, or is lost.
 bool echo_processor_impl::open_frame(uint64_t offset)
 {
     d_frame = frame_state();
     d_frame.start = offset;
     d_frame.images = d_parameters.frame.images_per_frame;
-    int64_t length = d_parameters.frame.frame_samples();
+    int64_t length = d_parameters.frame.frame_samples(), id = -1;
     bool lost = false;
     get_tags_in_range(d_tags, 0, offset, offset + 1);
     for (const tag_t& tag : d_tags) {
         if (tag.key == d_key_frame_id)
-            d_frame.id = static_cast<uint64_t>(integer_of(tag.value, 0));
+            id = d_reader.integer(tag, 0, INT64_MAX, id);
         else if (tag.key == d_key_images)
-            d_frame.images = static_cast<int>(integer_of(tag.value, d_frame.images));
+            d_frame.images =
+                static_cast<int>(d_reader.integer(tag, 0, INT_MAX, d_frame.images));
         else if (tag.key == d_key_packet_len)
-            length = integer_of(tag.value, length);
+            length = d_reader.integer(tag, 0, INT64_MAX, length);
         else if (tag.key == d_key_lost)
             lost = true;
     }
@@ -123,18 +138,25 @@ bool echo_processor_impl::open_frame(uint64_t offset)
         break_interval();
         return false;
     }
-    if (length != d_parameters.frame.frame_samples() || d_frame.images < 1 ||
+    if (id < 0 || length != d_parameters.frame.frame_samples() || d_frame.images < 1 ||
         d_frame.images > d_parameters.frame.images_per_frame) {
         ++d_frames_refused;
         return false;
     }
+    d_frame.id = static_cast<uint64_t>(id);
     d_frame.filled = 0;
     get_tags_in_range(d_echo_tags, 1, offset, offset + 1);
+    d_targets = pmt::PMT_NIL;
+    for (const tag_t& tag : d_echo_tags) {
+        if (tag.key == d_key_targets)
+            d_targets = tag.value;
+    }
     d_echo_tags.erase(std::remove_if(d_echo_tags.begin(),
                                      d_echo_tags.end(),
                                      [this](const tag_t& tag) {
                                          return tag.key == d_key_frame_id ||
                                                 tag.key == d_key_images ||
+                                                tag.key == d_key_targets ||
                                                 tag.key == d_key_packet_len;
                                      }),
                       d_echo_tags.end());
@@ -166,8 +188,20 @@ int echo_processor_impl::gather(int from,
     return count;
 }
 
+bool echo_processor_impl::is_sound() const
+{
+    return are_sound(d_sent.data(), d_occupied_samples) &&
+           std::all_of(d_received.begin(), d_received.end(), [this](const auto& samples) {
+               return are_sound(samples.data(), d_occupied_samples);
+           });
+}
+
 void echo_processor_impl::process_frame(bool maps_wanted)
 {
+    if (!is_sound()) {
+        ++d_frames_refused;
+        return;
+    }
     const settings now = current();
     d_spectra.transform(d_sent.data(), d_sent_spectra.data());
     const bool all_antennas = maps_wanted && d_parameters.mode == radar_mode_t::OFDM;
@@ -202,23 +236,34 @@ void echo_processor_impl::measure_noise(const settings& now)
         sum += power;
     }
     const double cells = static_cast<double>(unused) * d_spectra.count() * size;
-    d_noise_frames = std::min(d_noise_frames + 1, AVERAGED_FRAMES);
-    d_measured_noise += (sum / cells - d_measured_noise) / d_noise_frames;
-    d_noise_in_use = std::max(d_measured_noise, LEAST_NOISE_VARIANCE);
+    d_measured_noise.add(sum / cells);
+    d_noise_in_use = std::max(d_measured_noise.value(), LEAST_NOISE_VARIANCE);
 }
 
-// The gate moves at its closing speed from the first frame after it was set.
+// The gate moves at its closing speed from the first frame after it was set, or is where
+// the first target is.
 void echo_processor_impl::set_gate(const settings& now)
 {
+    double range_m, velocity_mps;
+    if (now.follow_target && first_target(d_targets, range_m, velocity_mps)) {
+        place_gate(2.0 * range_m * d_parameters.frame.sample_rate_hz / SPEED_OF_LIGHT_MPS,
+                   velocity_mps);
+        return;
+    }
     if (now.delay_samples != d_gate_delay || now.velocity_mps != d_gate_velocity) {
         d_gate_delay = now.delay_samples;
         d_gate_velocity = now.velocity_mps;
         d_gate_start = d_frame.start;
     }
     const double shortening = 2.0 * now.velocity_mps / SPEED_OF_LIGHT_MPS; // a sample
-    const double delay = now.delay_samples - shortening * (d_frame.start - d_gate_start);
-    const double doppler =
-        shortening * d_parameters.carrier_hz / d_parameters.frame.sample_rate_hz;
+    place_gate(now.delay_samples - shortening * (d_frame.start - d_gate_start),
+               now.velocity_mps);
+}
+
+void echo_processor_impl::place_gate(double delay, double velocity_mps)
+{
+    const double doppler = 2.0 * velocity_mps / SPEED_OF_LIGHT_MPS *
+                           d_parameters.carrier_hz / d_parameters.frame.sample_rate_hz;
     d_vectors.set_gate(
         std::clamp(delay, 0.0, static_cast<double>(d_parameters.frame.prefix_samples)),
         doppler);
@@ -246,13 +291,10 @@ void echo_processor_impl::make_echoes(const settings& now)
         d_snr_db_in_use = now.sensing_snr_db;
         return;
     }
-    const double snr =
-        d_vectors.snr(d_sent_spectra.data(), d_symbols.data(), d_frame.images);
-    if (snr > 0.0) {
-        d_snr_frames = std::min(d_snr_frames + 1, AVERAGED_FRAMES);
-        d_estimated_snr += (snr - d_estimated_snr) / d_snr_frames;
-    }
-    d_snr_db_in_use = 10.0 * std::log10(d_estimated_snr);
+    d_estimated_snr.add(
+        d_vectors.snr(d_sent_spectra.data(), d_symbols.data(), d_frame.images));
+    d_snr_db_in_use =
+        d_estimated_snr.count() > 0 ? 10.0 * std::log10(d_estimated_snr.value()) : 0.0;
 }
 
 void echo_processor_impl::add_to_map(const settings& now)
@@ -262,6 +304,7 @@ void echo_processor_impl::add_to_map(const settings& now)
     if (d_maps.empty()) {
         d_interval_id = d_frame.id;
         d_interval_start = d_frame.start;
+        d_interval_targets = d_targets;
     }
     d_next_start = d_frame.start + d_parameters.frame.frame_samples();
     d_maps.add_frame(d_sent_spectra.data(),
@@ -273,6 +316,7 @@ void echo_processor_impl::add_to_map(const settings& now)
         d_maps.write_map(now.removal, now.regularisation, d_noise_in_use, d_map.data());
         d_maps.restart();
         d_map_waits = true;
+        d_removed = now.removal;
     }
 }
 
@@ -306,6 +350,14 @@ void echo_processor_impl::give_map(gr_vector_void_star& output_items)
     add_item_tag(1, item, d_key_frame_id, pmt::from_uint64(d_interval_id));
     add_item_tag(1, item, d_key_sample_index, pmt::from_uint64(d_interval_start));
     add_item_tag(1, item, d_key_noise_var, pmt::from_double(d_noise_in_use));
+    // chirps lose their leakage sample by sample, of each frame apart
+    if (d_removed == leakage_removal_t::STATIC)
+        add_item_tag(1, item, d_key_removal, pmt::mp("static"));
+    else if (d_removed == leakage_removal_t::ZERO_DELAY &&
+             d_parameters.mode == radar_mode_t::OFDM)
+        add_item_tag(1, item, d_key_removal, pmt::mp("zero_delay"));
+    if (!pmt::is_null(d_interval_targets))
+        add_item_tag(1, item, d_key_targets, d_interval_targets);
     d_map_waits = false;
     produce(1, 1);
 }
@@ -319,10 +371,10 @@ int echo_processor_impl::echo_room(int least) const
     return std::max(least, output->space_available());
 }
 
-int echo_processor_impl::general_work(int noutput_items,
-                                      gr_vector_int& ninput_items,
-                                      gr_vector_const_void_star& input_items,
-                                      gr_vector_void_star& output_items)
+int echo_processor_impl::work_on(int noutput_items,
+                                 gr_vector_int& ninput_items,
+                                 gr_vector_const_void_star& input_items,
+                                 gr_vector_void_star& output_items)
 {
     const bool maps_wanted = output_items.size() > 1;
     const int available = *std::min_element(ninput_items.begin(), ninput_items.end());

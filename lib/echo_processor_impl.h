@@ -9,6 +9,9 @@
 
 #include "echo_maps.h"
 #include "echo_vectors.h"
+#include "guarded_block.h"
+#include "running_mean.h"
+#include "tag_values.h"
 #include <gnuradio/semisac/echo_processor.h>
 #include <atomic>
 #include <mutex>
@@ -17,7 +20,7 @@
 namespace gr {
 namespace semisac {
 
-class echo_processor_impl : public echo_processor
+class echo_processor_impl : public guarded<echo_processor>
 {
 public:
     //! What can change while running; a frame is processed with one consistent copy.
@@ -29,6 +32,7 @@ public:
         leakage_removal_t removal;
         double velocity_mps = 0.0;
         bool phase_tracking = false;
+        bool follow_target = false;
     };
 
     echo_processor_impl(const radar_parameters& parameters, const settings& first);
@@ -40,6 +44,8 @@ public:
     double range_m() const override;
     void set_velocity_mps(double velocity_mps) override;
     double velocity_mps() const override { return current().velocity_mps; }
+    void set_follow_target(bool follow_target) override;
+    bool follow_target() const override { return current().follow_target; }
     void set_phase_tracking(bool phase_tracking) override;
     bool phase_tracking() const override { return current().phase_tracking; }
     void set_noise_variance(double noise_variance) override;
@@ -58,10 +64,10 @@ public:
 
     bool start() override;
     void forecast(int noutput_items, gr_vector_int& ninput_items_required) override;
-    int general_work(int noutput_items,
-                     gr_vector_int& ninput_items,
-                     gr_vector_const_void_star& input_items,
-                     gr_vector_void_star& output_items) override;
+    int work_on(int noutput_items,
+                gr_vector_int& ninput_items,
+                gr_vector_const_void_star& input_items,
+                gr_vector_void_star& output_items) override;
 
 private:
     //! A frame of which samples are being gathered.
@@ -78,9 +84,11 @@ private:
     void break_interval();
     bool open_frame(uint64_t offset);
     int gather(int from, int available, const gr_vector_const_void_star& input_items);
+    bool is_sound() const;
     void process_frame(bool maps_wanted);
     void measure_noise(const settings& now);
     void set_gate(const settings& now);
+    void place_gate(double delay, double velocity_mps);
     void make_echoes(const settings& now);
     void add_to_map(const settings& now);
     int echo_room(int least) const;
@@ -89,6 +97,7 @@ private:
 
     const radar_parameters d_parameters;
     const int d_occupied_samples;
+    tag_reader d_reader;
     symbol_spectra d_spectra;
     echo_vectors d_vectors;
     echo_maps d_maps;
@@ -105,14 +114,16 @@ private:
     complex_buffer d_sent_spectra, d_received_spectra;
     double d_gate_delay = -1.0, d_gate_velocity = 0.0; // as set
     uint64_t d_gate_start = 0;                         // first frame since
-    double d_measured_noise = 0.0, d_estimated_snr = 1.0;
-    uint64_t d_noise_frames = 0, d_snr_frames = 0;
+    running_mean d_measured_noise, d_estimated_snr;
 
     std::vector<gr_complex> d_symbols; // echo vectors
     int d_echoes = 0, d_echoes_sent = 0;
     std::vector<tag_t> d_echo_tags;
     complex_buffer d_map;
     bool d_map_waits = false;
+    leakage_removal_t d_removed = leakage_removal_t::NONE; // from the map
+    // What the tag of a target_emulator tells.
+    pmt::pmt_t d_targets = pmt::PMT_NIL, d_interval_targets = pmt::PMT_NIL;
     uint64_t d_interval_id = 0, d_interval_start = 0, d_next_start = 0;
     std::vector<tag_t> d_tags; // keeps its capacity from call to call
 
@@ -123,6 +134,8 @@ private:
     const pmt::pmt_t d_key_sensing_snr_db = pmt::mp("sensing_snr_db");
     const pmt::pmt_t d_key_sample_index = pmt::mp("sample_index");
     const pmt::pmt_t d_key_noise_var = pmt::mp("noise_var");
+    const pmt::pmt_t d_key_removal = pmt::mp("leakage_removal");
+    const pmt::pmt_t d_key_targets = pmt::mp("targets");
 };
 
 } // namespace semisac

@@ -126,6 +126,12 @@ void echo_processor_impl::set_velocity_mps(double velocity_mps)
     d_settings.velocity_mps = velocity_mps;
 }
 
+void echo_processor_impl::set_follow_target(bool follow_target)
+{
+    std::lock_guard<std::mutex> lock(d_mutex);
+    d_settings.follow_target = follow_target;
+}
+
 void echo_processor_impl::set_phase_tracking(bool phase_tracking)
 {
     std::lock_guard<std::mutex> lock(d_mutex);

@@ -15,18 +15,19 @@ namespace gr {
 namespace semisac {
 
 /*!
- * \brief Whether input 0 holds no more than `items_taken` items, and no more will come.
+ * \brief Whether an input holds no more than `items_taken` items, and no more will come.
  *
  * The scheduler ends a block when its input has ended and holds less than forecast() asks
  * for. A block that keeps items inside asks for none once this is true, is called again,
  * and gives away what it kept. The order of the questions matters: what the upstream
  * block writes, it writes before it is done.
  */
-inline bool input_has_ended(const block_detail_sptr& detail, int items_taken = 0)
+inline bool
+input_has_ended(const block_detail_sptr& detail, int items_taken = 0, int port = 0)
 {
-    if (!detail || detail->ninputs() == 0)
+    if (!detail || detail->ninputs() <= port)
         return false;
-    const buffer_reader_sptr input = detail->input(0);
+    const buffer_reader_sptr input = detail->input(port);
     gr::thread::scoped_lock guard(*input->mutex());
     return input->done() && input->items_available() <= items_taken;
 }

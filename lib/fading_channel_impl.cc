@@ -190,10 +190,10 @@ void fading_channel_impl::add_own_tags(uint64_t first_item)
         add_item_tag(0, gap.sample / uses, d_key_gap, pmt::from_long(gap.value));
 }
 
-int fading_channel_impl::general_work(int noutput_items,
-                                      gr_vector_int& ninput_items,
-                                      gr_vector_const_void_star& input_items,
-                                      gr_vector_void_star& output_items)
+int fading_channel_impl::work_on(int noutput_items,
+                                 gr_vector_int& ninput_items,
+                                 gr_vector_const_void_star& input_items,
+                                 gr_vector_void_star& output_items)
 {
     const auto* symbols = static_cast<const gr_complex*>(input_items[0]);
     auto* received = static_cast<gr_complex*>(output_items[0]);

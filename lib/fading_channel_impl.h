@@ -7,6 +7,7 @@
 #ifndef INCLUDED_SEMISAC_FADING_CHANNEL_IMPL_H
 #define INCLUDED_SEMISAC_FADING_CHANNEL_IMPL_H
 
+#include "guarded_block.h"
 #include "sample_channel.h"
 #include <gnuradio/semisac/fading_channel.h>
 #include <memory>
@@ -16,7 +17,7 @@
 namespace gr {
 namespace semisac {
 
-class fading_channel_impl : public fading_channel
+class fading_channel_impl : public guarded<fading_channel>
 {
 public:
     fading_channel_impl(const channel_frame& frame, const channel_settings& settings);
@@ -32,10 +33,10 @@ public:
 
     bool start() override;
     void forecast(int noutput_items, gr_vector_int& ninput_items_required) override;
-    int general_work(int noutput_items,
-                     gr_vector_int& ninput_items,
-                     gr_vector_const_void_star& input_items,
-                     gr_vector_void_star& output_items) override;
+    int work_on(int noutput_items,
+                gr_vector_int& ninput_items,
+                gr_vector_const_void_star& input_items,
+                gr_vector_void_star& output_items) override;
 
 private:
     using plan_ptr = std::shared_ptr<const channel_plan>;

@@ -9,6 +9,7 @@
 #endif
 
 #include "frame_demodulator_impl.h"
+#include "frame_item.h"
 #include "parameter_checks.h"
 #include <gnuradio/io_signature.h>
 #include <algorithm>
@@ -20,42 +21,43 @@ namespace semisac {
 
 namespace {
 
-constexpr int PAGE_SAMPLES = 4096 / sizeof(gr_complex);
+// Of the id of a packet; the bits above them are the picture's and its bandwidth's, see
+// semisac_ml.signal.picture_packets.
+constexpr int PACKET_BITS = 13;
 
 // Without a tag of the synchroniser the channel is estimated as at this SNR.
 constexpr double MISSING_SNR_DB = 10.0;
 
-int whole_pages(int samples)
-{
-    return (samples + PAGE_SAMPLES - 1) / PAGE_SAMPLES * PAGE_SAMPLES;
-}
-
 } // namespace
 
 frame_demodulator::sptr frame_demodulator::make(const frame_parameters& parameters,
-                                                uint32_t bundle_fingerprint)
+                                                uint32_t bundle_fingerprint,
+                                                bool picture_packets)
 {
     require_in_range("frame_demodulator: bundle_fingerprint",
                      bundle_fingerprint,
                      0u,
                      0xFFFFFFu,
                      "give the first 24 bits of the sha256 of the bundle's manifest");
-    return gnuradio::make_block_sptr<frame_demodulator_impl>(parameters,
-                                                             bundle_fingerprint);
+    return gnuradio::make_block_sptr<frame_demodulator_impl>(
+        parameters, bundle_fingerprint, picture_packets);
 }
 
 frame_demodulator_impl::frame_demodulator_impl(const frame_parameters& parameters,
-                                               uint32_t bundle_fingerprint)
+                                               uint32_t bundle_fingerprint,
+                                               bool picture_packets)
     : gr::block(
           "frame_demodulator",
           gr::io_signature::make(
-              1, 1, whole_pages(parameters.occupied_samples()) * sizeof(gr_complex)),
+              1, 1, frame_item_samples(parameters) * sizeof(gr_complex)),
           gr::io_signature::make(1, 1, parameters.channel_uses * sizeof(gr_complex))),
       d_parameters(parameters),
       d_fingerprint(bundle_fingerprint),
+      d_picture_packets(picture_packets),
       d_checksum(parameters_checksum(parameters)),
-      d_item_samples(whole_pages(parameters.occupied_samples())),
+      d_item_samples(frame_item_samples(parameters)),
       d_receiver(parameters),
+      d_reader(d_logger),
       d_images(parameters.body_data_symbols()),
       d_channel(parameters.used_subcarrier_count())
 {
@@ -86,7 +88,7 @@ double
 frame_demodulator_impl::tagged(uint64_t item, const pmt::pmt_t& key, double missing)
 {
     get_tags_in_range(d_tags, 0, item, item + 1, key);
-    return d_tags.empty() ? missing : pmt::to_double(d_tags.back().value);
+    return d_tags.empty() ? missing : d_reader.real(d_tags.back(), missing);
 }
 
 bool frame_demodulator_impl::is_for_us(const frame_header& header)
@@ -120,10 +122,20 @@ void frame_demodulator_impl::number_images(const frame_header& header)
         const auto id = static_cast<int64_t>(d_next_id) + ahead;
         d_first_id = id < 0 ? header.frame_id : static_cast<uint64_t>(id);
         if (ahead > 0)
-            d_images_lost += static_cast<uint64_t>(ahead);
+            d_images_lost += lost_before(d_first_id);
     }
     d_has_ids = true;
     d_next_id = d_first_id + header.images;
+}
+
+// Images between the last one and an id behind it. Between pictures ids are left out:
+// only the first packets of the new one are known to be missing.
+uint64_t frame_demodulator_impl::lost_before(uint64_t id) const
+{
+    const uint64_t last = d_next_id - 1;
+    if (d_picture_packets && id >> PACKET_BITS != last >> PACKET_BITS)
+        return id & ((1u << PACKET_BITS) - 1);
+    return id - d_next_id;
 }
 
 void frame_demodulator_impl::receive(const gr_complex* frame, uint64_t item)
@@ -174,10 +186,10 @@ int frame_demodulator_impl::give_images(gr_complex* out, int room, uint64_t offs
     return count;
 }
 
-int frame_demodulator_impl::general_work(int noutput_items,
-                                         gr_vector_int& ninput_items,
-                                         gr_vector_const_void_star& input_items,
-                                         gr_vector_void_star& output_items)
+int frame_demodulator_impl::work_on(int noutput_items,
+                                    gr_vector_int& ninput_items,
+                                    gr_vector_const_void_star& input_items,
+                                    gr_vector_void_star& output_items)
 {
     const auto* frames = static_cast<const gr_complex*>(input_items[0]);
     auto* out = static_cast<gr_complex*>(output_items[0]);

@@ -9,6 +9,8 @@
 
 #include "frame_header.h"
 #include "frame_receiver.h"
+#include "guarded_block.h"
+#include "tag_values.h"
 #include <gnuradio/semisac/frame_demodulator.h>
 #include <atomic>
 #include <mutex>
@@ -17,11 +19,12 @@
 namespace gr {
 namespace semisac {
 
-class frame_demodulator_impl : public frame_demodulator
+class frame_demodulator_impl : public guarded<frame_demodulator>
 {
 public:
     frame_demodulator_impl(const frame_parameters& parameters,
-                           uint32_t bundle_fingerprint);
+                           uint32_t bundle_fingerprint,
+                           bool picture_packets);
 
     const frame_parameters& parameters() const override { return d_parameters; }
     uint64_t frames_received() const override { return d_received; }
@@ -33,23 +36,26 @@ public:
 
     bool start() override;
     void forecast(int noutput_items, gr_vector_int& ninput_items_required) override;
-    int general_work(int noutput_items,
-                     gr_vector_int& ninput_items,
-                     gr_vector_const_void_star& input_items,
-                     gr_vector_void_star& output_items) override;
+    int work_on(int noutput_items,
+                gr_vector_int& ninput_items,
+                gr_vector_const_void_star& input_items,
+                gr_vector_void_star& output_items) override;
 
 private:
     void receive(const gr_complex* frame, uint64_t item);
     bool is_for_us(const frame_header& header);
     void number_images(const frame_header& header);
+    uint64_t lost_before(uint64_t id) const;
     int give_images(gr_complex* out, int room, uint64_t offset);
     double tagged(uint64_t item, const pmt::pmt_t& key, double missing);
 
     const frame_parameters d_parameters;
     const uint32_t d_fingerprint;
+    const bool d_picture_packets;
     const uint32_t d_checksum;
     const int d_item_samples;
     frame_receiver d_receiver;
+    tag_reader d_reader;
 
     std::vector<gr_complex> d_images; // of the frame that is being given away
     int d_count = 0, d_given = 0;     // of its images

@@ -51,9 +51,10 @@ public:
     /*!
      * \brief Decode and check.
      *
-     * \param soft one value a coded bit, positive for 0; their common scale does not
-     * matter \param header what was found, where the check holds \return whether the
-     * check holds
+     * \param soft one value a coded bit, positive for 0; their common scale is of no
+     * matter \param header what was found, where the check holds
+     *
+     * \return whether the check holds
      */
     bool decode(const std::array<float, CODED_HEADER_BITS>& soft, frame_header& header);
 

@@ -11,6 +11,8 @@
 #include <array>
 #include <cstdint>
 #include <mutex>
+#include <utility>
+#include <vector>
 
 namespace gr {
 namespace semisac {
@@ -38,21 +40,42 @@ public:
     int64_t frame_at(int64_t sample) const
     {
         std::lock_guard<std::mutex> lock(d_mutex);
-        uint64_t low = d_written > FRAMES ? d_written - FRAMES : 0, high = d_written;
-        while (low < high) { // the first that begins behind the sample
+        const uint64_t behind = first_behind(sample);
+        if (behind == oldest())
+            return -1;
+        const entry& last = d_entries[(behind - 1) % FRAMES];
+        return sample < last.start + last.length ? static_cast<int64_t>(last.id) : -1;
+    }
+
+    //! First sample and id of the frames that begin with samples from first to last.
+    std::vector<std::pair<int64_t, uint64_t>> frames_between(int64_t first,
+                                                             int64_t last) const
+    {
+        std::lock_guard<std::mutex> lock(d_mutex);
+        std::vector<std::pair<int64_t, uint64_t>> found;
+        const uint64_t end = first_behind(last);
+        for (uint64_t at = first_behind(first - 1); at < end; ++at)
+            found.emplace_back(d_entries[at % FRAMES].start, d_entries[at % FRAMES].id);
+        return found;
+    }
+
+private:
+    uint64_t oldest() const { return d_written > FRAMES ? d_written - FRAMES : 0; }
+
+    // Number of the first frame that begins behind a sample.
+    uint64_t first_behind(int64_t sample) const
+    {
+        uint64_t low = oldest(), high = d_written;
+        while (low < high) {
             const uint64_t middle = low + (high - low) / 2;
             if (d_entries[middle % FRAMES].start > sample)
                 high = middle;
             else
                 low = middle + 1;
         }
-        if (low == 0 || low + FRAMES <= d_written)
-            return -1;
-        const entry& last = d_entries[(low - 1) % FRAMES];
-        return sample < last.start + last.length ? static_cast<int64_t>(last.id) : -1;
+        return low;
     }
 
-private:
     struct entry {
         int64_t start, length;
         uint64_t id;

@@ -43,6 +43,7 @@ frame_modulator_impl::frame_modulator_impl(const frame_parameters& parameters,
       d_fingerprint(bundle_fingerprint),
       d_checksum(parameters_checksum(parameters)),
       d_mapping(parameters),
+      d_reader(d_logger),
       d_transform(parameters.fft_size),
       d_scale(static_cast<float>(1.0 / std::sqrt(parameters.fft_size))),
       d_grid(d_mapping.cells()),
@@ -98,10 +99,9 @@ int frame_modulator_impl::take_images(const gr_complex* symbols, int items)
         const uint64_t item = nitems_read(0) + taken;
         uint64_t id = d_next_id;
         for (; tag != d_tags.cend() && tag->offset <= item; ++tag)
-            if (tag->offset == item && pmt::is_uint64(tag->value))
-                id = pmt::to_uint64(tag->value);
-            else if (tag->offset == item && pmt::is_integer(tag->value))
-                id = static_cast<uint64_t>(pmt::to_long(tag->value));
+            if (tag->offset == item)
+                id = static_cast<uint64_t>(
+                    d_reader.integer(*tag, 0, INT64_MAX, static_cast<int64_t>(id)));
         if (d_waiting > 0 && id != d_next_id) {
             d_complete = true;
             break;
@@ -161,10 +161,10 @@ void frame_modulator_impl::add_frame_tags(uint64_t offset)
         0, offset, d_key_packet_len, pmt::from_long(d_parameters.frame_samples()));
 }
 
-int frame_modulator_impl::general_work(int noutput_items,
-                                       gr_vector_int& ninput_items,
-                                       gr_vector_const_void_star& input_items,
-                                       gr_vector_void_star& output_items)
+int frame_modulator_impl::work_on(int noutput_items,
+                                  gr_vector_int& ninput_items,
+                                  gr_vector_const_void_star& input_items,
+                                  gr_vector_void_star& output_items)
 {
     const auto* symbols = static_cast<const gr_complex*>(input_items[0]);
     auto* samples = static_cast<gr_complex*>(output_items[0]);

@@ -9,6 +9,8 @@
 
 #include "frame_header.h"
 #include "frame_mapping.h"
+#include "guarded_block.h"
+#include "tag_values.h"
 #include <gnuradio/fft/fft.h>
 #include <gnuradio/semisac/frame_modulator.h>
 #include <atomic>
@@ -17,7 +19,7 @@
 namespace gr {
 namespace semisac {
 
-class frame_modulator_impl : public frame_modulator
+class frame_modulator_impl : public guarded<frame_modulator>
 {
 public:
     frame_modulator_impl(const frame_parameters& parameters, uint32_t bundle_fingerprint);
@@ -27,10 +29,10 @@ public:
 
     bool start() override;
     void forecast(int noutput_items, gr_vector_int& ninput_items_required) override;
-    int general_work(int noutput_items,
-                     gr_vector_int& ninput_items,
-                     gr_vector_const_void_star& input_items,
-                     gr_vector_void_star& output_items) override;
+    int work_on(int noutput_items,
+                gr_vector_int& ninput_items,
+                gr_vector_const_void_star& input_items,
+                gr_vector_void_star& output_items) override;
 
 private:
     int take_images(const gr_complex* symbols, int items);
@@ -41,6 +43,7 @@ private:
     const uint32_t d_fingerprint;
     const uint32_t d_checksum;
     const frame_mapping d_mapping;
+    tag_reader d_reader;
     header_codec d_codec;
     header_codec::coded_bits d_coded{};
     gr::fft::fft_complex_rev d_transform;

@@ -7,8 +7,8 @@
 #include "parameter_checks.h"
 #include <gnuradio/semisac/frame_parameters.h>
 #include <algorithm>
+#include <charconv>
 #include <cstdint>
-#include <cstdio>
 
 namespace gr {
 namespace semisac {
@@ -25,11 +25,13 @@ void require(const char* name, T value, T lowest, T highest, const char* hint)
         std::string("frame parameters: ") + name, value, lowest, highest, hint);
 }
 
+// As printf's %.17g, but with a decimal point in any locale.
 std::string exact(double value)
 {
     char text[40];
-    std::snprintf(text, sizeof(text), "%.17g", value);
-    return text;
+    const std::to_chars_result end =
+        std::to_chars(text, text + sizeof(text), value, std::chars_format::general, 17);
+    return std::string(text, end.ptr);
 }
 
 } // namespace

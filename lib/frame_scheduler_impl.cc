@@ -12,6 +12,7 @@
 #include "frame_scheduler_impl.h"
 #include "parameter_checks.h"
 #include "radio_checks.h"
+#include "vector_clones.h"
 #include <gnuradio/buffer.h>
 #include <gnuradio/io_signature.h>
 #include <algorithm>
@@ -27,11 +28,15 @@ namespace {
 
 constexpr std::size_t WAITING_FRAMES = 4; // one is given away, others come in
 constexpr int MOST_CYCLE_FRAMES = 4096;
-constexpr int LONGEST_FRAME = 1 << 24; // see frame_parameters
+constexpr int LONGEST_FRAME = frame_store::LONGEST_FRAME;
 constexpr int ASSUMED_FRAME = 1 << 18; // where nothing is known
 constexpr double MOST_BUFFER_SAMPLES = 1 << 25;
 constexpr double SILENCE_S = 0.01;      // given away at a time
 constexpr double LEAST_PIECE_S = 0.002; // paced: a call costs as much as many samples
+// A USRP needs up to 3 ticks of its converter from the end of a burst until it can begin
+// another one in time, which are as many samples where it does not interpolate.
+constexpr int64_t GUARD_SAMPLES = 4;
+constexpr double LAST_CALL_S = 0.01; // before a frame must leave, next one or not
 constexpr auto NAP = std::chrono::milliseconds(1);
 
 frame_scheduler_impl::settings checked(const frame_scheduler_impl::settings& settings)
@@ -54,6 +59,20 @@ frame_scheduler_impl::settings checked(const frame_scheduler_impl::settings& set
                      MOST_CYCLE_FRAMES,
                      "give the frames that are to be repeated");
     return settings;
+}
+
+// Samples of which I or Q is beyond what a converter has: 1, also what is no number.
+SEMISAC_VECTOR_CLONES
+uint64_t clipped(const gr_complex* samples, int count)
+{
+    const auto* parts = reinterpret_cast<const float*>(samples);
+    uint32_t found = 0;
+    for (int n = 0; n < count; ++n) {
+        const bool fits_i = std::abs(parts[2 * n]) <= 1.0f;
+        const bool fits_q = std::abs(parts[2 * n + 1]) <= 1.0f;
+        found += static_cast<uint32_t>(!(fits_i & fits_q));
+    }
+    return found;
 }
 
 } // namespace
@@ -93,7 +112,8 @@ frame_scheduler_impl::frame_scheduler_impl(const settings& settings)
                 gr::io_signature::make(1, 1, sizeof(gr_complex))),
       d_settings(settings),
       d_clock(settings.sample_rate_hz),
-      d_frames(settings.mode == scheduling_t::CYCLIC ? settings.cycle_frames
+      d_frames(d_logger,
+               settings.mode == scheduling_t::CYCLIC ? settings.cycle_frames
                                                      : WAITING_FRAMES)
 {
     set_tag_propagation_policy(TPP_DONT); // frames take theirs along
@@ -117,9 +137,10 @@ void frame_scheduler_impl::set_start_time(uint64_t full, double fraction)
     std::lock_guard<std::mutex> lock(d_mutex);
     d_start_time = time;
     d_has_start_time = true;
-    if (!d_has_time)
+    if (!d_has_time) {
         d_radio_clock.set(time);
-    d_has_time = true;
+        d_time_pending = true;
+    }
 }
 
 std::pair<uint64_t, double> frame_scheduler_impl::start_time() const
@@ -144,34 +165,32 @@ void frame_scheduler_impl::set_time_scale(double time_scale)
     d_radio_waits = time_scale == 0.0;
 }
 
-int64_t frame_scheduler_impl::frame_at(uint64_t full, double fraction) const
+int64_t frame_scheduler_impl::sample_at(uint64_t full, double fraction) const
 {
-    radio_time start;
-    {
-        std::lock_guard<std::mutex> lock(d_mutex);
-        start = d_start_time;
-    }
-    return d_log.frame_at(d_clock.sample_at(start, { full, fraction }));
+    const radio_time time = checked_time("frame_scheduler: time", full, fraction);
+    std::lock_guard<std::mutex> lock(d_mutex);
+    return d_clock.sample_at(d_start_time, time);
 }
 
 bool frame_scheduler_impl::start()
 {
     d_frames.clear();
     d_log.clear();
+    {
+        std::lock_guard<std::mutex> lock(d_mutex);
+        if (d_time_pending && !d_has_time)
+            d_radio_clock.set(d_start_time);
+        d_time_pending = false; // behind lock() and unlock() the clock goes on
+    }
     d_wall_clock.set({});
     d_next = d_sent = 0;
+    d_holds = d_in_burst = d_closed = false;
     d_cycling = d_failed = false;
     d_in_cycle = 0;
     d_flush = false;
     d_frames_scheduled = d_slots_skipped = d_frames_truncated = d_cycle_samples = 0;
+    d_samples_clipped = 0;
     return gr::block::start();
-}
-
-bool frame_scheduler_impl::stop()
-{
-    std::lock_guard<std::mutex> lock(d_mutex);
-    d_has_start_time = d_has_time = false;
-    return gr::block::stop();
 }
 
 int64_t frame_scheduler_impl::samples_of(double seconds) const
@@ -194,6 +213,7 @@ int frame_scheduler_impl::take(const gr_complex* samples, int available)
     get_tags_in_range(d_tags, 0, nitems_read(0), nitems_read(0) + available);
     std::stable_sort(d_tags.begin(), d_tags.end(), tag_t::offset_compare);
     const int taken = d_frames.take(samples, available, nitems_read(0), d_tags);
+    d_samples_clipped += clipped(samples, taken);
     d_frames_truncated = d_frames.frames_truncated();
     consume(0, taken);
     return taken;
@@ -218,27 +238,54 @@ int frame_scheduler_impl::paced_room(int room)
     return now < enough ? 0 : static_cast<int>(now);
 }
 
-// First slot that is early enough for a frame to be handed on now; none before its time.
-std::optional<int64_t> frame_scheduler_impl::slot_of(const stored_frame& frame)
+// Samples of a frame that are sent: all of its slot where the next one follows too closely
+// for a burst of its own.
+int64_t frame_scheduler_impl::burst_of(const stored_frame& frame) const
 {
-    int64_t now;
-    {
-        std::lock_guard<std::mutex> lock(d_mutex);
-        if (!d_has_start_time)
-            return std::nullopt;
-        if (d_radio_waits)
-            return d_next;
-        now = d_clock.sample_at(d_start_time, d_radio_clock.now());
-    }
-    const int64_t earliest = now + samples_of(d_settings.lead_time_s);
-    const int64_t behind = std::max<int64_t>(earliest - d_next, 0);
-    const int64_t skipped = (behind + frame.length - 1) / frame.length;
-    const int64_t slot = d_next + skipped * frame.length;
-    if (slot > earliest + samples_of(HOLD_S))
+    const int64_t occupied = d_settings.occupied_samples;
+    return occupied > 0 && occupied + GUARD_SAMPLES <= frame.length ? occupied
+                                                                    : frame.length;
+}
+
+std::optional<frame_scheduler_impl::radio_state> frame_scheduler_impl::radio()
+{
+    std::lock_guard<std::mutex> lock(d_mutex);
+    if (!d_has_start_time)
         return std::nullopt;
-    if (d_frames_scheduled > 0)
-        d_slots_skipped += static_cast<uint64_t>(skipped);
-    return slot;
+    radio_state state;
+    state.start = d_start_time;
+    state.waits = d_radio_waits;
+    state.now = d_clock.sample_at(d_start_time, d_radio_clock.now());
+    return state;
+}
+
+// First slot in which a frame is in time. A burst that has no end yet goes on with it,
+// whether that is in time or not.
+int64_t frame_scheduler_impl::slot_of(const stored_frame& frame, const radio_state& state)
+{
+    if (d_in_burst)
+        return d_next;
+    const int64_t first = d_next + (d_closed ? frame.length : 0);
+    if (state.waits)
+        return first;
+    const int64_t earliest = state.now + samples_of(d_settings.lead_time_s);
+    const int64_t behind = std::max<int64_t>(earliest - first, 0);
+    return first + (behind + frame.length - 1) / frame.length * frame.length;
+}
+
+// Whether the oldest frame, sent up to the end of its slot, stays until the next one is
+// there, to be of the same burst: behind an end, that one would have to leave a slot out.
+bool frame_scheduler_impl::waits_for_next(int64_t slot, const radio_state& state)
+{
+    if (d_frames.size() > 1 || input_has_ended(detail(), 0))
+        return false;
+    if (!d_holds)
+        d_hold_clock.set({});
+    d_holds = true;
+    if (d_hold_clock.elapsed_s() > HOLD_S)
+        return false;
+    return state.waits ||
+           slot > state.now + samples_of(d_settings.lead_time_s + LAST_CALL_S);
 }
 
 // Whether a burst can ever be written in one piece.
@@ -261,6 +308,10 @@ void frame_scheduler_impl::announce(const stored_frame& frame,
                                     int64_t start)
 {
     for (tag_t tag : frame.tags) {
+        // those of another radio, as recordings have them, mean nothing here
+        if (tag.key == d_key_time || tag.key == d_key_sob || tag.key == d_key_eob ||
+            tag.key == d_key_start_sample)
+            continue;
         tag.offset = offset;
         add_item_tag(0, tag);
     }
@@ -270,42 +321,45 @@ void frame_scheduler_impl::announce(const stored_frame& frame,
     ++d_frames_scheduled;
 }
 
-void frame_scheduler_impl::give_burst(const stored_frame& frame,
-                                      gr_complex* out,
-                                      int given,
-                                      int64_t start)
-{
-    radio_time origin;
-    {
-        std::lock_guard<std::mutex> lock(d_mutex);
-        origin = d_start_time;
-    }
-    const uint64_t offset = nitems_written(0);
-    std::memcpy(out, frame.samples.data(), given * sizeof(gr_complex));
-    announce(frame, offset, start);
-    add_item_tag(0, offset, d_key_sob, pmt::PMT_T);
-    add_item_tag(0, offset, d_key_time, time_tuple(d_clock.time_of(origin, start)));
-    add_item_tag(0, offset + given - 1, d_key_eob, pmt::PMT_T);
-    d_next = start + frame.length;
-}
-
-// One burst in a call: the next one's tags begin where this call's output ends.
+// One frame in a call: the next one's tags begin where this call's output ends.
 int frame_scheduler_impl::give_bursts(gr_complex* out, int room)
 {
     if (d_frames.size() == 0)
         return 0;
     const stored_frame& frame = d_frames.at(0);
-    const int64_t burst =
-        d_settings.occupied_samples > 0
-            ? std::min<int64_t>(d_settings.occupied_samples, frame.length)
-            : frame.length;
+    const int64_t burst = burst_of(frame);
     if (!fits(burst) || burst > room)
         return 0;
-    const std::optional<int64_t> slot = slot_of(frame);
-    if (!slot)
+    const std::optional<radio_state> state = radio();
+    if (!state)
         return 0;
-    const int given = static_cast<int>(burst);
-    give_burst(frame, out, given, *slot);
+    const int64_t slot = slot_of(frame, *state);
+    const int64_t earliest = state->now + samples_of(d_settings.lead_time_s);
+    if (!state->waits && slot > earliest + samples_of(HOLD_S))
+        return 0;
+    const int64_t end = slot + frame.length;
+    const bool joins = burst == frame.length; // the next one, if that is there in time
+    if (joins && waits_for_next(slot, *state))
+        return 0;
+    d_holds = false;
+    if (d_frames_scheduled > 0)
+        d_slots_skipped += static_cast<uint64_t>((slot - d_next) / frame.length);
+
+    const auto given = static_cast<int>(burst);
+    const uint64_t offset = nitems_written(0);
+    std::memcpy(out, frame.samples.data(), given * sizeof(gr_complex));
+    announce(frame, offset, slot);
+    // within a burst too: what comes late finds its place again at the next frame
+    add_item_tag(
+        0, offset, d_key_time, time_tuple(d_clock.time_of(state->start, slot)));
+    if (!d_in_burst)
+        add_item_tag(0, offset, d_key_sob, pmt::PMT_T);
+    d_in_burst =
+        joins && d_frames.size() > 1 && (state->waits || end >= earliest);
+    d_closed = joins && !d_in_burst;
+    if (!d_in_burst)
+        add_item_tag(0, offset + given - 1, d_key_eob, pmt::PMT_T);
+    d_next = end;
     d_frames.drop_oldest();
     return given;
 }
@@ -370,10 +424,10 @@ int frame_scheduler_impl::give_cycle(gr_complex* out, int room)
     return given;
 }
 
-int frame_scheduler_impl::general_work(int noutput_items,
-                                       gr_vector_int& ninput_items,
-                                       gr_vector_const_void_star& input_items,
-                                       gr_vector_void_star& output_items)
+int frame_scheduler_impl::work_on(int noutput_items,
+                                  gr_vector_int& ninput_items,
+                                  gr_vector_const_void_star& input_items,
+                                  gr_vector_void_star& output_items)
 {
     auto* out = static_cast<gr_complex*>(output_items[0]);
     const int taken =

@@ -15,13 +15,6 @@
 namespace gr {
 namespace semisac {
 
-int64_t integer_of(const pmt::pmt_t& value, int64_t otherwise)
-{
-    if (pmt::is_uint64(value))
-        return static_cast<int64_t>(pmt::to_uint64(value));
-    return pmt::is_integer(value) ? pmt::to_long(value) : otherwise;
-}
-
 void frame_store::clear()
 {
     d_oldest = d_count = 0;
@@ -29,25 +22,27 @@ void frame_store::clear()
     d_truncated = 0;
 }
 
-// Begins a frame at the place of its tag; false without a length.
+// Begins a frame at the place of its tag; false without a length or an id.
 bool frame_store::open(uint64_t offset, const std::vector<tag_t>& tags)
 {
     stored_frame& frame = filling();
     frame.tags.clear();
     frame.length = 0;
+    int64_t id = -1;
     for (const tag_t& tag : tags) {
         if (tag.offset != offset)
             continue;
         frame.tags.push_back(tag);
         if (tag.key == d_key_frame_id)
-            frame.id = static_cast<uint64_t>(integer_of(tag.value, 0));
+            id = d_reader.integer(tag, 0, INT64_MAX, id);
         else if (tag.key == d_key_packet_len)
-            frame.length = integer_of(tag.value, 0);
+            frame.length = d_reader.integer(tag, 1, LONGEST_FRAME, 0);
     }
-    if (frame.length < 1) {
+    if (frame.length == 0 || id < 0) {
         ++d_truncated;
         return false;
     }
+    frame.id = static_cast<uint64_t>(id);
     frame.kept = std::min(frame.length, d_most_samples);
     frame.offset = offset;
     if (frame.samples.size() < static_cast<std::size_t>(frame.kept))

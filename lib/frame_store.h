@@ -7,6 +7,7 @@
 #ifndef INCLUDED_SEMISAC_FRAME_STORE_H
 #define INCLUDED_SEMISAC_FRAME_STORE_H
 
+#include "tag_values.h"
 #include <gnuradio/gr_complex.h>
 #include <gnuradio/tags.h>
 #include <cstddef>
@@ -29,18 +30,24 @@ struct stored_frame {
 /*!
  * \brief Whole frames of a tagged stream, first in, first out.
  *
- * A frame begins where the tag frame_id is and has the samples that packet_len says.
+ * A frame begins where the tag frame_id is and has the samples that packet_len says, up
+ * to LONGEST_FRAME; one that has no such length, or no number for an id, is left out.
  * Memory is taken when a frame is longer than any that had its place before.
  */
 class frame_store
 {
 public:
+    static constexpr int LONGEST_FRAME = 1 << 24; //!< samples; see frame_parameters
+
     /*!
+     * \param logger of the block, which hears of tags that are ignored
      * \param most_frames that there is a place for
      * \param most_samples that are stored of each, from its first one on
      */
-    explicit frame_store(std::size_t most_frames, int64_t most_samples = INT64_MAX)
-        : d_frames(most_frames), d_most_samples(most_samples)
+    explicit frame_store(const gr::logger_ptr& logger,
+                         std::size_t most_frames,
+                         int64_t most_samples = LONGEST_FRAME)
+        : d_reader(logger), d_frames(most_frames), d_most_samples(most_samples)
     {
     }
 
@@ -72,13 +79,14 @@ public:
         --d_count;
     }
 
-    //! Frames that another one's begin cut short, or without a length.
+    //! Frames that another one's begin cut short, or without a length or an id.
     uint64_t frames_truncated() const { return d_truncated; }
 
 private:
     bool open(uint64_t offset, const std::vector<tag_t>& tags);
     stored_frame& filling() { return d_frames[(d_oldest + d_count) % d_frames.size()]; }
 
+    tag_reader d_reader;
     std::vector<stored_frame> d_frames;
     const int64_t d_most_samples;
     std::size_t d_oldest = 0, d_count = 0;
@@ -88,9 +96,6 @@ private:
     const pmt::pmt_t d_key_frame_id = pmt::mp("frame_id");
     const pmt::pmt_t d_key_packet_len = pmt::mp("packet_len");
 };
-
-//! Value of an integer of either kind, `otherwise` for anything else.
-int64_t integer_of(const pmt::pmt_t& value, int64_t otherwise);
 
 } // namespace semisac
 } // namespace gr

@@ -9,6 +9,7 @@
 #endif
 
 #include "end_of_input.h"
+#include "frame_item.h"
 #include "frame_synchronizer_impl.h"
 #include "lfm.h"
 #include "parameter_checks.h"
@@ -24,7 +25,6 @@ namespace semisac {
 
 namespace {
 
-constexpr int PAGE_SAMPLES = 4096 / sizeof(gr_complex);
 constexpr double DEFAULT_CFO_SHARE = 0.02; // of the sample rate
 constexpr double LARGEST_CFO_SHARE = 0.1;  // of the chirp's bandwidth
 constexpr int MOST_FRAMES = 16;            // confirmed, that wait
@@ -40,11 +40,6 @@ constexpr float LEAST_BALANCE = 0.2f;
 
 // An SNR of 40 dB: beyond it rho says more about rounding than about noise.
 constexpr double LARGEST_RHO = 0.9999;
-
-int whole_pages(int samples)
-{
-    return (samples + PAGE_SAMPLES - 1) / PAGE_SAMPLES * PAGE_SAMPLES;
-}
 
 double default_cfo_hz(const frame_parameters& parameters)
 {
@@ -89,21 +84,25 @@ frame_synchronizer::sptr frame_synchronizer::make(const frame_parameters& parame
 frame_synchronizer_impl::frame_synchronizer_impl(const frame_parameters& parameters,
                                                  double false_alarm_probability,
                                                  double most_cfo_hz)
-    : gr::block(
-          "frame_synchronizer",
-          gr::io_signature::make(1, 1, sizeof(gr_complex)),
-          gr::io_signature::make(
-              1, 1, whole_pages(parameters.occupied_samples()) * sizeof(gr_complex))),
+    : gr::block("frame_synchronizer",
+                gr::io_signature::make(1, 1, sizeof(gr_complex)),
+                gr::io_signature::make(
+                    1, 1, frame_item_samples(parameters) * sizeof(gr_complex))),
       d_parameters(parameters),
       d_threshold(
           1.0 - std::pow(false_alarm_probability, 1.0 / (parameters.chirp_samples - 1))),
-      d_item_samples(whole_pages(parameters.occupied_samples())),
+      d_item_samples(frame_item_samples(parameters)),
       d_pair(parameters, most_cfo_hz),
       d_search(aligned(frame_chirp(parameters)), most_lags(parameters)),
+      // A peak lies a prefix and a sample behind the last sample at the most.
+      d_tail(parameters.prefix_samples + 1 + d_pair.samples_behind() +
+             sinc_interpolator::TAPS),
       d_samples(2 * (parameters.occupied_samples() + d_search.samples() +
                      2 * d_pair.samples_before() + d_pair.samples_behind() +
-                     4 * sinc_interpolator::TAPS)),
-      d_turned(parameters.occupied_samples() + sinc_interpolator::TAPS)
+                     4 * sinc_interpolator::TAPS) +
+                d_tail),
+      d_turned(parameters.occupied_samples() + sinc_interpolator::TAPS),
+      d_reader(d_logger)
 {
     set_tag_propagation_policy(TPP_DONT);
     d_frames.reserve(MOST_FRAMES);
@@ -120,7 +119,7 @@ bool frame_synchronizer_impl::start()
     d_state = state_t::SEARCH;
     d_block = d_position - d_search.lags();
     d_frames.clear();
-    d_gaps.clear();
+    d_lost.clear();
     d_candidates_dropped = d_frames_detected = 0;
     d_frames_truncated = d_frames_with_gap = 0;
     return gr::block::start();
@@ -130,7 +129,7 @@ bool frame_synchronizer_impl::start()
 int frame_synchronizer_impl::take(const gr_complex* samples, int count)
 {
     const auto room = [this] {
-        return static_cast<int64_t>(d_samples.size()) - (d_end - d_first);
+        return static_cast<int64_t>(d_samples.size()) - d_tail - (d_end - d_first);
     };
     if (room() < count)
         drop_old_samples();
@@ -145,11 +144,9 @@ int frame_synchronizer_impl::take(const gr_complex* samples, int count)
 void frame_synchronizer_impl::note_gaps(int64_t first, int64_t end)
 {
     get_tags_in_range(d_tags, 0, first, end, d_key_gap);
+    std::stable_sort(d_tags.begin(), d_tags.end(), tag_t::offset_compare);
     for (const tag_t& tag : d_tags)
-        if (pmt::is_integer(tag.value)) {
-            const auto begin = static_cast<int64_t>(tag.offset);
-            d_gaps.push_back({ begin, begin + pmt::to_long(tag.value) });
-        }
+        d_lost.note(tag, d_reader);
 }
 
 void frame_synchronizer_impl::drop_old_samples()
@@ -161,10 +158,7 @@ void frame_synchronizer_impl::drop_old_samples()
     needed = std::clamp(needed, d_first, d_end);
     std::memmove(d_samples.data(), at(needed), (d_end - needed) * sizeof(gr_complex));
     d_first = needed;
-    d_gaps.erase(std::remove_if(d_gaps.begin(),
-                                d_gaps.end(),
-                                [needed](const gap& one) { return one.end <= needed; }),
-                 d_gaps.end());
+    d_lost.forget_before(needed);
 }
 
 // Runs the matched filter where the next lag is none of the last block; false when
@@ -277,12 +271,18 @@ bool frame_synchronizer_impl::is_ready(const found_frame& frame) const
            decided >= end - d_parameters.prefix_samples;
 }
 
+// Whether more of it than its last symbol's prefix may hide is behind the end of the
+// input.
+bool frame_synchronizer_impl::is_cut_short(const found_frame& frame) const
+{
+    return d_ended &&
+           frame.start + d_parameters.occupied_samples() - d_parameters.prefix_samples >
+               d_end;
+}
+
 bool frame_synchronizer_impl::has_gap(const found_frame& frame) const
 {
-    const int64_t end = frame.start + d_parameters.occupied_samples();
-    return std::any_of(d_gaps.begin(), d_gaps.end(), [&frame, end](const gap& one) {
-        return one.first < end && one.end > frame.start;
-    });
+    return d_lost.any_in(frame.start, frame.start + d_parameters.occupied_samples());
 }
 
 // Samples of a frame at its own time, without its carrier offset.
@@ -321,10 +321,10 @@ void frame_synchronizer_impl::forecast(int, gr_vector_int& ninput_items_required
     ninput_items_required[0] = has_frame || must_finish ? 0 : 1;
 }
 
-int frame_synchronizer_impl::general_work(int noutput_items,
-                                          gr_vector_int& ninput_items,
-                                          gr_vector_const_void_star& input_items,
-                                          gr_vector_void_star& output_items)
+int frame_synchronizer_impl::work_on(int noutput_items,
+                                     gr_vector_int& ninput_items,
+                                     gr_vector_const_void_star& input_items,
+                                     gr_vector_void_star& output_items)
 {
     const auto* in = static_cast<const gr_complex*>(input_items[0]);
     auto* out = static_cast<gr_complex*>(output_items[0]);
@@ -339,6 +339,10 @@ int frame_synchronizer_impl::general_work(int noutput_items,
         for (; given < d_frames.size() && produced < noutput_items; ++given) {
             if (!is_ready(d_frames[given]))
                 break;
+            if (is_cut_short(d_frames[given])) {
+                ++d_frames_truncated;
+                continue;
+            }
             if (has_gap(d_frames[given])) {
                 ++d_frames_with_gap;
                 continue;
@@ -355,19 +359,12 @@ int frame_synchronizer_impl::general_work(int noutput_items,
     return produced;
 }
 
-// No sample comes any more: zeros follow, and the search goes to the end.
+// No sample comes any more: zeros follow, which the search goes on into.
 void frame_synchronizer_impl::end_input()
 {
     drop_old_samples();
     std::fill(d_samples.begin() + (d_end - d_first), d_samples.end(), gr_complex(0.0f));
     d_ended = true;
-    look_for_frames();
-    const int64_t missing_from =
-        d_end + d_parameters.prefix_samples - d_parameters.occupied_samples();
-    while (!d_frames.empty() && d_frames.back().start > missing_from) {
-        d_frames.pop_back();
-        ++d_frames_truncated;
-    }
 }
 
 } // namespace semisac

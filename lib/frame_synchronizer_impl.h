@@ -9,6 +9,8 @@
 
 #include "chirp_pair.h"
 #include "chirp_search.h"
+#include "guarded_block.h"
+#include "lost_samples.h"
 #include <gnuradio/semisac/frame_synchronizer.h>
 #include <atomic>
 #include <vector>
@@ -16,7 +18,7 @@
 namespace gr {
 namespace semisac {
 
-class frame_synchronizer_impl : public frame_synchronizer
+class frame_synchronizer_impl : public guarded<frame_synchronizer>
 {
 public:
     frame_synchronizer_impl(const frame_parameters& parameters,
@@ -33,10 +35,10 @@ public:
 
     bool start() override;
     void forecast(int noutput_items, gr_vector_int& ninput_items_required) override;
-    int general_work(int noutput_items,
-                     gr_vector_int& ninput_items,
-                     gr_vector_const_void_star& input_items,
-                     gr_vector_void_star& output_items) override;
+    int work_on(int noutput_items,
+                gr_vector_int& ninput_items,
+                gr_vector_const_void_star& input_items,
+                gr_vector_void_star& output_items) override;
 
 private:
     enum class state_t { SEARCH, PEAK, CONFIRM };
@@ -50,11 +52,6 @@ private:
         float power; //!< of the chirps' peaks
     };
 
-    //! Samples that were lost, zeros in their place.
-    struct gap {
-        int64_t first, end;
-    };
-
     const gr_complex* at(int64_t sample) const { return &d_samples[sample - d_first]; }
     int take(const gr_complex* samples, int count);
     void note_gaps(int64_t first, int64_t end);
@@ -65,6 +62,7 @@ private:
     bool confirm();
     void add_frame(const found_frame& frame);
     bool is_ready(const found_frame& frame) const;
+    bool is_cut_short(const found_frame& frame) const;
     bool has_gap(const found_frame& frame) const;
     void give_frame(const found_frame& frame, gr_complex* item, uint64_t offset);
     void align(const found_frame& frame, gr_complex* item);
@@ -75,6 +73,7 @@ private:
     const int d_item_samples;
     chirp_pair d_pair;
     chirp_search d_search;
+    const int d_tail; // zeros that are looked at behind the end of the input
 
     volk::vector<gr_complex> d_samples; // of the stream, from d_first on
     int64_t d_first;                    // below 0 at the start: zeros stand before it
@@ -88,7 +87,8 @@ private:
     float d_peak_power;
     std::vector<found_frame> d_frames; // confirmed, in the order of time; never grows
     volk::vector<gr_complex> d_turned;
-    std::vector<gap> d_gaps;
+    tag_reader d_reader;
+    lost_samples d_lost;
     std::vector<tag_t> d_tags; // keeps its capacity from call to call
 
     std::atomic<uint64_t> d_candidates_dropped{ 0 };

@@ -10,6 +10,8 @@
 
 #include "gap_filler_impl.h"
 #include "radio_checks.h"
+#include <gnuradio/block_detail.h>
+#include <gnuradio/buffer_reader.h>
 #include <gnuradio/io_signature.h>
 #include <algorithm>
 #include <cstdint>
@@ -22,6 +24,8 @@ namespace {
 
 constexpr int MOST_CHANNELS = 16;
 constexpr double LONGEST_GAP_S = 10.0;
+// Whoever says when the samples begin knows the clock: it is set no more.
+constexpr double LONGEST_GAP_OF_START_S = 600.0;
 
 } // namespace
 
@@ -42,7 +46,9 @@ gap_filler_impl::gap_filler_impl(double sample_rate_hz, int channels)
                 gr::io_signature::make(channels, channels, sizeof(gr_complex))),
       d_channels(channels),
       d_clock(sample_rate_hz),
-      d_longest_gap(static_cast<int64_t>(LONGEST_GAP_S * sample_rate_hz))
+      d_longest_gap(static_cast<int64_t>(LONGEST_GAP_S * sample_rate_hz)),
+      d_longest_gap_of_start(
+          static_cast<int64_t>(LONGEST_GAP_OF_START_S * sample_rate_hz))
 {
     set_tag_propagation_policy(TPP_CUSTOM); // see copy
 }
@@ -61,18 +67,35 @@ std::pair<uint64_t, double> gap_filler_impl::start_time() const
     return { d_start_time.full, d_start_time.fraction };
 }
 
+bool gap_filler_impl::waits_for_samples() const
+{
+    const gr::block_detail_sptr own = detail();
+    if (!own)
+        return false;
+    for (int channel = 0; channel < own->ninputs(); ++channel) {
+        const gr::buffer_reader_sptr input = own->input(channel);
+        gr::thread::scoped_lock guard(*input->mutex());
+        if (input->items_available() == 0)
+            return true;
+    }
+    return false;
+}
+
 float gap_filler_impl::take_peak() { return d_peak.exchange(0.0f); }
 
-// Largest |I| or |Q|. Numbers without sign are in the order of their bits, of which a
-// compiler finds the largest of many at once.
+// Largest |I| or |Q| of those that are numbers. Numbers without sign are in the order of
+// their bits, of which a compiler finds the largest of many at once; behind infinity come
+// those that are none.
 static float largest_part(const gr_complex* samples, int64_t count)
 {
+    constexpr uint32_t INFINITE = 0x7f800000u;
     const auto* parts = reinterpret_cast<const float*>(samples);
     uint32_t largest = 0;
     for (int64_t n = 0; n < 2 * count; ++n) {
         uint32_t bits;
         std::memcpy(&bits, parts + n, sizeof(bits));
-        largest = std::max(largest, bits & 0x7fffffffu);
+        bits &= 0x7fffffffu;
+        largest = std::max(largest, bits > INFINITE ? 0 : bits);
     }
     float value;
     std::memcpy(&value, &largest, sizeof(value));
@@ -83,7 +106,7 @@ bool gap_filler_impl::start()
 {
     std::lock_guard<std::mutex> lock(d_mutex);
     d_origin = d_start_time;
-    d_has_origin = d_start_is_given;
+    d_has_origin = d_origin_is_given = d_start_is_given;
     d_missing = d_early = 0;
     d_heeded = 0;
     d_gaps = d_samples_lost = d_times_backwards = 0;
@@ -112,12 +135,21 @@ void gap_filler_impl::follow_time(const radio_time& time, uint64_t place)
     const int64_t ahead = d_clock.sample_at(d_origin, time) - here;
     if (here == 0)
         d_early = std::max<int64_t>(-ahead, 0);
-    if (ahead > 0 && ahead <= d_longest_gap) {
+    if (ahead > 0 &&
+        ahead <= (d_origin_is_given ? d_longest_gap_of_start : d_longest_gap))
         begin_gap(ahead, place);
-    } else if (ahead > 0 || (ahead < 0 && here > 0)) {
-        ++d_times_backwards;
-        d_origin = d_clock.time_of(time, -here);
-    }
+    else if (ahead > 0 || (ahead < 0 && here > 0))
+        begin_anew(time, ahead, place);
+}
+
+// From here on places are no longer those of the times before.
+void gap_filler_impl::begin_anew(const radio_time& time, int64_t ahead, uint64_t place)
+{
+    for (int channel = 0; channel < d_channels; ++channel)
+        add_item_tag(channel, place, d_key_clock_set, pmt::from_long(ahead));
+    ++d_times_backwards;
+    d_origin = d_clock.time_of(time, -static_cast<int64_t>(place));
+    d_origin_is_given = false;
 }
 
 void gap_filler_impl::begin_gap(int64_t samples, uint64_t place)
@@ -152,8 +184,9 @@ int64_t gap_filler_impl::copy(int64_t count,
                     count * sizeof(gr_complex));
         const float peak = largest_part(
             static_cast<const gr_complex*>(input_items[channel]) + taken, count);
-        if (peak > d_peak.load())
-            d_peak = peak;
+        float known = d_peak;
+        while (peak > known && !d_peak.compare_exchange_weak(known, peak)) {
+        }
         const uint64_t from = nitems_read(channel) + taken;
         const uint64_t to = nitems_written(channel) + given;
         get_tags_in_range(d_passing, channel, from, from + count);
@@ -165,10 +198,10 @@ int64_t gap_filler_impl::copy(int64_t count,
     return count;
 }
 
-int gap_filler_impl::general_work(int noutput_items,
-                                  gr_vector_int& ninput_items,
-                                  gr_vector_const_void_star& input_items,
-                                  gr_vector_void_star& output_items)
+int gap_filler_impl::work_on(int noutput_items,
+                             gr_vector_int& ninput_items,
+                             gr_vector_const_void_star& input_items,
+                             gr_vector_void_star& output_items)
 {
     if (d_missing > 0)
         return static_cast<int>(fill(noutput_items, output_items));

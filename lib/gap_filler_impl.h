@@ -7,6 +7,7 @@
 #ifndef INCLUDED_SEMISAC_GAP_FILLER_IMPL_H
 #define INCLUDED_SEMISAC_GAP_FILLER_IMPL_H
 
+#include "guarded_block.h"
 #include "sample_clock.h"
 #include <gnuradio/semisac/gap_filler.h>
 #include <atomic>
@@ -16,7 +17,7 @@
 namespace gr {
 namespace semisac {
 
-class gap_filler_impl : public gap_filler
+class gap_filler_impl : public guarded<gap_filler>
 {
 public:
     gap_filler_impl(double sample_rate_hz, int channels);
@@ -27,17 +28,19 @@ public:
     uint64_t samples_lost() const override { return d_samples_lost; }
     uint64_t times_backwards() const override { return d_times_backwards; }
 
+    bool waits_for_samples() const override;
     float take_peak() override;
 
     bool start() override;
     void forecast(int noutput_items, gr_vector_int& ninput_items_required) override;
-    int general_work(int noutput_items,
-                     gr_vector_int& ninput_items,
-                     gr_vector_const_void_star& input_items,
-                     gr_vector_void_star& output_items) override;
+    int work_on(int noutput_items,
+                gr_vector_int& ninput_items,
+                gr_vector_const_void_star& input_items,
+                gr_vector_void_star& output_items) override;
 
 private:
     void follow_time(const radio_time& time, uint64_t place);
+    void begin_anew(const radio_time& time, int64_t ahead, uint64_t place);
     void begin_gap(int64_t samples, uint64_t place);
     int64_t fill(int room, gr_vector_void_star& output_items);
     int64_t copy(int64_t count,
@@ -48,7 +51,7 @@ private:
 
     const int d_channels;
     const sample_clock d_clock;
-    const int64_t d_longest_gap;
+    const int64_t d_longest_gap, d_longest_gap_of_start;
 
     mutable std::mutex d_mutex;
     radio_time d_start_time;
@@ -56,6 +59,7 @@ private:
 
     radio_time d_origin; // time of sample 0 of the output, or what it amounts to
     bool d_has_origin = false;
+    bool d_origin_is_given = false; // it is that of set_start_time
     int64_t d_missing = 0; // zeros still to write
     int64_t d_early = 0;   // samples still to leave out
     uint64_t d_heeded = 0; // input samples whose time was looked at
@@ -65,6 +69,7 @@ private:
 
     const pmt::pmt_t d_key_rx_time = pmt::mp("rx_time");
     const pmt::pmt_t d_key_gap = pmt::mp("gap");
+    const pmt::pmt_t d_key_clock_set = pmt::mp("clock_set");
 };
 
 } // namespace semisac

@@ -10,8 +10,10 @@
 
 #include "fractional_delay.h"
 #include "latency_search.h"
+#include "sample_energy.h"
 #include <volk/volk.h>
 #include <algorithm>
+#include <cmath>
 #include <complex>
 #include <cstring>
 
@@ -69,10 +71,7 @@ void latency_search::begin(const gr_complex* signal,
         std::memcpy(d_forward.get_inbuf(), signal + first, count * sizeof(gr_complex));
         std::fill(
             d_forward.get_inbuf() + count, d_forward.get_inbuf() + SIZE, gr_complex());
-        gr_complex part;
-        volk_32fc_x2_conjugate_dot_prod_32fc(
-            &part, signal + first, signal + first, count);
-        energy += part.real();
+        energy += energy_of(signal + first, count);
         d_forward.execute();
         volk_32f_s32f_multiply_32f(reinterpret_cast<float*>(d_signal[piece].data()),
                                    reinterpret_cast<float*>(d_forward.get_outbuf()),
@@ -94,7 +93,7 @@ void latency_search::begin(const gr_complex* signal,
 
 void latency_search::add(const gr_complex* samples)
 {
-    std::memcpy(d_forward.get_inbuf(), samples, SIZE * sizeof(gr_complex));
+    copy_sound(samples, d_forward.get_inbuf());
     d_forward.execute();
     for (int piece = 0; piece < d_pieces && piece <= d_block; ++piece) {
         volk::vector<gr_complex>& sum = d_sums[(d_block - piece) % d_pieces];
@@ -108,6 +107,27 @@ void latency_search::add(const gr_complex* samples)
     ++d_block;
     if (d_block >= d_pieces)
         look_at_lags();
+}
+
+// A sample that is damaged would hide what all others say: it is taken for none. So is
+// one with a quarter of the energy of all.
+void latency_search::copy_sound(const gr_complex* from, gr_complex* to)
+{
+    float energy = 0.0f, most = 0.0f;
+    for (int n = 0; n < SIZE; ++n) {
+        const float power = std::norm(from[n]);
+        const bool sound = power < LARGEST_ENERGY;
+        to[n] = sound ? from[n] : gr_complex();
+        energy += sound ? power : 0.0f;
+        most = std::max(most, sound ? power : 0.0f);
+    }
+    const float limit = 0.25f * energy;
+    if (most > limit)
+        std::replace_if(
+            to,
+            to + SIZE,
+            [limit](gr_complex value) { return std::norm(value) > limit; },
+            gr_complex());
 }
 
 // The lags that the last block of the stream completed; a peak needs its neighbours on
@@ -134,6 +154,8 @@ void latency_search::look_at_lags()
             static_cast<int>(std::clamp<int64_t>(d_first_heard - lag - from, 0, count));
         float total = 0.0f;
         volk_32f_accumulator_s32f(&total, d_power.data() + silent, count - silent);
+        if (!std::isfinite(total))
+            std::fill_n(d_power.begin(), count, total = 0.0f); // nothing to be seen here
         d_sum += total;
         d_summed += count - silent;
         uint32_t place;

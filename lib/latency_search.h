@@ -80,6 +80,7 @@ public:
 private:
     static constexpr int SIZE = 2 * BLOCK;
 
+    static void copy_sound(const gr_complex* from, gr_complex* to);
     void look_at_lags();
 
     gr::fft::fft_complex_fwd d_forward;

@@ -7,6 +7,7 @@
 #ifndef INCLUDED_SEMISAC_PARAMETER_CHECKS_H
 #define INCLUDED_SEMISAC_PARAMETER_CHECKS_H
 
+#include <locale>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -16,6 +17,16 @@ namespace semisac {
 
 //! SNR in dB beyond which single precision cannot hold signal and noise any more.
 constexpr double LARGEST_SNR_DB = 200.0;
+
+//! A number with a decimal point, whatever the locale of the program says.
+template <typename T>
+std::string number_text(T value)
+{
+    std::ostringstream text;
+    text.imbue(std::locale::classic());
+    text << value;
+    return text.str();
+}
 
 /*!
  * \brief Return `value` when it lies in [lowest, highest].
@@ -30,10 +41,9 @@ T require_in_range(
 {
     if (value >= lowest && value <= highest)
         return value;
-    std::ostringstream message;
-    message << where << " is " << value << ", expected " << lowest << " to " << highest
-            << "; " << hint << ".";
-    throw std::invalid_argument(message.str());
+    throw std::invalid_argument(where + " is " + number_text(value) + ", expected " +
+                                number_text(lowest) + " to " + number_text(highest) +
+                                "; " + hint + ".");
 }
 
 } // namespace semisac

@@ -180,9 +180,16 @@ peak_refinement::sums peak_refinement::moments(const gr_complex* cells,
 
 // Newton's step where the likelihood is concave, else one of Fisher scoring; no longer
 // than half a resolution cell.
-bool peak_refinement::newton_step(const sums& moment, std::array<double, 3>& step) const
+bool peak_refinement::newton_step(const sums& moment,
+                                  const std::array<double, 3>& kept,
+                                  std::array<double, 3>& step) const
 {
     const std::complex<double> whole = moment[0][0];
+    const double power = std::norm(whole);
+    // derivatives of 1 / kept
+    const double turn = -kept[1] / (kept[0] * kept[0]);
+    const double bend = 2.0 * kept[1] * kept[1] / (kept[0] * kept[0] * kept[0]) -
+                        kept[2] / (kept[0] * kept[0]);
     const auto count = static_cast<int>(d_free.size());
     std::array<std::array<double, 3>, 3> curvature{};
     std::array<double, 3> solution{};
@@ -197,11 +204,20 @@ bool peak_refinement::newton_step(const sums& moment, std::array<double, 3>& ste
                 (std::conj(other) * first - std::conj(whole) * second).real();
         }
     }
+    // the likelihood is the power over what is kept of an echo's energy
+    const auto along = [this](int i) { return d_free[i] == 1 ? 1.0 : 0.0; };
+    for (int i = 0; i < count; ++i)
+        for (int j = 0; j <= i; ++j)
+            curvature[i][j] = curvature[i][j] / kept[0] -
+                              turn * (solution[i] * along(j) + solution[j] * along(i)) -
+                              power * bend * along(i) * along(j);
+    for (int i = 0; i < count; ++i)
+        solution[i] = solution[i] / kept[0] + power * turn * along(i);
     const std::array<double, 3> gradient = solution;
     if (!solve(count, curvature, solution))
         for (int i = 0; i < count; ++i)
-            solution[i] = gradient[i] / (8.0 * M_PI * M_PI * std::norm(whole) *
-                                         d_geometry.spread[d_free[i]]);
+            solution[i] = gradient[i] * kept[0] /
+                          (8.0 * M_PI * M_PI * power * d_geometry.spread[d_free[i]]);
     double shorter = 1.0, longest = 0.0;
     for (int i = 0; i < count; ++i) {
         const double cells = std::abs(solution[i]) * d_geometry.extent[d_free[i]];
@@ -218,16 +234,18 @@ wave_frequency peak_refinement::refine(const gr_complex* cells, wave_frequency f
 {
     for (int round = 0; round < NEWTON_STEPS; ++round) {
         const sums moment = moments(cells, frequency);
-        const double likelihood = std::norm(moment[0][0]);
+        const std::array<double, 3> kept = kept_share(frequency[1]);
+        const double likelihood = std::norm(moment[0][0]) / kept[0];
         std::array<double, 3> step;
-        if (!newton_step(moment, step))
+        if (!newton_step(moment, kept, step))
             break;
         wave_frequency next;
         for (int halving = 0; halving <= 6; ++halving) {
             for (int axis = 0; axis < 3; ++axis)
                 next[axis] = frequency[axis] + step[axis];
             if (halving == 6 ||
-                std::norm(correlation(cells, next)) >= likelihood * (1.0 - ROUNDING))
+                std::norm(correlation(cells, next)) / kept_share(next[1])[0] >=
+                    likelihood * (1.0 - ROUNDING))
                 break;
             for (double& part : step)
                 part *= 0.5;
@@ -245,7 +263,8 @@ wave_frequency peak_refinement::refine(const gr_complex* cells, wave_frequency f
 gr_complex peak_refinement::amplitude(const gr_complex* cells,
                                       const wave_frequency& frequency)
 {
-    return gr_complex(correlation(cells, frequency) / d_cells_energy);
+    const std::complex<double> sum = correlation(cells, frequency);
+    return gr_complex(sum / (d_cells_energy * kept_energy(frequency)));
 }
 
 void peak_refinement::add_echo(gr_complex* cells,
@@ -255,19 +274,31 @@ void peak_refinement::add_echo(gr_complex* cells,
     set_delay_wave(frequency[0], 1);
     set_wave(1, frequency[1]);
     set_wave(2, frequency[2]);
+    const bool zero_delay = d_removal == leakage_removal_t::ZERO_DELAY;
+    const std::complex<double> taken =
+        zero_delay ? std::complex<double>(amplitude) * mean_cell() : 0.0;
+    if (d_removal == leakage_removal_t::STATIC) {
+        std::complex<double> mean = 0.0;
+        for (const std::complex<double>& wave : d_wave[1])
+            mean += wave / static_cast<double>(d_geometry.slow_times);
+        for (std::complex<double>& wave : d_wave[1])
+            wave -= mean;
+    }
     for (int antenna = 0; antenna < d_geometry.antennas; ++antenna) {
         for (int time = 0; time < d_geometry.slow_times; ++time) {
             const gr_complex factor(std::complex<double>(amplitude) *
                                     std::conj(d_wave[1][time] * d_wave[2][antenna]));
+            const gr_complex gone(taken * std::conj(d_wave[2][antenna]));
             for (int side : { 0, 1 }) {
                 for (int bin = d_first[side]; bin < d_first[side] + d_length[side];
                      ++bin) {
                     const gr_complex wave = d_delay[0][bin]; // conjugate
                     const float power = d_geometry.spectrum[bin];
-                    cells[bin] += gr_complex(power * (factor.real() * wave.real() +
-                                                      factor.imag() * wave.imag()),
-                                             power * (factor.imag() * wave.real() -
-                                                      factor.real() * wave.imag()));
+                    cells[bin] +=
+                        gr_complex(power * (factor.real() * wave.real() +
+                                            factor.imag() * wave.imag() - gone.real()),
+                                   power * (factor.imag() * wave.real() -
+                                            factor.real() * wave.imag() - gone.imag()));
                 }
             }
             cells += d_geometry.range_bins;
@@ -326,8 +357,9 @@ wave_frequency peak_refinement::start(const gr_complex* map,
             std::complex<double> sum = 0.0;
             for (int time = 0; time < d_geometry.slow_times; ++time)
                 sum += d_wave[1][time] * d_beam[time];
-            if (std::norm(sum) > largest) {
-                largest = std::norm(sum);
+            const double likelihood = std::norm(sum) / kept_share(doppler)[0];
+            if (likelihood > largest) {
+                largest = likelihood;
                 best = { delay, doppler, angle };
             }
         }

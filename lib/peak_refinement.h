@@ -9,6 +9,7 @@
 
 #include "fft_batch.h"
 #include "map_geometry.h"
+#include <gnuradio/semisac/echo_processor.h>
 #include <array>
 #include <complex>
 #include <vector>
@@ -34,6 +35,21 @@ public:
     wave_frequency
     start(const gr_complex* map, const gr_complex* cells, int row, int column);
 
+    //! What the removal of leakage took out of the cells.
+    void set_removal(leakage_removal_t removal) { d_removal = removal; }
+
+    //! Takes it out of cells in which symbols of random power left some of it.
+    void remove_leakage(gr_complex* cells) const;
+
+    //! Share of an echo's energy that is left.
+    double kept_energy(const wave_frequency& frequency);
+
+    //! Share of an echo's energy that is in the cells, and its first two derivatives.
+    std::array<double, 3> kept_share(double doppler) const;
+
+    //! Spread of slow time that the bound of Doppler goes by.
+    double doppler_spread(double doppler) const;
+
     //! The maximum near a start, by Newton's method.
     wave_frequency refine(const gr_complex* cells, wave_frequency frequency);
 
@@ -53,12 +69,18 @@ private:
     std::complex<double> correlation(const gr_complex* cells,
                                      const wave_frequency& frequency);
     sums moments(const gr_complex* cells, const wave_frequency& frequency);
-    bool newton_step(const sums& moment, std::array<double, 3>& step) const;
+    bool newton_step(const sums& moment,
+                     const std::array<double, 3>& kept,
+                     std::array<double, 3>& step) const;
+    std::array<double, 3> mean_wave(double doppler) const;
     double best_angle(const gr_complex* map, int row, int column);
 
     const map_geometry d_geometry;
     const double d_cells_energy; // sum of the spectrum over all cells and antennas
-    std::vector<int> d_free;     // axes on which there is something to find
+    std::complex<double> mean_cell() const;
+
+    leakage_removal_t d_removal = leakage_removal_t::NONE;
+    std::vector<int> d_free;               // axes on which there is something to find
     std::array<int, 2> d_first, d_length;  // occupied cells of each half of the FFT
     std::array<complex_buffer, 3> d_delay; // conjugate wave times x^0, x^1, x^2
     std::array<std::vector<std::complex<double>>, 3> d_wave; // conjugate, by axis

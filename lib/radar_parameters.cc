@@ -5,6 +5,7 @@
  */
 
 #include "parameter_checks.h"
+#include "power_of_two.h"
 #include "speed_of_light.h"
 #include <gnuradio/semisac/radar_parameters.h>
 #include <algorithm>
@@ -38,14 +39,6 @@ refuse_name(const std::string& parameter, const std::string& name, const char* e
     throw std::invalid_argument("radar parameters: " + parameter + " is \"" + name +
                                 "\", expected " + expected +
                                 "; give one of these names.");
-}
-
-int power_of_two(int least)
-{
-    int power = 1;
-    while (power < least)
-        power *= 2;
-    return power;
 }
 
 } // namespace

@@ -39,7 +39,7 @@ inline radio_time checked_time(const std::string& where, uint64_t full, double f
 {
     if (!(fraction >= 0.0 && fraction < 1.0))
         throw std::invalid_argument(
-            where + " has the fraction " + std::to_string(fraction) +
+            where + " has the fraction " + number_text(fraction) +
             ", expected 0 to 1; give whole seconds and what is left of one.");
     return { full, fraction };
 }

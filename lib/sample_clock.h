@@ -7,8 +7,8 @@
 #ifndef INCLUDED_SEMISAC_SAMPLE_CLOCK_H
 #define INCLUDED_SEMISAC_SAMPLE_CLOCK_H
 
+#include "tag_values.h"
 #include "wide_product.h"
-#include <pmt/pmt.h>
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -105,15 +105,18 @@ inline pmt::pmt_t time_tuple(const radio_time& time)
     return pmt::make_tuple(pmt::from_uint64(time.full), pmt::from_double(time.fraction));
 }
 
-//! Whether a value is a time, which is written into `time` then.
+//! Whether a value is a time, which is written into `time` then: a tuple of whole seconds
+//! (an integer of either kind, 0 or more) and a fraction (a real number or integer, from
+//! 0 to 1).
 inline bool read_time_tuple(const pmt::pmt_t& value, radio_time& time)
 {
-    if (!pmt::is_tuple(value) || pmt::length(value) < 2 ||
-        !pmt::is_uint64(pmt::tuple_ref(value, 0)) ||
-        !pmt::is_real(pmt::tuple_ref(value, 1)))
+    if (!pmt::is_tuple(value) || pmt::length(value) < 2)
         return false;
-    time = { pmt::to_uint64(pmt::tuple_ref(value, 0)),
-             pmt::to_double(pmt::tuple_ref(value, 1)) };
+    const std::optional<int64_t> full = integer_of(pmt::tuple_ref(value, 0));
+    const std::optional<double> fraction = real_of(pmt::tuple_ref(value, 1));
+    if (!full || *full < 0 || !fraction || !(*fraction >= 0.0 && *fraction <= 1.0))
+        return false;
+    time = { static_cast<uint64_t>(*full), *fraction };
     return true;
 }
 

@@ -107,6 +107,10 @@ bool simulated_receiver_impl::start()
     d_early = static_cast<int64_t>((1.0 - draws.uniform()) * most);
     d_start_offset = static_cast<int>(d_early);
     d_fault.clear();
+    {
+        std::lock_guard<std::mutex> lock(d_mutex);
+        d_origin = d_start_time;
+    }
     d_dropping = 0;
     d_tag_time = true;
     d_samples_clipped = d_samples_lost = d_overflows = 0;
@@ -132,11 +136,7 @@ int64_t simulated_receiver_impl::until_next_loss(int64_t sample)
 
 void simulated_receiver_impl::tag_time(int64_t sample, int64_t given)
 {
-    radio_time time;
-    {
-        std::lock_guard<std::mutex> lock(d_mutex);
-        time = d_clock.time_of(d_start_time, sample);
-    }
+    const radio_time time = d_clock.time_of(d_origin, sample);
     for (int channel = 0; channel < d_settings.channels; ++channel) {
         const uint64_t place = nitems_written(channel) + given;
         add_item_tag(channel, place, d_key_rx_time, time_tuple(time));
@@ -168,10 +168,10 @@ void simulated_receiver_impl::receive(int64_t count,
     }
 }
 
-int simulated_receiver_impl::general_work(int noutput_items,
-                                          gr_vector_int& ninput_items,
-                                          gr_vector_const_void_star& input_items,
-                                          gr_vector_void_star& output_items)
+int simulated_receiver_impl::work_on(int noutput_items,
+                                     gr_vector_int& ninput_items,
+                                     gr_vector_const_void_star& input_items,
+                                     gr_vector_void_star& output_items)
 {
     if (d_fault.is_silent())
         return output_has_ended(detail()) ? WORK_DONE : 0;

@@ -8,6 +8,7 @@
 #define INCLUDED_SEMISAC_SIMULATED_RECEIVER_IMPL_H
 
 #include "device_fault.h"
+#include "guarded_block.h"
 #include "sample_clock.h"
 #include <gnuradio/semisac/simulated_receiver.h>
 #include <atomic>
@@ -17,7 +18,7 @@
 namespace gr {
 namespace semisac {
 
-class simulated_receiver_impl : public simulated_receiver
+class simulated_receiver_impl : public guarded<simulated_receiver>
 {
 public:
     struct settings {
@@ -42,10 +43,10 @@ public:
 
     bool start() override;
     void forecast(int noutput_items, gr_vector_int& ninput_items_required) override;
-    int general_work(int noutput_items,
-                     gr_vector_int& ninput_items,
-                     gr_vector_const_void_star& input_items,
-                     gr_vector_void_star& output_items) override;
+    int work_on(int noutput_items,
+                gr_vector_int& ninput_items,
+                gr_vector_const_void_star& input_items,
+                gr_vector_void_star& output_items) override;
 
 private:
     struct loss {
@@ -67,6 +68,7 @@ private:
 
     std::mutex d_mutex;
     radio_time d_start_time;
+    radio_time d_origin; // the start time when the flowgraph started
     std::vector<loss> d_losses; // to come, by their samples; its capacity is fixed
 
     uint64_t d_starts = 0;

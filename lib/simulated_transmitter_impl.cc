@@ -23,6 +23,12 @@ namespace semisac {
 namespace {
 
 constexpr int64_t HELD_UP = 1000; // samples, by an injected underflow of a stream
+constexpr int64_t PACKET = 1000;  // samples that the host sends at once, at most
+// From the last sample of a burst until the time of another one is looked at: radio_tx_core.v
+// needs it three ticks of the converter ahead, which are as many samples where nothing is
+// interpolated; new_tx_control.v finds it late from the sample after the next on.
+constexpr int64_t TIME_CHECK = 3;
+constexpr int64_t JUST_BEFORE = 8; // samples before the next frame: that one is in time
 constexpr auto NAP = std::chrono::milliseconds(1);
 constexpr double LEAST_PIECE_S = 0.001; // a call costs as much as many samples
 
@@ -70,8 +76,13 @@ std::pair<uint64_t, double> simulated_transmitter_impl::time_now() const
     return { now.full, now.fraction };
 }
 
-void simulated_transmitter_impl::inject_late(int frames)
+void simulated_transmitter_impl::inject_late(int frames, int behind)
 {
+    d_before_late = require_in_range("simulated_transmitter: frames before late ones",
+                                     behind,
+                                     0,
+                                     INT_MAX / 2,
+                                     "give how many are to be in time first");
     d_late += require_in_range("simulated_transmitter: late frames",
                                frames,
                                1,
@@ -99,10 +110,9 @@ bool simulated_transmitter_impl::start()
     }
     d_state = state_t::IDLE;
     d_timed = d_starved = false;
-    d_in_burst = 0;
-    d_cut = -1;
-    d_held_until = 0;
-    d_bursts_sent = d_bursts_late = d_underflows = 0;
+    d_stamp = d_ready = d_dropping = d_in_burst = d_held_until = 0;
+    d_cut = d_asked = -1;
+    d_bursts_sent = d_packets_late = d_underflows = 0;
     return gr::block::start();
 }
 
@@ -129,7 +139,8 @@ void simulated_transmitter_impl::report(const pmt::pmt_t& event, int64_t sample)
     message_port_pub(d_port, pmt::cons(d_uhd_async_msg, content));
 }
 
-// What is known about the samples of the input from d_taken on.
+// What is known about the samples of the input from d_taken on; their time is that of the
+// tag, or follows from the samples before.
 simulated_transmitter_impl::outlook simulated_transmitter_impl::look_ahead()
 {
     const auto read = static_cast<int64_t>(nitems_read(0));
@@ -151,13 +162,16 @@ simulated_transmitter_impl::outlook simulated_transmitter_impl::look_ahead()
         } else if (tag.key == d_key_sob) {
             next.begins_burst = true;
         } else if (tag.key == d_key_packet_len) {
-            next.frame = integer_of(tag.value, -1);
+            next.frame = integer_of(tag.value).value_or(-1);
         } else if (tag.key == d_key_time && read_time_tuple(tag.value, time)) {
             std::lock_guard<std::mutex> lock(d_mutex);
-            next.begins_burst = next.timed = true;
+            next.timed = true;
             next.start = d_clock.sample_at(d_start_time, time);
         }
     }
+    if (next.timed)
+        d_stamp = next.start;
+    d_timed = next.timed || (d_timed && !next.begins_burst);
     return next;
 }
 
@@ -183,6 +197,7 @@ void simulated_transmitter_impl::copy_samples(int64_t count)
     d_taken += count;
     d_given += count;
     d_in_burst += count;
+    d_stamp += count;
     d_starved = false;
 }
 
@@ -194,33 +209,78 @@ bool simulated_transmitter_impl::waits_for_samples()
     return true;
 }
 
-// Between bursts: zeros until the next one begins.
-void simulated_transmitter_impl::wait_for_burst()
+// Zeros until the time of the next packet has come, which is left out where that is past.
+void simulated_transmitter_impl::wait_for_packet()
 {
+    if (position() < d_held_until) {
+        silence(d_held_until);
+        return;
+    }
     if (d_taken == d_available) {
         if (!waits_for_samples())
             silence(d_end);
         return;
     }
     const outlook next = look_ahead();
-    d_in_burst = 0;
-    d_cut = -1;
-    d_timed = next.timed;
-    d_state = state_t::SEND;
-    if (!next.timed)
+    if (holds_up(next))
         return;
-    const bool injected = d_late > 0;
-    if (injected || next.start < position()) {
-        if (injected)
-            --d_late;
-        ++d_bursts_late;
-        report(d_time_error, next.start);
-        d_state = state_t::DROP;
+    const bool begins = next.timed || next.begins_burst || next.frame >= 0;
+    d_dropping = begins ? 0 : d_dropping;
+    if (d_dropping == 0 && d_timed && d_stamp < std::max(position(), d_ready)) {
+        ++d_packets_late;
+        report(d_time_error, std::max(position(), d_ready));
+        d_dropping = PACKET;
+    }
+    if (d_dropping > 0) {
+        drop_samples(next);
         return;
     }
-    silence(next.start);
-    if (position() < next.start)
-        d_state = state_t::IDLE; // it is looked at again
+    if (d_timed)
+        silence(d_stamp);
+    if (d_timed && position() < d_stamp)
+        return; // it is looked at again
+    d_in_burst = 0;
+    d_state = state_t::SEND;
+}
+
+// The policy of gr-uhd is "next packet": the one behind is looked at by itself.
+void simulated_transmitter_impl::drop_samples(const outlook& next)
+{
+    const int64_t count = std::min(next.end - d_taken, d_dropping);
+    d_taken += count;
+    d_stamp += count;
+    d_dropping -= count;
+    if (next.ends_burst && d_taken == next.end) {
+        d_timed = false;
+        d_dropping = 0;
+    }
+}
+
+// Whether the frame that begins here is one of those that are to be late: the host is held
+// up until the time of all of them has gone by.
+bool simulated_transmitter_impl::holds_up(const outlook& next)
+{
+    const int64_t place = static_cast<int64_t>(nitems_read(0)) + d_taken;
+    if (next.frame < 1 || !d_timed || d_late == 0 || place == d_asked)
+        return false;
+    d_asked = place; // it is looked at more than once
+    if (d_before_late > 0) {
+        --d_before_late;
+        return false;
+    }
+    d_held_until = d_stamp + d_late.exchange(0) * next.frame - JUST_BEFORE;
+    return position() < d_held_until;
+}
+
+// Sends the first half of a frame that is to run dry, and holds the host up for the second.
+void simulated_transmitter_impl::cut(const outlook& next)
+{
+    if (next.frame < 2 || d_dry == 0 || d_cut >= 0)
+        return;
+    const int64_t burst = next.ends_burst ? next.end - d_taken : next.frame;
+    d_cut = std::min(burst, next.frame) / 2;
+    d_cut_until = position() + (d_timed ? next.frame - JUST_BEFORE : d_cut + HELD_UP);
+    --d_dry;
 }
 
 void simulated_transmitter_impl::run_dry()
@@ -229,38 +289,39 @@ void simulated_transmitter_impl::run_dry()
     report(d_underflow, position());
 }
 
+// Within a burst no time is looked at.
 void simulated_transmitter_impl::send()
 {
-    if (position() < d_held_until) {
-        silence(d_held_until);
-        return;
-    }
-    if (d_taken == d_available) {
+    if (position() >= d_held_until) {
+        if (d_taken < d_available) {
+            send_samples(look_ahead());
+            return;
+        }
         if (input_has_ended(detail(), static_cast<int>(d_taken))) {
             d_state = state_t::IDLE;
-        } else if (waits_for_samples()) {
             return;
-        } else if (d_timed) {
-            run_dry();
-            d_state = state_t::DROP;
-        } else {
-            if (!d_starved)
-                run_dry();
-            d_starved = true;
-            silence(d_end);
         }
-        return;
+        if (waits_for_samples())
+            return;
     }
-    const outlook next = look_ahead();
-    if (next.begins_burst && d_in_burst > 0) { // the last one had no end
-        ++d_bursts_sent;
+    if (!d_starved)
+        run_dry();
+    if (d_timed) {
         d_state = state_t::IDLE;
-        return;
+    } else {
+        d_starved = true;
+        silence(position() < d_held_until ? d_held_until : d_end);
     }
-    if (d_dry > 0 && d_cut < 0 && next.frame > 1) {
-        const int64_t burst = next.ends_burst ? next.end - d_taken : next.frame;
-        d_cut = std::min(burst, next.frame) / 2;
-        --d_dry;
+}
+
+void simulated_transmitter_impl::send_samples(const outlook& next)
+{
+    if (holds_up(next))
+        return;
+    cut(next);
+    if (next.begins_burst && !d_timed && d_in_burst > 0) { // the last one had no end
+        ++d_bursts_sent;
+        d_in_burst = 0;
     }
     int64_t count = std::min(next.end - d_taken, d_end - position());
     if (d_cut >= 0)
@@ -269,43 +330,25 @@ void simulated_transmitter_impl::send()
     copy_samples(count);
     if (d_cut >= 0 && (d_cut -= count) == 0) {
         d_cut = -1;
-        run_dry();
-        if (d_timed)
-            d_state = state_t::DROP;
-        else
-            d_held_until = position() + HELD_UP;
+        d_held_until = d_cut_until;
     } else if (is_last) {
-        ++d_bursts_sent;
-        report(d_burst_ack, position() - 1);
-        d_state = state_t::IDLE;
+        end_burst();
     }
 }
 
-// Leaves out what is left of a burst.
-void simulated_transmitter_impl::drop_burst()
+void simulated_transmitter_impl::end_burst()
 {
-    if (d_taken == d_available) {
-        if (input_has_ended(detail(), static_cast<int>(d_taken)))
-            d_state = state_t::IDLE;
-        if (!waits_for_samples())
-            silence(d_end);
-        return;
-    }
-    const outlook next = look_ahead();
-    if (next.begins_burst && d_in_burst > 0) {
-        d_state = state_t::IDLE;
-        return;
-    }
-    d_in_burst += next.end - d_taken;
-    d_taken = next.end;
-    if (next.ends_burst)
-        d_state = state_t::IDLE;
+    ++d_bursts_sent;
+    report(d_burst_ack, position() - 1);
+    d_state = state_t::IDLE;
+    d_timed = false;
+    d_ready = position() + TIME_CHECK;
 }
 
-int simulated_transmitter_impl::general_work(int noutput_items,
-                                             gr_vector_int& ninput_items,
-                                             gr_vector_const_void_star& input_items,
-                                             gr_vector_void_star& output_items)
+int simulated_transmitter_impl::work_on(int noutput_items,
+                                        gr_vector_int& ninput_items,
+                                        gr_vector_const_void_star& input_items,
+                                        gr_vector_void_star& output_items)
 {
     if (d_fault.is_silent())
         return output_has_ended(detail()) ? WORK_DONE : 0;
@@ -327,11 +370,9 @@ int simulated_transmitter_impl::general_work(int noutput_items,
     std::stable_sort(d_tags.begin(), d_tags.end(), tag_t::offset_compare);
     while (position() < d_end) {
         if (d_state == state_t::IDLE)
-            wait_for_burst();
-        else if (d_state == state_t::SEND)
-            send();
+            wait_for_packet();
         else
-            drop_burst();
+            send();
     }
     if (d_taken == 0 && d_given == 0) { // it waits for samples
         std::this_thread::sleep_for(NAP);

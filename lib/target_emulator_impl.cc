@@ -70,11 +70,12 @@ target_emulator_impl::target_emulator_impl(const radar_frame& frame)
           gr::io_signature::make(1, 1, sizeof(gr_complex)),
           gr::io_signature::make(frame.antennas, frame.antennas, sizeof(gr_complex))),
       d_frame(frame),
+      d_reader(d_logger),
       d_plan(std::make_shared<echo_plan>(make_echo_plan({}, {}, frame))),
       d_sent(LONGEST_ECHO + 2 * PIECE)
 {
     set_tag_propagation_policy(TPP_CUSTOM); // see follow_tags
-    d_ranges.reserve(MOST_TARGETS);
+    d_motions.reserve(MOST_TARGETS);
     d_frames.reserve(MOST_FRAMES);
     for (int k = 0; k < frame.antennas; ++k)
         d_noise.emplace_back(frame.seed, stream_t::RECEIVER_NOISE, k);
@@ -88,17 +89,32 @@ void target_emulator_impl::set_targets(const std::vector<point_target>& targets)
     std::lock_guard<std::mutex> one_at_a_time(d_change_mutex);
     auto plan = std::make_shared<echo_plan>(make_echo_plan(targets, scene(), d_frame));
     std::lock_guard<std::mutex> lock(d_mutex);
+    for (std::size_t i = 0; i < std::min(targets.size(), d_given.size()); ++i) {
+        plan->goes_on[i] = runs(i) && targets[i].range_m == d_given[i].range_m;
+        plan->keeps_way[i] =
+            plan->goes_on[i] && targets[i].velocity_mps == d_given[i].velocity_mps;
+    }
+    d_given = targets;
     d_plan.swap(plan);
 }
 
-// The ranges of a plan that runs are those of its beginning: see targets().
+// Whether a target of the newest plan is where work() has it.
+bool target_emulator_impl::runs(std::size_t index) const
+{
+    return index < d_plan->targets.size() &&
+           (d_plan == d_running || d_plan->goes_on[index]);
+}
+
+// The ranges and velocities of a plan that runs are those of its beginning.
 std::vector<point_target> target_emulator_impl::targets() const
 {
     std::lock_guard<std::mutex> lock(d_mutex);
     std::vector<point_target> now = d_plan->targets;
     for (std::size_t i = 0; i < now.size(); ++i) {
-        if (d_plan == d_running || d_plan->goes_on[i])
-            now[i].range_m = d_ranges[i];
+        if (runs(i))
+            now[i].range_m = d_motions[i].range_m;
+        if (d_plan == d_running || d_plan->keeps_way[i])
+            now[i].velocity_mps = d_motions[i].velocity_mps;
     }
     return now;
 }
@@ -113,15 +129,25 @@ void target_emulator_impl::change_target(int index,
                      0,
                      static_cast<int>(changed.size()) - 1,
                      "give the number of a target, counted from 0");
-    const double range_m = changed[index].range_m;
+    const point_target before = changed[index];
     change(changed[index]);
-    const bool stays = changed[index].range_m == range_m;
+    const bool stays = changed[index].range_m == before.range_m;
+    const bool keeps = changed[index].velocity_mps == before.velocity_mps;
     auto plan = std::make_shared<echo_plan>(make_echo_plan(changed, scene(), d_frame));
     std::lock_guard<std::mutex> lock(d_mutex);
-    for (std::size_t i = 0; i < changed.size(); ++i)
-        plan->goes_on[i] = d_plan == d_running || d_plan->goes_on[i];
+    carry_on(*plan);
     plan->goes_on[index] = plan->goes_on[index] && stays;
+    plan->keeps_way[index] = plan->keeps_way[index] && keeps;
     d_plan.swap(plan);
+}
+
+// Targets of a new plan stay where they are, and keep their velocities.
+void target_emulator_impl::carry_on(echo_plan& plan) const
+{
+    for (std::size_t i = 0; i < plan.targets.size(); ++i) {
+        plan.goes_on[i] = runs(i);
+        plan.keeps_way[i] = d_plan == d_running || d_plan->keeps_way[i];
+    }
 }
 
 void target_emulator_impl::change_scene(const std::function<void(radar_scene&)>& change)
@@ -131,8 +157,7 @@ void target_emulator_impl::change_scene(const std::function<void(radar_scene&)>&
     change(changed);
     auto plan = std::make_shared<echo_plan>(make_echo_plan(targets(), changed, d_frame));
     std::lock_guard<std::mutex> lock(d_mutex);
-    for (std::size_t i = 0; i < plan->targets.size(); ++i)
-        plan->goes_on[i] = d_plan == d_running || d_plan->goes_on[i];
+    carry_on(*plan);
     d_plan.swap(plan);
 }
 
@@ -165,8 +190,10 @@ bool target_emulator_impl::start()
     d_frames.front().present = true; // before the first tag
     if (d_running) {
         for (std::size_t i = 0; i < d_running->targets.size(); ++i)
-            d_running->paths[i].place(d_running->targets[i].range_m, 0);
+            d_running->paths[i].place(
+                { d_running->targets[i].range_m, d_running->targets[i].velocity_mps }, 0);
     }
+    d_frames_of_interval = 0;
     return block::start();
 }
 
@@ -176,19 +203,22 @@ void target_emulator_impl::take_newest_plan(uint64_t sample)
     if (d_plan == d_running)
         return;
     for (std::size_t i = 0; i < d_plan->targets.size(); ++i) {
+        point_target& target = d_plan->targets[i];
         if (d_plan->goes_on[i])
-            d_plan->targets[i].range_m = d_running->paths[i].range_m(sample);
-        d_plan->paths[i].place(d_plan->targets[i].range_m, sample);
+            target.range_m = d_running->paths[i].at(sample).range_m;
+        if (d_plan->keeps_way[i])
+            target.velocity_mps = d_running->paths[i].at(sample).velocity_mps;
+        d_plan->paths[i].place({ target.range_m, target.velocity_mps }, sample);
     }
     d_running = d_plan;
-    note_ranges(sample);
+    note_motions(sample);
 }
 
-void target_emulator_impl::note_ranges(uint64_t sample)
+void target_emulator_impl::note_motions(uint64_t sample)
 {
-    d_ranges.resize(d_running->targets.size());
-    for (std::size_t i = 0; i < d_ranges.size(); ++i)
-        d_ranges[i] = d_running->paths[i].range_m(sample);
+    d_motions.clear();
+    for (std::size_t i = 0; i < d_running->targets.size(); ++i)
+        d_motions.push_back(d_running->paths[i].at(sample));
 }
 
 void target_emulator_impl::begin_frame(uint64_t first, uint64_t number)
@@ -200,24 +230,46 @@ void target_emulator_impl::begin_frame(uint64_t first, uint64_t number)
     d_frames.push_back({ first, number, draws.uniform() <= probability });
 }
 
+pmt::pmt_t target_emulator_impl::targets_at(uint64_t sample) const
+{
+    const std::vector<point_target>& targets = d_running->targets;
+    const pmt::pmt_t all = pmt::make_vector(targets.size(), pmt::PMT_NIL);
+    for (std::size_t i = 0; i < targets.size(); ++i) {
+        const echo_path::motion now = d_running->paths[i].at(sample);
+        pmt::pmt_t one = pmt::make_dict();
+        one = pmt::dict_add(one, d_name_range, pmt::from_double(now.range_m));
+        one = pmt::dict_add(one, d_name_velocity, pmt::from_double(now.velocity_mps));
+        one =
+            pmt::dict_add(one, d_name_azimuth, pmt::from_double(targets[i].azimuth_rad));
+        pmt::vector_set(all, i, one);
+    }
+    return all;
+}
+
 void target_emulator_impl::follow_tags(int items)
 {
     get_tags_in_range(d_tags, 0, nitems_read(0), nitems_read(0) + items);
     for (const tag_t& tag : d_tags) {
-        if (tag.key == d_key_hypothesis)
+        if (tag.key == d_key_hypothesis || tag.key == d_key_targets)
             continue; // two emulators in a row would leave two values on a sample
         for (int port = 0; port < d_frame.antennas; ++port)
             add_item_tag(port, tag);
-        const bool counts = pmt::is_uint64(tag.value) || pmt::is_integer(tag.value);
-        if (tag.key != d_key_frame_id || !counts)
+        if (tag.key != d_key_frame_id)
             continue;
-        begin_frame(tag.offset,
-                    pmt::is_uint64(tag.value)
-                        ? pmt::to_uint64(tag.value)
-                        : static_cast<uint64_t>(pmt::to_long(tag.value)));
+        const int64_t id = d_reader.integer(tag, 0, INT64_MAX, -1);
+        if (id < 0)
+            continue;
+        if (d_frames_of_interval == 0)
+            d_interval = static_cast<uint64_t>(id);
+        if (++d_frames_of_interval >= d_running->scene.frames_per_interval)
+            d_frames_of_interval = 0;
+        begin_frame(tag.offset, d_interval);
         const pmt::pmt_t truth = pmt::from_long(d_frames.back().present);
-        for (int port = 0; port < d_frame.antennas; ++port)
+        const pmt::pmt_t targets = targets_at(tag.offset);
+        for (int port = 0; port < d_frame.antennas; ++port) {
             add_item_tag(port, tag.offset, d_key_hypothesis, truth);
+            add_item_tag(port, tag.offset, d_key_targets, targets);
+        }
     }
 }
 
@@ -261,12 +313,20 @@ void target_emulator_impl::add_path(std::size_t index,
                                     uint64_t first,
                                     std::size_t count)
 {
-    const echo_path& path = d_running->paths[index];
+    echo_path& path = d_running->paths[index];
     const uint64_t start = first - first % PIECE;
     const float amplitude = path.amplitude(start);
     if (amplitude == 0.0f)
         return;
-    path.arrive(d_sent, d_interpolator, first, d_echo.data(), count);
+    for (std::size_t there = 0; there < count;) {
+        const uint64_t sample = first + there;
+        if (path.turn_sample() <= sample)
+            path.turn(sample);
+        const auto part = static_cast<std::size_t>(
+            std::min<uint64_t>(count - there, path.turn_sample() - sample));
+        path.arrive(d_sent, d_interpolator, sample, d_echo.data() + there, part);
+        there += part;
+    }
 
     // The frames whose samples arrive, the newest first.
     const int64_t delay = path.delay_samples(start);
@@ -290,10 +350,10 @@ void target_emulator_impl::add_path(std::size_t index,
     }
 }
 
-int target_emulator_impl::general_work(int noutput_items,
-                                       gr_vector_int& ninput_items,
-                                       gr_vector_const_void_star& input_items,
-                                       gr_vector_void_star& output_items)
+int target_emulator_impl::work_on(int noutput_items,
+                                  gr_vector_int& ninput_items,
+                                  gr_vector_const_void_star& input_items,
+                                  gr_vector_void_star& output_items)
 {
     const auto* samples = static_cast<const gr_complex*>(input_items[0]);
     const int64_t available = ninput_items[0];
@@ -324,7 +384,7 @@ int target_emulator_impl::general_work(int noutput_items,
     }
     {
         std::lock_guard<std::mutex> lock(d_mutex);
-        note_ranges(begin + items);
+        note_motions(begin + items);
     }
     consume(0, items);
     return items;

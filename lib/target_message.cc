@@ -4,7 +4,9 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
+#include "tag_values.h"
 #include "target_message.h"
+#include <climits>
 #include <stdexcept>
 #include <string>
 
@@ -33,9 +35,20 @@ bool is_dictionary(const pmt::pmt_t& message)
 double number_in(const pmt::pmt_t& entry)
 {
     const pmt::pmt_t value = pmt::cdr(entry);
-    if (!pmt::is_real(value) && !pmt::is_integer(value))
+    if (pmt::is_real(value)) // its range is checked with the target's
+        return pmt::to_double(value);
+    const std::optional<int64_t> integer = integer_of(value);
+    if (!integer)
         refuse(entry, "a number");
-    return pmt::to_double(value);
+    return static_cast<double>(*integer);
+}
+
+int integer_in(const pmt::pmt_t& entry)
+{
+    const std::optional<int64_t> value = integer_of(pmt::cdr(entry));
+    if (!value || *value < INT_MIN || *value > INT_MAX)
+        refuse(entry, "an integer");
+    return static_cast<int>(*value);
 }
 
 void write(point_target& target, const pmt::pmt_t& entry)
@@ -45,17 +58,22 @@ void write(point_target& target, const pmt::pmt_t& entry)
         target.range_m = number_in(entry);
     else if (name == "velocity_mps")
         target.velocity_mps = number_in(entry);
+    else if (name == "nearest_m")
+        target.nearest_m = number_in(entry);
+    else if (name == "farthest_m")
+        target.farthest_m = number_in(entry);
     else if (name == "rcs_m2")
         target.rcs_m2 = number_in(entry);
     else if (name == "azimuth_rad")
         target.azimuth_rad = number_in(entry);
     else if (name == "swerling")
-        target.swerling = static_cast<int>(number_in(entry));
+        target.swerling = integer_in(entry);
     else if (name == "snr_db")
         target.snr_db = number_in(entry);
     else if (name != "index")
         refuse(entry,
-               "range_m, velocity_mps, rcs_m2, azimuth_rad, swerling, snr_db or index");
+               "range_m, velocity_mps, nearest_m, farthest_m, rcs_m2, azimuth_rad, "
+               "swerling, snr_db or index");
 }
 
 } // namespace
@@ -67,10 +85,7 @@ bool changes_one_target(const pmt::pmt_t& message)
 
 int index_in(const pmt::pmt_t& message)
 {
-    const pmt::pmt_t value = pmt::dict_ref(message, INDEX, pmt::PMT_NIL);
-    if (!pmt::is_integer(value))
-        refuse(message, "an integer \"index\"");
-    return static_cast<int>(pmt::to_long(value));
+    return integer_in(pmt::cons(INDEX, pmt::dict_ref(message, INDEX, pmt::PMT_NIL)));
 }
 
 void read_target(const pmt::pmt_t& dictionary, point_target& target)

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
+#include "fft_batch.h"
 #include "speed_of_light.h"
 #include "target_search.h"
 #include <volk/volk.h>
@@ -50,10 +51,56 @@ target_search::target_search(const radar_parameters& parameters,
       d_power(d_geometry.map_cells()),
       d_power_of_antenna(d_geometry.map_cells())
 {
+    set_noise_shares();
     d_candidates.reserve(d_geometry.map_cells());
     d_targets.reserve(d_most_targets);
     d_near.reserve(d_most_targets);
     d_detections.reserve(d_most_targets);
+}
+
+// 1 - M |mean of w exp(-j 2 pi m p)|^2 / sum w^2 in each row.
+void target_search::set_noise_shares()
+{
+    const std::vector<float>& weights = d_geometry.doppler_weights;
+    double energy = 0.0;
+    for (float weight : weights)
+        energy += static_cast<double>(weight) * weight;
+    const int rows = d_geometry.doppler_bins;
+    complex_buffer spectrum(rows);
+    const fft_batch transform(
+        { rows, 1, 1, rows }, true, spectrum.data(), spectrum.data());
+    std::fill(spectrum.begin(), spectrum.end(), gr_complex(0.0f));
+    std::copy(weights.begin(), weights.end(), spectrum.begin());
+    transform.execute(spectrum.data(), spectrum.data());
+    for (int row = 0; row < rows; ++row) {
+        const double taken =
+            std::norm(std::complex<double>(spectrum[(row + rows / 2) % rows])) /
+            static_cast<double>(weights.size());
+        d_noise_shares.push_back(static_cast<float>(1.0 - taken / energy));
+    }
+}
+
+// Power over the share of the noise that is left of it; the row of speed zero, in which
+// nothing is left, is the mean of those beside it.
+void target_search::even_out_noise()
+{
+    const int rows = d_geometry.doppler_bins, columns = d_geometry.range_bins;
+    if (d_geometry.slow_times == 1) {
+        std::fill(d_power.begin(), d_power.end(), 0.0f);
+        return;
+    }
+    for (int row = 0; row < rows; ++row) {
+        if (row != rows / 2)
+            volk_32f_s32f_multiply_32f(&d_power[row * columns],
+                                       &d_power[row * columns],
+                                       1.0f / d_noise_shares[row],
+                                       columns);
+    }
+    const float* below = &d_power[(rows / 2 - 1) * columns];
+    const float* above = &d_power[(rows / 2 + 1) % rows * columns];
+    float* standing = &d_power[rows / 2 * columns];
+    for (int column = 0; column < columns; ++column)
+        standing[column] = 0.5f * (below[column] + above[column]);
 }
 
 void target_search::sum_power(const gr_complex* map)
@@ -66,6 +113,8 @@ void target_search::sum_power(const gr_complex* map)
             d_power.data(), d_power.data(), d_power_of_antenna.data(), d_power.size());
         map += d_power.size();
     }
+    if (d_static_removed)
+        even_out_noise();
 }
 
 void target_search::transform_residual()
@@ -98,12 +147,15 @@ bool target_search::is_local_maximum(int row, int column) const
 int target_search::strongest_above(double factor)
 {
     d_candidates.clear();
-    for (int row = 0; row < d_geometry.doppler_bins; ++row)
+    for (int row = 0; row < d_geometry.doppler_bins; ++row) {
+        if (d_static_removed && row == d_geometry.doppler_bins / 2)
+            continue;
         for (int column = 0; column < d_geometry.range_bins; ++column)
             if (is_local_maximum(row, column)) {
                 const int place = row * d_geometry.range_bins + column;
                 d_candidates.push_back({ d_power[place], place });
             }
+    }
     const auto weaker = [](const cell& one, const cell& other) {
         return one.power != other.power ? one.power < other.power
                                         : one.place > other.place;
@@ -180,15 +232,17 @@ radar_detection target_search::measure(const target& one)
     const double cells =
         d_geometry.antennas * d_geometry.slow_times * d_geometry.spectrum_sum;
     const double noise = noise_variance_at(one);
+    const double kept = d_refinement.kept_energy(one.frequency);
     const double snr =
-        std::max(std::norm(one.amplitude) * cells / noise - 1.0, LEAST_SNR);
+        std::max(std::norm(one.amplitude) * kept * cells / noise - 1.0, LEAST_SNR);
     const double metres = 0.5 * SPEED_OF_LIGHT_MPS; // a second there and back
     const double metres_a_second = metres / d_geometry.carrier_hz;
     const double coupling = d_geometry.coupling_s_per_hz;
 
     const double doppler_hz = centred(one.frequency[1]) / d_geometry.slow_time_s;
     const double doppler_deviation =
-        deviation(snr, d_geometry.spread[1]) / d_geometry.slow_time_s;
+        deviation(snr, d_refinement.doppler_spread(one.frequency[1])) /
+        d_geometry.slow_time_s;
     const double shifted = one.frequency[0] + NEGATIVE_RANGE_SHARE;
     const double cycles = shifted - std::floor(shifted) - NEGATIVE_RANGE_SHARE;
     const double delay_s = cycles / d_geometry.cell_spacing_hz + coupling * doppler_hz;
@@ -215,9 +269,11 @@ radar_detection target_search::measure(const target& one)
     return found;
 }
 
-const std::vector<radar_detection>& target_search::search(const gr_complex* map,
-                                                          double factor)
+const std::vector<radar_detection>&
+target_search::search(const gr_complex* map, double factor, leakage_removal_t removal)
 {
+    d_static_removed = removal == leakage_removal_t::STATIC;
+    d_refinement.set_removal(removal);
     d_targets.clear();
     d_detections.clear();
     const std::size_t size = d_geometry.antennas * d_geometry.map_cells();
@@ -232,6 +288,7 @@ const std::vector<radar_detection>& target_search::search(const gr_complex* map,
             for (int antenna = 0; antenna < d_geometry.antennas; ++antenna)
                 d_transform.to_cells(map + antenna * d_geometry.map_cells(),
                                      d_residual.data() + antenna * d_geometry.cells());
+            d_refinement.remove_leakage(d_residual.data());
             taken_apart = true;
         }
         add_target(place);

@@ -37,8 +37,10 @@ public:
      *
      * \param map [antennas][doppler_bins][range_bins]
      * \param factor of the threshold
+     * \param removal of leakage from the map
      */
-    const std::vector<radar_detection>& search(const gr_complex* map, double factor);
+    const std::vector<radar_detection>&
+    search(const gr_complex* map, double factor, leakage_removal_t removal);
 
 private:
     struct target {
@@ -50,6 +52,8 @@ private:
         int place;
     };
 
+    void set_noise_shares();
+    void even_out_noise();
     void transform_residual();
     void sum_power(const gr_complex* map);
     bool is_local_maximum(int row, int column) const;
@@ -65,6 +69,9 @@ private:
     map_transform d_transform;
     cfar_threshold d_threshold;
     peak_refinement d_refinement;
+
+    bool d_static_removed = false;
+    std::vector<float> d_noise_shares; // of each row, left of a map without its mean
 
     complex_buffer d_residual; // cells without the targets so far
     complex_buffer d_plane;    // of one antenna

@@ -82,7 +82,7 @@ def strongest(parameters: RadarParameters, sent, received, regularisation: float
     flowgraph = gr.top_block()
     processor = semisac.echo_processor(parameters, noise_variance=1.0, regularisation=regularisation)
     sources(parameters.frame, sent, received, processor, flowgraph, True)
-    detector = semisac.cfar_detector(parameters, false_alarm_rate=1e-5)
+    detector = semisac.cfar_detector(parameters, false_alarm_rate=1e-5, false_alarms_per="cell")
     store = blocks.message_debug()
     flowgraph.connect((processor, 0), blocks.null_sink(8 * parameters.frame.channel_uses))
     flowgraph.connect((processor, 1), detector)

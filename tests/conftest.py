@@ -11,6 +11,8 @@ import http.server
 import importlib
 import io
 import os
+import shutil
+import socket
 import subprocess
 import sys
 import tarfile
@@ -140,3 +142,34 @@ def serve_pluto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable]:
     yield start
     for server in servers:
         server.__exit__()
+
+
+@pytest.fixture
+def iiod() -> Iterator[Callable]:
+    """Start libiio's own daemon in front of another one, from the URI of that; the URI."""
+    from patience import until
+
+    tool = shutil.which("iiod", path=f"{os.environ['PATH']}:/usr/sbin")
+    processes = []
+
+    def start(uri: str) -> str:
+        if tool is None:
+            pytest.skip("iiod is not installed")
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        process = subprocess.Popen([tool, "-p", str(port), "-u", uri], **quiet)
+        processes.append(process)
+
+        def listens() -> bool:
+            assert process.poll() is None, "iiod has ended"
+            with socket.socket() as attempt:
+                return attempt.connect_ex(("127.0.0.1", port)) == 0
+
+        until(listens)
+        return f"ip:127.0.0.1:{port}"
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()

@@ -91,14 +91,18 @@ def synchronise(
 
 
 def receive(
-    parameters: FrameParameters, stream: np.ndarray, bundle_fingerprint: int = 0, most_items: int = 0
+    parameters: FrameParameters,
+    stream: np.ndarray,
+    bundle_fingerprint: int = 0,
+    most_items: int = 0,
+    picture_packets: bool = False,
 ) -> ReceivedImages:
     """Run a stream through frame_synchronizer and frame_demodulator."""
     from block_testing import tag_values
     from gnuradio import blocks, gr, semisac
 
     synchronizer = semisac.frame_synchronizer(parameters)
-    demodulator = semisac.frame_demodulator(parameters, bundle_fingerprint)
+    demodulator = semisac.frame_demodulator(parameters, bundle_fingerprint, picture_packets)
     top, sink = gr.top_block(), blocks.vector_sink_c(parameters.channel_uses)
     source = blocks.vector_source_c(np.asarray(stream, np.complex64))
     top.connect(source, synchronizer, demodulator, sink)

@@ -12,15 +12,33 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
+import re
 import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from pluto_air import Air
 from pluto_emulator import PlutoEmulator
 
-VERSION = b"0.24.v0.24.0\n"
+VERSION = b"0.24.v0.24  \n"
+IGNORED = "ignored"
+
+
+@dataclass
+class Fault:
+    """What becomes of commands that match a pattern; that of WRITE ends with "=" and the value.
+
+    does: an errno: refused. Bytes: the reply, and nothing else happens. IGNORED: a WRITE is taken and
+    forgotten. Another text: the value that is read. A function: called before the command is carried out.
+    times: so many commands are left.
+    """
+
+    pattern: str
+    does: int | bytes | str | Callable[[], object]
+    times: float = float("inf")
 
 
 class IioServer:
@@ -29,13 +47,15 @@ class IioServer:
     device: what answers. port: 0: any that is free; `uri` names it.
 
     Faults, for all connections: `answer_delay_s` before every reply; `silent()` stops answering and leaves
-    connections open; `vanish()` closes all of them, as a device unplugged.
+    connections open; `disconnect()` closes all of them; `vanish()` does so for ever, as a device unplugged;
+    `inject()` changes what single commands do.
     """
 
     def __init__(self, device: PlutoEmulator | None = None, port: int = 0):
         self.device = device or PlutoEmulator()
         self.commands: list[str] = []
         self.answer_delay_s = 0.0
+        self.faults: list[Fault] = []
         self._silent = threading.Event()
         self._gone = threading.Event()
         self._connections: set[socket.socket] = set()
@@ -57,15 +77,35 @@ class IioServer:
         if seconds is not None:
             threading.Timer(seconds, self._silent.clear).start()
 
+    def inject(self, pattern: str, does: int | bytes | str | Callable, times: float = float("inf")) -> None:
+        """Change what commands do that match a regular expression: see `Fault`."""
+        self.faults.append(Fault(pattern, does, times))
+
+    def fault(self, command: str) -> Fault | None:
+        """What is to happen to a command, if anything unusual is."""
+        for fault in self.faults:
+            if fault.times > 0 and re.search(fault.pattern, command):
+                fault.times -= 1
+                return fault
+        return None
+
+    def answers_again(self) -> None:
+        """End `silent()`."""
+        self._silent.clear()
+
+    def disconnect(self) -> None:
+        """Close all connections; new ones are taken."""
+        for connection in list(self._connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
     def vanish(self) -> None:
         """Close everything."""
         self._gone.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        for connection in list(self._connections):
-            with contextlib.suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
+        self.disconnect()
 
     def connections(self) -> int:
         """Clients connected now."""
@@ -112,14 +152,16 @@ class _Client:
 
     def run(self) -> None:
         while line := self._stream.readline():
-            command = line.decode().strip()
-            if not command:
+            words = line.decode().split()
+            if not words:
                 continue
+            value = self._stream.read(int(words[-1])) if words[0] == "WRITE" and len(words) > 2 else b""
+            command = " ".join(words) + ("=" + value.decode().rstrip("\0\n") if value else "")
             self._server.commands.append(command)
             if command == "EXIT":
                 return
             try:
-                reply = self._answer(command.split())
+                reply = self._faulty(self._server.fault(command), words, value)
             except OSError as error:
                 if error.errno == errno.EPIPE:
                     raise
@@ -135,12 +177,31 @@ class _Client:
         self._server.wait_to_answer()
         self._connection.sendall(reply)
 
-    def _answer(self, words: list[str]) -> bytes:
+    def _faulty(self, fault: Fault | None, words: list[str], value: bytes) -> bytes:
+        does = None if fault is None else fault.does
+        if isinstance(does, int):
+            raise OSError(does, " ".join(words))
+        if isinstance(does, bytes):
+            return does
+        if does == IGNORED:
+            return f"{len(value)}\n".encode()
+        if isinstance(does, str):
+            return self._with_length(does + "\0")
+        if does is not None:
+            does()
+        return self._answer(words, value)
+
+    def _answer(self, words: list[str], value: bytes) -> bytes:
         name, *arguments = words
         method = getattr(self, f"_answer_{name.lower()}", None)
         if method is None:
             raise OSError(errno.EINVAL, name)
-        reply = method(*arguments)
+        if name == "WRITE":
+            arguments[-1:] = [value]
+        try:
+            reply = method(*arguments)
+        except (TypeError, ValueError):  # too few words, or other ones
+            raise OSError(errno.EINVAL, name) from None
         return reply if isinstance(reply, bytes) else f"{reply}\n".encode()
 
     @staticmethod
@@ -155,19 +216,21 @@ class _Client:
         return self._with_length(self._device.xml())
 
     def _answer_timeout(self, milliseconds: str) -> int:
-        self._timeout_s = int(milliseconds) / 1000.0
+        self._timeout_s = int(milliseconds) / 1000.0 if milliseconds.isdecimal() else 0.0  # as atoi
         return 0
 
     def _answer_read(self, device: str, *where: str) -> bytes:
         return self._with_length(self._device.read(device, where) + "\0")
 
-    def _answer_write(self, device: str, *where_and_length: str) -> int:
-        *where, length = where_and_length
-        value = self._stream.read(int(length)).decode().rstrip("\0\n")
-        self._device.write(device, tuple(where), value)
-        return int(length)
+    def _answer_write(self, device: str, *where_and_value: str | bytes) -> int:
+        *where, value = where_and_value
+        if not value:
+            return -errno.EPIPE
+        self._device.write(device, tuple(where), value.decode().rstrip("\0\n"))
+        return len(value)
 
     def _answer_gettrig(self, device: str) -> int:
+        self._device.device_id(device)
         return -errno.ENOENT
 
     def _answer_set(self, device: str, what: str, count: str) -> int:
@@ -177,28 +240,40 @@ class _Client:
         return 0
 
     def _answer_open(self, device: str, samples: str, mask: str, cyclic: str = "") -> int:
+        device = self._device.device_id(device)
+        if device in self._open:
+            raise OSError(errno.EBUSY, device)
         self._device.open(device, int(samples), int(mask, 16), cyclic == "CYCLIC")
         self._open[device] = mask
         return 0
 
     def _answer_close(self, device: str) -> int:
+        device = self._device.device_id(device)
         if self._open.pop(device, None) is None:
-            raise OSError(errno.EBADF, device)
+            raise OSError(errno.ENXIO, device)
         self._device.finish(device)
         self._device.close(device)
         return 0
 
     def _answer_readbuf(self, device: str, length: str) -> bytes:
+        device = self._opened(device)
         content = self._device.read_buffer(device, int(length), self._timeout_s)
         return f"{len(content)}\n{self._open[device]}\n".encode() + content
 
     def _answer_writebuf(self, device: str, length: str) -> int:
+        device = self._opened(device)
         self._send(f"{length}\n".encode())
         content = self._stream.read(int(length))
         if len(content) < int(length):
             raise OSError(errno.EPIPE, "connection closed")
         self._device.write_buffer(device, content, self._timeout_s)
         return int(length)
+
+    def _opened(self, device: str) -> str:
+        device = self._device.device_id(device)
+        if device not in self._open:
+            raise OSError(errno.EBADF, device)
+        return device
 
 
 def main() -> None:

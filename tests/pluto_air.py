@@ -43,6 +43,8 @@ class Receiver:
     def __init__(self, samples: int, channels: list[int], most: int):
         self.samples, self.channels, self.most = samples, channels, most
         self.blocks: deque[np.ndarray] = deque()
+        self.clients = 1
+        self.waiting: list[list[np.ndarray]] = []  # where each client that waits finds its block
         self._part = np.zeros((0, len(channels)), np.int16)
 
     def add(self, samples: np.ndarray) -> None:
@@ -51,12 +53,20 @@ class Receiver:
             self.blocks.append(self._part[: self.samples])
             self._part = self._part[self.samples :]
 
+    def give(self) -> None:
+        """The oldest block, to every client that waits for one; the others never see it."""
+        block = self.blocks.popleft()
+        for given in self.waiting:
+            given.append(block)
+        self.waiting.clear()
+
 
 class Transmitter:
     """An open buffer of the DAC: one block for ever, or blocks one behind the other."""
 
     def __init__(self, cyclic: bool, most: int, late: int, width: int):
         self.cyclic, self.most, self.width = cyclic, most, width
+        self.clients = 1
         self.blocks: deque[np.ndarray] = deque()
         self._late, self._used = late, 0
         self._start: int | None = None

@@ -17,7 +17,7 @@ from scipy.signal import oaconvolve
 
 STATUS_REGISTER = 0x80000088
 UNDERFLOW, OVERFLOW = 1, 4
-RATE_WITHOUT_FIR, RATE_WITH_FIR = 25e6 / 12, 25e6 / 48
+RATE_WITHOUT_FIR, RATE_WITH_FIR = 25_000_000 // 12, 25_000_000 // 48  # whole numbers, as the driver divides
 REFERENCE_RX_GAIN_DB = 30.0
 WRITER_POLL_S = 0.01
 
@@ -82,21 +82,50 @@ class PlutoEmulator:
     def number(self, file: str, device: str = PHY) -> float:
         return float(self.value(file, device).split()[0])
 
+    def set_value(self, file: str, value: str, device: str = PHY) -> None:
+        """Change an attribute, as another program would."""
+        with self._change:
+            self._values[device, file] = value
+
+    def is_silent(self) -> bool:
+        """Whether its transmitter is: least gain, oscillator powered down, no buffer, no tone."""
+        scales = [
+            value
+            for (device, file), value in self._values.items()
+            if device == DAC and file.endswith("_scale")
+        ]
+        return (
+            self.number("out_voltage0_hardwaregain") == -89.75
+            and self.number("out_altvoltage1_TX_LO_powerdown") == 1
+            and self._tx is None
+            and not any(map(float, scales))
+        )
+
+    def device_id(self, name: str) -> str:
+        """Id of a device from its id or name."""
+        return self._device(name).id
+
     def _device(self, name: str) -> Device:
-        if name not in self.devices:
-            raise OSError(errno.ENODEV, name)
-        return self.devices[name]
+        for device in self.devices.values():
+            if name in (device.id, device.name):
+                return device
+        raise OSError(errno.ENODEV, name)
 
     def _file(self, device: Device, where: tuple[str, ...]) -> str:
         side, channel, attribute = where
         for found in device.channels:
             if found.id == channel and found.output == (side == "OUTPUT") and attribute in found.attributes:
                 return found.attributes[attribute][0]
-        raise OSError(errno.ENOENT, attribute)
+            if found.id == channel and found.output == (side == "OUTPUT"):
+                raise OSError(errno.ENOENT, attribute)
+        raise OSError(errno.ENXIO, channel)
 
     def read(self, name: str, where: tuple[str, ...]) -> str:
         device = self._device(name)
+        name = device.id
         with self._change:
+            if where[0] == "BUFFER":  # the kernel has some, libiio lists none of them
+                raise OSError(errno.ENOENT, where[1])
             if where[0] == "DEBUG":
                 if where[1] == "direct_reg_access" and where[1] in device.debug and name in self._registers:
                     known = self._register[name] == STATUS_REGISTER
@@ -120,6 +149,7 @@ class PlutoEmulator:
 
     def write(self, name: str, where: tuple[str, ...], value: str) -> None:
         device = self._device(name)
+        name = device.id
         with self._change:
             if where[0] == "DEBUG":
                 self._named(device.debug, where[1])
@@ -154,8 +184,9 @@ class PlutoEmulator:
             within(-3.0, 71.0)
         elif file.endswith("LO_frequency"):
             within(325e6, 3.8e9)
-        elif file.endswith("gain_control_mode") and value not in ("manual", "slow_attack", "fast_attack"):
-            raise OSError(errno.EINVAL, file)
+        elif file.endswith(("gain_control_mode", "rf_port_select")):
+            if value not in self.value(f"{file}_available").split():
+                raise OSError(errno.EINVAL, file)
 
     def _store(self, name: str, file: str, value: str) -> None:
         if file.endswith("hardwaregain"):
@@ -171,15 +202,23 @@ class PlutoEmulator:
     # Buffers
 
     def set_kernel_buffers(self, name: str, count: int) -> None:
-        self._kernel_buffers[self._device(name).id] = count
+        device = self._device(name).id
+        if count < 1:
+            raise OSError(errno.EINVAL, name)
+        self._kernel_buffers[device] = count
 
     def open(self, name: str, samples: int, mask: int, cyclic: bool) -> None:
+        """Open a buffer, or share one that is open: only a cycle belongs to one client, as with iiod."""
         channels = [c.scan[0] for c in self._device(name).channels if c.scan and mask >> c.scan[0] & 1]
         with self._change:
-            if (self._tx if name == DAC else self._rx) is not None:
-                raise OSError(errno.EBUSY, name)
             if not channels or samples < 1:
                 raise OSError(errno.EINVAL, name)
+            there = self._tx if name == DAC else self._rx
+            if there is not None:
+                if cyclic or (name == DAC and there.cyclic):
+                    raise OSError(errno.EBUSY, name)
+                there.clients += 1
+                return
             if name == DAC:
                 late = int(self._rng.integers(0, self.air.most_start_samples + 1))
                 self._tx = Transmitter(cyclic, self._kernel_buffers[DAC], late, len(channels))
@@ -201,9 +240,11 @@ class PlutoEmulator:
 
     def close(self, name: str) -> None:
         with self._change:
-            if name == DAC:
+            there = self._tx if name == DAC else self._rx
+            there.clients -= 1
+            if there.clients == 0 and name == DAC:
                 self._tx = None
-            elif name == ADC:
+            elif there.clients == 0:
                 self._rx = None
             self._change.notify_all()
 
@@ -212,14 +253,18 @@ class PlutoEmulator:
             receiver = self._rx
             if name != ADC or receiver is None:
                 raise OSError(errno.EBADF, name)
-            self._change.wait_for(lambda: receiver.blocks or self._rx is not receiver, timeout_s)
+            given: list[np.ndarray] = []
+            receiver.waiting.append(given)
+            self._change.wait_for(lambda: given or receiver.blocks or self._rx is not receiver, timeout_s)
             if self._rx is not receiver:
                 raise OSError(errno.EBADF, name)
-            if not receiver.blocks:
+            if not (given or receiver.blocks):
+                receiver.waiting.remove(given)
                 raise OSError(errno.ETIMEDOUT, name)
-            content = receiver.blocks.popleft().tobytes()
+            if not given:
+                receiver.give()
             self._change.notify_all()
-            return content[:length]
+            return given[0].tobytes()[:length]
 
     def write_buffer(self, name: str, content: bytes, timeout_s: float) -> None:
         with self._change:

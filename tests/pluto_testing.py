@@ -9,7 +9,13 @@ import block_testing as bt
 import numpy as np
 import pmt
 from gnuradio import blocks, gr, semisac
-from gnuradio.semisac.radio import RadioSettings, pluto_device, pluto_receiver, pluto_transmitter
+from gnuradio.semisac.radio import (
+    RadioSettings,
+    pluto_device,
+    pluto_receiver,
+    pluto_silence,
+    pluto_transmitter,
+)
 from iio_server import IioServer
 from patience import HANG_S
 from pluto_air import Air
@@ -24,6 +30,7 @@ QUIET = Air(paths=((3.0, 0.1, 0.0),), noise_deviation=0.0)
 def be_patient(monkeypatch) -> None:
     """Let a front end wait for a device whose computer is busy with other things."""
     monkeypatch.setattr(pluto_device, "STREAM_TIMEOUT_S", HANG_S)
+    monkeypatch.setattr(pluto_silence, "SILENCE_S", HANG_S)
     monkeypatch.setattr(pluto_receiver, "QUEUE_S", HANG_S)
     monkeypatch.setattr(pluto_transmitter, "DRAIN_S", HANG_S)
 

@@ -117,10 +117,8 @@ class usrp(laboratory):
     def __init__(self, monkeypatch):
         super().__init__()
         import uhd_stub
-        from gnuradio.semisac.radio import usrp as module
 
-        self.stub = uhd_stub.Stub(made_up_air)
-        monkeypatch.setattr(module, "uhd", self.stub)
+        self.stub = uhd_stub.Stub(made_up_air).install(monkeypatch)
 
     def open(self, role, **changes):
         if role == "monostatic":

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import importlib
+import io
 import json
 import shutil
 from pathlib import Path
@@ -23,14 +24,16 @@ pytest.importorskip("torch", reason="training needs PyTorch")
 import torch  # noqa: E402
 from rich.console import Console  # noqa: E402
 
-from semisac_ml.beams import bundles  # noqa: E402
+from semisac_ml.beams import bundles, report, scores  # noqa: E402
 from semisac_ml.beams.bundles import BundlePredictor, check_settings  # noqa: E402
 from semisac_ml.beams.ensemble import BeamEnsemble  # noqa: E402
 from semisac_ml.beams.inputs import InputSet, random_sensors, swapped, usual_sets  # noqa: E402
 from semisac_ml.beams.recordings import Recordings, load_sensors  # noqa: E402
+from semisac_ml.beams.samples import BY_SEQUENCE  # noqa: E402
 from semisac_ml.beams.tensors import BEAM_SPACING_RAD, SampleTensors, View  # noqa: E402
 from semisac_ml.beams.training import predict  # noqa: E402
 from semisac_ml.cli import main  # noqa: E402
+from semisac_ml.data import DataError  # noqa: E402
 from semisac_ml.data.scenes.sample import sample  # noqa: E402
 from semisac_ml.layers import azimuth_maps  # noqa: E402
 from semisac_ml.layers.radar import STANDING, RangeDoppler  # noqa: E402
@@ -186,6 +189,31 @@ def test_recording_without_truth_is_read_from_its_table_alone(folder, street, tm
         assert np.array_equal(found.sensed[kind], street.sensed[kind])
     tensors = SampleTensors(found, 0.5, 1)
     assert tensors.hides("camera", View(turned=2)) and not tensors.hides("camera", View(mirrored=True))
+
+
+def test_damaged_samples_are_left_out_and_told(folder, tmp_path):
+    shutil.copytree(folder / "deepsense6g", tmp_path / "deepsense6g")
+    for number in (100, 120):
+        broken = sorted((tmp_path / f"deepsense6g/scenario{number}").rglob("*power*.txt"))[1]
+        broken.write_text("nan\n" * 64)
+    console = Console(record=True, width=400, file=io.StringIO())
+    found = load_sensors(tmp_path, None, console, tmp_path / "kept")
+    assert len(found) == 9 - 2 and len(found.left_out) == 2
+    first = found.left_out[0]
+    assert first.startswith("scenario100, line ") and "is not finite" in first
+    assert f"damaged, left out: 2 samples: {first}; and 1 more" in " ".join(console.export_text().split())
+    rows, best = np.arange(len(found)), np.tile(np.arange(5), (len(found), 1))
+    tested = scores.Tested(
+        "always the first", BY_SEQUENCE, 0, "all, seed 0", "", rows, len(rows), best, None, 0.0
+    )
+    content = report.as_json(found, [tested], {})
+    assert (content["samples_left_out"], content["left_out"]) == (2, list(found.left_out))
+
+
+def test_a_folder_without_scenarios_says_what_belongs_there(tmp_path):
+    (tmp_path / "deepsense6g").mkdir()
+    with pytest.raises(DataError, match="holds no scenario, expected a street .semisac data scenes."):
+        load_sensors(tmp_path, None, Console(quiet=True), tmp_path / "kept")
 
 
 def test_mirror_turns_left_and_right(street):
@@ -415,15 +443,15 @@ def test_figures_are_drawn_from_what_they_train(system, figure, file, folder, tm
         assert cost["FISAC", "one network"] < cost["FISAC", "one network w/o MoE"]
 
 
-def test_mistakes_are_one_line(capsys, folder):
+def test_mistakes_are_one_line(capfd, folder):
     where = ["--data", "street", "--folder", str(folder)]
     assert run(["evaluate", "lam_msac", *where, "--figure", "no"]) == 2
-    assert "unknown figure 'no', expected one of: case-study" in capsys.readouterr().err
+    assert "unknown figure 'no', expected one of: case-study" in capfd.readouterr().err
     assert run(["evaluate", "vi_beam", *where, "--splits", "2"]) == 2
-    assert "--splits" in capsys.readouterr().err
+    assert "--splits" in capfd.readouterr().err
     assert run(["train", "vi_beam", *where, "--members", "2"]) == 2
-    assert "--members" in capsys.readouterr().err
+    assert "--members" in capfd.readouterr().err
     assert run(["train", "vi_beam", "--data", "street", "--folder", str(folder / "nowhere")]) == 2
-    assert "semisac data scenes" in capsys.readouterr().err
+    assert "semisac data scenes" in capfd.readouterr().err
     assert run(["evaluate", "vi_beam", "--folder", str(folder)]) == 2
-    assert "--data sensors" in capsys.readouterr().err
+    assert "--data sensors" in capfd.readouterr().err

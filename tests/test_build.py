@@ -134,3 +134,23 @@ def test_old_gnuradio_is_refused_in_one_sentence(conda: Path, tmp_path: Path) ->
     assert done.returncode != 0
     said = " ".join(done.stderr.split())
     assert "GNU Radio 3.10 or later is not here (found: 3.8.5.0); install gnuradio-dev" in said
+
+
+def test_every_command_is_understood_below_any_folder(tmp_path: Path) -> None:
+    """Those that build, which a shell reads, and those that test, which none must read."""
+    source = tmp_path / "my rädio (1)"
+    source.mkdir()
+    for name in ("CMakeLists.txt", "lib", "include", "grc", "python", "models"):
+        (source / name).symlink_to(ROOT / name)
+    build = source / "build"
+    settings = ["-G", "Ninja", "-DPYTHON_EXECUTABLE=/usr/bin/python3"]
+    subprocess.run(["cmake", "-S", source, "-B", build, *settings], check=True, capture_output=True)
+    listed = ["ninja", "-C", build, "-t", "commands"]
+    commands = subprocess.run(listed, check=True, capture_output=True, text=True).stdout
+    assert "semisac_python" in commands and "my rädio (1)" in commands
+    checked = subprocess.run(["sh", "-n"], input=commands, capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stderr
+    listed = ["ctest", "--test-dir", build, "--show-only=json-v1"]
+    tests = json.loads(subprocess.run(listed, check=True, capture_output=True, text=True).stdout)["tests"]
+    written = {test["name"] for test in tests if any(".sh" in part for part in test.get("command", []))}
+    assert len(tests) > 30 and not written, "scripts that CMake writes, and does not quote"

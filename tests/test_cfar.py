@@ -10,7 +10,7 @@ import pytest
 
 from semisac_ml.signal import cfar, radar_trials
 from semisac_ml.signal.cfar import CfarWindow
-from semisac_ml.signal.radar_detection import DetectionSettings
+from semisac_ml.signal.radar_detection import DetectionSettings, Threshold
 
 
 def test_ca_factor_of_one_look_is_the_closed_form():
@@ -70,10 +70,45 @@ def test_false_alarm_rate_of_ofdm_maps():
         geometry = radar_trials.ofdm_geometry(
             oversampling=oversampling, range_window=window, doppler_window=window
         )
-        settings = DetectionSettings(false_alarm_rate=1e-3, window=CfarWindow(stride=stride))
+        settings = DetectionSettings(
+            false_alarm_rate=1e-3, false_alarms_per="cell", window=CfarWindow(stride=stride)
+        )
         count = radar_trials.false_alarms(geometry, settings, maps, np.random.default_rng(4))
         cells = maps * geometry.doppler_bins * geometry.range_bins
         assert count / cells == pytest.approx(1e-3, rel=0.12)
+
+
+@pytest.mark.parametrize(
+    ("oversampling", "antennas", "window", "maps"),
+    [(1, 1, "rectangular", 6000), (1, 4, "hamming", 2000), (2, 1, "rectangular", 1500)],
+)
+def test_one_map_of_noise_in_so_many_shows_a_target(oversampling, antennas, window, maps):
+    # A rate of 5 %: 300 +- 17, 100 +- 10 or 75 +- 8 maps; the bounds lie four deviations off, and leave 16 %
+    # for what the count of separate cells is known to be off with oversampling.
+    geometry = radar_trials.ofdm_geometry(
+        slow_times=32,
+        oversampling=oversampling,
+        antennas=antennas,
+        range_window=window,
+        doppler_window=window,
+    )
+    threshold = Threshold(geometry, DetectionSettings(false_alarm_rate=0.05))
+    assert threshold.map_rate == pytest.approx(0.05, rel=1e-3)
+    settings = DetectionSettings(false_alarm_rate=0.05)
+    shown = radar_trials.maps_with_false_alarms(geometry, settings, maps, np.random.default_rng(6))
+    deviation = np.sqrt(0.05 * 0.95 * maps)
+    assert 0.84 * 0.05 * maps - 4 * deviation < shown < 0.05 * maps + 4 * deviation
+
+
+def test_cells_of_an_axis_that_are_exceeded_one_without_the_other():
+    flat = np.ones(64)
+    assert cfar.separate_cells(64, flat, 14.0) == pytest.approx(64, rel=1e-4)  # none is like another
+    # on a fine grid as many as the level is crossed: M sqrt(pi u/3) (Rice)
+    assert cfar.separate_cells(64 * 64, flat, 14.0) == pytest.approx(64 * np.sqrt(np.pi * 14 / 3), rel=2e-3)
+    assert cfar.separate_cells(2, np.ones(1), 14.0) == 1.0  # all rows are the same
+    for cells in (1.0, 64.0, 1e6):
+        assert cfar.map_rate(cfar.cell_rate(0.01, cells), cells) == pytest.approx(0.01, rel=1e-9)
+    assert cfar.cell_rate(0.01, 4096) == pytest.approx(2.4537e-6, rel=1e-4)
 
 
 def test_references_stand_beside_the_cell():
@@ -107,5 +142,7 @@ def test_bad_settings():
         CfarWindow(guard=(2, 2), reference=(16, 0)).check(64, 32)
     with pytest.raises(ValueError, match="expected at least 1"):
         CfarWindow(reference=(0, 0)).check(64, 64)
+    with pytest.raises(ValueError, match="false_alarms_per is 'hour', expected map or cell"):
+        Threshold(radar_trials.ofdm_geometry(), DetectionSettings(false_alarms_per="hour"))
     with pytest.raises(ValueError, match="CFAR method is 'go'"):
         cfar.noise_level(np.ones((32, 32)), CfarWindow(), "go")

@@ -157,6 +157,32 @@ def test_info(semisac, tiny_models):
     assert {"cifar10", "deepsense6g"} <= {entry["name"] for entry in report["data"]}
 
 
+def test_info_shows_what_may_not_be_read(semisac, monkeypatch):
+    from semisac_ml.data import cifar10
+    from semisac_ml.runtime import Bundle
+
+    def refuse(path: str):
+        raise PermissionError(13, "Permission denied", f"closed/{path}")
+
+    monkeypatch.setattr(Bundle, "load", refuse)
+    monkeypatch.setattr(cifar10, "find_folder", lambda: refuse("data"))
+    code, out, err = semisac("info", "--json")
+    report = json.loads(out)
+    assert (code, err) == (0, "")
+    bundles = {entry["name"]: entry.get("error") for entry in report["bundles"]}
+    assert bundles["jssc/tiny"] == "closed/jssc/tiny: Permission denied"
+    data = {entry["name"]: entry["get"] for entry in report["data"] if not entry["found"]}
+    assert data["cifar10"] == "closed/data: Permission denied"
+
+
+@pytest.mark.parametrize("name", ["cifar10", "div2k", "cdnet"])
+def test_a_folder_that_cannot_be_is_not_the_networks_fault(semisac, tmp_path, name):
+    (tmp_path / "file").touch()
+    code, out, err = semisac("data", "fetch", name, "--root", str(tmp_path / "file" / "folder"))
+    assert (code, out) == (2, "") and one_line(err)
+    assert "no data can be kept there" in err and "network" not in err
+
+
 def test_data_verify(semisac, monkeypatch, tmp_path):
     from semisac_ml.data import cifar10
 

@@ -73,6 +73,23 @@ def test_an_example_opens_without_errors(platform, file):
     assert str(ROOT.parent) not in file.read_text()
 
 
+@pytest.mark.parametrize(
+    "file",
+    [file for file in EXAMPLES if "semisac_target_emulator" in file.read_text()],
+    ids=lambda file: file.stem,
+)
+def test_emulated_targets_of_an_example_turn_where_their_slider_ends(platform, file):
+    """So that they are never gone for good, and a slider cannot put them where they may not be."""
+    flowgraph = platform.make_flow_graph(str(file))
+    flowgraph.rewrite()
+    (emulator,) = (block for block in flowgraph.blocks if block.key == "semisac_target_emulator")
+    targets = emulator.params["targets"].get_evaluated()
+    assert all(0.0 < one["nearest_m"] <= one["range_m"] <= one["farthest_m"] for one in targets)
+    (slider,) = (block for block in flowgraph.blocks if block.name == "range_m")
+    ends = [slider.params[name].get_evaluated() for name in ("start", "stop")]
+    assert ends == [targets[0]["nearest_m"], targets[0]["farthest_m"]]
+
+
 def comment_of(name: str) -> dict[str, str]:
     """What an example's comment says in lines such as "Beside it: zmq_channel.grc": "Before it", "Beside it"
     (examples that must run) and "Needs" (what no test has).

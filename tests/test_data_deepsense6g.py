@@ -56,7 +56,7 @@ def test_beams_of_older_tables_count_from_0(tmp_path):
     )
     columns["unit1_beam_index"][4] += 2
     made_up_data.write_csv(table, columns)
-    with pytest.raises(DataError, match="scenario2.csv: unit1_beam_index: of row 1 is"):
+    with pytest.raises(DataError, match="scenario2.csv: unit1_beam_index: of line 2 is"):
         deepsense6g.load(2, tmp_path)
 
 
@@ -75,7 +75,7 @@ def test_frames_left_out_break_windows(tmp_path):
     with pytest.raises(DataError, match="mmWave_power_5.txt: unit1_pwr_60ghz: .*not finite"):
         deepsense6g.load(31, tmp_path)
     scenario = deepsense6g.load(31, tmp_path, damaged="leave out")
-    assert len(scenario) == 11 and "row 6" in scenario.left_out[0]
+    assert len(scenario) == 11 and scenario.left_out[0].startswith("line 7: ")
     expected = [[1, 2, 3, 4, 5], [7, 8, 9, 10, 11], [8, 9, 10, 11, 12]]
     assert scenario.index[scenario.windows()].tolist() == expected
     # likewise where the table itself skips a number
@@ -212,3 +212,60 @@ def test_a_split_by_sequence_is_harder_where_drives_differ(real):
     by_drive = [neighbours_on_gps(scenario, fold) for fold in splits.sequence_folds(scenario.sequence, 5)]
     at_random = [neighbours_on_gps(scenario, fold) for fold in splits.random_folds(len(scenario), 5)]
     assert np.mean(by_drive, axis=0)[0] < np.mean(at_random, axis=0)[0] - 0.05
+
+
+def as_excel_writes_it(text: str) -> bytes:
+    """A mark of UTF-8 at the begin, CRLF, paths as Windows has them, lines without anything in them."""
+    header, *rows = text.splitlines()
+    rows = [row.replace("/", "\\") for row in rows]
+    lines = [header, "", *rows[:3], "   ", "," * header.count(","), *rows[3:], "", ""]
+    return b"\xef\xbb\xbf" + "\r\n".join(lines).encode()
+
+
+def test_a_table_as_another_program_writes_it_is_the_same(tmp_path):
+    table = made_up_data.deepsense_scenario(tmp_path, 31, drives=(7,))
+    before = deepsense6g.load(31, tmp_path)
+    table.write_bytes(as_excel_writes_it(table.read_text()))
+    after = deepsense6g.load(31, tmp_path)
+    for field in ("power", "beam", "vehicle", "base_station", "index"):
+        np.testing.assert_array_equal(getattr(before, field), getattr(after, field))
+    assert before.files == after.files
+
+
+def test_what_is_wrong_in_such_a_table_is_told_by_its_line(tmp_path):
+    table = made_up_data.deepsense_scenario(tmp_path, 31, drives=(7,))
+    columns = made_up_data.read_csv(table)
+    columns["seq_index"][4] = "one"  # the fifth sample is in line 9 then
+    made_up_data.write_csv(table, columns)
+    table.write_bytes(as_excel_writes_it(table.read_text()))
+    with pytest.raises(DataError, match="scenario31.csv: seq_index: is 'one' in line 9, expected a whole"):
+        deepsense6g.load(31, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda text: text.replace(",", ";"), "header: has semicolons between its columns, expected comm"),
+        (lambda text: text.replace(",", "\t"), "header: has tabs between its columns"),
+        (
+            lambda text: text.replace(",", ';"x"', 1).replace("\n", "\n" + "x" * 140_000, 1),
+            "line 2: cannot be",
+        ),
+        (lambda text: text.replace("\n1,", "\n1e300,"), "'1e300' in line 2, expected a whole number"),
+    ],
+)
+def test_a_table_that_is_separated_otherwise_is_refused(tmp_path, change, message):
+    table = made_up_data.deepsense_scenario(tmp_path, 31, drives=(7,))
+    table.write_text(change(table.read_text()))
+    with pytest.raises(DataError, match=f"scenario31.csv: .*{message}") as refused:
+        deepsense6g.load(31, tmp_path)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["mmWave_power_3.txt", "gps_location.txt", "GPS_location_3.txt"])
+def test_decimal_commas_are_refused(tmp_path, name):
+    table = made_up_data.deepsense_scenario(tmp_path, 31, drives=(7,))
+    [file] = table.parent.rglob(name)
+    file.write_text(file.read_text().replace(".", ","))
+    with pytest.raises(DataError, match=f"{name}: unit._.*: .*, expected"):
+        deepsense6g.load(31, tmp_path)

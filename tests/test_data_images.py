@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from semisac_ml.data import DataError
-from semisac_ml.data.images import load_images
+from semisac_ml.data import DataError, reading
+from semisac_ml.data.images import load_images, load_photographs
 
 
 def test_picture_of_the_right_size_is_unchanged(tmp_path):
@@ -89,3 +89,125 @@ def test_missing_and_empty_places_are_refused(tmp_path):
         load_images(tmp_path / "absent.png")
     with pytest.raises(DataError, match="holds no picture"):
         load_images(tmp_path)
+
+
+RAMP = np.tile(np.arange(256, dtype=np.uint8), (256, 1))
+WIDE = (257 * RAMP.astype(np.uint16)).astype("<u2")
+
+
+def big_endian_tiff(
+    file, numbers: np.ndarray, bits: int, sample_format: int, white_is_zero: bool = False
+) -> None:
+    """A TIFF of one strip, as other programs write it."""
+    height, width = numbers.shape
+    data = numbers.tobytes()
+    fields = [(256, 4, width), (257, 4, height), (258, 3, bits), (259, 3, 1), (262, 3, not white_is_zero)]
+    fields += [(273, 4, 8), (277, 3, 1), (278, 4, height), (279, 4, len(data)), (339, 3, sample_format)]
+    entries = b"".join(
+        tag.to_bytes(2, "big") + kind.to_bytes(2, "big") + (1).to_bytes(4, "big")
+        + (int(value).to_bytes(4, "big") if kind == 4 else int(value).to_bytes(2, "big") + bytes(2))
+        for tag, kind, value in fields
+    )  # fmt: skip
+    head = b"MM\0*" + (8 + len(data)).to_bytes(4, "big")
+    file.write_bytes(head + data + len(fields).to_bytes(2, "big") + entries + bytes(4))
+
+
+def save_ramp(folder, kind: str):
+    """A file with a ramp from black to white."""
+    file = folder / ("ramp.png" if kind.endswith("png") else "ramp.tif")
+    if kind == "pgm":
+        file = folder / "ramp.pgm"
+        file.write_bytes(b"P5 256 256 65535\n" + WIDE.astype(">u2").tobytes())
+    elif kind == "tif, big endian":
+        big_endian_tiff(file, WIDE.astype(">u2"), 16, 1)
+    elif kind == "float tif":
+        Image.fromarray(RAMP.astype(np.float32) / 255).save(file)
+    elif kind == "float tif, big endian, white is zero":
+        big_endian_tiff(file, (1.0 - RAMP / 255).astype(">f4"), 32, 3, white_is_zero=True)
+    elif kind == "cmyk tif":
+        Image.fromarray(RAMP).convert("CMYK").save(file)
+    elif kind == "palette png":
+        picture = Image.fromarray(RAMP[:, ::-1].copy(), "L").convert("P")
+        picture.putpalette(np.repeat(np.arange(255, -1, -1), 3).astype(np.uint8).tobytes())
+        picture.save(file)
+    else:
+        Image.fromarray(WIDE).save(file)
+    return file
+
+
+KINDS = (
+    "16 bit png", "16 bit tif", "tif, big endian", "pgm", "float tif", "float tif, big endian, white is zero",
+    "cmyk tif", "palette png",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_ramp_stays_a_ramp_whatever_its_numbers(tmp_path, kind):
+    file = save_ramp(tmp_path, kind)
+    expected = np.repeat(RAMP[..., None], 3, axis=2)
+    [photograph] = load_photographs(file)
+    for found in (load_images(file, 256)[0], photograph, reading.picture(file, "camera")):
+        assert np.abs(found.astype(int) - expected).max() <= 1
+
+
+def test_transparent_grey_of_16_bits_is_white(tmp_path):
+    Image.fromarray(WIDE).save(tmp_path / "a.png", transparency=0)
+    found = load_images(tmp_path / "a.png", 256)[0, 0, :, 0]
+    assert found.tolist() == [255, *range(1, 256)]
+
+
+@pytest.mark.parametrize(
+    "numbers, message",
+    [
+        (
+            RAMP.astype(np.float32),
+            "holds fractions from 0 to 255, expected 0 .black. to 1",
+        ),
+        (RAMP.astype(np.float32) / 255 - 0.5, "holds fractions from -0.5 to 0.5"),
+        (np.full((32, 32), np.nan, np.float32), "holds fractions"),
+        (WIDE.astype(np.int32), "holds whole numbers of 32 bits or with a sign, of which white"),
+    ],
+)
+def test_numbers_whose_white_is_not_known_are_refused(tmp_path, numbers, message):
+    Image.fromarray(numbers).save(tmp_path / "a.tif")
+    for read in (load_images, lambda file: reading.picture(file, "camera")):
+        with pytest.raises(DataError, match=f"a.tif.*: {message}") as refused:
+            read(tmp_path / "a.tif")
+        assert "\n" not in str(refused.value)
+
+
+def test_signed_numbers_are_refused(tmp_path):
+    big_endian_tiff(tmp_path / "a.tif", WIDE.astype(">i2"), 16, 2)
+    with pytest.raises(DataError, match="with a sign"):
+        load_images(tmp_path / "a.tif")
+
+
+def test_of_several_pictures_the_first_is_taken_and_that_is_said(tmp_path, caplog):
+    frames = [Image.new("RGB", (32, 32), (level,) * 3) for level in (10, 200)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+    assert np.abs(load_images(tmp_path / "a.gif").astype(int) - 10).max() <= 1
+    assert "a.gif: holds several pictures, the first is taken" in caplog.text
+    caplog.clear()
+    frames[0].save(tmp_path / "b.gif")
+    load_images(tmp_path / "b.gif")
+    assert not caplog.text
+
+
+def test_every_picture_of_a_folder_is_read_or_refused(tmp_path):
+    Image.new("RGB", (32, 32)).save(tmp_path / "a.jp2")
+    Image.new("RGB", (32, 32)).save(tmp_path / "b.tga")
+    assert len(load_images(tmp_path)) == 2
+    (tmp_path / "c.heic").write_bytes(b"a photograph of a telephone")
+    with pytest.raises(DataError, match="c.heic: cannot be read as a picture"):
+        load_images(tmp_path)
+
+
+def test_a_file_that_may_not_be_read_says_why(tmp_path, monkeypatch):
+    Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
+
+    def refuse(*_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Image, "open", refuse)
+    with pytest.raises(DataError, match="a.png: cannot be read .Permission denied.: check its permissions"):
+        load_images(tmp_path / "a.png")

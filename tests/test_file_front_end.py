@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -17,7 +19,7 @@ from gnuradio import blocks, gr, semisac  # noqa: E402
 from gnuradio.semisac.radio import RadioError, RadioSettings, open_front_end, radios  # noqa: E402
 from gnuradio.semisac.radio.sigmf_fields import plain_frame  # noqa: E402
 from gnuradio.semisac.radio.sigmf_sink import sigmf_sink  # noqa: E402
-from gnuradio.semisac.radio.sigmf_writer import ChannelWriter  # noqa: E402
+from gnuradio.semisac.radio.unfinished_file import UnfinishedFile  # noqa: E402
 
 from semisac_ml.data.sigmf_recording import Recording  # noqa: E402
 from semisac_ml.signal.frame import FrameParameters  # noqa: E402
@@ -223,7 +225,7 @@ def test_a_disk_that_is_full_is_a_radio_that_vanished(tmp_path, monkeypatch):
     def full(self, raw):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(ChannelWriter, "_write_some", full)
+    monkeypatch.setattr(UnfinishedFile, "_write_some", full)
     front_end = open_front_end(settings(tmp_path / "sent"), FRAME, "transmit")
     front_end.configure()
     top = gr.top_block()
@@ -233,3 +235,70 @@ def test_a_disk_that_is_full_is_a_radio_that_vanished(tmp_path, monkeypatch):
     front_end.close()
     assert "No space left on device" in front_end.events.vanished()
     assert list(tmp_path.iterdir()) == []
+
+
+def sensed(path, lost: int) -> None:
+    """A recording of what was sent and came back, of which the second half of rx0 lost samples."""
+    top = gr.top_block()
+    recorder = sigmf_sink(path, RATE, 2.45e9, ["sent", "rx0"])
+    source, modulator = modulated()
+    top.connect(source, modulator, (recorder, 0))
+    top.connect(modulator, (recorder, 1))
+    top.run()
+    data, meta = (path.with_name(f"{path.name}-rx0.sigmf-{kind}") for kind in ("data", "meta"))
+    samples = np.fromfile(data, np.complex64)
+    half = len(samples) // 2
+    np.concatenate([samples[:half], samples[half + lost :]]).tofile(data)
+    content = json.loads(meta.read_text())
+    content["global"]["semisac:sample_count"] -= lost
+    content["captures"].append({"core:sample_start": half, "core:global_index": half + lost})
+    meta.write_text(json.dumps(content))
+
+
+def test_a_gap_that_another_program_recorded_shifts_no_echo(tmp_path):
+    """One channel lost samples: later ones keep their places, a frame that is torn is called lost."""
+    sensed(tmp_path / "echo", 100)
+    front_end = open_front_end(settings(tmp_path / "echo"), FRAME, "monostatic")
+    in_force = front_end.configure()
+    assert "has gaps, in which frames are lost: 100 samples were lost before" in in_force["warnings"][0]
+    top, sinks = gr.top_block(), (blocks.vector_sink_c(), blocks.vector_sink_c())
+    top.connect(blocks.vector_source_c([]), front_end)
+    for port, sink in enumerate(sinks):
+        top.connect((front_end, port), sink)
+    top.run()
+    sent, received = (np.array(sink.data(), np.complex64) for sink in sinks)
+    half = FRAMES * FRAME.frame_samples // 2
+    assert not received[half : half + 100].any()
+    kept = np.r_[0:half, half + 100 : len(sent)]
+    assert received[kept].tobytes() == sent[kept].tobytes()
+    lost = [tag.offset for tag in sinks[0].tags() if str(tag.key) == "lost"]
+    assert lost == [half // FRAME.frame_samples * FRAME.frame_samples]
+    assert front_end.status()["gap"] == front_end.status()["gap"] == 1
+    assert front_end.events.counts()["gap"] == 1
+
+
+def test_samples_lost_between_times_of_the_radio_are_filled(tmp_path):
+    """As GNU Radio's own source gives them to a sink: rx_time tells what the samples do not."""
+    samples = bt.frames(1, 5000, 1)[0]
+    times = []
+    for sample, seconds in ((0, 0.5), (3000, 0.5 + 3700 / RATE)):
+        tag = gr.tag_t()
+        tag.offset, tag.key = sample, pmt.intern("rx_time")
+        tag.value = pmt.make_tuple(pmt.from_uint64(7), pmt.from_double(seconds))
+        times.append(tag)
+    top = gr.top_block()
+    source = blocks.vector_source_c(samples.tolist(), False, 1, times)
+    recorder = sigmf_sink(tmp_path / "heard", RATE, 2.45e9)
+    top.connect(source, recorder)
+    top.run()
+    front_end = open_front_end(settings(tmp_path / "heard"), FRAME, "receive")
+    front_end.configure()
+    top, sink = gr.top_block(), blocks.vector_sink_c()
+    top.connect(front_end.rx(), sink)
+    top.run()
+    expected = np.r_[samples[:3000], np.zeros(700, np.complex64), samples[3000:]]
+    assert np.array(sink.data(), np.complex64).tobytes() == expected.tobytes()
+    assert [(tag.offset, pmt.to_python(tag.value)) for tag in sink.tags() if str(tag.key) == "gap"] == [
+        (3000, 700)
+    ]
+    assert front_end.status()["gap"] == 1

@@ -14,6 +14,7 @@ pytest.importorskip("gnuradio.semisac", reason="radios need GNU Radio and the mo
 
 import radio_labs  # noqa: E402
 from frame_testing import receive  # noqa: E402
+from gnuradio.semisac.radio import RadioError  # noqa: E402
 from patience import until  # noqa: E402
 from radio_labs import ECHO_SAMPLES, FRAME, RATE_HZ  # noqa: E402
 
@@ -163,8 +164,9 @@ def test_late_frames_are_named_and_the_next_are_right(lab):
     flow.go_on(0.6)
     counts, hit = front_end.events.counts(), front_end.events.frames_hit()
     flow.end()
-    assert counts["late"] == 3
-    assert [kind for _, kind in hit] == ["late"] * 3
+    # frames that touch are one burst, which runs dry before the next ones are late
+    assert [kind for _, kind in hit] == ["underflow", "late", "late"]
+    assert (counts["underflow"], counts["late"]) == (1, 2)
     ids = {t.offset: int(str(t.value)) for t in flow.sinks[0].tags() if str(t.key) == "frame_id"}
     lost = {t.offset: str(t.value) for t in flow.sinks[0].tags() if str(t.key) == "lost"}
     assert {ids[offset]: reason for offset, reason in lost.items()} == dict(hit)
@@ -179,7 +181,10 @@ def test_a_device_that_is_gone_is_noticed_and_left(lab, role):
     lab.unplug(front_end)
     until(front_end.events.vanished)
     assert front_end.events.counts()["vanished"] == 1
-    flow.end()
+    try:
+        flow.end()
+    except RadioError as error:  # nobody could tell it to be silent
+        assert role == "monostatic" and "may not be silent" in str(error)
 
 
 def test_a_device_that_answers_late_is_waited_for(lab):

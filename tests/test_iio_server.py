@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,43 @@ def test_pyadi_transmits_and_receives(serve_pluto):
     assert np.abs(spectrum[200]) == pytest.approx(expected, rel=0.01)  # rounded to whole numbers
     pluto.tx_destroy_buffer()
     pluto.rx_destroy_buffer()
+
+
+COMMANDS = (
+    "NOPE",
+    "SET iio:device3 BUFFERS_COUNT 0",
+    "SET iio:device3 BUFFERS_COUNT 8",
+    "CLOSE iio:device3",
+    "GETTRIG iio:device9",
+    "TIMEOUT abc",
+    "READ",
+    "READ iio:device3 BUFFER enable",
+    "READ ad9361-phy calib_mode",
+    "READ iio:device0 OUTPUT voltage9 hardwaregain",
+    "WRITE iio:device0 OUTPUT voltage0 hardwaregain 0\r\n",
+    "WRITE iio:device0 OUTPUT voltage0 hardwaregain 2\r\n33",
+    "WRITEBUF iio:device2 8",
+    "READBUF iio:device3 8",
+    "OPEN iio:device3 1024 00000003\r\nSET iio:device3 BUFFERS_COUNT 8\r\nCLOSE iio:device3",
+)
+
+
+def answer(uri: str, command: str) -> bytes:
+    """What a daemon says to one command in a connection of its own."""
+    host, _, port = uri.removeprefix("ip:").rpartition(":")
+    with socket.create_connection((host, int(port)), HANG_S) as connection:
+        connection.sendall(command.encode() + b"\r\nEXIT\r\n")
+        return connection.makefile("rb").read()
+
+
+def test_answers_are_those_of_the_daemon_of_libiio(serve_pluto, iiod):
+    server = serve_pluto(QUIET)
+    real = iiod(server.uri)
+    if not answer(real, "VERSION").startswith(b"0."):
+        pytest.skip("its protocol is another one")
+    theirs = {command: answer(real, command) for command in COMMANDS}
+    ours = {command: answer(server.uri, command) for command in COMMANDS}
+    assert ours == theirs
 
 
 GR_IIO = """

@@ -20,6 +20,7 @@ import block_testing as bt  # noqa: E402
 import link_process  # noqa: E402
 from gnuradio import blocks, gr, semisac, zeromq  # noqa: E402
 from gnuradio.semisac.radio import RadioError, RadioSettings, open_front_end  # noqa: E402
+from gnuradio.semisac.radio.watch import BlockThreads  # noqa: E402
 from gnuradio.semisac.radio.zmq import parse_addresses  # noqa: E402
 from patience import HANG_S, until  # noqa: E402
 
@@ -129,11 +130,69 @@ def test_without_anybody_at_the_other_end_both_can_be_stopped():
         top.start()
     until(lambda: sender.status()["frames_scheduled"])
     for top, radio in ((sending, sender), (listening, listener)):
+        radio.events.stopping = True  # as whoever runs a flowgraph says
         top.stop()
         top.wait()
         radio.close()
-    assert listener.events.vanished() == ""  # nobody was there yet
+    assert listener.events.vanished() == f"no sample came from {addresses[1]}: start its sender"
     assert len(sink.data()) == 0
+
+
+FOREIGN = {
+    "without tags": lambda address: zeromq.push_sink(gr.sizeof_gr_complex, 1, address, 100, False),
+    "floats": lambda address: zeromq.push_sink(gr.sizeof_float, 1, address, 100, False),
+}
+
+
+@pytest.mark.parametrize("kind", [*FOREIGN, "three bytes", "nothing"])
+def test_a_sender_of_something_else_is_noticed(kind):
+    """GNU Radio's receiver throws in its thread; nothing else would ever end."""
+    [address] = free_addresses(1)
+    listening, listener, sink = receiver(address)
+    sending = gr.top_block()
+    if kind in FOREIGN:
+        item = gr.sizeof_gr_complex if kind == "without tags" else gr.sizeof_float
+        source, sender = blocks.null_source(item), FOREIGN[kind](address)
+        head = blocks.head(item, 100_001)
+        sending.connect(source, head, sender)
+    else:
+        sender = zeromq.push_sink(1, 1, address, 100, False)
+        bytes_of = blocks.vector_source_b([1, 2, 3] if kind == "three bytes" else [1])
+        sending.connect(bytes_of, sender)
+    listener.prepare()
+    listening.start()
+    sending.start()
+    until(listener.events.vanished)
+    assert "pull_source has failed" in listener.events.vanished()
+    assert "Pass Tags" in listener.events.vanished() and address in listener.events.vanished()
+    assert listener.events.counts()["vanished"] == 1
+    for top in (listening, sending):
+        top.stop()
+        top.wait()
+    listener.close()
+    assert len(sink.data()) == 0
+
+
+def test_blocks_whose_work_is_done_are_not_missed():
+    """A thread that ends with its stream is no fault; one that ends because its block throws is."""
+    top, source = gr.top_block(), blocks.vector_source_c([1.0] * 10)
+    endless, pace, sink = blocks.null_source(8), blocks.throttle(8, 1e4), blocks.null_sink(8)
+    other = blocks.null_sink(8)
+    top.connect(source, other)
+    top.connect(endless, pace, sink)
+    threads = BlockThreads()
+    for block in (source, endless, pace, sink, other):
+        threads.add(block, "why")
+    threads.see()  # before the start
+    top.start()
+    until(lambda: other.nitems_read(0) == 10)
+    for _ in range(2 * BlockThreads.LOOKS):
+        threads.see()
+    top.stop()
+    top.wait()
+    with pytest.raises(RuntimeError, match="has failed: why"):
+        for _ in range(BlockThreads.LOOKS):
+            threads.see()
 
 
 def test_three_processes_pass_images_on(tmp_path, tiny_bundle):

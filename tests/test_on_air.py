@@ -63,6 +63,9 @@ def complain(called_here):
         (("--radio", "simulation", "--json", "no_such_folder/a.json"), "no_such_folder does not exist"),
         (("--radio", "simulation", "--config", "no_such.toml"), "no_such.toml: cannot be read"),
         (("--radio", "file"), "--address is empty"),
+        (("--radio", "simulation", "--bundle", ""), "--bundle is empty, expected a value; is a variable not"),
+        (("--radio", "simulation", "--bundle="), "--bundle is empty, expected a value; is a variable not"),
+        (("--radio", "simulation", ""), "argument 5 is empty"),
         (("--loud",), "No such option"),
     ],
 )
@@ -77,6 +80,17 @@ def test_a_mistake_is_one_line(tiny_bundle, complain, name, arguments, pattern):
         ("run_transmitter", ("--data", "none.png"), "none.png: no such file"),
         ("run_transmitter", ("--repeat", "--images", "3"), "--repeat and --images contradict each other"),
         ("run_transmitter", ("--images-per-s", "-1"), "--images-per-s is -1"),
+        ("run_transmitter", ("--data", ""), "--data is empty, expected a value"),
+        ("run_receiver", ("--save", ""), "--save is empty, expected a value"),
+        *(
+            ("run_transmitter", ("--snr-db", text), f"--snr-db is {text} dB, expected the -10 to 20 dB for")
+            for text in ("-99", "40", "nan")
+        ),
+        ("run_sensing", ("--snr-db", "99"), "--snr-db is 99 dB, expected the -10 to 20 dB for"),
+        ("run_sensing", ("--gate-m", "5", "--gate-snr-db", "nan"), "--gate-snr-db is nan"),
+        ("run_sensing", ("--gate-snr-db", "3"), "--gate-snr-db does nothing by itself, expected --gate-m"),
+        ("run_sensing", ("--gate-mps", "3"), "--gate-mps does nothing by itself, expected --gate-m"),
+        ("run_sensing", ("--target-probability", "0.1"), "--target-probability does nothing by itself"),
         ("run_receiver", ("--truth", "none.png"), "none.png: no such file"),
         ("run_receiver", ("--print", "--json", "-"), "--print and --json - both write"),
         ("run_receiver", ("--save", "/proc/pictures"), "--save /proc/pictures"),
@@ -151,6 +165,7 @@ def test_one_configuration_file_serves_all_programs(tiny_bundle, tmp_path):
         ("[radio]\nradio = 5", r"\[radio\] radio is 5, expected a text"),
         ("[radio]\nrx_gain_db = true", "rx_gain_db is True, expected a number"),
         ("[frame]\nfft_size = 64.5", "fft_size is 64.5, expected a whole number"),
+        ("[run_receiver]\nsave = ''", "save is empty, expected a value"),
         ("[run_receiver]\nquiet = 1", "quiet is 1, expected true or false"),
         ("[radio]\nradio_option = 'a=1'", "radio_option is 'a=1', expected a list of texts"),
         ("[run_receiver]\nrepeat = true", r"\[run_receiver\] has no option 'repeat'"),
@@ -162,6 +177,39 @@ def test_a_mistake_in_a_configuration_is_one_line(tmp_path, complain, text, patt
     file.write_text(text)
     line = complain("run_receiver", "--config", file)
     assert re.search(pattern, line), line
+
+
+@pytest.mark.slow
+def test_an_snr_beside_what_was_trained_is_a_warning(tiny_bundle, tmp_path):
+    options = ("--radio", "file", "--address", tmp_path / "sent", "--images", 8, "--quiet", "--snr-db", 25)
+    done = call("run_transmitter", *BUNDLE, *options)
+    assert done.returncode == 0
+    assert done.stderr.startswith("run_transmitter: warning: --snr-db is 25 dB, outside the -10 to 20 dB for")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_nothing_received_is_said(tiny_bundle, tmp_path):
+    """A recording of silence, or of another datatype than it says: one line, with the level."""
+    recording = tmp_path / "sent"
+    measure("run_transmitter", "--radio", "file", "--address", recording, "--images", 16)
+    samples = recording.with_suffix(".sigmf-data").read_bytes()
+    metadata = recording.with_suffix(".sigmf-meta").read_text()
+    hint = r": check the recording: are datatype, sample rate and frame options those of its transmitter\?"
+    for name, content, datatype, pattern in (
+        ("silence", bytes(len(samples)), "cf32_le", rf"in [\d,]+ samples at no level at all{hint}"),
+        ("other", samples, "ci16_le", rf"in [\d,]+ samples at -\d+ dB of full scale{hint}"),
+    ):
+        meta = metadata.replace("cf32_le", datatype)
+        meta = re.sub(r'"core:(sha512|sample_count)": [^,\n]*,?', "", meta)
+        (tmp_path / f"{name}.sigmf-meta").write_text(meta)
+        (tmp_path / f"{name}.sigmf-data").write_bytes(content)
+        options = ("--radio", "file", "--address", tmp_path / name)
+        done = call("run_receiver", "--quiet", "--json", tmp_path / "a.json", *BUNDLE, *options)
+        assert done.returncode == 0, done.stderr  # it did what it was told
+        assert re.search(f"run_receiver: no frame was detected {pattern}\n$", done.stderr), done.stderr
+        content = json.loads((tmp_path / "a.json").read_text())
+        assert done.stderr.endswith(content["message"] + "\n") and content["finished"]
 
 
 @pytest.mark.slow

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from semisac_ml.outputs import is_replaced, output_file, write_output
+from semisac_ml.outputs import check_outputs, is_replaced, output_file, write_output
 
 
 def test_a_file_is_replaced_by_a_whole_one(tmp_path):
@@ -91,6 +91,31 @@ def test_process_substitution(tmp_path):
     assert copy.read_text() == "x"
 
 
+def test_outputs_are_checked_before(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    link = tmp_path / "link"
+    link.symlink_to("a")
+    check_outputs({"--json": "a", "--report": tmp_path / "b", "--other": None, "--more": "-"})
+    check_outputs({"--json": "/dev/null", "--report": "/dev/null"})  # both may be dropped
+    for outputs, said in (
+        ({"--json": ""}, "--json is empty"),
+        ({"--json": "none/a"}, "the folder none does not exist: make it"),
+        ({"--json": tmp_path}, "is a folder, expected a file"),
+        ({"--json": "a", "--report": "./a"}, "--report and --json are both ./a: choose another file for one"),
+        ({"--json": "a", "--report": link}, "--report and --json are both"),
+        ({"--json": "-", "--report": "/dev/stdout"}, "--report and --json are both"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(said)):
+            check_outputs(outputs)
+    assert list(tmp_path.iterdir()) == [link]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no device that is full")
+def test_an_error_names_the_file(tmp_path):
+    with pytest.raises(OSError, match="No space left on device: '/dev/full'"):
+        write_output("/dev/full", "x")
+
+
 def test_onnx_runtime_is_told_to_report_nothing_before_it_is_imported():
     environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
     for first in ("semisac_ml.runtime", "semisac_ml.cli", "semisac_ml.systems"):
@@ -116,4 +141,5 @@ def test_no_other_way_to_write_stands_in_the_tree():
             text = file.read_text(encoding="utf-8")
             if re.search(r'\.partial"|\.part"|os\.replace\(', text):
                 found.append(str(file.relative_to(root)))
-    assert found == ["python/semisac_ml/outputs.py"]
+    # recordings are written for hours, and locked meanwhile
+    assert sorted(found) == ["python/semisac/radio/unfinished_file.py", "python/semisac_ml/outputs.py"]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ pytest.importorskip("gnuradio.semisac", reason="front ends need GNU Radio and th
 pytest.importorskip("adi", reason="a Pluto is set up with pyadi-iio")
 
 from frame_testing import receive  # noqa: E402
-from gnuradio.semisac.radio import RadioError, RadioSettings, open_front_end  # noqa: E402
+from gnuradio.semisac.radio import RadioError, RadioSettings, open_front_end, pluto_transmitter  # noqa: E402
 from gnuradio.semisac.radio.pluto_receiver import KERNEL_BUFFERS, block_samples  # noqa: E402
 from patience import until  # noqa: E402
 from pluto_air import Air  # noqa: E402
@@ -77,7 +78,9 @@ def test_rate_that_is_right_is_left_alone(serve_pluto):
     assert sum("filter_fir_config" in command for command in server.commands) == 1
 
 
-@pytest.mark.parametrize(("rate", "filtered"), [(521e3, 1), (520.9e3, 1), (2e6, 1), (4e6, 1), (20e6, 1)])
+@pytest.mark.parametrize(
+    ("rate", "filtered"), [(520833.0, 1), (521e3, 1), (520.9e3, 1), (2e6, 1), (4e6, 1), (20e6, 1)]
+)
 def test_rates(serve_pluto, rate, filtered):
     server = serve_pluto(QUIET)
     radio = open_front_end(settings(server, sample_rate_hz=rate), FRAME, "receive")
@@ -92,7 +95,7 @@ def test_rates(serve_pluto, rate, filtered):
     ("changes", "pattern"),
     [
         ({"sample_rate_hz": 400e3}, "--sample-rate-hz is 400000, a Pluto has 520833 to 61440000"),
-        ({"sample_rate_hz": 80e6}, "--sample-rate-hz is 8e.07"),
+        ({"sample_rate_hz": 80e6}, "--sample-rate-hz is 80000000, a Pluto has 520833"),
         ({"tx_gain_db": 3.0}, "--tx-gain-db is 3, a Pluto has -89.75 to 0"),
         ({"clock_source": "external"}, "--clock-source is 'external', a Pluto has internal only"),
         ({"options": {"cycle": 3}}, "has no option 'cycle', expected cycle_frames, cyclic"),
@@ -253,3 +256,69 @@ def test_new_settings_take_effect_behind_a_gap(serve_pluto):
     assert not samples[first : first + length].any()
     assert np.std(samples[first - 5000 : first]) == pytest.approx(0.01, rel=0.1)
     assert np.std(samples[first + length : first + length + 5000]) == pytest.approx(0.1, rel=0.1)
+
+
+def test_a_second_run_sends_again(serve_pluto):
+    """Behind a run the device is silent and let go of; the next one sets it up anew."""
+    server = serve_pluto(QUIET)
+    radio = open_front_end(settings(server, tx_gain_db=-5), FRAME, "transmit")
+    radio.configure()
+    for run in (1, 2):
+        radio.prepare()
+        assert server.device.number("out_voltage0_hardwaregain") == -5
+        top = images_to(radio, 2)
+        top.run()
+        assert len(server.device.pushed) == run
+        radio.silence()
+        until(server.device.is_silent)
+        top.disconnect_all()
+
+
+def test_what_a_cycle_counts_is_what_was_on_the_air(serve_pluto, monkeypatch):
+    """Frames in the time since the cycle began, whatever the flowgraph has handed in."""
+    clock = [100.0]
+    server = serve_pluto(QUIET)
+    radio = open_front_end(settings(server, options={"cycle_frames": 2}), FRAME, "transmit")
+    radio.configure()
+    top = images_to(radio, 40, repeat=True)
+    radio.prepare()
+    assert radio.frames_sent() == radio.frames_in_cycle() == 0
+    monkeypatch.setattr(pluto_transmitter, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    top.start()
+    until(radio.frames_in_cycle)
+    assert radio.frames_in_cycle() == radio.cycle_frames == 2
+    clock[0] += 3800.5 * FRAME.frame_samples / RATE
+    assert radio.frames_sent() == 3800
+    top.stop()
+    top.wait()
+    clock[0] += 10.0
+    assert radio.frames_sent() == 3800
+    radio.close()
+
+
+def test_what_a_stream_counts_is_what_the_device_took(serve_pluto):
+    server = serve_pluto(QUIET)
+    radio = open_front_end(settings(server, options={"cyclic": False}), FRAME, "transmit")
+    radio.configure()
+    top = images_to(radio, 5)
+    radio.prepare()
+    top.run()
+    radio.close()
+    assert radio.frames_sent() == 5
+    assert radio.cycle_frames == radio.frames_in_cycle() == 0
+
+
+def test_the_filter_does_not_depend_on_who_used_the_device_before(serve_pluto):
+    """It is loaded also where the rate is right already; but not under another program, which is told."""
+    server = serve_pluto(QUIET)
+    server.device.set_value("in_voltage_sampling_frequency", "4000000")
+    radio = open_front_end(settings(server, sample_rate_hz=4e6), FRAME, "receive")
+    assert radio.configure()["warnings"] == []
+    assert server.device.number("in_out_voltage_filter_fir_en") == 1
+    radio.prepare()  # receives from now on
+    server.device.set_value("in_out_voltage_filter_fir_en", "0")
+    other = open_front_end(settings(server, sample_rate_hz=4e6), FRAME, "transmit")
+    assert "the FIR filter is off and stays so" in "".join(other.configure()["warnings"])
+    assert server.device.number("in_out_voltage_filter_fir_en") == 0
+    other.close()
+    radio.close()

@@ -18,11 +18,13 @@ pytest.importorskip("adi", reason="a Pluto is set up with pyadi-iio")
 import block_testing as bt  # noqa: E402
 from frame_testing import receive  # noqa: E402
 from gnuradio import blocks, gr  # noqa: E402
-from gnuradio.semisac.radio import RadioError, open_front_end, pluto_device, pluto_receiver  # noqa: E402
-from gnuradio.semisac.radio.pluto_link import complete_address, network_place, reach  # noqa: E402
+from gnuradio.semisac.radio import RadioError, open_front_end, pluto_device, pluto_receiver, pluto_silence  # noqa: E402
+from gnuradio.semisac.radio.pluto_link import reach  # noqa: E402
 from patience import HANG_S, until  # noqa: E402
 from pluto_description import ADC  # noqa: E402
 from pluto_testing import FRAME, QUIET, images_to, samples_of, settings  # noqa: E402
+
+from semisac_ml.iio_address import complete_address, network_place  # noqa: E402
 
 
 def endless_frames_to(radio) -> gr.top_block:
@@ -128,8 +130,10 @@ def test_a_transmitter_that_ran_dry_is_counted(serve_pluto):
 @pytest.mark.parametrize("fault", ["vanish", "silent"])
 @pytest.mark.parametrize(("role", "cyclic"), [("transmit", True), ("transmit", False), ("receive", True)])
 def test_a_device_that_goes_ends_the_flowgraph(serve_pluto, monkeypatch, fault, role, cyclic):
-    monkeypatch.setattr(pluto_device, "STREAM_TIMEOUT_S", 1.0)
     server = serve_pluto(QUIET, lossless=False)
+    monkeypatch.setattr(pluto_device, "STREAM_TIMEOUT_S", 1.0)
+    monkeypatch.setattr(pluto_device, "STREAM_SHARE", 0.0)
+    monkeypatch.setattr(pluto_silence, "SILENCE_S", 1.0)
     before = set(threading.enumerate())
     radio = open_front_end(settings(server, options={"cyclic": cyclic}), FRAME, role)
     radio.configure()
@@ -142,11 +146,21 @@ def test_a_device_that_goes_ends_the_flowgraph(serve_pluto, monkeypatch, fault, 
     until(lambda: any(command.startswith(("READBUF", "WRITEBUF")) for command in server.commands))
     getattr(server, fault)()
     top.wait()  # by itself
-    radio.close()
+    if role == "receive":
+        radio.close()
+    else:
+        with pytest.raises(RadioError, match="the transmitter may not be silent, unplug it"):
+            radio.close()
+    radio.close()  # told once
     assert radio.status()["vanished"] == 1
     assert radio.events.vanished()
-    alive = {thread.name for thread in set(threading.enumerate()) - before}
-    assert not {name for name in alive if name.startswith(("pluto", "radio"))}
+    server.vanish()
+
+    def left() -> list[str]:
+        alive = {thread.name for thread in set(threading.enumerate()) - before}
+        return [name for name in alive if name.startswith(("pluto", "radio"))]
+
+    until(lambda: not left())
 
 
 def test_a_stop_in_the_middle_is_silent_too(serve_pluto):
@@ -164,12 +178,13 @@ def test_a_stop_in_the_middle_is_silent_too(serve_pluto):
 
 
 def test_a_device_in_use_is_told(serve_pluto):
+    """Also by one that began between the set-up and the start of another."""
     server = serve_pluto(QUIET)
     first, second = (open_front_end(settings(server), FRAME, "receive") for _ in range(2))
     for radio in (first, second):
         radio.configure()
     first.prepare()
-    with pytest.raises(RadioError, match="another program uses it"):
+    with pytest.raises(RadioError, match="another program uses it, and receives"):
         second.prepare()
     first.close()
     second.close()

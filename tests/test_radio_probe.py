@@ -12,6 +12,7 @@ import socket
 import pytest
 from patience import HANG_S
 
+from semisac_ml import iio_address
 from semisac_ml.cli import program, radio
 
 pytestmark = pytest.mark.slow
@@ -32,10 +33,11 @@ def semisac(capsys):
 @pytest.fixture
 def nobody_else(monkeypatch):
     """Look for nothing but what is named: no test asks the network of the machine."""
-    monkeypatch.setattr(radio, "USUAL_PLUTO", "ip:127.0.0.1:1")
+    monkeypatch.setattr(radio, "USUAL_ADDRESSES", ("ip:127.0.0.1:1",))
     monkeypatch.setattr(radio, "_FIND_USRP", "result = []")
     monkeypatch.setattr(radio, "_SCAN_IIO", "result = {}")
     monkeypatch.setattr(radio, "IMPORT_S", HANG_S)
+    monkeypatch.setattr(radio, "START_S", HANG_S)
 
 
 def has_iio() -> bool:
@@ -99,6 +101,48 @@ def test_a_usrp_is_listed_with_its_address(semisac, nobody_else, monkeypatch):
     assert (code, err) == (0, "")
 
 
+def test_a_usrp_on_a_network_keeps_the_address_that_works(semisac, nobody_else, monkeypatch):
+    """UHD finds a serial only where a broadcast arrives."""
+    found = {"type": "x300", "addr": "192.168.40.2", "serial": "ABC123", "product": "X310"}
+    monkeypatch.setattr(radio, "_FIND_USRP", f"result = [{found}]")
+    (listed,) = json.loads(semisac("probe", "--json", "--address", "addr=192.168.40.2")[1])["radios"]
+    assert (listed["address"], listed["serial"]) == ("addr=192.168.40.2", "ABC123")
+
+
+def test_a_pluto_is_sought_at_its_name_and_listed_once(semisac, nobody_else, monkeypatch):
+    if not has_iio():
+        pytest.skip("libiio is not installed")
+    pytest.importorskip("scipy")
+    from iio_server import IioServer
+
+    assert iio_address.USUAL_ADDRESSES == ("ip:192.168.2.1", "ip:pluto.local")
+    with IioServer() as server:
+        port = server.uri.rpartition(":")[2]
+        usual = (f"ip:127.0.0.1:{port}", f"ip:localhost:{port}")
+        monkeypatch.setattr(radio, "USUAL_ADDRESSES", usual)
+        (found,) = json.loads(semisac("probe", "--json", "--timeout-s", "60")[1])["radios"]
+        assert found["address"] == usual[0]
+        monkeypatch.setattr(radio, "USUAL_ADDRESSES", ("ip:127.0.0.1:1", usual[1]))
+        (found,) = json.loads(semisac("probe", "--json", "--timeout-s", "60")[1])["radios"]
+        assert found["address"] == usual[1]
+
+
+def test_a_description_that_is_no_text_is_one_line(semisac, nobody_else):
+    if not has_iio():
+        pytest.skip("libiio is not installed")
+    pytest.importorskip("scipy")
+    from iio_server import IioServer
+
+    with IioServer() as server:
+        content = server.device.xml().replace("made-up Pluto", "Ger\u00e4t \u00f6").encode("latin-1")
+        server.inject("^PRINT", f"{len(content)}\n".encode() + content + b"\n")
+        code, out, err = semisac("probe", "--json", "--address", server.uri, "--timeout-s", "60")
+    assert code == 1
+    assert err.startswith(f"semisac: {server.uri}: ")
+    assert err.count("\n") == 1
+    assert json.loads(out)["drivers"]
+
+
 def test_dead_addresses_are_one_line(semisac, nobody_else):
     if not has_iio():
         pytest.skip("libiio is not installed")
@@ -111,5 +155,5 @@ def test_dead_addresses_are_one_line(semisac, nobody_else):
         address = f"ip:127.0.0.1:{mute.getsockname()[1]}"
         code, _, err = semisac("probe", "--json", "--address", address, "--timeout-s", "0.2")
     assert code == 1
-    assert "no answer within" in err
+    assert "does not answer within 0.2 s" in err
     assert semisac("probe", "--address", "addr=192.0.2.1")[0] == 1

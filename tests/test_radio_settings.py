@@ -150,3 +150,51 @@ def test_calibrations_lie_where_configurations_do(tmp_path, monkeypatch):
     radio.CalibrationStore().save(calibration())
     saved = json.loads((tmp_path / "semisac" / "calibration.json").read_text())
     assert saved["calibrations"][0]["key"]["serial"] == "30AA"
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        *(
+            (f"calibrations/0/{field}", value)
+            for field in ("latency_samples", "latency_spread_samples", "leakage_db", "adc_peak", "frames")
+            for value in ("x", None, True, [], {}, float("nan"), float("inf"), 10**400)
+        ),
+        ("calibrations/0/latency_samples", -500.0),
+        ("calibrations/0/latency_spread_samples", -1.0),
+        ("calibrations/0/frames", 0),
+        ("calibrations/0/frames", 1.5),
+        *(
+            ("calibrations/0/date", value)
+            for value in ("yesterday", "2026-01-01", 7, None, "2999-01-01T00:00Z")
+        ),
+        *(("calibrations/0/key", value) for value in ("x", None, [], {})),
+        *((f"calibrations/0/key/{field}", 7) for field in ("serial", "driver", "tx_antenna")),
+        *((f"calibrations/0/key/{field}", "x") for field in ("clock_rate_hz", "rx_gain_db", "volume")),
+        *(("calibrations/0", value) for value in ("x", None, [], 7)),
+        *(("calibrations", value) for value in ("x", None, {}, 7)),
+        *(("format_version", value) for value in ("1", None, 2, [])),
+    ],
+)
+def test_a_field_of_another_kind_is_named_in_one_line(tmp_path, place, value):
+    file = tmp_path / "calibration.json"
+    radio.CalibrationStore(file).save(calibration())
+    content = json.loads(file.read_text())
+    *way, field = place.split("/")
+    within = content
+    for step in way:
+        within = within[int(step) if step.isdecimal() else step]
+    within[int(field) if field.isdecimal() else field] = value
+    file.write_text(json.dumps(content))
+    with pytest.raises(radio.CalibrationError) as refused:
+        radio.CalibrationStore(file).find(KEY, "it")
+    message = str(refused.value)
+    assert message.startswith(f"{file}: ") and "\n" not in message
+    assert place in message or value == 10**400, message
+
+
+def test_what_could_not_be_read_again_is_not_saved(tmp_path):
+    store = radio.CalibrationStore(tmp_path / "calibration.json")
+    with pytest.raises(ValueError, match="latency_samples is nan"):
+        store.save(calibration(latency_samples=float("nan")))
+    assert not store.file.exists()

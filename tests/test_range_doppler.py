@@ -111,7 +111,7 @@ def test_leakage_removal_uncovers_a_target():
     rng = np.random.default_rng(7)
     target = 0.3 * echo(burst.samples, 9.2, 10.4 * burst.geometry.doppler_bin_hz)
     received = (30.0 * burst.samples + target + noise(rng, len(burst.samples)))[None]
-    settings = DetectionSettings(false_alarm_rate=1e-7)
+    settings = DetectionSettings(false_alarm_rate=1e-7, false_alarms_per="cell")
     for removal in ("zero_delay", "static"):
         found = detect(burst.map(received, np.inf, removal), burst.geometry, settings)
         assert len(found) == 1
@@ -143,7 +143,9 @@ def test_lfm_pulses_measure_range_and_velocity_apart():
         coupling_s_per_hz=duration_s / bandwidth_hz,
     )
     rng = np.random.default_rng(9)
-    settings = DetectionSettings(false_alarm_rate=1e-7, window=CfarWindow(reference=(12, 4)))
+    settings = DetectionSettings(
+        false_alarm_rate=1e-7, false_alarms_per="cell", window=CfarWindow(reference=(12, 4))
+    )
     delay, doppler_hz = 40.3, 1.9e3
     received = 0.3 * echo(samples.ravel(), delay, doppler_hz)
     received = received + noise(rng, len(received))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -43,7 +44,7 @@ def heard(path: Path, channels: int = 1) -> list[np.ndarray]:
 
 def call(bundle: Path, *arguments: str) -> list[str]:
     patient = ["--timeout-s", str(HANG_S)]
-    return [sys.executable, str(PROGRAM), *arguments, "--bundle", str(bundle), "--radio", "file", *patient]
+    return [sys.executable, str(PROGRAM), "--bundle", str(bundle), "--radio", "file", *patient, *arguments]
 
 
 def run(bundle: Path, *arguments: str) -> subprocess.CompletedProcess:
@@ -106,11 +107,81 @@ def test_interrupted_what_came_is_a_whole_recording(tmp_path, tiny_bundle, numbe
     assert not list(tmp_path.glob("*.unfinished"))
 
 
+def test_a_recording_that_was_taken_away_is_said(tmp_path, tiny_bundle):
+    heard(tmp_path / "radio")
+    address = ["--address", str(tmp_path / "radio"), "--quiet"]
+    endless = ["--radio-option", "repeat=true", "--radio-option", "paced=true"]
+    said = ["--json", str(tmp_path / "run.json")]
+    program = subprocess.Popen(
+        call(tiny_bundle, str(tmp_path / "copy"), *address, *endless, *said),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        unfinished = tmp_path / "copy.sigmf-data.unfinished"
+        until(lambda: program.poll() is not None or (unfinished.exists() and unfinished.stat().st_size))
+        second = run(tiny_bundle, str(tmp_path / "copy"), *address, "--overwrite")
+        unfinished.unlink()
+        program.send_signal(signal.SIGTERM)
+        _, errors = program.communicate(timeout=HANG_S)
+    finally:
+        program.kill()
+    assert (second.returncode, len(second.stderr.splitlines())) == (2, 1), second.stderr
+    assert "copy.sigmf-data is being written by another program" in second.stderr
+    assert program.returncode == 130 and "was removed while it was written" in errors
+    content = json.loads((tmp_path / "run.json").read_text())
+    assert (content["finished"], content["recording"]) == (False, None)
+    assert not list(tmp_path.glob("copy*"))
+
+
+def test_a_recording_without_samples_is_a_failure(tmp_path, tiny_bundle):
+    for name in ("radio.sigmf-data", "radio.sigmf-meta"):
+        (tmp_path / name).touch()
+    about = {"core:datatype": "cf32_le", "core:version": "1.0.0", "core:sample_rate": 1e6}
+    (tmp_path / "radio.sigmf-meta").write_text(
+        json.dumps({"global": about, "captures": [], "annotations": []})
+    )
+    said = ["--json", str(tmp_path / "run.json"), "--quiet"]
+    done = run(tiny_bundle, str(tmp_path / "copy"), "--address", str(tmp_path / "radio"), *said)
+    content = json.loads((tmp_path / "run.json").read_text())
+    assert (content["finished"], content["exit_code"]) == (False, 1)
+    assert done.returncode == 1
+    own = [line for line in done.stderr.splitlines() if line.startswith("record: ")]
+    assert len(own) == 1 and "no sample came" in own[0], done.stderr
+
+
+def test_a_sender_that_never_comes_is_a_failure(tmp_path, tiny_bundle):
+    with socket.socket() as opened:
+        opened.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{opened.getsockname()[1]}"
+    said = ["--json", str(tmp_path / "run.json"), "--quiet"]
+    done = run(
+        tiny_bundle,
+        str(tmp_path / "copy"),
+        "--radio",
+        "zmq",
+        "--address",
+        address,
+        "--duration-s",
+        "1",
+        *said,
+    )
+    assert done.returncode == 1
+    assert f"record: no sample came from {address}: start its sender" in done.stderr.splitlines()
+    content = json.loads((tmp_path / "run.json").read_text())
+    assert (content["finished"], content["exit_code"]) == (False, 1)
+    assert address in content["message"]
+
+
 def test_mistakes_are_one_line(tmp_path, tiny_bundle):
     heard(tmp_path / "radio")
     for arguments, message in (
         ((str(tmp_path / "radio"), "--address", str(tmp_path / "none")), "exists: choose another path"),
         ((str(tmp_path / "copy"),), "--address is empty"),
+        ((str(tmp_path / "none" / "copy"), "--address", "x"), "none does not exist: make it"),
+        (
+            (str(tmp_path / "copy"), "--address", "x", "--json", str(tmp_path / "copy.sigmf-meta")),
+            "--json and the recording's copy.sigmf-meta are both",
+        ),
     ):
         done = run(tiny_bundle, *arguments)
         assert done.returncode == 2, done.stderr

@@ -92,6 +92,9 @@ def assert_one_line(done: subprocess.CompletedProcess, pattern: str) -> None:
         (("--seed", "-1"), "--seed is -1"),
         (("--report", "no_such_folder/picture.png"), "no_such_folder does not exist"),
         (("--json", "."), "is a folder, expected a file"),
+        (("--json", "same", "--report", "same"), "--report and --json are both same"),
+        (("--report", ""), "--report is empty, expected a value"),
+        (("--scenario", "7"), "--scenario is 7, but --data made-up has none: leave it out"),
         (("--loud",), "No such option"),
     ],
 )

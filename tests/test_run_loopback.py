@@ -24,7 +24,9 @@ from semisac_ml.signal import channel, metrics
 
 pytest.importorskip("gnuradio.semisac", reason="run_loopback.py needs GNU Radio and the module")
 
-SCRIPT = Path(__file__).resolve().parents[1] / "apps" / "run_loopback.py"
+ROOT = Path(__file__).resolve().parents[1]
+SCRIPT = ROOT / "apps" / "run_loopback.py"
+MODELS = ROOT / "models"
 TIMING = {"images_per_s", "latency_p50_ms", "latency_p95_ms", "latency_p99_ms"}
 FIGURES = {
     "psnr_db", "ssim", "mse", "class_accuracy", "animal_accuracy", "sensing_accuracy", "false_alarm_rate",
@@ -61,9 +63,9 @@ def assert_one_line(done: subprocess.CompletedProcess, pattern: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "pattern"),
     [
-        (("--snr-db", "nan"), "--snr-db is nan, expected -10 to 20 dB"),
+        (("--snr-db", "nan"), "--snr-db is nan dB, expected the -10 to 20 dB"),
         (("--snr-db", "-inf"), "--snr-db is -inf"),
-        (("--snr-db", "90"), "--snr-db is 90"),
+        (("--snr-db", "40"), "--snr-db is 40 dB, .* -20 to 30 dB with a warning"),
         (("--sensing-snr-db", "1000"), "--sensing-snr-db is 1000"),
         (("--snr-db", "loud"), "snr-db"),
         (("--bundle", "jssc/unheard_of"), "'jssc/unheard_of' not found.*jssc/tiny"),
@@ -74,6 +76,9 @@ def assert_one_line(done: subprocess.CompletedProcess, pattern: str) -> None:
         (("--target", "-5,2"), "--target is '-5,2', expected a range above 0 m"),
         (("--target", "2000"), "--target at 2000 m, expected 480 m or less"),
         (("--phy", "symbols", "--antennas", "2"), "--antennas does nothing with --phy symbols"),
+        (("--target", "90,2500"), "--target at 2500 m/s, expected 1912 m/s or less.*--fft-size"),
+        (("--false-alarm-rate", "0"), "--false-alarm-rate is 0, expected 1e-15 to 0.5"),
+        (("--false-alarms-per", "hour"), "--false-alarms-per is 'hour', expected one of map, cell"),
         (("--range-step-db", "2"), "--range-step-db does nothing with --phy ofdm"),
         (("--delay-spread-ns", "50"), "--delay-spread-ns does nothing by itself, expected --tdl-profile"),
         (("--taps", "0:0,late"), "--taps is '0:0,late', expected delays in ns"),
@@ -83,12 +88,20 @@ def assert_one_line(done: subprocess.CompletedProcess, pattern: str) -> None:
         (("--channel", "wire"), "--channel is 'wire', expected one of awgn, rayleigh"),
         (("--ranges", "0"), "--ranges is 0"),
         (("--ranges", "2"), "--ranges is 2, expected 1 with --phy ofdm"),
+        (
+            ("--delay-symbols-per-range", "100"),
+            "--delay-symbols-per-range is 100, expected 0 with --phy ofdm",
+        ),
+        (("--taps=-5:0",), "--taps is '-5:0', expected delays in ns, 0 or more"),
+        (("--data", ""), "--data is empty, expected a value; is a variable not set"),
         (("--phy", "symbols", "--ranges", "2", "--sensing-knowledge", "echo"), "--ranges is 2, expected 1"),
         (("--images", "-3"), "--images is -3"),
         (("--batch", "0"), "--batch is 0"),
         (("--target-probability", "1.1"), "--target-probability is 1.1"),
         (("--seed", "-1"), "--seed is -1"),
         (("--report", "no_such_folder/report.html"), "no_such_folder does not exist"),
+        (("--report", "same", "--json", "same"), "--report and --json are both same"),
+        (("--report", "-", "--json", "/dev/stdout"), "--report and --json are both -"),
         (("--loud",), "No such option"),
     ],
 )
@@ -263,6 +276,35 @@ def test_waveform_carries_what_symbols_carry(tiny_bundle, tmp_path, phy):
         assert error["rmse"] < 3.0 * error["cramer_rao_deviation"], name
 
 
+def test_a_target_is_there_for_a_whole_map_or_not_at_all(tiny_bundle, tmp_path):
+    """Half of the maps hold it; its speed is as near as the bound of eight frames allows."""
+    content = measure(
+        tmp_path, "--bundle", "jssc/tiny", "--images", "2560", "--frames-per-map", "8",
+        "--target", "90,20,-30,0",
+    )  # fmt: skip
+    found = content["air"]["targets"][0]
+    assert 8 <= found["maps"] <= 32  # of 40: 20 +- 3.2
+    assert found["found"] == found["maps"]
+    assert (
+        found["errors"]["velocity_mps"]["rmse"]
+        < 2.0 * found["errors"]["velocity_mps"]["cramer_rao_deviation"]
+    )
+
+
+def test_the_gate_and_the_truth_go_with_a_target_that_turns(tmp_path):
+    """1000 m/s between 60 and 180 m: 1 m a frame, and 230 frames are two ways. A gate elsewhere decides by
+    guess: 57 % right.
+    """
+    target = ("--target", "120,1000,20,-3", "--sensing-snr-db", "-3", "--images", "1840")
+    content = measure(tmp_path, "--bundle", MODELS / "jssc" / "awgn", *target)
+    assert content["metrics"]["sensing_accuracy"]["value"] > 0.8  # 0.88; of a target that stands 0.91
+    content = measure(tmp_path, "--bundle", MODELS / "jssc" / "awgn", *target, "--target-probability", "1")
+    found = content["air"]["targets"][0]
+    assert found["found"] == found["maps"] == 228  # but for the maps in which it turns
+    for name, error in found["errors"].items():
+        assert error["rmse"] < 2.0 * error["cramer_rao_deviation"], name
+
+
 def test_impairments_lose_no_frame(tiny_bundle, tmp_path):
     content = measure(
         tmp_path, "--bundle", "jssc/tiny", "--images", "160", "--snr-db", "15",
@@ -328,6 +370,36 @@ def test_ctrl_c_reports_what_was_done(tiny_bundle, tmp_path):
     assert content["metrics"]["mse"]["n"] > 0
     assert content["metrics"]["frames_lost"]["value"] == 0
     assert "Interrupted:" in (tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize("calls", [0, 3])
+def test_a_block_that_fails_leaves_what_was_done(tmp_path, calls):
+    """Such as a network that gives NaN: at the first images, or in the middle."""
+    program = f"""
+import sys
+sys.path.insert(0, {str(SCRIPT.parent)!r})
+from loopback import command
+from gnuradio import semisac
+infer, done = semisac.jscc_decoder.work, []
+def work(self, input_items, output_items):
+    done.append(1)
+    if len(done) > {calls}:
+        self.error = ValueError("reconstruction: output image is not finite")
+        return -1
+    return infer(self, input_items, output_items)
+semisac.jscc_decoder.work = work
+sys.exit(command.run(sys.argv[1:]))
+"""
+    options = ("--bundle", "jssc/awgn", "--images", "1000", "--json", "figures.json")
+    command = [sys.executable, "-c", program, *options]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=HANG_S)
+    assert done.returncode == 1, done.stderr
+    said = "the flowgraph stopped: reconstruction: output image is not finite"
+    assert done.stderr == f"run_loopback: {said}\n"
+    content = json.loads((tmp_path / "figures.json").read_text())
+    assert content["finished"] is False and content["message"] == said
+    assert bool(content["metrics"].get("psnr_db")) is bool(calls)
+    assert said in (tmp_path / "report.html").read_text()
 
 
 def test_the_radio_side_imports_no_torch(tiny_bundle):

@@ -137,6 +137,16 @@ def test_what_nobody_asks_for_is_not_kept_for_ever(observations):
     assert dict(observations.counts["position"]) == {"taken": MOST_REMEMBERED, "late": 0, "stale": 10}
 
 
+def test_a_clock_that_begins_anew_forgets(observations):
+    for time_s in (0.0, 5.0):
+        observations.add("position", time_s, np.array([time_s, 1.0]))
+    observations.inputs(5.0)
+    feed = observations.inputs(0.1)
+    assert feed["position_known"][0].tolist() == [0, 0, 0, 0, 0]  # that of 0.0 was stale at 5.0
+    feed = observations.inputs(5.0)
+    assert not feed["position_known"].any()
+
+
 def test_another_vehicle_forgets_without_counting(observations):
     observations.add("position", 1.0, [1.0, 2.0])
     observations.add("position", 9.0, [3.0, 4.0])

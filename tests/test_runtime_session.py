@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -121,6 +122,23 @@ def test_missing_openvino_says_how_to_get_it(bundle):
         bundle.session("encoder", provider="openvino")
 
 
+def test_openvino_finds_nothing_to_report_with(bundle, tmp_path, monkeypatch):
+    """As OpenVINO 2026.4, which reports when it is imported unless that package is absent."""
+    (tmp_path / "openvino_telemetry.py").write_text("")
+    (tmp_path / "openvino.py").write_text(
+        "try:\n    import openvino_telemetry\nexcept ImportError:\n    reports = False\n"
+        "else:\n    reports = True\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in ("openvino", "openvino_telemetry"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    with pytest.raises(BundleError, match="OpenVINO cannot read it"):
+        bundle.session("encoder", provider="openvino")
+    assert sys.modules["openvino"].reports is False
+    for name in ("openvino", "openvino_telemetry"):  # what other tests find is the real one
+        monkeypatch.delitem(sys.modules, name)
+
+
 @pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="OpenVINO is not installed")
 @pytest.mark.parametrize("network", ["encoder", "reconstruction", "task", "sensing", "sensing_echo"])
 def test_openvino_gives_what_onnx_runtime_gives(bundle, network):
@@ -155,3 +173,25 @@ def test_made_up_sensing_network_is_the_optimal_detector(tiny_bundle, name, fadi
     )
     expected = detection.range_posterior(echo, sent, target_probability=0.75, **options)
     assert found == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("ir_version", "opset", "operator", "reason"),
+    [
+        (99, 17, "Identity", "Unsupported model IR version: 99, max supported IR version: "),
+        (8, 99, "Identity", "ONNX Runtime only \\*guarantees\\* support for models stamped with"),
+        (8, 17, "NoSuch", "This is an invalid model. In Node, .* Error No Op registered for NoSuch"),
+    ],
+)
+def test_why_a_network_cannot_be_read_is_not_cut(ir_version, opset, operator, reason):
+    onnx = pytest.importorskip("onnx", reason="makes the network")
+    from semisac_ml.runtime.session import onnx_tensors
+
+    make = onnx.helper
+    ends = [make.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in "ab"]
+    graph = make.make_graph([make.make_node(operator, ["a"], ["b"])], "graph", ends[:1], ends[1:])
+    opsets = [make.make_opsetid("", opset)]
+    model = make.make_model(graph, opset_imports=opsets, ir_version=ir_version)
+    said = rf"network: ONNX Runtime [\d.]+ cannot read it \({reason}.*\): get the bundle again, or a newer"
+    with pytest.raises(BundleError, match=said):
+        onnx_tensors(model.SerializeToString())

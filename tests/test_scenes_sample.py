@@ -281,6 +281,23 @@ def test_mistakes_at_the_command_line_are_one_line(options, said, tmp_path, monk
     assert said in error
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--steps", "nan"), "--steps is 'nan', expected numbers of steps such as 0,25,50"),
+        (("--steps", "0,-1"), "--steps is '0,-1', expected numbers"),
+        (("--steps", "1000"), "step is 1000, expected 0 to 8"),
+        (("--output", "none/sheet.png"), "the folder none does not exist"),
+    ],
+)
+def test_mistakes_of_show_are_one_line(folder, tmp_path, monkeypatch, capsys, options, said):
+    monkeypatch.chdir(tmp_path)
+    assert program.run(["data", "show", str(folder), *options]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and said in error
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_show_of_something_else_is_one_line(tmp_path, capsys):
     assert program.run(["data", "show", str(tmp_path)]) == 2
     assert "index.json" in capsys.readouterr().err

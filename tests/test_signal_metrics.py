@@ -36,6 +36,12 @@ def test_mean_has_students_interval():
     assert metrics.mean([4.0]) == metrics.Metric(4.0, 4.0, 4.0, 1)
 
 
+def test_no_interval_reaches_what_a_mean_cannot_be():
+    found = metrics.mean([0.0, 0.0, 1.0], least=0.0, most=1.0)
+    assert (found.low, found.value) == (0.0, pytest.approx(1 / 3)) and found.high == 1.0
+    assert metrics.mean([0.0, 0.0, 1.0]).low < 0.0
+
+
 @pytest.mark.parametrize("percent", [50.0, 99.0])
 def test_percentile_interval_covers_as_stated(percent):
     # 1000 repetitions: at 95 % the deviation is 0.7 points; order statistics cover a little more

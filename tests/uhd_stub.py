@@ -3,10 +3,11 @@
 
 """A USRP without a device: the part of gnuradio.uhd that a front end uses, over a simulated radio.
 
-Patch it in the place of the module: ``monkeypatch.setattr(usrp, "uhd", uhd_stub.Stub(air))``. Names,
-arguments and units are those of gr-uhd 3.10; `test_usrp.py` checks the names against the installed one. What
-is transmitted reaches the receiver through `Air`, and every burst is kept with its tags for the tests to look
-at. The device's clock is that of its samples: call `run_on_samples` for each front end.
+Put it in the place of the module: ``uhd_stub.Stub(air).install(monkeypatch)``. Names, arguments and units are
+those of gr-uhd 3.10; `test_usrp.py` checks the names against the installed one. What is transmitted reaches
+the receiver through `Air`, and every burst is kept with its tags for the tests to look at. Times, bursts and
+events are those of a device's FPGA (see `simulated_transmitter`). The device's clock is that of its samples:
+call `run_on_samples` for each front end.
 """
 
 from __future__ import annotations
@@ -68,11 +69,20 @@ class Device:
     bursts: list = field(default_factory=list)
     unplugged: bool = False
     locked: bool = True
+    name: str = "B210"
+    asked_before_lock: int = 0
+    """How often a sensor is asked before it says that it is locked."""
+    takes_sources: bool = True
+    """Whether arguments of the device set its sources."""
+    sources: dict = field(default_factory=lambda: {"clock": "internal", "time": "internal"})
+    late_starts: int = 0
+    """Starts of the receiver still to come too late: it gives nothing until it is told once more."""
+    time_set_at_s: float = field(default_factory=time.monotonic)
 
     def now(self) -> float:
-        """Time since it was set; it goes by while the transmitter sends."""
+        """Time since it was set; it goes by while the transmitter sends, or as the computer's."""
         if self.transmitter is None:
-            return self.time_set
+            return self.time_set + time.monotonic() - self.time_set_at_s
         full, fraction = self.transmitter.time_now()
         return max(self.time_set, full + fraction)
 
@@ -112,7 +122,15 @@ class _usrp_block(gr.hier_block2):
         assert stream.cpu_format == "fc32" and stream.otw_format in ("sc16", "sc8", "")
         assert isinstance(address, str)
         self.device = stub.device
-        self._gain, self._antenna = 0.0, self.ANTENNAS[0]
+        self._gain, self._antenna = [0.0, 0.0], [self.ANTENNAS[0]] * 2
+        self._subdevices = "A:A A:B"
+        arguments = dict(pair.split("=", 1) for pair in address.split(",") if pair)
+        if self.device.takes_sources:
+            for kind in self.device.sources:
+                source = arguments.get(f"{kind}_source", "internal")
+                if source not in self.get_clock_sources(0):
+                    raise RuntimeError(f"ValueError: Invalid {kind} source: {source}")
+                self.device.sources[kind] = source
         self.device.calls.append(("make", type(self).__name__, address, tuple(stream.channels)))
 
     def _note(self, *call) -> None:
@@ -140,45 +158,63 @@ class _usrp_block(gr.hier_block2):
 
     def set_gain(self, gain: float, chan: int = 0) -> None:
         self._note("set_gain", gain, chan)
-        self._gain = min(max(gain, 0.0), 76.0)
+        self._gain[chan] = min(max(gain, 0.0), 76.0)
 
     def get_gain(self, chan: int = 0) -> float:
-        return self._gain
+        return self._gain[chan]
 
     def set_bandwidth(self, bandwidth: float, chan: int = 0) -> None:
         self._note("set_bandwidth", bandwidth, chan)
+        self._bandwidth = bandwidth
+
+    def get_bandwidth(self, chan: int = 0) -> float:
+        return self._bandwidth
 
     def set_antenna(self, antenna: str, chan: int = 0) -> None:
         self._note("set_antenna", antenna, chan)
-        self._antenna = antenna
+        self._antenna[chan] = antenna
 
     def get_antenna(self, chan: int = 0) -> str:
-        return self._antenna
+        return self._antenna[chan]
 
     def get_antennas(self, chan: int = 0) -> tuple[str, ...]:
         return self.ANTENNAS
 
     def set_subdev_spec(self, spec: str, mboard: int = 0) -> None:
         self._note("set_subdev_spec", spec)
+        self._subdevices = spec
+
+    def get_subdev_spec(self, mboard: int = 0) -> str:
+        return self._subdevices
 
     def get_clock_sources(self, mboard: int) -> tuple[str, ...]:
         return ("internal", "external", "gpsdo")
 
     get_time_sources = get_clock_sources
 
+    def get_clock_source(self, mboard: int) -> str:
+        return self.device.sources["clock"]
+
+    def get_time_source(self, mboard: int) -> str:
+        return self.device.sources["time"]
+
     def set_clock_source(self, source: str, mboard: int = 0) -> None:
         self._note("set_clock_source", source)
+        self.device.sources["clock"] = source
 
     def set_time_source(self, source: str, mboard: int = 0) -> None:
         self._note("set_time_source", source)
+        self.device.sources["time"] = source
 
     def set_time_now(self, when: time_spec, mboard: int = 0) -> None:
         self._note("set_time_now", when.get_full_secs(), when.get_frac_secs())
         self.device.time_set = when.get_full_secs() + when.get_frac_secs()
+        self.device.time_set_at_s = time.monotonic()
 
     def set_time_unknown_pps(self, when: time_spec) -> None:
         self._note("set_time_unknown_pps", when.get_full_secs(), when.get_frac_secs())
         self.device.time_set = when.get_full_secs() + when.get_frac_secs()
+        self.device.time_set_at_s = time.monotonic()
 
     def get_time_now(self, mboard: int = 0) -> time_spec:
         if self.device.unplugged:
@@ -192,15 +228,19 @@ class _usrp_block(gr.hier_block2):
         return ("lo_locked",)
 
     def get_mboard_sensor_names(self, mboard: int = 0) -> tuple[str, ...]:
-        return ("ref_locked",)
+        return ("ref_locked", "gps_locked")
 
     def get_sensor(self, name: str, chan: int = 0) -> Sensor:
+        self.device.calls.append((type(self).__name__, "get_sensor", name, chan))
+        if self.device.asked_before_lock > 0:
+            self.device.asked_before_lock -= 1
+            return Sensor(False)
         return Sensor(self.device.locked)
 
     get_mboard_sensor = get_sensor
 
     def get_usrp_info(self, chan: int = 0) -> dict[str, str]:
-        return {"mboard_id": "B210", "mboard_serial": "30AABBC"}
+        return {"mboard_id": self.device.name, "mboard_serial": "30AABBC"}
 
 
 @dataclass
@@ -255,6 +295,11 @@ class usrp_source(_usrp_block):
         for channel in range(channels):
             self.connect((self._air, channel), (device.receiver, channel), (self, channel))
 
+    def issue_stream_cmd(self, command: stream_cmd) -> None:
+        when = command.time_spec.get_full_secs() + command.time_spec.get_frac_secs()
+        self._note("issue_stream_cmd", command.stream_mode, command.stream_now, when, self.device.now())
+        self.device.late_starts -= 1
+
     def set_auto_dc_offset(self, enable: bool, chan: int = 0) -> None:
         self._note("set_auto_dc_offset", enable, chan)
 
@@ -296,6 +341,9 @@ class queue_source(gr.sync_block):
 
     def work(self, input_items, output_items):
         out = output_items[0]
+        if self._device.late_starts > 0:
+            time.sleep(0.005)
+            return 0
         if not len(self._rest):
             self._rest = self._next(len(out))
         count = min(len(out), len(self._rest))
@@ -324,6 +372,13 @@ class stream_args:
     channels: list = field(default_factory=list)
 
 
+@dataclass
+class stream_cmd:
+    stream_mode: str
+    stream_now: bool = True
+    time_spec: time_spec | None = None
+
+
 class Stub:
     """Stands in for the module gnuradio.uhd.
 
@@ -335,7 +390,17 @@ class Stub:
         self.refusal = refusal
 
     stream_args = stream_args
+    stream_cmd = stream_cmd
     time_spec = time_spec
+    STREAM_MODE_START_CONTINUOUS = "start_continuous"
+
+    def install(self, monkeypatch) -> Stub:
+        """Take the place of gnuradio.uhd in the front end, for one test."""
+        from gnuradio.semisac.radio import usrp, usrp_opening
+
+        monkeypatch.setattr(usrp, "uhd", self)
+        monkeypatch.setattr(usrp_opening, "uhd_library", lambda version: None)
+        return self
 
     def usrp_sink(self, *arguments, **named) -> usrp_sink:
         return usrp_sink(self, *arguments, **named)

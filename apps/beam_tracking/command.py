@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +23,7 @@ from rich.console import Console
 from semisac_ml.cli.mistakes import run_program
 from semisac_ml.data import beam_recordings
 from semisac_ml.data.beam_recordings import BeamRecording
+from semisac_ml.outputs import check_outputs, console_beside
 from semisac_ml.runtime import Bundle
 from semisac_ml.signal.beam_tracking import COVER, track
 from semisac_ml.signal.tracking_score import TrackingScore
@@ -98,7 +100,12 @@ def beam_tracking(
     reports what was done.
     """
     kills = [Kill.parse(text) for text in kill or []]
-    _check(drives, frames, frames_per_s, cover, seed, [] if no_report else [report], json)
+    _check(drives, frames, frames_per_s, cover, seed)
+    if scenario and data == beam_recordings.MADE_UP:
+        raise ValueError(f"--scenario is {scenario}, but --data {data} has none: leave it out")
+    if no_report:
+        report = None
+    check_outputs({"--json": json or None, "--report": report})
     opened = None if bundle == NO_BUNDLE else Bundle.load(bundle).with_beams()
     recording = beam_recordings.load(data, scenario, seed)
     which = "all drives"
@@ -108,6 +115,7 @@ def beam_tracking(
         recording = recording.first(frames)
     if frames_per_s is None:
         frames_per_s = WINDOW_FRAMES_PER_S if window else 0.0
+    console = console_beside(json or None, report)
     title = f"{recording.name}, {which}, {'tracker alone' if opened is None else opened.name}"
     with Interruption() as interruption:
         flowgraph, ending = _run(
@@ -122,19 +130,19 @@ def beam_tracking(
             interval_s=recording.interval_s,
             counters=flowgraph.counters(),
         )
-        if json:
-            settings = {
-                "data": data, "scenario": scenario, "drives": which, "bundle": bundle, "cover": cover,
-                "frames_per_s": frames_per_s, "kill": [str(one) for one in kills], "seed": seed,
-            }  # fmt: skip
-            results.write(json, _content(tracked, ending, settings, opened))
-        if not no_report:
-            write_picture(tracked, report)
-    if not quiet:
-        console = Console(stderr=json == "-")
-        print_table(tracked, console)
-        if not no_report:
-            console.print(f"report: {report}", highlight=False, soft_wrap=True)
+        settings = {
+            "data": data, "scenario": scenario, "drives": which, "bundle": bundle, "cover": cover,
+            "frames_per_s": frames_per_s, "kill": [str(one) for one in kills], "seed": seed,
+        }  # fmt: skip
+        with ExitStack() as outputs:  # each comes out, the files first, whatever becomes of the others
+            if not quiet:
+                outputs.callback(print_table, tracked, console)
+            if report:
+                outputs.callback(write_picture, tracked, report)
+            if json:
+                outputs.callback(results.write, json, _content(tracked, ending, settings, opened))
+    if report and not quiet:
+        console.print(f"report: {report}", highlight=False, markup=False, soft_wrap=True)
     if ending.message:
         print(f"run_beam_tracking: {' '.join(ending.message.split())}", file=sys.stderr)
     return ending.code
@@ -193,15 +201,7 @@ def _content(tracked: Tracked, ending: Ending, settings: dict, bundle: Bundle | 
     }
 
 
-def _check(
-    drives: str,
-    frames: int,
-    frames_per_s: float | None,
-    cover: float,
-    seed: int,
-    files: list[Path],
-    json: str,
-) -> None:
+def _check(drives: str, frames: int, frames_per_s: float | None, cover: float, seed: int) -> None:
     if drives not in DRIVES:
         raise ValueError(f"--drives is {drives!r}, expected one of {', '.join(DRIVES)}")
     if frames < 0:
@@ -212,13 +212,6 @@ def _check(
         raise ValueError(f"--cover is {cover:g}, expected a share above 0, at most 1")
     if seed < 0:
         raise ValueError(f"--seed is {seed}, expected 0 or more")
-    for file in files + ([Path(json)] if json and json != "-" else []):
-        if not file.parent.is_dir():
-            raise ValueError(
-                f"{file}: the folder {file.parent} does not exist: make it, or choose another file"
-            )
-        if file.is_dir():
-            raise ValueError(f"{file}: is a folder, expected a file")
 
 
 def run(arguments: list[str]) -> int:

@@ -9,18 +9,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from semisac_ml.signal.targets import motion
+
 from .physical_layer import waveform_layer
 from .waveform import WaveformSettings
 
+BEGIN_MIDDLE_END = np.array([0.0, 0.5, 1.0])  # of a map
 NEAR_CELLS = 1.5  # a detection within so many resolution cells of a target is taken as this target
 MEASURES = ("range_m", "velocity_mps", "azimuth_rad")
 
 
 @dataclass(frozen=True)
 class TargetAccuracy:
-    """How one target was measured over all maps in which it was there.
+    """How one target was measured over all maps in which it was there and did not turn.
 
-    truth: text. maps: in which it was there. found: of these with a detection near it. errors: root mean
+    truth: text. maps: so many. found: of these with a detection near it. errors: root mean
     square error over Cramér-Rao deviation by name of MEASURES; {} when it was never found.
     """
 
@@ -98,9 +101,11 @@ def _accuracy(
     for index, found in enumerate(maps):
         if not present.get(found["frame_id"], False):
             continue
+        ranges_m, speeds_mps = motion(waveform.moving(target), (index + BEGIN_MIDDLE_END) * interval_s)
+        if speeds_mps[0] != speeds_mps[2]:
+            continue  # it turns, and has no one speed
         there += 1
-        range_m = target.range_m - target.velocity_mps * (index + 0.5) * interval_s
-        truth = np.array([range_m, target.velocity_mps, np.deg2rad(target.azimuth_deg)])
+        truth = np.array([ranges_m[1], speeds_mps[1], np.deg2rad(target.azimuth_deg)])
         nearest = _nearest(found["detections"], truth, waveform)
         if nearest is not None:
             errors.append([nearest[name] for name in MEASURES] - truth)

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import importlib
-import os
 import shlex
 import sys
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +18,7 @@ from gnuradio import gr
 from rich.console import Console
 
 from semisac_ml.cli.mistakes import run_program
-from semisac_ml.outputs import write_output
+from semisac_ml.outputs import check_outputs, console_beside, write_output
 from semisac_ml.runtime import Bundle
 from semisac_ml.signal.frame import FrameParameters
 
@@ -82,7 +82,11 @@ def loopback(
         int, typer.Option(help="Delay from one range to the next in symbols; 0: ranges differ in SNR only.")
     ] = 0,
     target_probability: Annotated[
-        float, typer.Option(help="Share of frames with a target, each range equally; the detector knows it.")
+        float,
+        typer.Option(
+            help="Share of frames, or of maps of several frames, with a target, each range equally; the "
+            "detector knows it."
+        ),
     ] = 0.5,
     sensing_knowledge: Annotated[
         str, typer.Option(help="**symbols**: the detector knows what was sent; **echo**: it does not.")
@@ -149,7 +153,7 @@ def loopback(
         list[str] | None,
         typer.Option(
             help="RANGE_M[,SPEED_MPS[,AZIMUTH_DEG[,SNR_DB]]]; repeat for several, presence of the first is "
-            "decided. [default: 120,15,20]",
+            "decided. They turn at half and at one and a half times their range. [default: 120,15,20]",
             rich_help_panel=RADAR,
             show_default=False,
         ),
@@ -166,6 +170,14 @@ def loopback(
             show_default=False,
         ),
     ] = None,
+    false_alarm_rate: Annotated[
+        float,
+        typer.Option(help="Probability that a map without a target shows one.", rich_help_panel=RADAR),
+    ] = 0.01,
+    false_alarms_per: Annotated[
+        str,
+        typer.Option(help="What that rate counts: a **map**, or a **cell** of it.", rich_help_panel=RADAR),
+    ] = "map",
     picture_size: Annotated[
         str | None,
         typer.Option(
@@ -218,6 +230,7 @@ def loopback(
                 sample_rate_hz=sample_rate_hz,
                 fft_size=fft_size,
                 prefix_samples=fft_size // 4,
+                chirp_samples=max(FrameParameters.chirp_samples, fft_size // 2),
                 images_per_frame=8 if images_per_frame is None else images_per_frame,
                 channel_uses=manifest.symbols.channel_uses,
                 frame_type=phy,
@@ -241,6 +254,8 @@ def loopback(
             frames_per_map=frames_per_map,
             targets=tuple(Target.parse(text) for text in target) if target else DEFAULT_TARGETS,
             leakage_db=leakage_db,
+            false_alarm_rate=false_alarm_rate,
+            false_alarms_per=false_alarms_per,
         )
     settings = LinkSettings(
         channel=channel or manifest.channel.model,
@@ -261,24 +276,29 @@ def loopback(
     warnings = settings.check_against(opened)
     if images is not None and images < 1:
         raise ValueError(f"--images is {images}, expected 1 or more")
-    files = [] if no_report else [report]
-    for file in files + ([json] if json else []):
-        _check_writable(file)
+    if no_report:
+        report = None
+    check_outputs({"--json": json, "--report": report})
     pictures = picture_link.load(data, own) if own else load_pictures(data)
     count = images or len(pictures.labels)
 
     messages = Console(stderr=True)
     for warning in warnings:
         messages.print(f"run_loopback: warning: {warning}", style="yellow", soft_wrap=True, highlight=False)
-    result = _run(opened, pictures, count, settings, None if quiet else Console())
-    if not quiet:
-        print_table(result, Console())
-    if json:
-        write_output(json, result.as_json())
-    for file in files:
-        write_report(result, file)
+    printed = console_beside(json, report)
+    result = _run(opened, pictures, count, settings, None if quiet else printed)
+    with ExitStack() as outputs:  # each comes out, the files first, whatever becomes of the others
         if not quiet:
-            print(f"report: {file}")
+            outputs.callback(print_table, result, printed)
+        if report:
+            outputs.callback(write_report, result, report)
+        if json:
+            outputs.callback(write_output, json, result.as_json())
+    if report and not quiet:
+        printed.print(f"report: {report}", highlight=False, markup=False, soft_wrap=True)
+    if result.failure:
+        print(f"run_loopback: {' '.join(result.failure.split())}", file=sys.stderr)
+        return 1
     if not result.finished:
         done = len(result.records)
         of_all = f" of {count}" if count else ""
@@ -288,7 +308,7 @@ def loopback(
 
 
 def _run(bundle: Bundle, pictures, count: int, settings: LinkSettings, console: Console | None) -> RunResult:
-    """Run the flowgraph and collect what it gave. Raises RuntimeError when a block failed."""
+    """Run the flowgraph and collect what it gave."""
     gr.logging().set_default_level(gr.log_levels.err)
     made = picture_link.picture_flowgraph if settings.pictures else loopback_flowgraph
     flowgraph = made(bundle, pictures, count, settings)
@@ -297,10 +317,9 @@ def _run(bundle: Bundle, pictures, count: int, settings: LinkSettings, console: 
     loading = threading.Thread(target=_load_figures, daemon=True)
     loading.start()
     finished = wait_for_end(flowgraph, count or None, console or Console(quiet=True), console is not None)
-    if flowgraph.error() is not None:
-        raise RuntimeError(f"the flowgraph stopped: {flowgraph.error()}")
+    error = flowgraph.error()
     figures = None
-    if finished:
+    if finished and error is None:
         try:
             figures = _figures_of_whole_run(flowgraph, console)
         except KeyboardInterrupt:
@@ -318,7 +337,8 @@ def _run(bundle: Bundle, pictures, count: int, settings: LinkSettings, console: 
         settings=settings,
         command=shlex.join(["python", *sys.argv]),
         images=count,
-        finished=finished,
+        finished=finished and error is None,
+        failure="" if error is None else f"the flowgraph stopped: {error}",
         figures=figures,
         records=records,
         sensing_records=sensing_records,
@@ -362,14 +382,6 @@ def _check_use(context: typer.Context, phy: str, tdl_profile: str, has_pictures:
             raise ValueError(f"{option} does nothing with --phy {phy}, expected --phy symbols with it")
         if parameter.name == "delay_spread_ns" and not tdl_profile:
             raise ValueError(f"{option} does nothing by itself, expected --tdl-profile with it")
-
-
-def _check_writable(file: Path) -> None:
-    folder = file.parent
-    if not folder.is_dir():
-        raise ValueError(f"{file}: the folder {folder} does not exist: make it, or choose another file")
-    if not os.access(file if file.exists() else folder, os.W_OK):
-        raise ValueError(f"{file}: cannot be written: choose another file")
 
 
 def run(arguments: list[str]) -> int:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import signal
@@ -63,17 +64,24 @@ def run_program(name: str, command: str) -> int:
     Returns the exit code: 2 when this Python cannot run it, 130 when interrupted.
     """
     try:
-        before = signal.getsignal(signal.SIGINT)
-        if before is signal.default_int_handler:
-            # raised within an import of compiled code, it would be lost or taken for a missing package
-            signal.signal(signal.SIGINT, lambda number, frame: os._exit(130))
-        missing = problem()
-        if missing:
-            print(f"{name}: {missing}", file=sys.stderr)
-            return 2
-        run = importlib.import_module(command).run
-        signal.signal(signal.SIGINT, before)
-        return run(sys.argv[1:])
+        from semisac_ml.home_folder import provide_home
+        from semisac_ml.printing import harmless_printing
+    except ImportError:  # told below, with what else is missing
+        harmless_printing, provide_home = contextlib.nullcontext, lambda: None
+    try:
+        with harmless_printing(name):
+            provide_home()
+            before = signal.getsignal(signal.SIGINT)
+            if before is signal.default_int_handler:
+                # raised within an import of compiled code, it would be lost or taken for a missing package
+                signal.signal(signal.SIGINT, lambda number, frame: os._exit(130))
+            missing = problem()
+            if missing:
+                print(f"{name}: {missing}", file=sys.stderr)
+                return 2
+            run = importlib.import_module(command).run
+            signal.signal(signal.SIGINT, before)
+            return run(sys.argv[1:])
     except KeyboardInterrupt:
         return 130
 

@@ -64,7 +64,7 @@ class RunResult:
     examples: first frames, whole.
     sent_symbols, received_symbols: complex64 [frames, channel uses], the first of each.
     air: of waveform and radar, None for bare symbols.
-    finished: whether the run ended by itself.
+    finished: whether the run ended by itself. failure: what ended it otherwise, "" if nothing or Ctrl-C.
     """
 
     bundle: Bundle
@@ -80,6 +80,7 @@ class RunResult:
     sent_symbols: np.ndarray
     received_symbols: np.ndarray
     air: AirSummary | None = None
+    failure: str = ""
     date: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def rows(self) -> list[dict[str, str]]:
@@ -112,6 +113,7 @@ class RunResult:
             "sensing": self.bundle.manifest.sensing.model_dump(mode="json"),
             **({"air": self.air.plain()} if self.air else {}),
             "finished": self.finished,
+            "message": self.failure,
             "command": self.command,
             "date": self.date.isoformat(timespec="seconds"),
             "versions": versions(),

@@ -69,11 +69,15 @@ class LinkSettings:
         _at_least("--delay-symbols-per-range", self.delay_symbols_per_range, 0)
         _at_least("--range-step-db", self.range_step_db, 0)
         _at_least("--images-per-s", self.images_per_s, 0)
-        if self.phy != "symbols" and (self.ranges > 1 or self.delay_symbols_per_range):
-            raise ValueError(
-                f"--ranges is {self.ranges}, expected 1 with --phy {self.phy}: ranges that differ in "
-                "strength are for --phy symbols; give --target several times"
-            )
+        for option, value, usual in (
+            ("--ranges", self.ranges, 1),
+            ("--delay-symbols-per-range", self.delay_symbols_per_range, 0),
+        ):
+            if self.phy != "symbols" and value != usual:
+                raise ValueError(
+                    f"{option} is {value}, expected {usual} with --phy {self.phy}: ranges that differ in "
+                    "strength are for --phy symbols; give --target several times"
+                )
         if not 0 <= self.seed < 2**64:
             raise ValueError(f"--seed is {self.seed}, expected 0 to 2^64 - 1")
         if not 0.0 <= self.target_probability <= 1.0:
@@ -89,8 +93,8 @@ class LinkSettings:
     def check_against(self, bundle: Bundle) -> list[str]:
         """Warnings where the bundle was trained for something else; ValueError where it cannot serve."""
         manifest = bundle.manifest
-        warnings = _snr_warnings("--snr-db", self.snr_db, manifest.channel.snr_db, bundle.name)
-        warnings += _snr_warnings(
+        warnings = snr_warnings("--snr-db", self.snr_db, manifest.channel.snr_db, bundle.name)
+        warnings += snr_warnings(
             "--sensing-snr-db", self.sensing_snr_db, manifest.sensing.snr_db, bundle.name
         )
         if self.channel != manifest.channel.model:
@@ -151,12 +155,13 @@ def _at_least(option: str, value: float, least: float) -> None:
         raise ValueError(f"{option} is {value}, expected {least} or more")
 
 
-def _snr_warnings(option: str, snr_db: float, trained: list[float], bundle: str) -> list[str]:
+def snr_warnings(option: str, snr_db: float, trained: list[float], bundle: str) -> list[str]:
+    """What to say of an SNR for which a bundle was not trained. Raises ValueError when that is far."""
     low, high = trained
-    if not math.isfinite(snr_db) or not low - FARTHEST_OUTSIDE_DB <= snr_db <= high + FARTHEST_OUTSIDE_DB:
+    said = f"the {low:g} to {high:g} dB for which {bundle} was trained"
+    lowest, highest = low - FARTHEST_OUTSIDE_DB, high + FARTHEST_OUTSIDE_DB
+    if not lowest <= snr_db <= highest:  # nor NaN
         raise ValueError(
-            f"{option} is {snr_db}, expected {low:g} to {high:g} dB, for which {bundle} was trained"
+            f"{option} is {snr_db:g} dB, expected {said}, {lowest:g} to {highest:g} dB with a warning"
         )
-    if low <= snr_db <= high:
-        return []
-    return [f"{option} is {snr_db:g} dB, outside the {low:g} to {high:g} dB for which {bundle} was trained"]
+    return [] if low <= snr_db <= high else [f"{option} is {snr_db:g} dB, outside {said}"]

@@ -27,6 +27,7 @@ from .results import Metric
 from .sending import sender
 from .settings import FrameSettings, RunSettings, SourceSettings
 from .status import Rows
+from .window import Window
 
 LEAST_PEAK, MOST_PEAK = 0.02, 0.9  # of full scale: below, few bits are used; above, the converter may clip
 LEAST_SNR_DB = 10.0  # of the direct path behind the matched filter, for one frame
@@ -61,6 +62,7 @@ def calibrate(
             f"leakage at each "
             "start, or from the recording"
         )
+    CalibrationStore().check_writable()  # before the measurement, not behind it
     patience_s = run.duration_s or PATIENCE_S
     own = {"frames": frames}
     called = Program("calibrate", "monostatic", measuring, frame, replace(run, duration_s=0.0), own)
@@ -137,6 +139,7 @@ class calibration_flowgraph(on_air_flowgraph):
         self._peak = 0.0
         self._saved: Calibration | None = None
         self._level_db = called.radio.transmit_level_db
+        self._window = Window.of_spectrum("semisac calibration", called.radio) if called.run.window else None
         self._patience_s, self._begun_s = patience_s, time.monotonic()
 
     def connect_radio(self, radio: front_end) -> None:
@@ -144,6 +147,8 @@ class calibration_flowgraph(on_air_flowgraph):
         self.sender.connect(self, radio)
         self.connect(radio.sent, (self.meter, 0))
         self.connect(radio.rx(0), (self.meter, 1))
+        if self._window is not None:
+            self.connect(radio.rx(0), self._window.block)
         for channel in range(1, radio.settings.rx_channels):  # share delay and clock with the first
             self.connect(radio.rx(channel), blocks.null_sink(gr.sizeof_gr_complex))
 
@@ -226,6 +231,9 @@ class calibration_flowgraph(on_air_flowgraph):
             "leakage_db": Metric(saved.leakage_db, saved.leakage_db, saved.leakage_db, saved.frames),
             "adc_peak": Metric(saved.adc_peak, saved.adc_peak, saved.adc_peak, saved.frames),
         }
+
+    def make_window(self) -> Window | None:
+        return self._window
 
     def details(self) -> dict[str, object]:
         return {"stored_in": str(CalibrationStore().file) if self._saved else None}

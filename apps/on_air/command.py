@@ -9,23 +9,29 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 import typer
 from gnuradio import gr
 from gnuradio.semisac.radio import RadioSettings, front_end, open_front_end
+from gnuradio.semisac.radio.sigmf_writer import bases_of, files_of
 from rich.console import Console
 
+from semisac_ml.data.sigmf_recording import base_path
+from semisac_ml.outputs import check_outputs, console_beside
 from semisac_ml.runtime import Bundle
 from semisac_ml.signal.frame import FrameParameters
 
 from . import results
-from .running import CLOSE_S, FAILED, INTERRUPTED, MISTAKE, Ending, Interruption, Run, within
+from .running import CLOSE_S, DONE, FAILED, INTERRUPTED, MISTAKE, Ending, Interruption, Run, within
 from .settings import FrameSettings, RunSettings
 from .status import Rows, Status
 
-EXIT_CODES = "Exit codes: 0 done, 1 the radio failed or is lost, 2 a mistake in the options, 130 interrupted."
+EXIT_CODES = (
+    "Exit codes: 0 done (also when nothing was received, which a line on standard error says), 1 the radio "
+    "failed or is lost, 2 a mistake in the options, 130 interrupted."
+)
 
 
 def epilog(*examples: str) -> str:
@@ -47,6 +53,10 @@ def typer_program() -> typer.Typer:
 class on_air_flowgraph(gr.top_block):
     """What a program's flowgraph says of itself; the base of them all."""
 
+    def check(self, radio: front_end) -> list[str]:
+        """Warnings about a radio that is not configured yet; raises ValueError for one that does not do."""
+        return []
+
     def connect_radio(self, radio: front_end) -> None:
         """Connect to a radio that is configured."""
         raise NotImplementedError
@@ -55,6 +65,10 @@ class on_air_flowgraph(gr.top_block):
         """What ended the flow before its time, if anything did."""
         blocks = (block for block in vars(self).values() if getattr(block, "error", None) is not None)
         return next((block.error for block in blocks if isinstance(block.error, Exception)), None)
+
+    def nothing_received(self) -> str:
+        """What to tell a person when nothing came of what was listened for, "" when something did."""
+        return ""
 
     def finished(self) -> bool:
         """Whether the work is done, though the flow goes on."""
@@ -111,10 +125,13 @@ class Program:
     def on_air(self, make_flowgraph: Callable[[], on_air_flowgraph]) -> int:
         """Run and report; the exit code. Raises ValueError for a mistake, RuntimeError for a failure."""
         gr.logging().set_default_level(gr.log_levels.err)
+        self._check_files()
         with Interruption() as interruption:
             radio = open_front_end(self.radio, self.layout, self.role)
             try:
                 flowgraph = make_flowgraph()
+                for warning in flowgraph.check(radio):
+                    self.warn(warning)
                 self.in_force = radio.configure()
                 radio.set_metadata("bundle", self.plain_bundle())
                 for warning in self.in_force.get("warnings", ()):
@@ -122,9 +139,23 @@ class Program:
                 flowgraph.connect_radio(radio)
             except BaseException as error:
                 self._report_failure(error)
-                within(CLOSE_S, radio.close)
+                try:
+                    within(CLOSE_S, radio.close)
+                except RuntimeError as trouble:
+                    print(f"{self.name}: {trouble}", file=sys.stderr)
                 raise
             return self._run(flowgraph, radio, interruption)
+
+    def _check_files(self) -> None:
+        """Raise ValueError where the results would replace a file of what is recorded."""
+        paths = [self.own.get("path" if self.name == "record" else "record")]
+        paths += [self.radio.address] if (self.radio.radio, self.role) == ("file", "transmit") else []
+        channels = [f"rx{channel}" for channel in range(self.radio.rx_channels)]
+        for path in filter(None, paths):
+            base = base_path(path)
+            files = files_of(base, [*bases_of(base, channels), *bases_of(base, ["sent", *channels])])
+            recorded = {f"the recording's {file.name}": file for file in files}
+            check_outputs({**recorded, "--json": self.run.json or None})
 
     def plain_bundle(self) -> dict[str, str]:
         """Name and fingerprint of the bundle, for JSON."""
@@ -149,14 +180,33 @@ class Program:
             state = radio.status()  # before it is closed
             troubles, hangs = run.stop()
         flowgraph.close()
-        self._report(flowgraph, radio, ending, state, run.seconds, status.cpu_s)
-        for message in filter(None, [ending.message, *troubles]):
-            print(f"{self.name}: {' '.join(message.split())}", file=sys.stderr)
+        ending = self._after_all(ending, flowgraph, radio, troubles)
+        if ending.code in (DONE, INTERRUPTED):
+            said = filter(None, [ending.message, flowgraph.nothing_received()])
+            ending = replace(ending, message="; ".join(said))
+        try:
+            self._report(flowgraph, radio, ending, state, run.seconds, status.cpu_s)
+        finally:  # also when the results could not be written
+            for kind, reason in radio.events.reasons().items():
+                if kind != "vanished":  # that is the ending
+                    self.warn(f"{kind}: {reason}")
+            for message in filter(None, [ending.message, *troubles]):
+                print(f"{self.name}: {' '.join(message.split())}", file=sys.stderr)
         if hangs:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(ending.code or FAILED)
         return ending.code
+
+    @staticmethod
+    def _after_all(
+        ending: Ending, flowgraph: on_air_flowgraph, radio: front_end, troubles: list[str]
+    ) -> Ending:
+        """How a run ended when it was stopped: what was written may fail at its very end."""
+        for late in (radio.events.vanished(), str(flowgraph.error() or "")):
+            if late and late not in ending.message:
+                troubles.append(late)
+        return Ending(ending.reason, FAILED, troubles.pop(0)) if troubles and ending.code == DONE else ending
 
     def _report(
         self,
@@ -168,25 +218,28 @@ class Program:
         cpu_s: float,
     ) -> None:
         counters, figures = flowgraph.counters(), flowgraph.figures()
-        if self.run.json:
-            content = self._content(ending, seconds)
-            content |= {
-                "counters": counters,
-                "metrics": figures,
-                **flowgraph.details(),
-                "events": radio.events.counts(),
-                "frames_hit": [
-                    {"frame_id": frame, "event": kind} for frame, kind in radio.events.frames_hit()
-                ],
-                "radio_status": state,
-                "status_cpu_share": cpu_s / seconds if seconds > 0 else 0.0,
-            }
-            results.write(self.run.json, content)
-        if not self.run.quiet:
-            console = Console(stderr=self.run.json == "-")
-            events = {f"events: {kind}": count for kind, count in radio.events.counts().items()}
-            title = f"{self.name}, {self.radio.radio}, {seconds:.1f} s"
-            results.print_figures(title, counters | events, figures, console)
+        try:
+            if self.run.json:
+                content = self._content(ending, seconds)
+                content |= {
+                    "counters": counters,
+                    "metrics": figures,
+                    **flowgraph.details(),
+                    "events": radio.events.counts(),
+                    "event_reasons": radio.events.reasons(),
+                    "frames_hit": [
+                        {"frame_id": frame, "event": kind} for frame, kind in radio.events.frames_hit()
+                    ],
+                    "radio_status": state,
+                    "status_cpu_share": cpu_s / seconds if seconds > 0 else 0.0,
+                }
+                results.write(self.run.json, content)
+        finally:  # the table is there also when the disk is full
+            if not self.run.quiet:
+                events = {f"events: {kind}": count for kind, count in radio.events.counts().items()}
+                title = f"{self.name}, {self.radio.radio}, {seconds:.1f} s"
+                console = console_beside(self.run.json or None)
+                results.print_figures(title, counters | events, figures, console)
 
     def _report_failure(self, error: BaseException) -> None:
         if not self.run.json:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import typer
 
+from semisac_ml.cli.mistakes import check_not_empty
+
 PROGRAMS = Path(__file__).resolve().parents[1]
 KINDS = {
     "flag": ("true or false", lambda value: isinstance(value, bool)),
@@ -31,7 +33,11 @@ KINDS = {
 def read_into(context: typer.Context, file: Path | None) -> Path | None:
     """Make a file's values the defaults of the command line that is being read. Raises ValueError."""
     if file is not None and not context.resilient_parsing:
-        context.default_map = {**(context.default_map or {}), **read(file, _keys(context), _program(context))}
+        values = read(file, _keys(context), _program(context))
+        defaults = {parameter.name: parameter.default for parameter in context.command.params}
+        for name, value in values.items():
+            check_not_empty(f"--config {file}: {name}", value, defaults.get(name))
+        context.default_map = {**(context.default_map or {}), **values}
     return file
 
 

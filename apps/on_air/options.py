@@ -89,7 +89,8 @@ def radio_options(
     transmit_level_db: Annotated[
         float,
         typer.Option(
-            help="Mean power of the samples relative to full scale; peaks lie 10 dB higher.",
+            help="Power of the chirps relative to full scale; a frame's mean is up to 0.8 dB less, peaks lie "
+            "10 dB higher.",
             rich_help_panel=RADIO,
         ),
     ] = -12.0,
@@ -102,7 +103,12 @@ def radio_options(
         ),
     ] = False,
     timeout_s: Annotated[
-        float, typer.Option(help="Of every call to the device.", rich_help_panel=RADIO)
+        float,
+        typer.Option(
+            help="Of every call to the device while it is set up; while it streams a Pluto may pause for a "
+            "third of it, 1 s at least.",
+            rich_help_panel=RADIO,
+        ),
     ] = 3.0,
     radio_option: Annotated[
         list[str] | None,

@@ -86,9 +86,7 @@ class PictureFiles:
                 said = f"{name or '-'} {100 * record['probability']:.0f} %, " if name else ""
                 print(f"{record['frame_id']}: {said}SNR {record['snr_db']:.1f} dB{psnr}", flush=True)
             if self._folder is not None and pictures is not None:
-                file = (
-                    self._folder
-                    / f"{number + place:07d}_frame_{record['frame_id']}{'_' * bool(name)}{name}.png"
-                )
+                shown = f"_{name.replace('/', '-')}" if name else ""
+                file = self._folder / f"{number + place:07d}_frame_{record['frame_id']}{shown}.png"
                 Image.fromarray(pictures[place].reshape(self._shape)).save(file, compress_level=1)
                 self.saved += 1

@@ -16,9 +16,11 @@ from loopback.pictures import load
 from loopback.settings import Pictures, load_pictures
 
 from semisac_ml.cli.mistakes import run_program
+from semisac_ml.outputs import is_standard_output
 from semisac_ml.runtime import Bundle
 
 from .command import Program, epilog, on_air_flowgraph, typer_program
+from .level import ReceivedLevel
 from .options import with_shared_options
 from .picture_files import PictureFiles
 from .received import received_images
@@ -79,7 +81,7 @@ def receive(
     """
     check_not_negative("--images", images)
     check_not_negative("--most-cfo-hz", most_cfo_hz)
-    if print_images and run.json == "-":
+    if print_images and is_standard_output(run.json):
         raise ValueError("--print and --json - both write to standard output: give --json a file")
     own = {
         "truth": truth,
@@ -153,21 +155,34 @@ class receiver_flowgraph(on_air_flowgraph):
             self.connect((self.decoder, 1), (self.sink, 1))
 
     def connect_radio(self, radio: front_end) -> None:
+        self._level = ReceivedLevel(self, radio)
         self.connect(radio.rx(0), self.synchronizer)
         self._unused = [blocks.null_sink(gr.sizeof_gr_complex) for _ in range(1, radio.settings.rx_channels)]
         for channel, block in enumerate(self._unused, 1):
             self.connect(radio.rx(channel), block)
 
+    def nothing_received(self) -> str:
+        if self.sink.count:
+            return ""
+        detected = self.synchronizer.frames_detected()
+        if not detected:
+            return self._level.said_without("frame was detected")
+        return f"{detected} frames were detected, but no image was received; lost: {self._lost()}"
+
     def finished(self) -> bool:
         return bool(self._images) and self.sink.count >= self._images
 
+    def _lost(self) -> str:
+        counters = self.counters()
+        lost = (f"{counters[name]} {reason}" for name, reason in LOST.items() if counters.get(name))
+        return ", ".join(lost) or "none"
+
     def rows(self) -> Rows:
         last, counters = self.sink.last(), self.counters()
-        lost = ", ".join(f"{counters[name]} {reason}" for name, reason in LOST.items() if counters.get(name))
         said = f"{self.sink.class_name(last['class'])} ({100 * last['probability']:.0f} %)"
         return [
             ("frames received", str(counters["frames_received"])),
-            ("lost", lost or "none"),
+            ("lost", self._lost()),
             ("images", str(self.sink.count)),
             ("newest image", f"{last['frame_id']}: {said}" if last["class"] >= 0 else ""),
             ("SNR", f"{last['snr_db']:.1f} dB" if self.sink.count else ""),

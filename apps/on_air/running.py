@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gnuradio.semisac.radio import RadioError
 from gnuradio.semisac.radio.watch import Overdue, within
 
 POLL_S = 0.05
 STOP_S = 0.9  # for the flowgraph's threads, and then
-CLOSE_S = 0.6  # for the device: together with the results within 2 s
+CLOSE_S = 1.5  # for the device, which may take a second to be silent
 USUAL_TIMEOUT_S = 3.0  # whoever gives a device longer than this to answer, gives it longer to end
 DONE, FAILED, MISTAKE, INTERRUPTED = 0, 1, 2, 130
 
@@ -79,6 +80,7 @@ class Run:
         """Start, wait for the end, stop, silence the radio. Threads that hang are named in the message."""
         self._interruption.runs = True
         self._ended.set()  # nothing to wait for until it has begun
+        self._radio.events.stopping = False
         self._radio.prepare()
         self._flowgraph.start()
         self._ended.clear()
@@ -103,6 +105,7 @@ class Run:
     def stop(self) -> tuple[list[str], bool]:
         """Stop the flowgraph and close the radio; what went wrong with that, and whether a thread hangs."""
         troubles, hangs = [], False
+        self._radio.events.stopping = True
         patience = max(1.0, self._radio.settings.timeout_s / USUAL_TIMEOUT_S)
         for what, call, seconds in (
             ("flowgraph does not stop", self._stop_flowgraph, STOP_S),
@@ -113,6 +116,8 @@ class Run:
             except Overdue:
                 troubles.append(f"the {what}: left without it")
                 hangs = True
+            except RadioError as error:  # what it says is for people
+                troubles.append(str(error))
             except Exception as error:  # noqa: BLE001 - whatever a driver raises, the results must be written
                 troubles.append(f"the {what}: {error}")
         return troubles, hangs

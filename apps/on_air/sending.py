@@ -13,6 +13,7 @@ import numpy as np
 from gnuradio import gr, semisac
 from gnuradio.semisac.radio import front_end
 from loopback.pictures import load
+from loopback.settings import snr_warnings
 
 from semisac_ml.runtime import Bundle
 
@@ -49,6 +50,8 @@ class sender:
         bundle, layout = called.bundle, called.layout
         reference_db = bundle.manifest.channel.reference_snr_db
         snr_db = reference_db if settings.snr_db is None else settings.snr_db
+        for warning in snr_warnings("--snr-db", snr_db, bundle.manifest.channel.snr_db, bundle.name):
+            called.warn(warning)
         own = called.frame.pictures(bundle, settings.bandwidth_ratio, settings.fit)
         if own is None:
             self.source = ending_source(
@@ -78,14 +81,47 @@ class sender:
             self._frames_per_image = Fraction(self.encoder.packets_per_picture(), layout.images_per_frame)
         self.modulator = semisac.frame_modulator(layout, fingerprint(bundle))
         self.wanted = settings.images
+        self._repeat, self._paced = repeat, settings.images_per_s > 0
+        self._radio: front_end | None = None
+
+    def check(self, radio: front_end) -> list[str]:
+        """Warnings; raises ValueError for a radio that repeats its first frames and leaves images out."""
+        most = math.floor(radio.cycle_frames / self._frames_per_image)
+        count = self.source.images_to_send()
+        if not radio.cycle_frames or (0 < count <= most and not self._paced):
+            return []
+        what = (
+            f"this radio repeats its first {radio.cycle_frames} frames for ever, of {most} images at the most"
+        )
+        remedy = "--radio-option cyclic=false sends all of them"
+        if self._repeat:
+            return [f"{what}; {remedy}"]
+        sent = (
+            "images come at a pace"
+            if self._paced
+            else f"{count or 'an unknown number of'} images are to be sent"
+        )
+        raise ValueError(f"{what}, and {sent}: {remedy}; or give --repeat, or --images {most} or less")
 
     def connect(self, flowgraph: gr.top_block, radio: front_end) -> None:
         """Send through a radio."""
+        self._radio = radio
         flowgraph.connect(self.source, self.encoder, self.modulator, radio.tx)
 
     def error(self) -> Exception | None:
         """What ended the flow before its time, if anything did."""
-        return getattr(self.source, "error", None) or getattr(self.encoder, "error", None)
+        return getattr(self.source, "error", None) or getattr(self.encoder, "error", None) or self._left_out()
+
+    def _left_out(self) -> Exception | None:
+        """A radio waits only so long for the frames that it is to repeat."""
+        repeated = self._radio.frames_in_cycle() if self._radio else 0
+        count = math.ceil(self.source.images_to_send() * self._frames_per_image)
+        if self._repeat or not 0 < repeated < count:
+            return None
+        return RuntimeError(
+            f"the radio repeats the first {repeated} of {count} frames, since the others came too late: "
+            "--radio-option cyclic=false sends all of them"
+        )
 
     def all_sent(self) -> bool:
         """Whether all images have left the source."""
@@ -96,17 +132,31 @@ class sender:
         return math.ceil(self.source.images_sent() * self._frames_per_image)
 
     def counters(self) -> dict[str, int]:
-        """Images and frames so far."""
-        counts = {"images_sent": self.source.images_sent(), "frames_sent": self.modulator.frames_sent()}
+        """Images and frames so far; of a radio that knows, those on the air, each repetition one."""
+        frames = self._radio.frames_sent() if self._radio else None
+        if frames is None:
+            images, frames = self.source.images_sent(), self.modulator.frames_sent()
+        else:
+            images = self._images_of(frames)
+        counts = {"images_sent": images, "frames_sent": frames}
         dropped = self.source.images_dropped()
         return counts | ({"images_dropped": dropped} if dropped else {})
 
+    def _images_of(self, frames: int) -> int:
+        """Images in so many frames that were on the air."""
+        sent, repeated = self.source.images_sent(), self._radio.frames_in_cycle()
+        if not repeated:
+            return min(sent, math.floor(frames / self._frames_per_image))
+        return frames * min(sent, math.floor(repeated / self._frames_per_image)) // repeated
+
     def rows(self) -> Rows:
         """For the live status."""
-        goal = f" of {self.wanted}" if self.wanted else ""
+        counts = self.counters()
+        repeats = self._radio is not None and self._radio.cycle_frames > 0
+        goal = f" of {self.wanted}" if self.wanted and not repeats else ""
         return [
-            ("images sent", f"{self.source.images_sent()}{goal}"),
-            ("frames sent", str(self.modulator.frames_sent())),
+            ("images sent", f"{counts['images_sent']}{goal}"),
+            ("frames sent", str(counts["frames_sent"])),
         ]
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -14,8 +15,10 @@ import numpy as np
 import typer
 from gnuradio import blocks, gr, semisac
 from gnuradio.semisac.radio import RadioSettings, front_end
+from gnuradio.semisac.radio.simulation import DEFAULT_TARGETS, parse_targets
 from gnuradio.semisac.work_errors import ends_flow_on_error
-from loopback.physical_layer import cfar_references
+from loopback.physical_layer import map_regularisation
+from loopback.waveform import check_false_alarms
 from scipy.constants import speed_of_light
 
 from semisac_ml.cli.mistakes import run_program
@@ -23,11 +26,12 @@ from semisac_ml.signal.radar_parameters import RadarParameters
 
 from .command import Program, epilog, on_air_flowgraph, typer_program
 from .figures import RunningShare, present
+from .level import ReceivedLevel
 from .options import with_shared_options
 from .recall import SentSymbols, symbol_memory, symbol_recall
 from .results import Metric
 from .sending import sender
-from .settings import FrameSettings, RunSettings, SourceSettings
+from .settings import FrameSettings, RunSettings, SourceSettings, check_gate
 from .status import Rows
 from .targets import target_list
 from .window import Window, start_qt
@@ -88,8 +92,12 @@ def sense(
     ] = "zero_delay",
     false_alarm_rate: Annotated[
         float,
-        typer.Option(help="Probability that a cell of noise is taken for a target.", rich_help_panel=RADAR),
-    ] = 1e-6,
+        typer.Option(help="Probability that a map without a target shows one.", rich_help_panel=RADAR),
+    ] = 0.01,
+    false_alarms_per: Annotated[
+        str,
+        typer.Option(help="What that rate counts: a **map**, or a **cell** of it.", rich_help_panel=RADAR),
+    ] = "map",
     record: Annotated[
         Path | None,
         typer.Option(
@@ -111,6 +119,8 @@ def sense(
     """
     if leakage_removal not in REMOVALS:
         raise ValueError(f"--leakage-removal is {leakage_removal!r}, expected one of {', '.join(REMOVALS)}")
+    check_false_alarms(false_alarm_rate, false_alarms_per)
+    check_gate(gate_m, gate_mps, gate_snr_db, target_probability)
     own = asdict(source) | {
         "gate_m": gate_m,
         "gate_mps": gate_mps,
@@ -119,6 +129,7 @@ def sense(
         "frames_per_map": frames_per_map,
         "leakage_removal": leakage_removal,
         "false_alarm_rate": false_alarm_rate,
+        "false_alarms_per": false_alarms_per,
         "element_spacing": element_spacing,
         "record": "" if record is None else str(record),
     }
@@ -146,6 +157,40 @@ class presence_log(gr.sync_block):
         return len(items)
 
 
+def radar_warnings(radar: RadarParameters, radio: RadioSettings) -> list[str]:
+    """What the maps cannot tell rightly, of the array and of targets that a simulated radio emulates."""
+    warnings = []
+    if radar.antennas > 1:
+        warnings.append(
+            f"the {radar.antennas} receive channels are not calibrated against each other: azimuths are "
+            "right only if an echo from broadside has one phase in all of them"
+        )
+    geometry = radar.geometry
+    fastest = geometry.velocity_bin_mps * geometry.doppler_bins / 2.0
+    if radio.radio != "simulation" or geometry.slow_times == 1:
+        return warnings
+    for target in parse_targets(str(radio.options.get("targets", DEFAULT_TARGETS))):
+        speed = target["velocity_mps"]
+        if abs(speed) > fastest:
+            shown = (speed + fastest) % (2.0 * fastest) - fastest
+            warnings.append(
+                f"the emulated target of {speed:g} m/s is faster than the {fastest:.3g} m/s that these maps "
+                f"can tell: it is listed with {shown:+.3g} m/s; lower --center-frequency-hz, or make frames "
+                "shorter or maps of one frame"
+            )
+    return warnings
+
+
+def _listed(target: dict[str, float | int]) -> str:
+    """A target as text."""
+    azimuth = target["azimuth_deg"]
+    direction = "" if math.isnan(azimuth) else f"{azimuth:+.0f}°, "
+    return (
+        f"{target['range_m']:.1f} m, {target['velocity_mps']:+.1f} m/s, {direction}"
+        f"{target['snr_db']:.0f} dB, in {100 * target['share']:.0f} % of the maps"
+    )
+
+
 class sensing_flowgraph(on_air_flowgraph):
     """Images to the radio, and what comes back to maps, targets and the learned detector."""
 
@@ -168,17 +213,22 @@ class sensing_flowgraph(on_air_flowgraph):
             self.radar,
             self._gate_samples(called),
             sensing_snr_db=reference_db if own["gate_snr_db"] is None else own["gate_snr_db"],
+            regularisation=map_regularisation(called.bundle),
             leakage_removal=own["leakage_removal"],
         )
-        references = cfar_references(self.radar)
         self.detector = semisac.cfar_detector(
-            self.radar, false_alarm_rate=own["false_alarm_rate"], **references
+            self.radar,
+            false_alarm_rate=own["false_alarm_rate"],
+            false_alarms_per=own["false_alarms_per"],
         )
         self.targets = target_list(self.radar, leakage=own["leakage_removal"] != "none")
         self.connect((self.processor, 1), self.detector)
         self.msg_connect(self.detector, "detections", self.targets, "detections")
         self._connect_echoes(called)
         self._window = self._make_window() if called.run.window else None
+        self._warnings = radar_warnings(self.radar, called.radio)
+        for warning in self._warnings:
+            called.warn(warning)
         self._newest = (-1, 0.0)  # frames that are back, and since when
         self._replays = False
 
@@ -219,7 +269,11 @@ class sensing_flowgraph(on_air_flowgraph):
         self.connect((self.recall, 1), (self.sensing, 1))
         self.connect(self.sensing, self.presence)
 
+    def check(self, radio: front_end) -> list[str]:
+        return [] if radio.replays else self.sender.check(radio)
+
     def connect_radio(self, radio: front_end) -> None:
+        self._level = ReceivedLevel(self, radio)
         if radio.replays:
             self._connect_replay(radio)
         else:
@@ -270,6 +324,9 @@ class sensing_flowgraph(on_air_flowgraph):
     def error(self) -> Exception | None:
         return on_air_flowgraph.error(self) or self.sender.error()
 
+    def nothing_received(self) -> str:
+        return "" if self.processor.frames_processed() else self._level.said_without("frame came back")
+
     def finished(self) -> bool:
         """The last frame has come back, or does not come any more."""
         if self._replays or not self.sender.all_sent():
@@ -281,11 +338,7 @@ class sensing_flowgraph(on_air_flowgraph):
 
     def rows(self) -> Rows:
         counters = self.counters()
-        listed = [
-            f"{target['range_m']:.1f} m, {target['velocity_mps']:+.1f} m/s, {target['snr_db']:.0f} dB, in "
-            f"{100 * target['share']:.0f} % of the maps"
-            for target in self.targets.targets()[:6]
-        ]
+        listed = [_listed(target) for target in self.targets.targets()[:6]]
         presence = self.presence and self.presence.present.metric()
         gate = f"{self.presence.newest:.2f} now, {100 * presence.value:.1f} % reported" if presence else ""
         return [
@@ -295,12 +348,14 @@ class sensing_flowgraph(on_air_flowgraph):
             ("maps", str(counters["maps"])),
             ("target in the gate", gate),
             *((f"target {number}", text) for number, text in enumerate(listed)),
+            ("ranges not to be trusted", self.targets.doubt() or ""),
         ]
 
     def counters(self) -> dict[str, int]:
         return self.sender.counters() | {
             "frames_processed": self.processor.frames_processed(),
             "frames_refused": self.processor.frames_refused(),
+            "frames_lost": self.processor.frames_lost(),
             "intervals_broken": self.processor.intervals_broken(),
             "maps": self.targets.maps,
             "detections": self.targets.detections,
@@ -312,7 +367,11 @@ class sensing_flowgraph(on_air_flowgraph):
         return present({"presence": self.presence.present.metric()})
 
     def details(self) -> dict[str, object]:
-        return {"targets": self.targets.targets(), "detections": self.targets.newest()}
+        return {
+            "targets": self.targets.targets(),
+            "detections": self.targets.newest(),
+            "warnings": [*self._warnings, *filter(None, [self.targets.doubt()])],
+        }
 
     def make_window(self) -> Window | None:
         return self._window

@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from loopback.pictures import DEFAULT_RATIO, DEFAULT_SIZE, MOST_PACKETS_PER_FRAME, PictureSettings
 
+from semisac_ml.outputs import check_outputs
 from semisac_ml.runtime import Bundle
 from semisac_ml.signal.frame import FrameParameters
 
@@ -44,6 +43,7 @@ class FrameSettings:
             sample_rate_hz=sample_rate_hz,
             fft_size=self.fft_size,
             prefix_samples=self.fft_size // 4,
+            chirp_samples=max(FrameParameters.chirp_samples, self.fft_size // 2),
             images_per_frame=self._images_per_frame(bundle),
             channel_uses=bundle.manifest.symbols.channel_uses,
             gap_samples=self.gap_samples,
@@ -120,20 +120,27 @@ class RunSettings:
 
     def __post_init__(self) -> None:
         check_not_negative("--duration-s", self.duration_s)
-        if self.json not in ("", "-"):
-            check_writable(Path(self.json))
+        check_outputs({"--json": self.json or None})
+
+
+def check_gate(
+    gate_m: float | None, gate_mps: float, gate_snr_db: float | None, target_probability: float
+) -> None:
+    """Raise ValueError for what is said of a gate that is none, or nothing of a gate's echo."""
+    if gate_snr_db is not None and not math.isfinite(gate_snr_db):
+        raise ValueError(f"--gate-snr-db is {gate_snr_db:g}, expected a number of dB")
+    if gate_m is not None:
+        return
+    for option, is_given in (
+        ("--gate-mps", gate_mps != 0.0),
+        ("--gate-snr-db", gate_snr_db is not None),
+        ("--target-probability", target_probability != 0.5),
+    ):
+        if is_given:
+            raise ValueError(f"{option} does nothing by itself, expected --gate-m with it")
 
 
 def check_not_negative(option: str, value: float) -> None:
     """Raise ValueError unless a number is 0 or more."""
     if not (math.isfinite(value) and value >= 0):
         raise ValueError(f"{option} is {value:g}, expected 0 or more")
-
-
-def check_writable(file: Path) -> None:
-    """Raise ValueError when a file cannot be written."""
-    folder = file.parent
-    if not folder.is_dir():
-        raise ValueError(f"{file}: the folder {folder} does not exist: make it, or choose another file")
-    if file.is_dir() or not os.access(file if file.exists() else folder, os.W_OK):
-        raise ValueError(f"{file}: cannot be written: choose another file")

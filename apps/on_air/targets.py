@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import cmath
 import math
 import threading
 from collections import deque
@@ -21,6 +22,8 @@ MEMORY = 0.1  # weight of the newest detection in range, speed and SNR
 FORGOTTEN_MAPS = 200
 SHARE_SHOWN = 0.2  # of the maps since a target appeared: less is taken as false alarms
 WINDOW_MAPS = 50
+LEAST_MAPS = 10  # before anything is said against them
+LEAST_AGREEMENT = 0.5  # length of a mean of unit phasors from which it is a direction
 
 
 @dataclass
@@ -31,7 +34,7 @@ class Target:
 
     range_m: float
     velocity_mps: float
-    azimuth_rad: float
+    phase: complex  # mean of exp(j phase from channel to channel)
     snr_db: float
     first: int
     last: int
@@ -45,14 +48,23 @@ class Target:
         span = min(WINDOW_MAPS, number - self.first + 1)
         return sum(1 for seen in self.recent if seen > number - span) / span
 
-    def plain(self, number: int) -> dict[str, float | int]:
+    def azimuth_deg(self, element_spacing: float) -> float:
+        """From the mean phase between channels, for phases near half a turn are both +90 and -90 degrees;
+        not-a-number where they differ from map to map.
+        """
+        if not abs(self.phase) > LEAST_AGREEMENT:
+            return math.nan
+        sine = cmath.phase(self.phase) / (2.0 * math.pi * element_spacing)
+        return math.degrees(math.asin(min(max(sine, -1.0), 1.0)))
+
+    def plain(self, number: int, element_spacing: float) -> dict[str, float | int]:
         """For JSON; numbers that are not measured are not-a-number."""
         deviation = math.sqrt(self.range_squares / (self.maps - 1)) if self.maps > 1 else math.nan
         return {
             "range_m": self.range_mean,
             "range_deviation_m": deviation,
             "velocity_mps": self.velocity_mps,
-            "azimuth_deg": math.degrees(self.azimuth_rad),
+            "azimuth_deg": self.azimuth_deg(element_spacing),
             "snr_db": self.snr_db,
             "maps": self.maps,
             "share": self.share(number),
@@ -76,6 +88,9 @@ class target_list(gr.basic_block):
         self._velocity_cell_mps = math.inf
         if geometry.slow_times > 1:
             self._velocity_cell_mps = geometry.velocity_bin_mps * geometry.doppler_bins / geometry.slow_times
+        self._element_spacing = geometry.element_spacing
+        self._has_leakage = leakage
+        self._early = Target(math.nan, math.nan, 0j, math.nan, first=1, last=0)  # before the direct path
         self._lock = threading.Lock()
         self._targets: list[Target] = []
         self._newest: list[dict] = []
@@ -93,6 +108,10 @@ class target_list(gr.basic_block):
             for detection in found:
                 if detection["range_m"] >= self._least_range_m:
                     self._follow(detection)
+            early = [one["range_m"] for one in found if one["range_m"] < -self._range_cell_m]
+            if early and self._has_leakage:
+                self._early.recent.append(self.maps)
+                self._early.range_m = min(early)
             if self.maps % WINDOW_MAPS == 0:
                 recent = self.maps - FORGOTTEN_MAPS
                 self._targets = [
@@ -105,10 +124,21 @@ class target_list(gr.basic_block):
         if distance < NEAR_CELLS and target.last < self.maps:
             self._update(target, detection)
         elif distance >= NEAR_CELLS and len(self._targets) < MOST_TARGETS:
-            values = (detection[name] for name in ("range_m", "velocity_mps", "azimuth_rad", "snr_db"))
-            made = Target(*values, first=self.maps, last=self.maps, range_mean=detection["range_m"])
+            made = Target(
+                detection["range_m"],
+                detection["velocity_mps"],
+                self._phase(detection),
+                detection["snr_db"],
+                first=self.maps,
+                last=self.maps,
+                range_mean=detection["range_m"],
+            )
             made.recent.append(self.maps)
             self._targets.append(made)
+
+    def _phase(self, detection: dict) -> complex:
+        """exp(j phase from channel to channel)."""
+        return cmath.exp(2j * math.pi * self._element_spacing * math.sin(detection["azimuth_rad"]))
 
     def _distance(self, target: Target, detection: dict) -> float:
         """In resolution cells."""
@@ -125,16 +155,28 @@ class target_list(gr.basic_block):
         step = detection["range_m"] - target.range_mean  # Welford's update
         target.range_mean += step / target.maps
         target.range_squares += step * (detection["range_m"] - target.range_mean)
-        for name in ("range_m", "velocity_mps", "azimuth_rad", "snr_db"):
+        newest = detection | {"phase": self._phase(detection)}
+        for name in ("range_m", "velocity_mps", "phase", "snr_db"):
             value = getattr(target, name)
-            setattr(target, name, value + MEMORY * (detection[name] - value))
+            setattr(target, name, value + MEMORY * (newest[name] - value))
 
     def targets(self) -> list[dict[str, float | int]]:
         """Targets that are no passing false alarms, the one in most maps first."""
         with self._lock:
             shown = [target for target in self._targets if target.share(self.maps) >= SHARE_SHOWN]
             shown.sort(key=lambda target: -target.maps)
-            return [target.plain(self.maps) for target in shown]
+            return [target.plain(self.maps, self._element_spacing) for target in shown]
+
+    def doubt(self) -> str | None:
+        """Why ranges are not to be trusted; None where nothing speaks against them."""
+        with self._lock:
+            if self.maps < LEAST_MAPS or self._early.share(self.maps) < SHARE_SHOWN:
+                return None
+            return (
+                f"echoes at {self._early.range_m:.0f} m, before the direct path: the delay of the radio was "
+                "taken from an echo stronger than the leakage, or a target is beyond the end of the map; "
+                "bring the antennas closer together and calibrate again"
+            )
 
     def newest(self) -> list[dict]:
         """Detections of the newest map, as the detector gives them."""

@@ -26,7 +26,7 @@ program = typer_program()
 EXAMPLES = (
     "run_transmitter.py --radio simulation --images 64",
     "run_transmitter.py --radio usrp --address serial=30CD391 --tx-gain-db 20 --repeat",
-    "run_transmitter.py --radio pluto --address ip:192.168.2.1 --tx-gain-db -30 --data camera",
+    "run_transmitter.py --radio pluto --tx-gain-db -30 --data camera --radio-option cyclic=false",
     "run_transmitter.py --radio file --address frames --images 64",
 )
 
@@ -61,6 +61,9 @@ class transmitter_flowgraph(on_air_flowgraph):
         self.sender = sender(called, source, repeat)
         self._window = Window.of_spectrum("semisac transmitter", called.radio) if called.run.window else None
         self._radio: front_end | None = None
+
+    def check(self, radio: front_end) -> list[str]:
+        return self.sender.check(radio)
 
     def connect_radio(self, radio: front_end) -> None:
         self._radio = radio

@@ -5,12 +5,30 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 
 from gnuradio.semisac.radio import RadioSettings
 
 from .running import Ending
+
+DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+TRIAL_S = 20.0
+# Qt aborts, and leaves a core dump, behind a message that it calls fatal: the trial ends before.
+TRIAL = """
+import os
+from PyQt5 import QtCore, QtWidgets
+def said(kind, context, text):
+    if kind in (QtCore.QtWarningMsg, QtCore.QtCriticalMsg, QtCore.QtFatalMsg):
+        os.write(2, text.encode() + b"\\n")
+    if kind == QtCore.QtFatalMsg:
+        os._exit(1)
+QtCore.qInstallMessageHandler(said)
+QtWidgets.QApplication(["trial"])
+os._exit(0)
+"""
 
 _application = None
 
@@ -29,13 +47,21 @@ def start_qt():
 
 
 def _check_display() -> None:
-    """Qt ends the program when it finds no display: notice it before."""
-    import os
-
-    platform = os.environ.get("QT_QPA_PLATFORM", "")
-    if sys.platform.startswith("linux") and not platform:
-        if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-            raise ValueError("--window needs a display: leave it out, or start in a graphical session")
+    """Raise ValueError where Qt finds no display: it would end the program. Hence another one asks before."""
+    trial = [sys.executable, "-c", TRIAL]
+    try:
+        done = subprocess.run(trial, capture_output=True, text=True, errors="replace", timeout=TRIAL_S)
+    except subprocess.TimeoutExpired:
+        reason = f"no answer within {TRIAL_S:g} s"
+    else:
+        if done.returncode == 0:
+            return
+        reason = (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[0]
+    named = ", ".join(f"{name}={os.environ[name]}" for name in DISPLAYS if os.environ.get(name))
+    raise ValueError(
+        f"--window needs a display ({named or 'none is named'}: {reason}): leave it out, or start in a "
+        "graphical session"
+    )
 
 
 class Window:

@@ -10,7 +10,6 @@ import pmt
 from gnuradio import blocks, fft, gr, semisac
 
 from semisac_ml.signal import radar_detection, radar_trials
-from semisac_ml.signal.cfar import CfarWindow
 from semisac_ml.signal.frame import FrameParameters
 from semisac_ml.signal.frame_modulation import modulate_frame
 from semisac_ml.signal.radar_parameters import RadarParameters
@@ -47,9 +46,6 @@ def comparisons() -> list[Comparison]:
     ]
     parameters = RadarParameters(frame)
     rd_map = _map_of_two_targets(parameters)
-    settings = radar_detection.DetectionSettings(
-        window=CfarWindow(stride=radar_detection.natural_stride(parameters.geometry))
-    )
     found.append(
         Comparison(
             group="cfar_detector",
@@ -59,7 +55,7 @@ def comparisons() -> list[Comparison]:
             peer_conditions="the same search and refinement",
             measure=lambda seconds: _detector_rate(parameters, rd_map, seconds),
             measure_peer=lambda seconds: call_rate(
-                lambda: radar_detection.detect(rd_map, parameters.geometry, settings), 1, seconds
+                lambda: radar_detection.detect(rd_map, parameters.geometry), 1, seconds
             ),
         )
     )

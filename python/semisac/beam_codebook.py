@@ -11,10 +11,13 @@ from gnuradio import gr
 
 from semisac_ml.signal.beam_codebook import BeamCodebook, Paths, snapshots_of_paths
 
-from .beam_messages import WHOLE_NUMBERS, pdu, takes_pdus
-from .work_errors import ends_flow_on_error
+from . import frame_tags
+from .beam_messages import WHOLE_NUMBERS, frame_of, pdu, real, seconds_of, takes_pdus
+from .received_symbols import usable
+from .work_errors import ends_flow_on_error, pass_over
 
 RX_TIME = pmt.intern("rx_time")
+MOST_WAITING = 64  # measurements of frames that are yet to come; the oldest beyond are given up
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class beam_codebook(takes_pdus, gr.sync_block):
     Message in ``world``: PDU, paths or recorded power; {frame, time_s} and for paths azimuth_rad of arrival
         (or departure), from broadside, positive to the left; elevation_rad and delay_s where known.
     Message in ``measure``: PDU, int32, numbers of the beams to measure; {frame}: those of an earlier frame
-        than the present are late, those of a later one wait for it. Without frame: now.
+        than the present are late, those of a later one wait for it, up to 64. Without frame: now.
     Message out ``power``: PDU, float32, power of these beams in dB; {modality: "power", beams, time_s,
         frame}. Empty where nothing could be measured.
     Message out ``all_beams``: PDU, float32[beams], what a sweep of all would have measured; {time_s, frame}.
@@ -81,9 +84,8 @@ class beam_codebook(takes_pdus, gr.sync_block):
         self._seed = int(seed)
         self._world: _World | None = None
         self._waiting: list[tuple[dict, np.ndarray]] = []
-        self._collected = np.empty((0, int(elements)), np.complex64)
         self._averaged = 0
-        self._start = (0, 0.0)  # an item whose time is known, and this time
+        self._begin_stream()
         self.set_enabled(enabled)
         self.listen("world", self._take_world)
         self.listen("measure", self._take_request)
@@ -97,29 +99,44 @@ class beam_codebook(takes_pdus, gr.sync_block):
         """The beams."""
         return self._codebook
 
+    def _begin_stream(self) -> None:
+        self._collected = np.empty((0, self._codebook.elements), np.complex64)
+        self._taken = 0  # items since the start
+        self._start = (0, 0.0)  # an item whose time is known, and this time
+
+    def start(self):
+        self._begin_stream()
+        return True
+
     @ends_flow_on_error
     def work(self, input_items, output_items):
         if not input_items:
             return 0
         items = input_items[0]
         for tag in self.get_tags_in_window(0, 0, len(items), RX_TIME):
-            whole, part = pmt.to_python(tag.value)
-            self._start = (tag.offset, whole + part)
+            seconds = frame_tags.seconds_of(tag.value)
+            if seconds is None:
+                pass_over(self, "strange tags", f"the tag rx_time is {tag.value}, expected seconds, fraction")
+            else:
+                self._start = (tag.offset, seconds)
         self._collected = np.concatenate([self._collected, items])
         while len(self._collected) >= self._snapshots:
             taken, self._collected = np.split(self._collected, [self._snapshots])
-            end = (self._averaged + 1) * self._snapshots
-            time_s = self._start[1] + (end - self._start[0]) / self._sample_rate_hz
-            covariance = self._codebook.covariance(taken)
-            self._now_is(_World(self._averaged, time_s, covariance=covariance))
+            self._taken += self._snapshots
+            time_s = self._start[1] + (self._taken - self._start[0]) / self._sample_rate_hz
+            if usable(taken).all():
+                covariance = self._codebook.covariance(taken)
+                self._now_is(_World(self._averaged, time_s, covariance=covariance))
+            else:
+                pass_over(self, "damaged", "samples are not finite")
             self._averaged += 1
+        self._collected = self._collected.copy()  # not a view that holds what is done with
         return len(items)
 
     def _take_world(self, meta: dict, values: np.ndarray) -> None:
-        frame, time_s = meta.get("frame"), float(meta["time_s"])
+        frame, time_s = frame_of(meta), seconds_of(meta)
         if "azimuth_rad" not in meta:
-            if len(values) != self._codebook.beams:
-                raise ValueError(f"power of {len(values)} beams, expected {self._codebook.beams}")
+            values = real(values, self._codebook.beams, "power of all beams")
             self._now_is(_World(frame, time_s, power_db=values.astype(np.float64)))
             return
         azimuth = np.atleast_1d(meta["azimuth_rad"]).astype(np.float64)
@@ -142,11 +159,16 @@ class beam_codebook(takes_pdus, gr.sync_block):
             self._take_request(meta, beams)
 
     def _take_request(self, meta: dict, beams: np.ndarray) -> None:
-        world, frame = self._world, meta.get("frame")
-        if len(beams) and not (0 <= beams.min() and beams.max() < self._codebook.beams):
+        world, frame = self._world, frame_of(meta)
+        if len(beams) and not (
+            beams.dtype.kind in "iu" and 0 <= beams.min() and beams.max() < self._codebook.beams
+        ):
             raise ValueError(f"beams are {beams.tolist()}, expected 0 to {self._codebook.beams - 1}")
         if world is None or (None not in (frame, world.frame) and frame > world.frame):
             self._waiting.append((meta, beams))
+            if len(self._waiting) > MOST_WAITING:
+                self._waiting.pop(0)
+                self.counts["late"] += 1
             return
         late = None not in (frame, world.frame) and frame < world.frame
         if late or not self._enabled:

@@ -18,13 +18,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import numpy as np
 import pmt
-from gnuradio import gr
 
-from semisac_ml.data import DataError
+from .message_ports import takes_messages
 
 WHOLE_NUMBERS = np.int32
 
@@ -62,48 +59,32 @@ def read(message) -> tuple[dict, np.ndarray]:
     return meta, np.asarray(pmt.to_python(pmt.cdr(message)))
 
 
-class takes_pdus:
-    """Mixin of a block: message ports whose handlers are given dictionary and vector.
+def seconds_of(meta: dict) -> float:
+    """time_s of a dictionary. Raises ValueError when it is not finite, KeyError without one."""
+    time_s = float(meta["time_s"])
+    if not np.isfinite(time_s):
+        raise ValueError(f"time_s is {time_s}, expected seconds")
+    return time_s
 
-    What is no PDU, or lacks what the handler reads, is counted as "damaged" in `counts` and logged once. Any
-    other exception becomes the block's ``error``.
-    """
 
-    error: Exception | None = None
+def frame_of(meta: dict) -> int | None:
+    """Number of the frame; None without one. Raises ValueError for anything else."""
+    frame = meta.get("frame")
+    if not isinstance(frame, (int, type(None))):
+        raise ValueError(f"frame is {frame!r}, expected a whole number")
+    return frame
+
+
+def real(values: np.ndarray, length: int, what: str) -> np.ndarray:
+    """`values`; raises ValueError unless they are so many finite real numbers."""
+    if len(values) != length or values.dtype.kind not in "fiu" or not np.isfinite(values).all():
+        raise ValueError(f"{what}: {len(values)} of {values.dtype}, expected {length} finite numbers")
+    return values
+
+
+class takes_pdus(takes_messages):
+    """Mixin of a block: message ports whose handlers are given dictionary and vector."""
 
     def listen(self, port: str, handler) -> None:
         """Register a message input. handler: function of (meta, values)."""
-        self.counts = getattr(self, "counts", Counter())
-        name = pmt.intern(port)
-        self.message_port_register_in(name)
-
-        def guarded(message):
-            try:
-                handler(*read(message))
-            except DataError as error:
-                self.error = error
-                gr.logger(self.name()).error(f"{port}: {error}")
-            except (ValueError, KeyError, TypeError) as error:
-                self.counts["damaged"] += 1
-                if self.counts["damaged"] == 1:
-                    gr.logger(self.name()).warn(f"{port}: message passed over: {error!r}")
-            except Exception as error:  # noqa: BLE001 - the block's thread would die of it in silence
-                self.error = error
-                gr.logger(self.name()).error(f"{port}: {error}")
-
-        guarded.__name__ = f"on_{port}"  # GNU Radio looks a handler up by its name
-        setattr(self, guarded.__name__, guarded)
-        self.set_msg_handler(name, guarded)
-
-    def announce(self, *ports: str) -> None:
-        """Register message outputs."""
-        for port in ports:
-            self.message_port_register_out(pmt.intern(port))
-
-    def send(self, port: str, message) -> None:
-        """Publish on an output."""
-        self.message_port_pub(pmt.intern(port), message)
-
-    def is_heard(self, port: str) -> bool:
-        """Whether anybody is connected to an output."""
-        return not pmt.is_null(self.message_subscribers(pmt.intern(port)))
+        takes_messages.listen(self, port, lambda message: handler(*read(message)))

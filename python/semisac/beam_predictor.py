@@ -10,8 +10,8 @@ from gnuradio import gr
 from semisac_ml.runtime.observations import POWER, Observations
 from semisac_ml.signal.beam_choice import choose_beams
 
-from . import bundle_network
-from .beam_messages import WHOLE_NUMBERS, pdu, takes_pdus
+from . import bundle_network, frame_tags
+from .beam_messages import WHOLE_NUMBERS, frame_of, pdu, seconds_of, takes_pdus
 from .work_errors import ends_flow_on_error
 
 TIME_S = pmt.intern("time_s")
@@ -89,19 +89,21 @@ class beam_predictor(takes_pdus, gr.sync_block):
         }
         return {**self.counts, **counted}
 
+    def start(self):
+        """A run begins with nothing seen."""
+        self._observations.forget()
+        self._next_s = 0.0
+        return True
+
     @ends_flow_on_error
     def work(self, input_items, output_items):
         if not input_items or not output_items:
             raise ValueError("beam_predictor has a stream at one end only: connect input and output, or none")
         sweeps = input_items[0]
         count = min(len(sweeps), len(output_items[0]))
-        start = self.nitems_read(0)
-        times = {
-            tag.offset - start: pmt.to_double(tag.value)
-            for tag in self.get_tags_in_window(0, 0, count, TIME_S)
-        }
-        for item in range(count):
-            time_s = times.get(item, self._next_s)
+        times = frame_tags.CallTags(self, 0, count).doubles(TIME_S).tolist()
+        for item, told_s in enumerate(times):
+            time_s = self._next_s if np.isnan(told_s) else told_s
             self._next_s = time_s + self._interval_s
             known = np.flatnonzero(np.isfinite(sweeps[item]))
             if len(known):
@@ -109,7 +111,7 @@ class beam_predictor(takes_pdus, gr.sync_block):
             probability, best, _ = self._predict(time_s)
             output_items[0][item] = probability
             place = self.nitems_written(0) + item
-            if item not in times:
+            if np.isnan(told_s):
                 self.add_item_tag(0, place, TIME_S, pmt.from_double(time_s))
             self.add_item_tag(0, place, BEAMS, pmt.init_s32vector(len(best), best.tolist()))
             ranked = probability[best].tolist()
@@ -117,18 +119,18 @@ class beam_predictor(takes_pdus, gr.sync_block):
         return count
 
     def _take(self, meta: dict, values: np.ndarray) -> None:
-        time_s = float(meta["time_s"])
+        time_s, frame = seconds_of(meta), frame_of(meta)
         if "modality" in meta:
             if len(values):
                 self._observations.add(str(meta["modality"]), time_s, values, meta.get("beams"))
             return
-        if meta.get("new_drive"):
+        if meta.get("new_drive") is True:
             self._observations.forget(time_s - self._interval_s / 2)
-        if meta.get("site"):
-            self.set_site(meta["site"])
+        if isinstance(site := meta.get("site"), str) and site:
+            self.set_site(site)
         probability, best, blocked = self._predict(time_s)
         told = {"beams": best.astype(WHOLE_NUMBERS), "probabilities": probability[best], "blocked": blocked}
-        self.send("prediction", pdu(probability, frame=meta.get("frame"), time_s=time_s, **told))
+        self.send("prediction", pdu(probability, frame=frame, time_s=time_s, **told))
 
     def _predict(self, time_s: float) -> tuple[np.ndarray, np.ndarray, float | None]:
         """Probabilities, ranked beams, and probability that the way is blocked if the network says it."""

@@ -18,6 +18,9 @@ from .beam_messages import pdu, takes_pdus, tick
 class beam_replay(takes_pdus, gr.basic_block):
     """Replay vehicles that pass a base station: recorded, ray-traced or made up.
 
+    A flowgraph that is started again goes on where it was stopped; one that had replayed all begins with the
+    first frame again. Numbers of frames and times go on in either case.
+
     Message in ``next``: any PDU: the frame is done, send the next. Only with frames_per_s 0.
     Message out ``frame``: PDU that begins a frame, {frame, time_s, new_drive, site}. Sent last.
     Message out ``observations``: PDU of what a sensor told, {modality, time_s, frame}: position in metres
@@ -56,7 +59,7 @@ class beam_replay(takes_pdus, gr.basic_block):
         self._frames_per_s = float(frames_per_s)
         self._repeat = bool(repeat)
         self.set_sensors(sensors)
-        self._sent = 0
+        self._sent = self._begun_at = 0
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self.listen("next", lambda meta, values: self._go_on())
@@ -82,6 +85,8 @@ class beam_replay(takes_pdus, gr.basic_block):
         return self._sent
 
     def start(self):
+        if not self._has_more():
+            self._begun_at = self._sent
         self._stopped.clear()
         self._thread = threading.Thread(target=self._run, name="beam_replay", daemon=True)
         self._thread.start()
@@ -112,7 +117,7 @@ class beam_replay(takes_pdus, gr.basic_block):
             self._send()
 
     def _has_more(self) -> bool:
-        return self._repeat or self._sent < len(self._recording)
+        return self._repeat or self._sent - self._begun_at < len(self._recording)
 
     def _send(self) -> None:
         recording, frame = self._recording, self._sent

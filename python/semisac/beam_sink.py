@@ -13,7 +13,7 @@ from gnuradio import gr
 from semisac_ml.signal.metrics import Metric
 from semisac_ml.signal.tracking_score import TrackingScore
 
-from .beam_messages import takes_pdus
+from .beam_messages import frame_of, real, seconds_of, takes_pdus
 
 REMEMBERED = 4000
 WAITING = 64
@@ -44,10 +44,12 @@ class _Frames:
     kept: dict[int, TrackedFrame] = field(default_factory=dict)
 
     def of(self, meta: dict) -> TrackedFrame:
-        number = int(meta["frame"])
-        found = self.kept.setdefault(number, TrackedFrame(number, float(meta["time_s"])))
+        number, time_s = frame_of(meta), seconds_of(meta)
+        if number is None:
+            raise ValueError("a message is of no frame")
+        found = self.kept.setdefault(number, TrackedFrame(number, time_s))
         while len(self.kept) > WAITING:
-            del self.kept[min(self.kept)]
+            del self.kept[next(iter(self.kept))]  # the one heard of first: numbers may begin anew
         return found
 
 
@@ -95,10 +97,10 @@ class beam_sink(takes_pdus, gr.basic_block):
 
     def frames_complete(self) -> int:
         """Frames judged so far."""
-        return len(self._score)
+        return self._score.count
 
     def figures(self) -> dict[str, Metric]:
-        """Figures of all frames so far; see :meth:`TrackingScore.figures`."""
+        """Figures of the frames so far, of a long run the latest; see :meth:`TrackingScore.figures`."""
         with self._lock:
             return self._score.figures()
 
@@ -125,19 +127,20 @@ class beam_sink(takes_pdus, gr.basic_block):
             return {"frame": frame, "trail": trail, "levels": levels, "figures": self._score.figures()}
 
     def _take_all_beams(self, meta: dict, values: np.ndarray) -> None:
-        if len(values) != self._score.beams:
-            raise ValueError(f"power of {len(values)} beams, expected {self._score.beams}")
+        values = real(values, self._score.beams, "power of all beams")
         with self._lock:
             frame = self._frames.of(meta)
             frame.power_db = values
             self._judge(frame)
 
     def _take_prediction(self, meta: dict, values: np.ndarray) -> None:
+        values = real(values, self._score.beams, "probability of all beams")
         with self._lock:
             self._frames.of(meta).probability = values
 
     def _take_observations(self, meta: dict, values: np.ndarray) -> None:
-        if meta.get("modality") == "position" and len(values) == 2:
+        if str(meta.get("modality")) == "position":
+            values = real(values, 2, "position")
             with self._lock:
                 frame = self._frames.of(meta)
                 frame.position_m = values
@@ -145,9 +148,14 @@ class beam_sink(takes_pdus, gr.basic_block):
                     self._trail.append((*values.tolist(), frame.beam))
 
     def _take_beam(self, meta: dict, values: np.ndarray) -> None:
+        beam, measured = int(meta["beam"]), np.asarray(meta["measured"])
+        if not 0 <= beam < self._score.beams:
+            raise ValueError(f"beam is {beam}, expected 0 to {self._score.beams - 1}")
+        real(values, len(measured), "power of the beams measured")
+        real(measured, len(measured), "numbers of the beams measured")
         with self._lock:
             frame = self._frames.of(meta)
-            frame.beam, frame.measured, frame.measured_db = int(meta["beam"]), meta["measured"], values
+            frame.beam, frame.measured, frame.measured_db = beam, measured, values
             if frame.position_m is not None:
                 self._trail.append((*frame.position_m.tolist(), frame.beam))
             self._judge(frame)

@@ -8,7 +8,7 @@ from gnuradio import gr
 
 from semisac_ml.signal.beam_tracking import COVER, MOST_PREDICTED, UNSURE, BeamTracker, Looks
 
-from .beam_messages import WHOLE_NUMBERS, pdu, takes_pdus, tick
+from .beam_messages import WHOLE_NUMBERS, frame_of, pdu, real, seconds_of, takes_pdus, tick
 
 
 class beam_tracker(takes_pdus, gr.basic_block):
@@ -47,30 +47,44 @@ class beam_tracker(takes_pdus, gr.basic_block):
             raise ValueError(f"cover is {cover} and unsure is {unsure}, expected shares of 1")
         if not 1 <= int(most) <= int(beams):
             raise ValueError(f"most is {most}, expected 1 to {beams} beams")
-        self._tracker = BeamTracker(
-            beams=int(beams), cover=float(cover), most=int(most), unsure=float(unsure)
-        )
+        self._made = {
+            "beams": int(beams),
+            "cover": float(cover),
+            "most": int(most),
+            "unsure": float(unsure),
+        }
         self.set_use_prediction(use_prediction)
-        self._frame: dict | None = None
-        self._looks: Looks | None = None
+        self._begin_track()
         self.listen("frame", self._begin)
         self.listen("power", self._take_power)
         self.listen("prediction", self._take_prediction)
         self.announce("measure", "observations", "beam")
+
+    def _begin_track(self) -> None:
+        self._tracker = BeamTracker(**self._made)
+        self._frame: dict | None = None
+        self._looks: Looks | None = None
+
+    def start(self):
+        """A run begins a new track."""
+        self._begin_track()
+        return True
 
     def set_use_prediction(self, use_prediction: bool) -> None:
         """Whether to ask for predictions, from the next frame on."""
         self._use_prediction = bool(use_prediction)
 
     def _begin(self, meta: dict, values: np.ndarray) -> None:
-        time_s, frame = float(meta["time_s"]), int(meta["frame"])
+        time_s, frame = seconds_of(meta), frame_of(meta)
+        if frame is None:
+            raise ValueError("a frame has no number")
         if self._frame is not None:
             self.counts["unanswered"] += 1
             self._finish(*self._tracker.give_up())
         self._frame, self._looks = {"frame": frame, "time_s": time_s}, None
         self._tracker.new_frame()
         self.counts["frames"] += 1
-        if meta.get("new_drive"):
+        if meta.get("new_drive") is True:
             self._tracker.restart()
         if self._use_prediction and self.is_heard("observations"):
             self.send("observations", tick(**{**meta, **self._frame}))
@@ -78,9 +92,8 @@ class beam_tracker(takes_pdus, gr.basic_block):
             self._start(None)
 
     def _take_prediction(self, meta: dict, values: np.ndarray) -> None:
-        if len(values) != self._tracker.beams:
-            raise ValueError(f"probabilities of {len(values)} beams, expected {self._tracker.beams}")
-        if self._frame is None or self._looks is not None or meta["frame"] != self._frame["frame"]:
+        values = real(values, self._tracker.beams, "probability of all beams")
+        if self._frame is None or self._looks is not None or frame_of(meta) != self._frame["frame"]:
             self.counts["late"] += 1
             return
         self.counts["unsure"] += self._tracker.is_unsure(values)
@@ -92,9 +105,11 @@ class beam_tracker(takes_pdus, gr.basic_block):
         self._ask(lambda: next(self._looks))
 
     def _take_power(self, meta: dict, values: np.ndarray) -> None:
-        if self._frame is None or self._looks is None or meta["frame"] != self._frame["frame"]:
+        if self._frame is None or self._looks is None or frame_of(meta) != self._frame["frame"]:
             self.counts["late"] += 1
             return
+        if values.dtype.kind not in "fiu":
+            raise ValueError(f"power of {values.dtype}, expected real numbers")
         if len(values) and self.is_heard("observations"):
             told = {key: meta[key] for key in ("modality", "beams", "time_s", "frame")}
             self.send("observations", pdu(values, **told))

@@ -6,44 +6,87 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from gnuradio import gr
 
 from . import frame_tags
+from .frame_turns import FrameTurns, Place, count_up_to, in_common
 from .work_errors import ends_flow_on_error
 
 Columns = Mapping[str, np.ndarray]
+MOST_WAITING, MOST_WAITING_BYTES = 8192, 1 << 28  # of all branches together
+
+
+@dataclass
+class _Frames:
+    """Some frames of one branch, in their order."""
+
+    turns: np.ndarray
+    ids: np.ndarray
+    columns: Columns
+
+    def part(self, chosen) -> _Frames:
+        columns = {name: values[chosen] for name, values in self.columns.items()}
+        return _Frames(self.turns[chosen], self.ids[chosen], columns)
+
+    def behind(self, count: int) -> _Frames:
+        """All but the first so many; a copy, so that those are let go."""
+        if count == 0:
+            return self
+        rest = self.part(slice(count, None))
+        columns = {name: values.copy() for name, values in rest.columns.items()}
+        return _Frames(rest.turns.copy(), rest.ids.copy(), columns)
+
+    @staticmethod
+    def together(pieces: Sequence[_Frames]) -> _Frames:
+        if len(pieces) == 1:
+            return pieces[0]
+        if not pieces:
+            return _Frames(np.empty(0, np.int64), np.empty(0, np.int64), {})
+        columns = {name: np.concatenate([one.columns[name] for one in pieces]) for name in pieces[0].columns}
+        turns, ids = (np.concatenate([getattr(one, name) for one in pieces]) for name in ("turns", "ids"))
+        return _Frames(turns, ids, columns)
 
 
 class FrameJoin:
     """Join the frames of several branches by frame_id.
 
-    Each branch delivers its frames in the order of their ids, at its own time. A frame is complete when every
-    branch has delivered it; it is lost when the first branch has it and another branch has gone past it.
+    Each branch delivers its frames in the order of their ids, at its own time; ids may begin anew
+    (`FrameTurns`). A frame is complete when every branch has delivered it; it is lost when the first branch
+    has it and another branch has gone past it.
 
     branches: number of branches; branch 0 is the one that holds every frame sent.
-    most_waiting: frames of branch 0 that may wait for the others; the oldest beyond that are lost, so that a
+    most_waiting: frames of a branch that may wait for the others; the oldest beyond that are lost, so that a
         branch that delivers nothing any more does not fill the memory.
     """
 
-    def __init__(self, branches: int, most_waiting: int = 8192):
-        self._waiting: list[list[tuple[np.ndarray, dict[str, np.ndarray]]]] = [[] for _ in range(branches)]
-        self._last_id = np.full(branches, -1, np.int64)
-        self._decided = -1
+    def __init__(self, branches: int, most_waiting: int = MOST_WAITING):
+        self._waiting: list[list[_Frames]] = [[] for _ in range(branches)]
+        self._turns = FrameTurns(branches)
+        self._decided: Place = (0, -1)
         self._most_waiting = most_waiting
         self.delivered = 0
         self.lost = 0
 
-    def waiting(self) -> int:
-        """Frames of branch 0 that are neither complete nor lost."""
-        return sum(len(ids) for ids, _ in self._waiting[0])
+    def waiting(self, branch: int = 0) -> int:
+        """Frames of a branch that are neither complete nor lost."""
+        return sum(len(frames.ids) for frames in self._waiting[branch])
+
+    def begin_anew(self) -> None:
+        """Begin with a new run of the flowgraph: what waits is lost."""
+        self.lost += self.waiting()
+        self._waiting = [[] for _ in self._waiting]
+        self._turns.begin_anew()
+        self._decided = self._turns.places[0]
 
     def add(
         self, branch: int, ids: np.ndarray, columns: Columns
     ) -> tuple[np.ndarray, dict[str, np.ndarray]] | None:
-        """Deliver frames of one branch; ids int64 [frames], increasing, columns arrays [frames, ...].
+        """Deliver frames of one branch; ids int64 [frames], columns arrays [frames, ...].
 
         Returns
         -------
@@ -52,52 +95,56 @@ class FrameJoin:
         """
         if len(ids) == 0:
             return None
-        self._waiting[branch].append((ids, dict(columns)))
-        self._last_id[branch] = ids[-1]
+        turns = self._turns.of(branch, ids)
+        self._turns.passed(branch, turns, ids)
+        frames = _Frames(turns, ids, columns)
+        sound = turns != FrameTurns.OUT_OF_LINE
+        if not sound.all():
+            frames = frames.part(sound)
+        late = count_up_to(self._decided, frames.turns, frames.ids)
         if branch == 0:
             self.delivered += len(ids)
-        return self._decide(int(self._last_id.min()))
+            self.lost += len(ids) - len(frames.ids) + late
+        self._waiting[branch].append(frames.behind(late))
+        given_up = list(self._given_up())
+        if given_up:
+            self._turns.level()
+        return self._decide(max([min(self._turns.places), *given_up]))
 
-    def _decide(self, decided: int) -> tuple[np.ndarray, dict[str, np.ndarray]] | None:
-        surplus = self.waiting() - self._most_waiting
-        if surplus > 0:
-            decided = max(decided, int(np.concatenate([ids for ids, _ in self._waiting[0]])[surplus - 1]))
+    def _given_up(self) -> Iterator[Place]:
+        """Newest frame of those of each branch that wait beyond what may."""
+        for branch, waiting in enumerate(self._waiting):
+            surplus = self.waiting(branch) - self._most_waiting
+            if surplus > 0:
+                every = _Frames.together(waiting)
+                yield int(every.turns[surplus - 1]), int(every.ids[surplus - 1])
+
+    def _decide(self, decided: Place) -> tuple[np.ndarray, dict[str, np.ndarray]] | None:
         if decided <= self._decided:
             return None
         self._decided = decided
-        branches = [self._take(branch, decided) for branch in range(len(self._waiting))]
-        common = branches[0][0]
-        for ids, _ in branches[1:]:
-            if not np.array_equal(common, ids):
-                common = np.intersect1d(common, ids, assume_unique=True)
-        self.lost += len(branches[0][0]) - len(common)
-        if len(common) == 0:
+        branches = [self._take(branch) for branch in range(len(self._waiting))]
+        chosen = in_common([(frames.turns, frames.ids) for frames in branches])
+        self.lost += len(branches[0].ids) - len(chosen[0])
+        if len(chosen[0]) == 0:
             return None
         joined: dict[str, np.ndarray] = {}
-        for ids, columns in branches:
-            chosen = slice(None) if len(ids) == len(common) else np.searchsorted(ids, common)
-            joined.update({name: values[chosen] for name, values in columns.items()})
-        return common, joined
+        for frames, places in zip(branches, chosen, strict=True):
+            whole = len(places) == len(frames.ids)
+            joined.update((frames if whole else frames.part(places)).columns)
+        return branches[0].ids[chosen[0]], joined
 
-    def _take(self, branch: int, decided: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        """Remove the frames up to id `decided` from what waits, and give them as one piece."""
+    def _take(self, branch: int) -> _Frames:
+        """Remove the frames that are decided from what waits, and give them as one piece."""
         pieces, kept = [], []
-        for ids, columns in self._waiting[branch]:
-            split = int(np.searchsorted(ids, decided, side="right"))
+        for frames in self._waiting[branch]:
+            split = count_up_to(self._decided, frames.turns, frames.ids)
             if split:
-                pieces.append((ids[:split], {name: values[:split] for name, values in columns.items()}))
-            if split < len(ids):
-                kept.append((ids[split:], {name: values[split:] for name, values in columns.items()}))
+                pieces.append(frames.part(slice(split)))
+            if split < len(frames.ids):
+                kept.append(frames.behind(split))
         self._waiting[branch] = kept
-        if not pieces:
-            return np.empty(0, np.int64), {}
-        if len(pieces) == 1:
-            return pieces[0]
-        names = pieces[0][1]
-        return (
-            np.concatenate([ids for ids, _ in pieces]),
-            {name: np.concatenate([columns[name] for _, columns in pieces]) for name in names},
-        )
+        return _Frames.together(pieces)
 
 
 class frame_collector(gr.sync_block):
@@ -109,7 +156,7 @@ class frame_collector(gr.sync_block):
     dtype, length: kind of the vector.
     deliver: called as deliver(ids, columns) from the scheduler's thread.
     read_tags: further columns: {name: function of CallTags}.
-    finish: called when the flowgraph stops.
+    begin, finish: called when the flowgraph starts and stops.
     """
 
     def __init__(
@@ -119,13 +166,14 @@ class frame_collector(gr.sync_block):
         length: int,
         deliver: Callable[[np.ndarray, Columns], None],
         read_tags: Mapping[str, Callable] | None = None,
-        finish: Callable[[], None] | None = None,
+        begin: Callable[[], None] = lambda: None,
+        finish: Callable[[], None] = lambda: None,
     ):
         gr.sync_block.__init__(self, f"collect_{name}", [(dtype, length)], None)
         self._column = name
         self._deliver = deliver
         self._read_tags = dict(read_tags or {})
-        self._finish = finish
+        self._begin, self._finish = begin, finish
 
     @ends_flow_on_error
     def work(self, input_items, output_items):
@@ -139,9 +187,12 @@ class frame_collector(gr.sync_block):
         self._deliver(ids, columns)
         return count
 
+    def start(self):
+        self._begin()
+        return True
+
     def stop(self):
-        if self._finish is not None:
-            self._finish()
+        self._finish()
         return True
 
 
@@ -162,12 +213,19 @@ class joined_branches(gr.hier_block2):
             self, name, gr.io_signature.makev(len(sizes), len(sizes), sizes), gr.io_signature(0, 0, 0)
         )
         self._lock = threading.Lock()
-        self._join = FrameJoin(len(kinds))
-        self._running_branches = len(kinds)
+        frame_bytes = sum(np.dtype(dtype).itemsize * length for _, dtype, length in kinds)
+        self._join = FrameJoin(len(kinds), int(np.clip(MOST_WAITING_BYTES // frame_bytes, 16, MOST_WAITING)))
+        self._running_branches = 0
         self._collectors = []
         for branch, (column, dtype, length) in enumerate(kinds):
             collector = frame_collector(
-                column, dtype, length, self._deliver_to(branch), self._tags_of(column), self._branch_finished
+                column,
+                dtype,
+                length,
+                self._deliver_to(branch),
+                self._tags_of(column),
+                self._branch_begins,
+                self._branch_finished,
             )
             self.connect((self, branch), (collector, 0))
             self._collectors.append(collector)
@@ -177,7 +235,7 @@ class joined_branches(gr.hier_block2):
         if column == "sent":
             return {
                 "label": lambda tags: tags.longs(frame_tags.LABEL),
-                "tx_time": lambda tags: tags.times(),
+                "image_time": lambda tags: tags.times(),
             }
         if column == "sensing":
             return {"hypothesis": lambda tags: tags.longs(frame_tags.TARGET_HYPOTHESIS)}
@@ -192,11 +250,16 @@ class joined_branches(gr.hier_block2):
 
         return deliver
 
+    def _branch_begins(self) -> None:
+        with self._lock:
+            if self._running_branches == 0:
+                self._join.begin_anew()
+            self._running_branches += 1
+
     def _branch_finished(self) -> None:
         with self._lock:
             self._running_branches -= 1
             if self._running_branches == 0:
-                self._running_branches = len(self._collectors)
                 self._flow_finished()
 
     def _take_frames(self, ids: np.ndarray, frames: dict[str, np.ndarray]) -> None:
@@ -204,6 +267,11 @@ class joined_branches(gr.hier_block2):
 
     def _flow_finished(self) -> None:
         """Called once when all branches have stopped."""
+
+    @property
+    def counts(self) -> Counter:
+        """What the branches passed over, by kind."""
+        return sum((getattr(collector, "counts", Counter()) for collector in self._collectors), Counter())
 
     def error(self) -> Exception | None:
         """What ended the flow, when a branch of this sink failed."""

@@ -3,16 +3,20 @@
 
 """Stream tags that travel with every frame, read for many items at once.
 
+Tags come from anywhere: one whose value is of another kind than the table says, or not finite, is taken as
+missing, and counted as a "strange tag" in the ``counts`` of the block that reads it.
+
 One item is one frame, and its tags sit at the item's own offset. What is the same for many frames (snr_db,
 noise_var, sensing_snr_db, and channel_gain without fading) is said once a work call and holds until the next.
 ``frame_id`` grows by one for every image that leaves ``image_source``; a block that loses a frame leaves a
-gap and never renumbers, so that every output can be tied to its image.
+gap and never renumbers, so that every output can be tied to its image. Where a transmitter begins anew, or a
+recording is repeated, it goes back.
 
 | key | value | written by |
 |---|---|---|
 | frame_id | uint64, strictly increasing | image_source |
 | label | long, class of the image, -1 unknown | image_source |
-| tx_time | double, seconds since the epoch when the image left | image_source |
+| image_time | double, seconds since the epoch when the image left | image_source |
 | snr_db, noise_var | double, mean Es/N0 and noise power of each channel use | fading_channel, \
 frame_demodulator |
 | channel_gain | complex, h of the frame; 1 once equalised | fading_channel, frame_demodulator |
@@ -40,10 +44,11 @@ On samples to and from a radio:
 |---|---|---|
 | start_sample | uint64, when the frame is sent, in samples | frame_scheduler |
 | tx_sob, tx_eob | true, first and last sample of a burst | frame_scheduler |
-| tx_time | tuple (uint64 whole seconds, double fraction), when the burst is sent | frame_scheduler |
+| tx_time | tuple (uint64 whole seconds, double fraction), when the frame is sent | frame_scheduler |
 | rx_time, rx_rate | tuple as tx_time; double; first sample, and behind each loss | radio |
 | gap | long, samples that were lost from this one on, zeros in their place | gap_filler, \
 fading_channel |
+| clock_set | long, samples by which times are ahead of their places from this sample on | gap_filler |
 | lost | symbol, why the frame is not to be used: gap, late, underflow, alignment, ... | echo_aligner |
 | realigned | double, new latency in samples | echo_aligner |
 """
@@ -54,10 +59,15 @@ import numpy as np
 import pmt
 
 from .semisac_python import add_tags, call_tags
+from .work_errors import pass_over
+
+# Beyond these networks compute with infinities.
+MOST_SNR_DB = 100.0  # either way
+MOST_GAIN = 1e6
 
 FRAME_ID = pmt.intern("frame_id")
 LABEL = pmt.intern("label")
-TX_TIME = pmt.intern("tx_time")
+IMAGE_TIME = pmt.intern("image_time")
 SNR_DB = pmt.intern("snr_db")
 NOISE_VAR = pmt.intern("noise_var")
 CHANNEL_GAIN = pmt.intern("channel_gain")
@@ -77,32 +87,53 @@ class CallTags:
     """Tags on the first `count` items of an input in the work call that runs, read at once."""
 
     def __init__(self, block, port: int, count: int):
+        self._block = block
         self._tags = call_tags(block.gateway, port, count)
         self._count = count
+        self._strange = 0
 
     def longs(self, key, missing: int = -1) -> np.ndarray:
         """Integer of each item, int64 [count]; `missing` where there is none."""
-        return self._exact(*self._tags.integers(key), missing)
+        return self._exact(*self._read(self._tags.integers, key), missing)
+
+    def doubles(self, key) -> np.ndarray:
+        """Real value of each item, float64 [count]; NaN where there is none."""
+        return self._exact(*self._read(self._tags.doubles, key), np.nan)
 
     def times(self) -> np.ndarray:
-        """tx_time of each item, float64 [count], seconds; NaN where it is missing."""
-        return self._exact(*self._tags.doubles(TX_TIME), np.nan)
+        """image_time of each item, float64 [count], seconds; NaN where it is missing."""
+        return self.doubles(IMAGE_TIME)
 
     def held_doubles(self, key, last: float) -> np.ndarray:
         """Real value of each item, float32 [count]; a missing one keeps that of the item before, at first
         `last`.
         """
-        return self._held(*self._tags.doubles(key), last).astype(np.float32)
+        return self._held(*self._read(self._tags.doubles, key), last).astype(np.float32)
 
-    def held_complexes(self, key, last: complex) -> np.ndarray:
-        """Complex value of each item, complex64 [count]; a missing one keeps that of the item before, at
-        first `last`.
+    def held_snrs_db(self, key, last: float) -> np.ndarray:
+        """The same of an SNR in dB, within +-100."""
+        snr_db = self._held(*self._read(self._tags.doubles, key), last)
+        return np.clip(snr_db, -MOST_SNR_DB, MOST_SNR_DB).astype(np.float32)
+
+    def held_gains(self, last: complex) -> np.ndarray:
+        """channel_gain of each item, complex64 [count]; a missing one, or one of more than 1e6, keeps that of
+        the item before, at first `last`.
         """
-        return self._held(*self._tags.complexes(key), last).astype(np.complex64)
+        items, values = self._read(self._tags.complexes, CHANNEL_GAIN)
+        sound = np.abs(values) <= MOST_GAIN
+        return self._held(items[sound], values[sound], last).astype(np.complex64)
 
     def copy_to(self, block, items: np.ndarray, port: int = 0) -> None:
         """Put every tag of the chosen items (increasing) on outputs 0, 1, 2, ... of this call."""
         self._tags.copy_to(block.gateway, items, port)
+
+    def _read(self, reader, key) -> tuple[np.ndarray, np.ndarray]:
+        found = reader(key)
+        new = self._tags.strange - self._strange
+        if new:
+            self._strange += new
+            pass_over(self._block, "strange tags", f"the value of a tag {key} is none that it can have", new)
+        return found
 
     def _exact(self, items: np.ndarray, values: np.ndarray, missing) -> np.ndarray:
         if len(items) == self._count:
@@ -126,9 +157,6 @@ def tag_items(block, port: int, key, values: np.ndarray) -> None:
 def read_frame_ids(block, port: int, count: int) -> np.ndarray:
     """frame_id of each of the first `count` items of this work call, int64 [count].
 
-    The ids of a stream strictly increase: when the last is the first plus count - 1, none is missing in
-    between and the tags need not be read one by one.
-
     Raises
     ------
     FrameTagError
@@ -136,21 +164,20 @@ def read_frame_ids(block, port: int, count: int) -> np.ndarray:
     """
     if count == 0:
         return np.empty(0, np.int64)
-    first = _frame_id_at(block, port, 0)
-    last = _frame_id_at(block, port, count - 1)
-    if last - first == count - 1:
-        return np.arange(first, last + 1)
     ids = CallTags(block, port, count).longs(FRAME_ID)
     if ids.min() < 0:
         raise_missing(block, port, int(np.argmin(ids)))
     return ids
 
 
-def _frame_id_at(block, port: int, item: int) -> int:
-    tags = block.get_tags_in_window(port, item, item + 1, FRAME_ID)
-    if not tags:
-        raise_missing(block, port, item)
-    return pmt.to_uint64(tags[-1].value)
+def seconds_of(value) -> float | None:
+    """Seconds of a time as a radio gives it, tuple (whole, fraction); None for anything else."""
+    if not pmt.is_tuple(value) or pmt.length(value) != 2:
+        return None
+    whole, fraction = pmt.to_python(value)
+    if type(whole) is not int or not isinstance(fraction, float) or not np.isfinite(fraction):
+        return None
+    return whole + fraction
 
 
 def raise_missing(block, port: int, item: int) -> None:

@@ -34,8 +34,11 @@ class StillFeed:
         self._next = 0
         self.set_images_per_s(0.0)
 
-    def start(self) -> None:
-        pass
+    def start(self, anew: bool) -> None:
+        """The flowgraph starts. anew: from the first image on."""
+        self._pace_start = None
+        if anew:
+            self._next = 0
 
     def stop(self) -> None:
         pass
@@ -102,7 +105,8 @@ class VideoFeed:
     def __init__(self, video: Video, repeat: bool):
         self._video, self._repeat = video, repeat
 
-    def start(self) -> None:
+    def start(self, anew: bool) -> None:
+        """A video begins with each start."""
         self._video.open()
 
     def stop(self) -> None:
@@ -145,8 +149,8 @@ class LiveFeed:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def start(self) -> None:
-        """Begin to read pictures."""
+    def start(self, anew: bool) -> None:
+        """Begin to read pictures; a video file begins with each start."""
         self._video.open()
         self._newest, self._error, self._ended = None, None, False
         self._stopping.clear()

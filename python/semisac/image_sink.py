@@ -66,10 +66,10 @@ class image_sink(joined_branches):
         return joined_branches._tags_of(column)
 
     def _take_frames(self, ids, frames):
-        frame = {name: values[-1] for name, values in frames.items()}
+        frame = {name: values[-1].copy() for name, values in frames.items()}
         for picture in ("sent", "received"):
-            frame[picture] = np.ascontiguousarray(frame[picture]).reshape(self._image_shape)
+            frame[picture] = frame[picture].reshape(self._image_shape)
         frame["frame_id"] = int(ids[-1])
-        frame["latency_s"] = time.time() - float(frame["tx_time"])
+        frame["latency_s"] = time.time() - float(frame["image_time"])
         frame["frames_lost"] = self._join.lost
         self._newest = frame

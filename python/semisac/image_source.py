@@ -24,7 +24,10 @@ class image_source(gr.sync_block):
     """Send images as items, each with its number, its label and the time it left.
 
     Output 0: image, uint8[height * width * 3], rows then columns then RGB; one item a frame.
-    Tags: frame_id (0, 1, 2, ...), label (-1 when unknown), tx_time (seconds since the epoch).
+    Tags: frame_id (0, 1, 2, ...), label (-1 when unknown), image_time (seconds since the epoch).
+
+    A flowgraph that is started again goes on where it was stopped; one whose images had all been sent begins
+    with the first again. frame_id goes on counting in either case: no two images have the same.
 
     images: uint8 array [images, height, width, 3]; or "sample" (64 CIFAR-10 test images that ship), "cifar10"
         (the whole test set), "synthetic" (60 pictures of a moving scene), a picture file or folder of
@@ -70,14 +73,17 @@ class image_source(gr.sync_block):
             video = Video(images, size, fit)
             live = video.live or images_per_s > 0
             self._feed = (LiveFeed if live else VideoFeed)(video, endless)
+            self._in_set = 0
             shape = (*size, 3)
         else:
             live = bool(drop_late)
             images, labels = _images_and_labels(images, labels, size, fit)
             shape = images.shape[1:]
+            self._in_set = len(images)
             self._feed = StillFeed(images.reshape(len(images), -1), labels, endless, live)
         gr.sync_block.__init__(self, "image_source", None, [(np.uint8, int(np.prod(shape)))])
-        self._sent = 0
+        self._sent = self._begun_at = 0
+        self._ended = False
         self._live = live
         self._feed.set_images_per_s(float(images_per_s))
         if live:
@@ -96,12 +102,20 @@ class image_source(gr.sync_block):
         """Images that have left so far."""
         return self._sent
 
+    def images_to_send(self) -> int:
+        """Images that will be sent; of a set that is repeated for ever, those of the set; 0 where nobody
+        knows, of a camera and a video.
+        """
+        return self._total or self._in_set
+
     def images_dropped(self) -> int:
         """Pictures of a camera, a running video or, with drop_late, a set that were not taken in time."""
         return self._feed.dropped()
 
     def start(self):
-        self._feed.start()
+        self._feed.start(anew=self._ended)
+        if self._ended:
+            self._begun_at, self._ended = self._sent, False
         return True
 
     def stop(self):
@@ -115,9 +129,10 @@ class image_source(gr.sync_block):
         images = output_items[0]
         count = min(len(images), self._batch)
         if self._total:
-            count = min(count, self._total - self._sent)
+            count = min(count, self._begun_at + self._total - self._sent)
         labels = self._feed.take(images[:count]) if count else None
         if labels is None:
+            self._ended = True
             return -1  # WORK_DONE
         if len(labels):
             self._tag(labels)
@@ -139,7 +154,7 @@ class image_source(gr.sync_block):
             self, 0, frame_tags.FRAME_ID, np.arange(self._sent, self._sent + count, dtype=np.uint64)
         )
         frame_tags.tag_items(self, 0, frame_tags.LABEL, labels)
-        frame_tags.tag_items(self, 0, frame_tags.TX_TIME, np.full(count, time.time()))
+        frame_tags.tag_items(self, 0, frame_tags.IMAGE_TIME, np.full(count, time.time()))
 
 
 def _check_pace(images_per_s: float) -> None:

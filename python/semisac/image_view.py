@@ -132,6 +132,11 @@ class ImageView(QtWidgets.QWidget):
         height = min(
             (area.height() - len(groups) * HEADING_HEIGHT - (len(groups) - 1) * 8) / max(rows, 1), 26.0
         )
+        font = painter.font()
+        font.setBold(True)
+        width = QtGui.QFontMetricsF(font).horizontalAdvance
+        names_width = max((width(name) for _, names, _, _ in groups for name in names), default=0.0) + 8
+        figures_width = width("100 %") + 6
         top = float(area.top())
         for heading, names, probabilities, truth in groups:
             _text(
@@ -144,28 +149,30 @@ class ImageView(QtWidgets.QWidget):
             top += HEADING_HEIGHT
             decided = int(np.argmax(probabilities))
             for i, (name, probability) in enumerate(zip(names, probabilities, strict=True)):
-                row = QtCore.QRectF(area.left(), top, area.width(), height)
-                self._paint_bar(painter, row, name, float(probability), i == decided, i == truth, truth >= 0)
+                row = QtCore.QRectF(area.left(), top, names_width - 8, height)
+                is_true = i == truth
+                flags = QtCore.Qt.AlignRight
+                _text(painter, row, name, INK if is_true else FAINT_INK, bold=is_true, flags=flags)
+                row = QtCore.QRectF(area.left() + names_width, top, area.width() - names_width, height)
+                right = is_true or truth < 0
+                self._paint_bar(painter, row, figures_width, float(probability), i == decided, right)
                 top += height
             top += 8
 
     @staticmethod
     def _paint_bar(
-        painter, row, name: str, probability: float, decided: bool, true: bool, truth_known: bool
+        painter, row: QtCore.QRectF, figure_width: float, probability: float, decided: bool, right: bool
     ) -> None:
-        names_width, figure_width = 92.0, 54.0
-        text = QtCore.QRectF(row.left(), row.top(), names_width - 8, row.height())
-        _text(painter, text, name, INK if true else FAINT_INK, bold=true, flags=QtCore.Qt.AlignRight)
         bed = QtCore.QRectF(
-            row.left() + names_width,
+            row.left(),
             row.top() + row.height() * 0.18,
-            max(row.width() - names_width - figure_width, 10.0),
+            max(row.width() - figure_width, 10.0),
             row.height() * 0.64,
         )
         painter.setPen(QtCore.Qt.NoPen)
         painter.setBrush(BAR_BED)
         painter.drawRoundedRect(bed, 3, 3)
-        colour = BAR if not decided else (BAR_RIGHT if true or not truth_known else BAR_WRONG)
+        colour = BAR if not decided else (BAR_RIGHT if right else BAR_WRONG)
         painter.setBrush(colour)
         painter.drawRoundedRect(
             QtCore.QRectF(bed.left(), bed.top(), bed.width() * probability, bed.height()), 3, 3

@@ -29,6 +29,7 @@ FRAME = np.dtype(
     ]
 )
 UNKNOWN = -1
+MOST_FRAMES = 1_000_000
 SSIM_FRAMES = 10_000
 SSIM_BYTES = 1 << 26  # of pictures kept for it
 SSIM_CHUNK = 64
@@ -42,7 +43,7 @@ class LinkMetrics:
     image_shape: (height, width, colours) of the uint8 pictures.
     animal_classes: classes that count as "animal"; empty: no such figure.
     examples: first complete frames that are kept whole.
-    most_frames: records kept; of a longer run the latest count.
+    most_frames: records kept; of a longer run the latest count. 0: a million.
     """
 
     def __init__(
@@ -50,43 +51,43 @@ class LinkMetrics:
         image_shape: tuple[int, int, int],
         animal_classes: Sequence[int] = (),
         examples: int = 0,
-        most_frames: int = 1_000_000,
+        most_frames: int = 0,
     ):
         self.image_shape = tuple(image_shape)
         self.animal_classes = np.asarray(sorted(animal_classes), np.int64)
         self.complete = 0
-        self._most_frames = most_frames
-        self._records = np.zeros(min(1024, most_frames), FRAME)
+        self._most_frames = most_frames or MOST_FRAMES
+        self._records = np.zeros(min(1024, self._most_frames), FRAME)
         self._examples_wanted = examples
         self._examples: list[dict[str, np.ndarray]] = []
         self._pictures: list[tuple[np.ndarray, np.ndarray]] = []
         self._pictures_held = 0
-        self._first_tx_time = np.nan
+        self._first_image_time = np.nan
 
     def add(self, ids: np.ndarray, frames: dict[str, np.ndarray], done_time: float) -> None:
         """Take complete frames.
 
-        frames: sent, received uint8 [frames, pixels]; label int [frames]; tx_time float64 [frames], s; where
-            there are such branches, probabilities float32 [frames, classes], and sensing float32 [frames,
-            hypotheses] with hypothesis int [frames].
+        frames: sent, received uint8 [frames, pixels]; label int [frames]; image_time float64 [frames], s;
+            where there are such branches, probabilities float32 [frames, classes], and sensing float32
+            [frames, hypotheses] with hypothesis int [frames].
         done_time: when the last branch delivered them, seconds since the epoch.
         """
         record = np.zeros(len(ids), FRAME)
         record["frame_id"] = ids
         record["mse"] = mean_squared_error(frames["sent"], frames["received"])
         record["label"] = frames["label"]
-        record["latency_s"] = done_time - frames["tx_time"]
+        record["latency_s"] = done_time - frames["image_time"]
         record["done_time"] = done_time
         record["predicted"] = record["hypothesis"] = record["sensed"] = UNKNOWN
         if "probabilities" in frames:
-            record["predicted"] = frames["probabilities"].argmax(axis=1)
+            record["predicted"] = _decided(frames["probabilities"])
             record["animal_probability"] = frames["probabilities"][:, self.animal_classes].sum(axis=1)
         if "sensing" in frames:
             record["hypothesis"] = frames["hypothesis"]
-            record["sensed"] = frames["sensing"].argmax(axis=1)
+            record["sensed"] = _decided(frames["sensing"])
             record["presence_probability"] = 1.0 - frames["sensing"][:, 0]
         if self.complete == 0:
-            self._first_tx_time = float(frames["tx_time"][0])
+            self._first_image_time = float(frames["image_time"][0])
         self._store(record)
         self._keep_pictures(frames)
         self._keep_examples(ids, frames)
@@ -138,14 +139,16 @@ class LinkMetrics:
         figures = {"frames_sent": _count(sent, sent), "frames_lost": _count(lost, sent)}
         if len(record) == 0:
             return figures
-        figures["mse"] = metrics.mean(record["mse"])
+        figures["mse"] = metrics.mean(record["mse"], least=0.0)
         figures["psnr_db"] = metrics.mean(-10.0 * np.log10(np.maximum(record["mse"], LEAST_MSE)))
         ssim = self._ssim(ssim_s)
         if len(ssim):
-            figures["ssim"] = metrics.mean(ssim)
+            figures["ssim"] = metrics.mean(ssim, least=-1.0, most=1.0)
         figures.update(self._task_figures(record))
         figures.update(sensing_figures(record))
-        figures.update(timing_figures(record, self._first_tx_time if self.complete == len(record) else None))
+        figures.update(
+            timing_figures(record, self._first_image_time if self.complete == len(record) else None)
+        )
         return figures
 
     def _task_figures(self, record: np.ndarray) -> dict[str, Metric]:
@@ -175,6 +178,12 @@ class LinkMetrics:
         return np.concatenate(values) if values else np.empty(0)
 
 
+def _decided(probabilities: np.ndarray) -> np.ndarray:
+    """The most probable of each row [frames, choices]; what is not finite is a choice beyond, never right."""
+    known = np.isfinite(probabilities).all(axis=1)
+    return np.where(known, probabilities.argmax(axis=1), probabilities.shape[1])
+
+
 def mean_squared_error(sent: np.ndarray, received: np.ndarray) -> np.ndarray:
     """Mean squared error of each uint8 picture [frames, pixels], full scale 1; float64 [frames]."""
     difference = sent.astype(np.int32) - received
@@ -196,17 +205,17 @@ def sensing_figures(record: np.ndarray) -> dict[str, Metric]:
     return figures
 
 
-def timing_figures(record: np.ndarray, first_tx_time: float | None) -> dict[str, Metric]:
+def timing_figures(record: np.ndarray, first_image_time: float | None) -> dict[str, Metric]:
     """Images a second and latency percentiles of frames in the order of frame_id.
 
     images_per_s: complete frames over the time from the first image's departure to the last frame's
         completion; its interval is that of the mean rate over up to 20 windows (Student's t), and of no width
         below 5.
-    latency: tx_time to completion; the intervals are those of order statistics (binomial), free of any
+    latency: image_time to completion; the intervals are those of order statistics (binomial), free of any
         distribution.
     """
     done = np.sort(record["done_time"])
-    start = first_tx_time if first_tx_time is not None else done[0]
+    start = first_image_time if first_image_time is not None else done[0]
     figures = {}
     if np.isfinite(start) and done[-1] > start:
         rate = len(done) / (done[-1] - start)

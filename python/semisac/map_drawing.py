@@ -17,8 +17,10 @@ _COLOURS = np.stack(
 
 
 def colours(values: np.ndarray, darkest: float, brightest: float) -> np.ndarray:
-    """Colour of each value, uint8 [..., 3], RGB; values beyond the ends take theirs."""
-    shade = np.clip((values - darkest) / (brightest - darkest), 0.0, 1.0)
+    """Colour of each value, uint8 [..., 3], RGB; values beyond the ends take theirs, those that are no number
+    are dark.
+    """
+    shade = np.nan_to_num(np.clip((values - darkest) / (brightest - darkest), 0.0, 1.0))
     return _COLOURS[(shade * 255.0).astype(np.uint8)]
 
 

@@ -22,7 +22,7 @@ class metrics_sink(joined_branches):
 
     Joins its inputs by frame_id: a frame that one branch lost is counted and shifts nothing.
 
-    Input 0: sent image, uint8[height * width * 3], tags frame_id, label, tx_time.
+    Input 0: sent image, uint8[height * width * 3], tags frame_id, label, image_time.
     Input 1: received image, uint8[height * width * 3], tag frame_id.
     Input 2: class probabilities, float32[classes], tag frame_id; absent when classes is 0.
     Input 3: hypothesis probabilities, float32[hypotheses], tags frame_id, target_hypothesis; absent when
@@ -32,7 +32,7 @@ class metrics_sink(joined_branches):
 
     Figures: psnr_db (mean of each image's), ssim, mse, class_accuracy, animal_accuracy, sensing_accuracy,
     false_alarm_rate, miss_rate (target reported from P(present) >= 1/2), frames_sent, frames_lost,
-    images_per_s, latency_p50_ms, latency_p95_ms and latency_p99_ms (from tx_time until the last branch
+    images_per_s, latency_p50_ms, latency_p95_ms and latency_p99_ms (from image_time until the last branch
     delivers the frame).
 
     image_shape: (height, width, colours).

@@ -13,8 +13,9 @@ from semisac_ml.signal import picture_packets
 
 from . import bundle_network, frame_tags
 from .picture_layout import PictureLayout
+from .received_symbols import usable
 from .semisac_python import input_has_ended, write_pixels
-from .work_errors import ends_flow_on_error
+from .work_errors import ends_flow_on_error, pass_over
 
 LEAST_POWER_GAIN = 1e-6  # a packet that faded by 60 dB is worth nothing at any SNR
 
@@ -29,13 +30,13 @@ class UnfinishedPicture:
         self.packets = np.zeros((count, layout.channel_uses), np.complex64)
         self.came = np.zeros(count, bool)
         self.snr_db = np.zeros(count, np.float32)
-        self.tx_time = math.nan
+        self.image_time = math.nan
 
-    def put(self, place: int, packet: np.ndarray, snr_db: float, tx_time: float) -> None:
+    def put(self, place: int, packet: np.ndarray, snr_db: float, image_time: float) -> None:
         """A packet by its number; those beyond the last are the first ones again, of use where these lack."""
         self.last_place = place
         if place == 0:
-            self.tx_time = tx_time
+            self.image_time = image_time
         place %= len(self.came)
         if not self.came[place]:
             self.packets[place], self.snr_db[place], self.came[place] = packet, snr_db, True
@@ -54,15 +55,16 @@ class picture_decoder(gr.basic_block):
     Runs the ``reconstruction`` network of a bundle for pictures of any size. The network is told what each
     received value is worth: nothing where a packet was lost, whose values it fills in from what is around
     them. A picture is decoded when all its packets came; if some were lost, when its last packet or one of
-    another picture comes, or the input ends. A picture of which nothing came is missing in the output.
+    another picture comes, or the input ends. A picture of which nothing came is missing in the output. A
+    packet that is not finite is lost, and counted as "damaged" in ``counts``.
 
     Input 0: packet, complex64[channel uses], y = h x + w.
     Input tags: frame_id on each packet, as picture_encoder writes it; snr_db, mean Es/N0, and channel_gain,
-        h, held until the next one (before the first: the bundle's reference SNR and 1); tx_time and cfo_hz,
-        if known.
+        h, held until the next one (before the first: the bundle's reference SNR and 1); image_time and
+        cfo_hz, if known.
     Output 0: picture, uint8[height * width * 3], rows then columns then RGB.
     Tags: frame_id, the picture's number, as that of the sent picture; packets_lost, long; snr_db, mean of the
-        packets that came; sent_channels, long; where known tx_time, and cfo_hz of the newest packet.
+        packets that came; sent_channels, long; where known image_time, and cfo_hz of the newest packet.
     Output 1: probability of each class, float32[classes], one item a picture, from the bundle's ``task``;
         absent when classes is 0. Tag: frame_id.
 
@@ -146,13 +148,18 @@ class picture_decoder(gr.basic_block):
         ids = tags.longs(frame_tags.FRAME_ID)
         if ids.min() < 0:
             frame_tags.raise_missing(self, 0, int(np.argmin(ids)))
-        snr_db = tags.held_doubles(frame_tags.SNR_DB, self._snr_db)
-        gains = tags.held_complexes(frame_tags.CHANNEL_GAIN, self._gain)
+        snr_db = tags.held_snrs_db(frame_tags.SNR_DB, self._snr_db)
+        gains = tags.held_gains(self._gain)
         offsets_hz = tags.held_doubles(frame_tags.CFO_HZ, self._cfo_hz)
         times = tags.times()
+        good = usable(packets)
         numbers, ratios, places = picture_packets.parts_of_ids(ids)
         taken = written = 0
         while taken < count and not written:  # a picture is given away as soon as it is there
+            if not good[taken]:
+                pass_over(self, "damaged", "a packet is not finite")
+                taken += 1
+                continue
             which, place = (int(numbers[taken]), int(ratios[taken])), int(places[taken])
             picture = self._picture
             if picture is not None and (which != picture.which or place <= picture.last_place):
@@ -173,11 +180,11 @@ class picture_decoder(gr.basic_block):
         self.consume(0, taken)
         return written
 
-    def _put(self, place: int, packet: np.ndarray, gain: complex, snr_db: float, tx_time: float) -> None:
+    def _put(self, place: int, packet: np.ndarray, gain: complex, snr_db: float, image_time: float) -> None:
         """A packet of the picture at hand, as it came: y = h x + w of mean SNR snr_db."""
         power = max(abs(gain) ** 2, LEAST_POWER_GAIN)
         equalised = packet if gain == 1.0 else packet * (gain.conjugate() / power)
-        self._picture.put(place, equalised, snr_db + 10.0 * math.log10(power), float(tx_time))
+        self._picture.put(place, equalised, snr_db + 10.0 * math.log10(power), float(image_time))
 
     def _begin(self, number: int, ratio: int) -> UnfinishedPicture | None:
         if ratio >= len(self._layout.ratios):
@@ -222,5 +229,5 @@ class picture_decoder(gr.basic_block):
         self.add_item_tag(0, offset, frame_tags.SENT_CHANNELS, pmt.from_long(sent_channels))
         if math.isfinite(self._cfo_hz):
             self.add_item_tag(0, offset, frame_tags.CFO_HZ, pmt.from_double(self._cfo_hz))
-        if math.isfinite(picture.tx_time):
-            self.add_item_tag(0, offset, frame_tags.TX_TIME, pmt.from_double(picture.tx_time))
+        if math.isfinite(picture.image_time):
+            self.add_item_tag(0, offset, frame_tags.IMAGE_TIME, pmt.from_double(picture.image_time))

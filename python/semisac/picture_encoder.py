@@ -28,7 +28,7 @@ class picture_encoder(gr.basic_block):
         pictures are counted from 0.
     Output 0: packet, complex64[channel uses], mean power 1 over a picture; several a picture.
     Tags: frame_id on each packet: number of the picture, which bandwidth, number of the packet, so that a
-        receiver learns all three from any packet; on the first of a picture tx_time and picture_id.
+        receiver learns all three from any packet; on the first of a picture image_time and picture_id.
 
     bundle: folder of the bundle, or "<system>/<name>" of one that ships.
     height, width: of the pictures, multiples of 4 (the stride of the code).
@@ -120,8 +120,9 @@ class picture_encoder(gr.basic_block):
         self._waiting = packets[np.arange(sent) % len(packets)]
         tags = frame_tags.CallTags(self, 0, 1)
         number = int(tags.longs(frame_tags.FRAME_ID)[0])
-        self._number = self._pictures if number < 0 else number
-        self._tx_time = float(tags.times()[0])
+        known = 0 <= number < picture_packets.MOST_PICTURES
+        self._number = number if known else self._pictures % picture_packets.MOST_PICTURES
+        self._image_time = float(tags.times()[0])
         self._ids = picture_packets.packet_ids(self._number, ratio, sent)
         self._is_first = True
         self._pictures += 1
@@ -132,5 +133,5 @@ class picture_encoder(gr.basic_block):
             self._is_first = False
             offset = self.nitems_written(0)
             self.add_item_tag(0, offset, frame_tags.PICTURE_ID, pmt.from_uint64(self._number))
-            if np.isfinite(self._tx_time):
-                self.add_item_tag(0, offset, frame_tags.TX_TIME, pmt.from_double(self._tx_time))
+            if np.isfinite(self._image_time):
+                self.add_item_tag(0, offset, frame_tags.IMAGE_TIME, pmt.from_double(self._image_time))

@@ -77,6 +77,13 @@ class qa_beam_codebook(gr_unittest.TestCase):
         self.assertEqual([(meta["frame"], len(power)) for meta, power in answers], [(0, 1), (1, 1), (0, 0)])
         self.assertEqual(dict(block.counts), {"answered": 2, "late": 1})
 
+    def test_requests_that_wait_for_ever_are_given_up(self):
+        block = semisac.beam_codebook()
+        requests = [ask(1, frame=frame) for frame in range(1, 1001)]
+        answers = told(block, world(0.0, 0), *requests, world(0.0, 1000))
+        self.assertEqual(len(answers), 64)
+        self.assertEqual(dict(block.counts), {"answered": 1, "late": 1000 - 64 + 63})
+
     def test_an_array_that_is_off_measures_nothing(self):
         block = semisac.beam_codebook()
         block.set_enabled(False)

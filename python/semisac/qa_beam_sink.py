@@ -83,6 +83,28 @@ class qa_beam_sink(gr_unittest.TestCase):
         self.assertGreater(right, 50)
         self.assertAlmostEqual(up / right, 0.5, delta=0.06)
 
+    def test_numbers_that_begin_anew(self):
+        """Frames with large numbers that never are complete keep no place from smaller ones."""
+        sink = semisac.beam_sink(beams=16, window=False)
+        power_db = np.zeros(16, np.float32)
+        for number in [*range(10**6, 10**6 + 100), *range(50)]:
+            at = {"frame": number, "time_s": 0.1 * number}
+            sink.on_beam(pdu(power_db[:1], **at, beam=1, measured=np.array([1], np.int32)))
+            if number < 50:
+                sink.on_all_beams(pdu(power_db, **at))
+        self.assertEqual(sink.frames_complete(), 50)
+
+    def test_what_is_not_finite_spoils_no_figure(self):
+        sink = semisac.beam_sink(beams=16, window=False)
+        for number in range(3):
+            sink.on_beam(tracked(number))
+            power_db = np.linspace(-20.0, -10.0, 16).astype(np.float32)
+            power_db[3] = np.nan if number == 1 else power_db[3]
+            sink.on_all_beams(pdu(power_db, frame=number, time_s=0.1 * number))
+        self.assertEqual(sink.frames_complete(), 2)
+        self.assertTrue(np.isfinite(sink.figures()["power_loss_db"].value))
+        self.assertEqual(sink.counts["damaged"], 1)
+
     def test_damaged_messages_are_counted(self):
         sink = semisac.beam_sink(beams=16, window=False)
         sink.on_all_beams(pdu(np.zeros(3, np.float32), frame=0, time_s=0.0))

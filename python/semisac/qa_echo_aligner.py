@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 import numpy as np
+import pmt
 from gnuradio import blocks, gr, gr_unittest, semisac
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
@@ -225,6 +226,56 @@ class qa_echo_aligner(gr_unittest.TestCase):
                     window = slice(places[number], places[number] + OCCUPIED)
                     error = np.mean(np.abs(out[1, window] / 0.3 - out[0, window]) ** 2)
                     self.assertLess(error, 0.005)
+
+    def test_damaged_samples_do_not_blind_it(self):
+        frames = modulated(90)
+        starts = 300 + np.arange(90) * LENGTH
+        length = 96 * LENGTH
+        sent = dense(frames, starts, length)
+        clean = 0.3 * delayed(sent, 1000.3, length) + 0.01 * noise(length)
+        jump = starts[40] + 1000 + OCCUPIED // 2
+        clean = np.concatenate([clean[:jump], clean[jump + 500 :]])
+        for value in (np.nan, np.inf, 1e20, 1e14):
+            for place in (
+                starts[20] + 1000 + 20,  # its chirps
+                starts[20] + 1000 + OCCUPIED - 50,  # its body
+                starts[1] + 1000,  # while it is searched for
+            ):
+                received = clean.copy()
+                received[place] = value
+                with self.subTest(value=value, place=place):
+                    block = semisac.echo_aligner(FRAME, 1, "leakage", 6000, 0)
+                    out, tags = align_bursts(block, frames, starts, [received])
+                    self.assertAlmostEqual(block.latency_samples(), 500.3, delta=0.05)
+                    self.assertAlmostEqual(block.leakage_db(), 20 * np.log10(0.3), delta=0.2)
+                    self.assertEqual(block.realignments(), 1)
+                    self.assertLess(block.frames_flagged(), 25)  # without: 4 to 16 of the 50 behind the jump
+                    again = max(values_by_offset(tags[0], "realigned"))
+                    error = np.abs(out[1, again:-300] / 0.3 - out[0, again:-300]) ** 2
+                    self.assertLess(np.mean(error), 0.005)
+
+    def test_absurd_tags_are_outlived(self):
+        frames = modulated(len(STARTS))
+        received = delayed(dense(frames, STARTS, SAMPLES), 100, SAMPLES)
+        for absurd in (2**62, 2**31, -5, 1.5, "all"):
+            with self.subTest(absurd=absurd):
+                gap = int(STARTS[1]) + 100 + OCCUPIED // 2
+                heard = [
+                    tag(gap, "gap", absurd),
+                    tag(gap + 60, "gap", 40),
+                    tag(int(STARTS[4]) + 150, "gap", 30),
+                ]
+                tags = burst_tags(STARTS)
+                for key in ("frame_id", "packet_len"):
+                    place = next(n for n, one in enumerate(tags) if pmt.eq(one.key, pmt.intern(key)))
+                    tags.insert(place, tag(tags[place].offset, "truth", absurd))
+                tags.append(tag(2 * OCCUPIED, "start_sample", absurd))  # of two, the first
+                block = semisac.echo_aligner(FRAME, hold_samples=100)
+                block.set_latency_samples(100)
+                _, found = align_bursts(block, frames, STARTS, [received], heard)
+                lost = values_by_offset(found[0], "lost")
+                self.assertEqual(lost, {int(STARTS[1]): "gap", int(STARTS[4]): "gap"})
+                self.assertEqual(block.frames_aligned(), len(STARTS))
 
     def test_receiver_that_began_later(self):
         frames = modulated(60)

@@ -17,6 +17,7 @@ from semisac_ml.signal import detection, echo_processing
 from semisac_ml.signal.frame import FrameParameters
 from semisac_ml.signal.frame_modulation import modulate_frame
 from semisac_ml.signal.radar_parameters import RadarParameters
+from semisac_ml.signal.targets import PointTarget, RadarScene, motion, target_echoes
 
 LIGHT_MPS = 299792458.0
 MODELS = Path(__file__).resolve().parents[2] / "models"
@@ -223,6 +224,51 @@ class qa_echo_processor(gr_unittest.TestCase):
         np.testing.assert_allclose(run.echoes, np.concatenate(aligned), atol=2e-4)
         np.testing.assert_allclose(run.echoes, symbols.reshape(run.echoes.shape), atol=0.05)
 
+    def test_gate_follows_a_target_that_turns(self):
+        # 500 m/s between 199 and 201 m: 0.6 m a frame, a turn every three or four of them.
+        frame = FrameParameters()
+        parameters = RadarParameters(frame)
+        symbols, sent = sent_frames(frame, 12)
+        target = PointTarget(range_m=200.0, velocity_mps=500.0, nearest_m=199.0, farthest_m=201.0, snr_db=0.0)
+        scene = RadarScene(frame.sample_rate_hz, parameters.carrier_hz)
+        received, _ = target_echoes(sent.ravel(), [target], scene)
+        starts = np.arange(12) * frame.frame_samples
+        ranges_m, speeds_mps = motion(target, starts / frame.sample_rate_hz)
+        self.assertGreater(np.count_nonzero(np.diff(speeds_mps)), 2)
+        told = [
+            [{"range_m": float(r), "velocity_mps": float(v), "azimuth_rad": 0.0}]
+            for r, v in zip(ranges_m, speeds_mps, strict=True)
+        ]
+        more = [tag(start, "targets", pmt.to_pmt(one)) for start, one in zip(starts, told, strict=True)]
+        block = semisac.echo_processor(parameters, noise_variance=1.0)
+        block.set_follow_target(True)
+        self.assertTrue(block.follow_target())
+        run = Run(block, sent.ravel(), received, frame_tags(frame, starts, starts), more)
+        expected = [
+            echo_processing.echo_vectors(
+                y, parameters, 2 * range_m / LIGHT_MPS * frame.sample_rate_hz, 1.0, speed_mps
+            )
+            for y, range_m, speed_mps in zip(received.reshape(sent.shape), ranges_m, speeds_mps, strict=True)
+        ]
+        np.testing.assert_allclose(run.echoes, np.concatenate(expected), atol=2e-4)
+        self.assertEqual(values(run.map_tags, "targets"), told)
+        self.assertEqual(values(run.echo_tags, "targets"), [])
+
+    def test_maps_say_what_was_taken_out(self):
+        frame = FrameParameters()
+        parameters = RadarParameters(frame, frames_per_interval=3)
+        _, sent = sent_frames(frame, 6)
+        starts = np.arange(6) * frame.frame_samples
+        for removal, expected in (
+            ("static", ["static"] * 2),
+            ("zero_delay", ["zero_delay"] * 2),
+            ("none", []),
+        ):
+            block = semisac.echo_processor(parameters, leakage_removal=removal)
+            run = Run(block, sent.ravel(), echo(sent, 6.25), frame_tags(frame, starts, starts))
+            self.assertEqual(len(run.maps), 2)
+            self.assertEqual(values(run.map_tags, "leakage_removal"), expected)
+
     def test_leakage_is_taken_out_of_the_echoes(self):
         # 40 dB of leakage over an echo: what is left of it is what least squares leaves, far below the echo.
         frame = FrameParameters()
@@ -256,6 +302,44 @@ class qa_echo_processor(gr_unittest.TestCase):
         np.testing.assert_allclose(values(run.map_tags, "noise_var"), expected, rtol=1e-4)
         # noise alone gives maps of variance 1; the first of them still hold the error of their estimate
         self.assertAlmostEqual(np.mean(np.abs(run.maps[8:]) ** 2), 1.0, delta=0.05)
+
+    def test_damaged_frame_is_forgotten(self):
+        frame = FrameParameters(images_per_frame=8)
+        count, damaged, length = 120, 3, frame.frame_samples
+        _, sent = sent_frames(frame, count)
+        starts = np.arange(count) * length
+        clean = echo(sent, 6.25) + noise(np.random.default_rng(8), sent.size)
+        inside = slice(damaged * length, (damaged + 1) * length)
+        for value, refused in ((np.nan, 1), (np.inf, 1), (1e20, 1), (1e14, 0), (1e-40, 0), (0.0, 0)):
+            for port in ("sent", "received"):
+                streams = {"sent": sent.ravel().astype(np.complex64), "received": clean.astype(np.complex64)}
+                if value < 1.0:
+                    streams[port][inside] = value
+                else:
+                    streams[port][inside.start + length // 2] = value
+                with self.subTest(value=value, port=port):
+                    block = semisac.echo_processor(RadarParameters(frame), delay_samples=6.25)
+                    run = Run(block, streams["sent"], streams["received"], frame_tags(frame, starts, starts))
+                    self.assertEqual(block.frames_refused(), refused)
+                    self.assertEqual(block.frames_processed(), count - refused)
+                    self.assertAlmostEqual(block.noise_variance(), 1.0, delta=0.25)
+                    self.assertAlmostEqual(block.sensing_snr_db(), 0.0, delta=2.0)
+                    self.assertTrue(np.isfinite(run.echoes[8 * (damaged + 1) :]).all())
+                    last = run.maps[-8:]
+                    self.assertTrue(np.isfinite(last).all())
+                    self.assertAlmostEqual(np.median(np.abs(last)) ** 2, np.log(2), delta=0.2)
+
+    def test_frames_without_a_usable_id_are_refused(self):
+        frame = FrameParameters(images_per_frame=8)
+        _, sent = sent_frames(frame, 3)
+        for wrong in (pmt.intern("three"), pmt.from_double(8.0), pmt.from_long(-1), pmt.PMT_NIL):
+            tags = frame_tags(frame, np.arange(3) * frame.frame_samples, [0, 8, 16])
+            tags[3] = tag(frame.frame_samples, "frame_id", wrong)
+            tags[7] = tag(2 * frame.frame_samples, "images", pmt.intern("all"))  # as many as there can be
+            block = semisac.echo_processor(RadarParameters(frame))
+            run = Run(block, sent.ravel(), sent.ravel(), tags, maps=False)
+            self.assertEqual(values(run.echo_tags, "frame_id"), [*range(8), *range(16, 24)])
+            self.assertEqual((block.frames_processed(), block.frames_refused()), (2, 1))
 
     def test_does_not_depend_on_chunks(self):
         parameters = RadarParameters(FrameParameters(images_per_frame=8), antennas=2)

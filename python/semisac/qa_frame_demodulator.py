@@ -10,11 +10,12 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pmt
 from gnuradio import blocks, gr, gr_unittest, semisac
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 from block_testing import frames  # noqa: E402
-from frame_testing import random_parameters, receive  # noqa: E402
+from frame_testing import random_parameters, receive, synchronise  # noqa: E402
 
 from semisac_ml.signal import frame_modulation  # noqa: E402
 from semisac_ml.signal import impairments as air  # noqa: E402
@@ -151,6 +152,17 @@ class qa_frame_demodulator(gr_unittest.TestCase):
         self.assertEqual(got.demodulator.images_lost(), 8)
         self.assertEqual(got.demodulator.frames_with_bad_header(), 1)
 
+    def test_packets_of_pictures_are_not_lost_between_them(self):
+        # pictures of 8 packets, two frames each; sent of the 2nd is its last frame, of the 3rd its first
+        firsts = [0, 4, 1 << 16, (1 << 16) + 4, (2 << 16) + 4, 3 << 16, 3 << 16 | 3 << 13, (9 << 16) + 4]
+        for kept, lost in ((range(2), 0), (range(4), 0), ([0, 1, 3], 4), (range(5), 4), (range(8), 8)):
+            sent = [modulate(SMALL, frames(4), firsts[frame]) for frame in kept]
+            with self.subTest(kept=list(kept)):
+                got = receive(SMALL, np.concatenate(sent), picture_packets=True)
+                expected = np.concatenate([np.arange(firsts[n], firsts[n] + 4) for n in kept])
+                np.testing.assert_array_equal(got.ids, expected)
+                self.assertEqual(got.demodulator.images_lost(), lost)
+
     def test_transmitter_that_begins_anew_loses_nothing(self):
         stream = np.concatenate([modulate(SMALL, frames(8), 100), modulate(SMALL, frames(8), 0)])
         got = receive(SMALL, stream)
@@ -223,6 +235,20 @@ class qa_frame_demodulator(gr_unittest.TestCase):
             np.testing.assert_array_equal(got.ids, [*range(4), *range(8, 12)])
             self.assertTrue(np.isfinite(got.symbols).all())
             self.assertEqual(got.demodulator.frames_with_bad_header(), 1)
+
+    def test_tags_that_are_no_numbers_are_as_none(self):
+        sent = frames(4)
+        aligned = synchronise(SMALL, modulate(SMALL, sent, gap=3000)).samples
+        for wrong in (pmt.intern("high"), pmt.PMT_NIL, pmt.from_double(np.nan), pmt.from_double(np.inf)):
+            tags = [gr.tag_t() for _ in range(2)]
+            for one, key in zip(tags, ("snr_db", "cfo_hz"), strict=True):
+                one.offset, one.key, one.value = 0, pmt.intern(key), wrong
+            demodulator = semisac.frame_demodulator(SMALL)
+            top, sink = gr.top_block(), blocks.vector_sink_c(SMALL.channel_uses)
+            top.connect(blocks.vector_source_c(aligned.ravel(), False, aligned.size, tags), demodulator, sink)
+            top.run()
+            self.assertEqual(demodulator.frames_received(), 1)
+            np.testing.assert_allclose(sink.data(), sent.ravel(), atol=0.02)
 
     def test_bad_parameters(self):
         with self.assertRaisesRegex(ValueError, "bundle_fingerprint is 16777216, expected 0 to 16777215"):

@@ -93,7 +93,10 @@ class qa_frame_scheduler(gr_unittest.TestCase):
                         start = exact_time(START, slots[number], rate)
                         for inside in (0, OCCUPIED, FRAME - 1):
                             moment = start + Fraction(inside) / Fraction(rate)
-                            self.assertEqual(block.frame_at(int(moment), float(moment - int(moment))), number)
+                            self.assertEqual(
+                                block.sample_at(int(moment), float(moment - int(moment))),
+                                slots[number] + inside,
+                            )
                             self.assertEqual(block.frame_at_sample(int(slots[number]) + inside), number)
                     self.assertEqual(block.frame_at_sample(int(slots[0]) - 1), -1)
                     self.assertEqual(block.frame_at_sample(int(slots[-1]) + FRAME), -1)
@@ -135,7 +138,7 @@ class qa_frame_scheduler(gr_unittest.TestCase):
             (samples[:1500], tags[:9]),
             (samples[1500:], tags_of_frames(range(0, 37 * FRAME, FRAME), FRAME, 3)),
         ]
-        block = semisac.frame_scheduler(1e6, "bursts", 0.005)
+        block = semisac.frame_scheduler(1e6, "bursts", 0.005, OCCUPIED)
         block.set_time_scale(0.0)
         block.set_start_time(*START)
         top = gr.top_block()
@@ -151,7 +154,7 @@ class qa_frame_scheduler(gr_unittest.TestCase):
         length = 30_000  # several times the usual buffer
         samples, tags = frames(12, length)
         for most_items in (0, 1000):  # a call; room is room all the same
-            block = semisac.frame_scheduler(20e6, "bursts", 0.001, length)
+            block = semisac.frame_scheduler(20e6, "bursts", 0.001, length - 4)
             block.set_start_time(0, 0.0)
             top = gr.top_block()
             source = blocks.vector_source_c(samples.tolist(), False, 1, tags)
@@ -159,11 +162,111 @@ class qa_frame_scheduler(gr_unittest.TestCase):
             top.connect(source, block, sink)
             top.run(*([most_items] if most_items else []))
             self.assertEqual(
-                sorted(values_by_offset(sink.tags, "tx_eob")), [length * (k + 1) - 1 for k in range(12)]
+                sorted(values_by_offset(sink.tags, "tx_eob")), [(length - 4) * (k + 1) - 1 for k in range(12)]
             )
-            np.testing.assert_array_equal(np.concatenate(sink.samples), samples)
+            np.testing.assert_array_equal(
+                np.concatenate(sink.samples), samples.reshape(-1, length)[:, : length - 4].ravel()
+            )
             if most_items == 0:  # who reads finds whole bursts
-                self.assertEqual([end % length for end in sink.ends], [0] * len(sink.ends))
+                self.assertEqual([end % (length - 4) for end in sink.ends], [0] * len(sink.ends))
+
+    def test_frames_that_touch_are_one_burst(self):
+        """A USRP needs 3 samples between bursts; where the silence is shorter there are none."""
+        for occupied, joined in ((0, True), (FRAME, True), (FRAME - 3, True), (FRAME - 4, False)):
+            with self.subTest(occupied=occupied):
+                block = semisac.frame_scheduler(1e6, "bursts", 0.2, occupied)
+                block.set_time_scale(0.0)
+                block.set_start_time(*START)
+                samples, tags = frames(20)
+                out, out_tags = scheduled(block, samples, tags)
+                step = FRAME if joined else FRAME - 4
+                np.testing.assert_array_equal(out, samples.reshape(-1, FRAME)[:, :step].ravel())
+                begins = list(range(0, 20 * step, step))
+                self.assertEqual(list(values_by_offset(out_tags, "tx_sob")), [0] if joined else begins)
+                ends = [begin + step - 1 for begin in begins]
+                self.assertEqual(list(values_by_offset(out_tags, "tx_eob")), ends[-1:] if joined else ends)
+                # every frame says its time: behind an underflow the radio finds its place again
+                times = values_by_offset(out_tags, "tx_time")
+                self.assertEqual(list(times), begins)
+                for number, (full, fraction) in enumerate(times.values()):
+                    self.assertAlmostEqual(
+                        full - START[0] + fraction - START[1], number * FRAME / 1e6, delta=1e-9
+                    )
+
+    def test_a_slot_is_left_out_behind_the_end_of_a_burst(self):
+        """The next frame is not there in time to go on with the burst."""
+        samples, tags = frames(6)
+        halves = [(samples[:1500], tags[:9]), (samples[1500:], tags_of_frames([0, 500, 1000], FRAME, 3))]
+        block = semisac.frame_scheduler(1e6, "bursts", 0.005)
+        block.set_time_scale(0.0)
+        block.set_start_time(0, 0.0)
+        top = gr.top_block()
+        sink = blocks.vector_sink_c()
+        source = waiting_source(halves, [None, lambda: block.frames_scheduled() == 3])
+        top.connect(source, block, sink)
+        top.run()
+        np.testing.assert_array_equal(np.array(sink.data(), np.complex64), samples)
+        slots = list(values_by_offset(sink.tags(), "start_sample").values())
+        self.assertEqual(slots, [0, 500, 1000, 2000, 2500, 3000])
+        self.assertEqual(list(values_by_offset(sink.tags(), "tx_sob")), [0, 1500])
+        self.assertEqual(list(values_by_offset(sink.tags(), "tx_eob")), [1499, 2999])
+        self.assertEqual(block.slots_skipped(), 1)
+
+    def test_goes_on_behind_lock_and_unlock(self):
+        """The runtime stops and starts all blocks; nobody sets the time again."""
+        block = semisac.frame_scheduler(1e6, "bursts", 0.005, OCCUPIED)
+        block.set_start_time(*START)
+        samples, tags = frames(4)
+        top = gr.top_block()
+        source = blocks.vector_source_c(samples.tolist(), True, 1, tags)
+        sink, other = blocks.null_sink(8), blocks.null_sink(8)
+        top.connect(source, block, sink)
+        top.start()
+        self.assertTrue(wait_until(lambda: block.frames_scheduled() > 20))
+        top.lock()
+        top.connect(block, other)
+        top.unlock()
+        self.assertTrue(wait_until(lambda: other.nitems_read(0) > 20 * OCCUPIED))
+        top.stop()
+        top.wait()
+
+    def test_samples_beyond_full_scale_are_counted(self):
+        samples, tags = frames(4)
+        samples *= 0.2
+        samples[[3, 700, 1999]] = [1.5, -1j * 1.001, complex(np.nan, 0)]
+        block = semisac.frame_scheduler(1e6, "stream")
+        scheduled(block, samples, tags)
+        self.assertEqual(block.samples_clipped(), 3)
+
+    def test_frames_between_samples(self):
+        block = semisac.frame_scheduler(1e6, "bursts", 0.2, OCCUPIED)
+        block.set_time_scale(0.0)
+        block.set_start_time(*START)
+        scheduled(block, *frames(20))
+        self.assertEqual(block.frames_between(0, 1500), [(0, 0), (500, 1), (1000, 2), (1500, 3)])
+        self.assertEqual(block.frames_between(1, 1499), [(500, 1), (1000, 2)])
+        self.assertEqual(block.frames_between(-100, -1), [])
+        self.assertEqual(block.frames_between(10_000, 20_000), [])
+        self.assertEqual(block.frames_between(1500, 0), [])
+
+    def test_tags_of_another_radio_are_left_out(self):
+        """Recordings that are sent again, and sources whose tx_time is none of UHD."""
+        samples, tags = frames(2)
+        foreign = [
+            tag(0, "tx_time", 1.7e9), tag(0, "tx_sob", True), tag(0, "tx_eob", True),
+            tag(500, "start_sample", 99), tag(500, "tx_time", 1.7e9),
+        ]  # fmt: skip
+        for mode in ("bursts", "stream"):
+            block = semisac.frame_scheduler(1e6, mode)
+            block.set_time_scale(0.0)
+            block.set_start_time(*START)
+            _, out_tags = scheduled(block, samples, tags + foreign)
+            for key in ("tx_time", "tx_sob", "tx_eob", "start_sample"):
+                values = [pmt.to_python(one.value) for one in out_tags if str(one.key) == key]
+                self.assertNotIn(1.7e9, values)
+                self.assertNotIn(99, values)
+            offsets = [one.offset for one in out_tags if str(one.key) == "tx_time"]
+            self.assertEqual(sorted(offsets), [0, 500] if mode == "bursts" else [])
 
     def test_burst_longer_than_the_buffer_ends_with_an_error(self):
         block = semisac.frame_scheduler(1e6, "bursts", 0.0, 400)
@@ -198,6 +301,28 @@ class qa_frame_scheduler(gr_unittest.TestCase):
         np.testing.assert_array_equal(out, np.concatenate([samples[:500], samples[700:]]))
         self.assertEqual(list(values_by_offset(out_tags, "frame_id").values()), [0, 2, 3])
         self.assertEqual(block.frames_truncated(), 1)
+
+    def test_absurd_lengths_and_ids_are_no_frames(self):
+        for key, wrong in (
+            ("packet_len", 2**45),
+            ("packet_len", pmt.from_uint64(2**63)),
+            ("packet_len", 1e3),
+            ("packet_len", "long"),
+            ("packet_len", -1),
+            ("frame_id", "first"),
+            ("frame_id", -7),
+            ("frame_id", pmt.PMT_NIL),
+        ):
+            with self.subTest(key=key, wrong=wrong):
+                samples, tags = frames(4)
+                tags = [one for one in tags if one.offset != FRAME or pmt.symbol_to_string(one.key) != key]
+                tags.append(tag(FRAME, key, wrong))
+                block = semisac.frame_scheduler(1e6, "bursts")
+                block.set_start_time(0, 0.0)
+                out, out_tags = scheduled(block, samples, tags)
+                np.testing.assert_array_equal(out, np.delete(samples, slice(FRAME, 2 * FRAME)))
+                self.assertEqual(list(values_by_offset(out_tags, "frame_id").values()), [0, 2, 3])
+                self.assertEqual(block.frames_truncated(), 1)
 
     def test_stream_is_continuous(self):
         samples, tags = frames(6)

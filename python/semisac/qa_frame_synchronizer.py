@@ -157,6 +157,21 @@ class qa_frame_synchronizer(gr_unittest.TestCase):
                 self.assertEqual(len(items.times), expected)
                 self.assertEqual(block.frames_truncated(), 1 - expected)
 
+    def test_ends_anywhere_before_a_slow_reader(self):
+        # The reader takes an item a call: many frames are found, and wait, when the end comes.
+        rng = np.random.default_rng(10)
+        stream = np.concatenate([make_frame(SHORT, frame_id) for frame_id in range(40)])
+        for _ in range(20):
+            length = int(rng.integers(20, 40) * SHORT.frame_samples + rng.integers(SHORT.frame_samples))
+            complete = length // SHORT.frame_samples
+            with self.subTest(length=length):
+                block = semisac.frame_synchronizer(SHORT)
+                items = synchronise(SHORT, stream[:length], block=block, most_items=1)
+                count = len(items.times)
+                self.assertIn(count, (complete, complete + 1))  # the last may lack a prefix
+                np.testing.assert_allclose(items.times, SHORT.frame_samples * np.arange(count), atol=0.02)
+                self.assertEqual(block.frames_detected(), count + block.frames_truncated())
+
     def test_frame_cut_short_by_another(self):
         # The transmitter stops and begins anew: the first frame is not given away, the second is whole.
         for kept in (1200, 1400, SHORT.frame_samples - 40):

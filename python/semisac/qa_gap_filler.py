@@ -7,14 +7,24 @@
 from __future__ import annotations
 
 import sys
+import threading
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+import pmt
 from gnuradio import blocks, gr, gr_unittest, semisac
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
-from radio_testing import exact_time, noise, tag, time_value, values_by_offset  # noqa: E402
+from patience import until  # noqa: E402
+from radio_testing import (  # noqa: E402
+    exact_time,
+    noise,
+    tag,
+    time_value,
+    values_by_offset,
+    waiting_source,
+)
 
 RATE = 100e6 / 3
 START = (12, 0.75)
@@ -48,6 +58,18 @@ def fill(block, channels, tags, most_items: int = 0):
     return np.array([sink.data() for sink in sinks], np.complex64), sinks[0].tags(), sinks[-1].tags()
 
 
+class paused_sink(gr.sync_block):
+    """Takes nothing until it is opened."""
+
+    def __init__(self):
+        gr.sync_block.__init__(self, "paused_sink", [np.complex64], None)
+        self.open = threading.Event()
+
+    def work(self, input_items, output_items):
+        self.open.wait()
+        return len(input_items[0])
+
+
 class qa_gap_filler(gr_unittest.TestCase):
     def test_the_largest_part_of_all_channels_is_told_once(self):
         samples = np.stack([noise(5000, 1), noise(5000, 2)])
@@ -56,6 +78,84 @@ class qa_gap_filler(gr_unittest.TestCase):
         fill(block, samples, [])
         self.assertEqual(block.take_peak(), 9.5)
         self.assertEqual(block.take_peak(), 0.0)
+
+    def test_what_is_no_number_does_not_hide_the_largest_part(self):
+        samples = noise(5000) * 0.1
+        samples[[10, 2000]] = [complex(np.nan, 0.0), complex(0.25, np.nan)]
+        samples[700] = 0.9
+        block = semisac.gap_filler(RATE)
+        fill(block, [samples], [])
+        self.assertEqual(block.take_peak(), np.float32(0.9))
+
+    def test_a_time_in_any_spelling_and_what_is_none(self):
+        samples = noise(1000)
+        spelled = [
+            (pmt.to_pmt((12, 0.75)), pmt.to_pmt((12, 0.75 + 600 / RATE))),  # long, as Python writes them
+            (pmt.make_tuple(pmt.from_uint64(12), pmt.from_long(0)), time_value(12, 600 / RATE)),
+        ]
+        for first, second in spelled:
+            out, _, _ = fill(
+                semisac.gap_filler(RATE), [samples], [tag(0, "rx_time", first), tag(500, "rx_time", second)]
+            )
+            self.assertEqual(len(out[0]), 1100)
+        none = [
+            time_value(12, np.nan), time_value(12, np.inf), time_value(12, -0.5), time_value(12, 2.0),
+            pmt.to_pmt((-3, 0.5)), pmt.to_pmt(("12", 0.5)), pmt.to_pmt((12,)), pmt.to_pmt(12.75), pmt.PMT_NIL,
+        ]  # fmt: skip
+        for value in none:
+            block = semisac.gap_filler(RATE)
+            tags = [stamp(0, 0), tag(500, "rx_time", value), stamp(700, 800)]
+            out, out_tags, _ = fill(block, [samples], tags)
+            self.assertEqual(values_by_offset(out_tags, "gap"), {700: 100})
+            self.assertEqual((block.gaps(), block.times_backwards()), (1, 0))
+
+    def test_long_outages(self):
+        """Without a start time 10 s are a loss, more is a clock set anew; with one, 600 s are."""
+        rate = 1e4
+        samples = noise(2000)
+        for given, lost_s, filled in (
+            (False, 9.9, True), (False, 10.1, False), (True, 10.1, True), (True, 70.0, True),
+            (True, 601.0, False),
+        ):  # fmt: skip
+            with self.subTest(given=given, lost_s=lost_s):
+                lost = round(lost_s * rate)
+                block = semisac.gap_filler(rate)
+                if given:
+                    block.set_start_time(*START)
+                tags = [stamp(0, 0, rate), stamp(1000, 1000 + lost, rate), stamp(1500, 1600 + lost, rate)]
+                out, out_tags, _ = fill(block, [samples], tags)
+                place = 1000 + lost if filled else 1000
+                gaps = {1000: lost, 1500 + lost: 100} if filled else {1500: 100}
+                self.assertEqual(values_by_offset(out_tags, "gap"), gaps)
+                self.assertEqual(values_by_offset(out_tags, "clock_set"), {} if filled else {1000: lost})
+                np.testing.assert_array_equal(out[0][place : place + 500], samples[1000:1500])
+                self.assertEqual(block.times_backwards(), int(not filled))
+
+    def test_a_first_sample_long_behind_the_start(self):
+        rate, lost = 1e4, 111_000
+        block = semisac.gap_filler(rate)
+        block.set_start_time(*START)
+        out, out_tags, _ = fill(block, [noise(100)], [stamp(0, lost, rate)])
+        self.assertEqual(values_by_offset(out_tags, "gap"), {0: lost})
+        self.assertEqual(len(out[0]), lost + 100)
+
+    def test_says_whether_the_radio_gives_none_or_nobody_takes_them(self):
+        block = semisac.gap_filler(RATE)
+        top = gr.top_block()
+        valve = paused_sink()
+        source = waiting_source([(noise(100_000), [])], ends=False)
+        top.connect(source, block, valve)
+        top.start()
+        try:
+            until(lambda: block.nitems_written(0) > 0 and source.nitems_written(0) > block.nitems_written(0))
+            self.assertFalse(block.waits_for_samples())
+            valve.open.set()
+            until(lambda: valve.nitems_read(0) == 100_000)
+            until(block.waits_for_samples)
+        finally:
+            valve.open.set()
+            top.stop()
+            top.wait()
 
     def test_random_losses_equal_the_reference(self):
         rng = np.random.default_rng(3)

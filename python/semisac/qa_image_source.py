@@ -51,7 +51,7 @@ class qa_image_source(gr_unittest.TestCase):
                 np.testing.assert_array_equal(sent, images.reshape(13, -1))
                 self.assertEqual(bt.tag_values(sink, "frame_id"), list(range(13)))
                 self.assertEqual(bt.tag_values(sink, "label"), list(range(13)))
-                times = bt.tag_values(sink, "tx_time")
+                times = bt.tag_values(sink, "image_time")
                 self.assertEqual(times, sorted(times))
                 self.assertTrue(before <= times[0] and times[-1] <= time.time())
 
@@ -62,6 +62,19 @@ class qa_image_source(gr_unittest.TestCase):
         self.assertEqual(bt.tag_values(sink, "frame_id"), list(range(12)))
         self.assertEqual(bt.tag_values(sink, "label"), [i % 5 for i in range(12)])
 
+    def test_a_second_run_sends_the_same_images_under_new_numbers(self):
+        pictures = bt.pictures(8)
+        source, sink = semisac.image_source(pictures, count=5), bt.sink(np.uint8, bt.IMAGE_LENGTH)
+        top = gr.top_block()
+        top.connect(source, sink)
+        for run in range(3):
+            sink.reset()
+            top.run()
+            found = bt.contents(sink, np.uint8, bt.IMAGE_LENGTH)
+            np.testing.assert_array_equal(found, pictures[:5].reshape(5, -1))
+            self.assertEqual(bt.tag_values(sink, "frame_id"), list(range(5 * run, 5 * run + 5)))
+        self.assertEqual(source.images_sent(), 15)
+
     def test_unknown_labels_are_minus_one(self):
         _, sink = send(semisac.image_source(bt.pictures(3)))
         self.assertEqual(bt.tag_values(sink, "label"), [-1, -1, -1])
@@ -70,7 +83,7 @@ class qa_image_source(gr_unittest.TestCase):
         source = semisac.image_source(bt.pictures(6), images_per_s=40.0)
         begun = time.time()  # the pace begins later, and the first image may leave late
         _, sink = send(source)
-        times = np.array(bt.tag_values(sink, "tx_time"))
+        times = np.array(bt.tag_values(sink, "image_time"))
         earliest = np.arange(6) / 40.0
         self.assertTrue((times - begun >= earliest - 1e-3).all(), times - begun)
 

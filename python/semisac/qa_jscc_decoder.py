@@ -92,6 +92,26 @@ class qa_jscc_decoder(gr_unittest.TestCase):
         self.assertEqual(set(seen.tolist()), {3.0, 17.0})
         self.assertTrue((np.diff(seen) >= 0).all())
 
+    def test_a_frame_that_is_not_finite_is_taken_as_zeros_and_counted(self):
+        received = bt.frames(6)
+        damaged = received.copy()
+        damaged[1, 2], damaged[4, 0], damaged[4, 1] = np.nan, np.inf, 1e20
+        received[[1, 4]] = 0.0
+        decoder = semisac.jscc_decoder(bt.tiny_bundle())
+        images = decode(decoder, damaged, [])
+        self.assert_same_images(images, network_images(received, np.ones(6, complex), np.full(6, 3.0)))
+        self.assertEqual(decoder.counts["damaged"], 2)
+
+    def test_tags_of_another_kind_are_as_if_missing_and_counted(self):
+        received = bt.frames(6)
+        tags = [bt.tag(1, "snr_db", 15.0), bt.tag(2, "snr_db", "high"), bt.tag(3, "snr_db", float("nan"))]
+        tags += [bt.tag(4, "channel_gain", "high"), bt.tag(5, "channel_gain", complex(1e300, 0.0))]
+        decoder = semisac.jscc_decoder(bt.tiny_bundle())
+        images = decode(decoder, received, tags)
+        snr_db = np.array([3.0] + [15.0] * 5)
+        self.assert_same_images(images, network_images(received, np.ones(6, complex), snr_db))
+        self.assertEqual(decoder.counts["strange tags"], 3)
+
     def test_rejects_a_bad_batch(self):
         with self.assertRaisesRegex(ValueError, "batch is -1"):
             semisac.jscc_decoder(bt.tiny_bundle(), -1)

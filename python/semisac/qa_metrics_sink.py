@@ -44,7 +44,7 @@ class qa_metrics_sink(gr_unittest.TestCase):
         ids = list(range(FRAMES))
         sink = semisac.metrics_sink(hypotheses=3, **options)
         streams = (
-            (self.sent.reshape(FRAMES, -1), {"label": self.label.tolist(), "tx_time": [100.0] * FRAMES}),
+            (self.sent.reshape(FRAMES, -1), {"label": self.label.tolist(), "image_time": [100.0] * FRAMES}),
             (self.received.reshape(FRAMES, -1), {}),
             (self.probability, {}),
             (self.sensing, {"target_hypothesis": self.hypothesis.tolist()}),
@@ -87,7 +87,7 @@ class qa_metrics_sink(gr_unittest.TestCase):
         self.check(figures, list(range(FRAMES)))
         self.assertEqual(figures["frames_sent"].value, FRAMES)
         self.assertEqual(figures["frames_lost"].value, 0)
-        self.assertGreater(figures["latency_p99_ms"].value, 1e9)  # tx_time is that of 1970
+        self.assertGreater(figures["latency_p99_ms"].value, 1e9)  # image_time is that of 1970
         self.assertLessEqual(figures["latency_p50_ms"].value, figures["latency_p99_ms"].value)
 
     def test_lost_frames_are_counted_and_shift_nothing(self):
@@ -131,11 +131,32 @@ class qa_metrics_sink(gr_unittest.TestCase):
         self.assertEqual(figures["mse"].value, 0.0)
         self.assertAlmostEqual(figures["ssim"].value, 1.0, places=6)
 
+    def test_tags_that_are_none_are_counted(self):
+        sink = semisac.metrics_sink(classes=0, hypotheses=0)
+        top = gr.top_block()
+        for branch, items in enumerate((self.sent, self.received)):
+            tags = bt.frame_tags(frame_id=list(range(FRAMES)), label=["cat"] * FRAMES)
+            top.connect(bt.source(items.reshape(FRAMES, -1), tags), (sink, branch))
+        top.run()
+        self.assertEqual(sink.frames_complete(), FRAMES)
+        self.assertEqual(sink.counts["strange tags"], FRAMES)  # of the branch that reads them
+
+    def test_a_decoder_that_says_nothing_is_wrong(self):
+        """Probabilities that are not numbers are no decision for the first class."""
+        self.label[:] = 0
+        self.hypothesis[:] = 0
+        self.probability[:] = np.eye(10)[0]
+        self.sensing[:] = np.eye(3)[0]
+        self.probability[:10], self.sensing[:4] = np.nan, np.inf
+        figures = self.measure()[0].summary()
+        self.assertAlmostEqual(figures["class_accuracy"].value, 30 / FRAMES)
+        self.assertAlmostEqual(figures["sensing_accuracy"].value, 36 / FRAMES)
+
     def test_records_of_a_long_run_are_bounded(self):
         link = LinkMetrics((2, 2, 3), most_frames=1000)
         picture = np.zeros((30, 12), np.uint8)
         for first in range(0, 3000, 30):
-            frames = {"sent": picture, "received": picture, "label": np.zeros(30), "tx_time": np.zeros(30)}
+            frames = {"sent": picture, "received": picture, "label": np.zeros(30), "image_time": np.zeros(30)}
             link.add(np.arange(first, first + 30), frames, 1.0)
         self.assertEqual(link.complete, 3000)
         self.assertEqual(link.records()["frame_id"].tolist(), list(range(2000, 3000)))
@@ -148,7 +169,7 @@ class qa_metrics_sink(gr_unittest.TestCase):
                 "sent": picture,
                 "received": picture,
                 "label": np.zeros(10),
-                "tx_time": np.full(10, 5.0),
+                "image_time": np.full(10, 5.0),
             }
             link.add(np.arange(10 * step, 10 * step + 10), frames, 5.0 + 0.5 * (step + 1))
         figures = link.summary(200, 0, ssim_s=0)

@@ -68,7 +68,7 @@ class qa_picture_encoder(gr_unittest.TestCase):
                 ids = np.concatenate([pp.packet_ids(number, ratio, each) for number in range(3)])
                 self.assertEqual(bt.tag_values(sink, "frame_id"), ids.tolist())
                 self.assertEqual(bt.tag_values(sink, "picture_id"), [0, 1, 2])
-                self.assertEqual(len(bt.tag_values(sink, "tx_time")), 3)
+                self.assertEqual(len(bt.tag_values(sink, "image_time")), 3)
 
     def test_frames_are_filled_with_a_pictures_first_packets(self):
         block = semisac.picture_encoder(BUNDLE, HEIGHT, WIDTH, 8, packets_per_frame=5)

@@ -59,8 +59,37 @@ class qa_range_doppler_sink(gr_unittest.TestCase):
         pixels = np.frombuffer(image.bits().asstring(image.sizeInBytes()), np.uint8).reshape(600, -1)
         pixels = pixels[:, :2400].reshape(600, 800, 3).astype(int)
         bright = np.argwhere(np.abs(pixels - map_drawing.colours(np.array(99.0), 0.0, 35.0)).sum(axis=2) < 6)
-        white = np.argwhere((pixels[40:540, 80:760] > 250).all(axis=2)) + [40, 80]
+        white = np.argwhere((pixels[60:540, 80:760] > 250).all(axis=2)) + [60, 80]
         np.testing.assert_allclose(white.mean(axis=0), bright.mean(axis=0), atol=3.0)
+
+    def test_cross_is_where_the_map_s_tag_says_that_the_target_is(self):
+        maps = np.zeros((2, 2, self.parameters.doppler_bins, self.parameters.range_bins), np.complex64)
+        maps[1, :, 40, 5] = 100.0
+        true = {
+            "range_m": 5 * self.parameters.range_bin_m,
+            "velocity_mps": 8 * self.parameters.velocity_bin_mps,
+        }
+        tags = [
+            gr.python_to_tag((item, pmt.intern("targets"), pmt.to_pmt(value), pmt.PMT_F))
+            for item, value in ((0, [{**true, "range_m": 0.0}]), (1, [{**true, "azimuth_rad": 0.1}]))
+        ]
+        sink = semisac.range_doppler_sink(self.parameters, longest_range_m=400.0)
+        top = gr.top_block()
+        top.connect(blocks.vector_source_c(maps.ravel(), False, self.parameters.map_cells, tags), sink)
+        top.run()
+        newest = sink.take_newest()
+        self.assertEqual(newest["targets"], [{name: true[name] for name in ("range_m", "velocity_mps")}])
+        view = sink.qwidget()
+        view._newest = newest
+        view.resize(800, 600)
+        image = view.grab().toImage().convertToFormat(13)  # RGB888
+        pixels = np.frombuffer(image.bits().asstring(image.sizeInBytes()), np.uint8).reshape(600, -1)
+        pixels = pixels[:, :2400].reshape(600, 800, 3).astype(int)
+        bright = np.argwhere(np.abs(pixels - map_drawing.colours(np.array(99.0), 0.0, 35.0)).sum(axis=2) < 6)
+        orange = np.argwhere(np.abs(pixels - [255, 140, 26]).sum(axis=2) < 30)
+        self.assertGreater(len(orange), 10)
+        np.testing.assert_allclose(orange.mean(axis=0), bright.mean(axis=0), atol=3.0)
+        self.assertEqual(self.show(maps[:1], sink)["targets"], [])  # a map of a real radio has none
 
     def test_ticks_are_round_and_inside(self):
         for low, high in ((-14.99, 914.0), (-1912.0, 1850.0), (0.0, 0.37), (-26.0, 26.0)):

@@ -102,6 +102,35 @@ class qa_sensing_decoder(gr_unittest.TestCase):
                 self.assertEqual(bt.tag_values(sink, "target_hypothesis"), truth[kept].tolist())
                 self.assertEqual(block.frames_dropped(), 7)  # of 9, frame 8 is missing in both branches
 
+    def test_ids_that_begin_anew_pair_frames_of_the_same_turn(self):
+        echo, _, tags = self.echo_of()
+        count = len(self.ids)
+        expected = network_probability(self.symbols, echo, self.snr_db[:, None], [0], [0.5, 0.5])
+        again = np.array(self.ids) % (count // 3)  # 0, 1, ... three times
+        lost = ([], [3, 4])  # of every turn
+        kept = [i for i in range(count) if again[i] not in lost[1]]
+        ids = [bt.tag(item, "frame_id", int(number)) for item, number in enumerate(again)]
+        others = [tag for tag in tags if str(tag.key) != "frame_id"]
+        for batch in (1, 5, 64):
+            with self.subTest(batch=batch):
+                block = semisac.sensing_decoder(bt.tiny_bundle(), batch=batch)
+                probability, sink = sense(block, self.symbols, ids, echo, ids + others, lost=lost)
+                np.testing.assert_allclose(probability, expected[kept], rtol=1e-3, atol=1e-6)
+                self.assertEqual(bt.tag_values(sink, "frame_id"), again[kept].tolist())
+                self.assertEqual(block.frames_dropped(), count - len(kept))
+
+    def test_damaged_frames_are_passed_over_and_counted(self):
+        echo, _, tags = self.echo_of()
+        expected = network_probability(self.symbols, echo, self.snr_db[:, None], [0], [0.5, 0.5])
+        symbols = self.symbols.copy()
+        symbols[2, 3], echo[5, 0], echo[9, 1] = np.nan, np.inf, 1e20
+        kept = [i for i in self.ids if i not in (2, 5, 9)]
+        block = semisac.sensing_decoder(bt.tiny_bundle())
+        probability, sink = sense(block, symbols, self.symbol_tags, echo, tags)
+        np.testing.assert_allclose(probability, expected[kept], rtol=1e-3, atol=1e-6)
+        self.assertEqual(bt.tag_values(sink, "frame_id"), kept)
+        self.assertEqual(block.counts["damaged"], 3)
+
     def test_echo_alone_carries_the_prior_over(self):
         echo, _, tags = self.echo_of()
         even = (

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from fractions import Fraction
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from radio_testing import (  # noqa: E402
     tags_of_frames,
     values_by_offset,
     wait_until,
+    waiting_source,
 )
 
 RATE = 1e6
@@ -156,6 +158,33 @@ class qa_simulated_receiver(gr_unittest.TestCase):
         top.stop()
         top.wait()
 
+    def test_a_converter_has_no_level_for_what_is_no_number(self):
+        samples = noise(64) * 0.1
+        samples[[0, 31, 63]] = [complex(np.nan, 0.0), complex(0.0, np.nan), complex(np.nan, np.nan)]
+        block = semisac.simulated_receiver(RATE)
+        out, _ = receive(block, [samples])
+        self.assertTrue(np.all(np.isfinite(out.view(np.float32))))
+        self.assertEqual(out[0, 63], -1 - 1j)
+        self.assertEqual(block.samples_clipped(), 3)
+
+    def test_a_start_time_holds_from_the_next_start_on(self):
+        block = semisac.simulated_receiver(RATE)
+        block.set_start_time(3, 0.0)
+        block.inject_loss(10, 500)
+        changed = threading.Event()
+        source = waiting_source([(noise(400), []), (noise(400), [])], [None, changed.is_set])
+        top = gr.top_block()
+        sink = blocks.vector_sink_c()
+        top.connect(source, block, sink)
+        top.start()
+        until(lambda: block.nitems_written(0) == 400)
+        block.set_start_time(9, 0.5)
+        changed.set()
+        top.wait()
+        times = values_by_offset(sink.tags(), "rx_time")
+        self.assertEqual(times[0], (3, 0.0))
+        self.assertEqual(times[500][0], 3)
+
     def test_refuses_what_makes_no_sense(self):
         for arguments in ((10.0,), (1e6, 1), (1e6, 17), (1e6, 12, 0), (1e6, 12, 1, True, -1)):
             with self.assertRaises(ValueError):
@@ -201,7 +230,7 @@ class qa_simulated_receiver(gr_unittest.TestCase):
         expected[100_000:100_700] = 0
         np.testing.assert_array_equal(out, expected[: len(out)])
         self.assertEqual(values_by_offset(sink.tags(), "gap"), {100_000: 700})
-        self.assertEqual(transmitter.bursts_late(), 0)
+        self.assertEqual(transmitter.packets_late(), 0)
 
 
 if __name__ == "__main__":

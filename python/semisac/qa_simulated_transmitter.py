@@ -30,6 +30,7 @@ from radio_testing import (  # noqa: E402
 RATE = 1e6
 START = (77, 0.5)
 FRAME, OCCUPIED = 1000, 800
+PACKET = 1000  # samples that are looked at as one
 SOON = 10_000  # samples until the first burst
 
 
@@ -92,7 +93,7 @@ def bursts(starts):
 
 class qa_simulated_transmitter(gr_unittest.TestCase):
     def test_bursts_are_sent_at_their_times(self):
-        starts = [SOON + first for first in (0, 1000, 1800, 4001)]
+        starts = [SOON + first for first in (0, 1000, 1803, 4001)]
         samples, source = bursts(starts)
         with transmission(source) as radio:
             out = radio.out(SOON + 7000)
@@ -109,22 +110,59 @@ class qa_simulated_transmitter(gr_unittest.TestCase):
             full, fraction = radio.block.time_now()
             self.assertGreaterEqual(full - START[0] + fraction - START[1], (SOON + 7000) / RATE)
 
-    def test_late_burst_is_dropped_and_reported(self):
-        first, late, third = noise(OCCUPIED, 1), noise(OCCUPIED, 2), noise(OCCUPIED, 3)
+    def test_a_burst_that_follows_too_closely_loses_its_first_packet(self):
+        """radio_tx_core.v and new_tx_control.v look at no time within 3 samples of the end of a burst."""
+        for gap, is_late in ((0, True), (1, True), (2, True), (3, False)):
+            with self.subTest(gap=gap):
+                first, second = noise(OCCUPIED, 1), noise(2 * PACKET, 2)
+                start = SOON + OCCUPIED + gap
+                portions = [(first, timed(first, SOON)), (second, timed(second, start))]
+                with transmission(waiting_source(portions)) as radio:
+                    out = radio.out(2 * SOON)
+                    until(lambda radio=radio: radio.block.bursts_sent() == 2)
+                    until(lambda radio=radio: len(radio.events("burst_ack")) == 2)
+                expected = np.zeros(2 * SOON, np.complex64)
+                expected[SOON : SOON + OCCUPIED] = first
+                expected[start : start + len(second)] = second
+                if is_late:
+                    expected[start : start + PACKET] = 0
+                np.testing.assert_array_equal(out, expected)
+                self.assertEqual(radio.block.packets_late(), is_late)
+                # when it was found, whichever time it should have been
+                self.assertEqual(radio.events("time_error"), [SOON + OCCUPIED + 3] * is_late)
+
+    def test_within_a_burst_no_time_is_looked_at(self):
+        first, second = noise(OCCUPIED, 1), noise(OCCUPIED, 2)
+        tags = [one for one in timed(second, SOON + OCCUPIED) if str(one.key) != "tx_sob"]
+        portions = [(first, timed(first, SOON)[:-1]), (second, tags)]
+        with transmission(waiting_source(portions)) as radio:
+            out = radio.out(2 * SOON)
+            until(lambda: radio.events("burst_ack"))
+        np.testing.assert_array_equal(out[SOON : SOON + 2 * OCCUPIED], np.concatenate([first, second]))
+        self.assertEqual(radio.events("burst_ack"), [SOON + 2 * OCCUPIED - 1])
+        self.assertEqual((radio.block.bursts_sent(), radio.block.packets_late()), (1, 0))
+
+    def test_late_packets_are_dropped_one_by_one(self):
+        """A burst of 2300 samples is wholly late while another is sent; one of the next is so for its
+        head.
+        """
+        first, late, half = noise(4 * PACKET, 1), noise(2300, 2), noise(3 * PACKET, 3)
         portions = [
             (first, timed(first, SOON)),
-            (late, timed(late, SOON + 10)),  # while the first one is sent
-            (third, timed(third, 8 * SOON)),
+            (late, timed(late, SOON + 10)),
+            (half, timed(half, SOON + 4 * PACKET - 1500)),
         ]
         with transmission(waiting_source(portions)) as radio:
             out = radio.out(9 * SOON)
-            until(lambda: radio.events("time_error"))
-            self.assertEqual(radio.events("time_error"), [SOON + 10])
+            until(lambda: len(radio.events("burst_ack")) == 2)
             expected = np.zeros(9 * SOON, np.complex64)
-            expected[SOON : SOON + OCCUPIED] = first
-            expected[8 * SOON : 8 * SOON + OCCUPIED] = third
+            expected[SOON : SOON + 4 * PACKET] = first
+            begin = SOON + 4 * PACKET + 500
+            expected[begin : begin + PACKET] = half[2 * PACKET :]
             np.testing.assert_array_equal(out, expected)
-            self.assertEqual((radio.block.bursts_sent(), radio.block.bursts_late()), (2, 1))
+            # each packet's event has the time at which it was found
+            self.assertEqual(radio.events("time_error"), [SOON + 4 * PACKET + 3] * 5)
+            self.assertEqual((radio.block.bursts_sent(), radio.block.packets_late()), (2, 5))
 
     def test_injected_faults_hit_the_next_bursts(self):
         starts = [SOON + FRAME * k for k in range(8)]
@@ -134,8 +172,10 @@ class qa_simulated_transmitter(gr_unittest.TestCase):
         radio.block.inject_underflow(3)
         with radio:
             out = radio.out(SOON + 10_000)
-            until(lambda: len(radio.log.messages) == 8)
-            self.assertEqual(radio.events("time_error"), starts[:2])
+            until(lambda: len(radio.events("burst_ack")) == 3)
+            # a moment before the third frame, and before the next of each that ran dry
+            late = [starts[2] - 8] * 2 + [start - 8 for start in starts[3:6]]
+            self.assertEqual(radio.events("time_error"), late)
             self.assertEqual(radio.events("underflow"), [start + OCCUPIED // 2 for start in starts[2:5]])
             expected = np.zeros(SOON + 10_000, np.complex64)
             for number, start in enumerate(starts):
@@ -155,13 +195,17 @@ class qa_simulated_transmitter(gr_unittest.TestCase):
                 (burst[300:], [tag(499, "tx_eob", True)]),
                 (after, timed(after, 4 * soon)),
             ]
-            source = waiting_source(portions, [None, lambda: radio.block.underflows(), None], ends=False)
+            behind = soon + 1000
+            source = waiting_source(
+                portions, [None, lambda end=behind: radio.block.nitems_written(0) > end, None], ends=False
+            )
             with (radio := transmission(source, 1.0)):
                 out = radio.out(4 * soon + FRAME)
-            if not radio.block.bursts_late():
+            if np.any(out[soon : soon + 300]) and np.any(out[4 * soon :]):
                 break
         until(lambda: radio.events("underflow"))
         self.assertEqual(radio.events("underflow"), [soon + 300])
+        self.assertEqual(len(radio.events("time_error")), 1)  # the second half, whole and past
         expected = np.zeros(4 * soon + FRAME, np.complex64)
         expected[soon : soon + 300] = burst[:300]
         expected[4 * soon : 4 * soon + OCCUPIED] = after
@@ -229,7 +273,7 @@ class qa_simulated_transmitter(gr_unittest.TestCase):
 
     def test_a_clock_of_the_samples_waits_for_them(self):
         """The second burst comes after the first has been sent; the clock then stands where that ended."""
-        starts = [SOON, SOON + OCCUPIED]
+        starts = [SOON, SOON + OCCUPIED + 3]
         samples = noise(2 * OCCUPIED).reshape(2, OCCUPIED)
         portions = [(one, timed(one, start)) for one, start in zip(samples, starts, strict=True)]
         waited = []
@@ -242,11 +286,12 @@ class qa_simulated_transmitter(gr_unittest.TestCase):
         with (radio := transmission(waiting_source(portions, [None, sent_one]))):
             out = radio.out(2 * SOON)
         expected = np.zeros(2 * SOON, np.complex64)
-        expected[SOON : SOON + 2 * OCCUPIED] = samples.ravel()
+        for start, one in zip(starts, samples, strict=True):
+            expected[start : start + OCCUPIED] = one
         np.testing.assert_array_equal(out, expected)
         moment = exact_time(START, SOON + OCCUPIED, RATE)
         self.assertEqual(set(waited), {(int(moment), float(moment - int(moment)))})
-        self.assertEqual((radio.block.bursts_late(), radio.block.underflows()), (0, 0))
+        self.assertEqual((radio.block.packets_late(), radio.block.underflows()), (0, 0))
 
     def test_refuses_what_makes_no_sense(self):
         for arguments in ((10.0,), (1e6, -1.0), (1e6, 1e-4), (1e6, 1e4)):

@@ -36,6 +36,11 @@ TARGETS = {
         {"range_m": 700.0, "velocity_mps": -50.0, "azimuth_rad": 0.8, "snr_db": 20.0},
         {"range_m": 8000.0, "velocity_mps": 10.0, "swerling": 1, "snr_db": 17.0},
     ],
+    "turning": [
+        {"range_m": 40.0, "velocity_mps": 3e4, "nearest_m": 38.0, "farthest_m": 41.0, "snr_db": 5.0},
+        {"range_m": 60.0, "velocity_mps": -2e4, "nearest_m": 59.5, "farthest_m": 60.0, "azimuth_rad": 0.3},
+        {"range_m": 70.0, "velocity_mps": 1e4, "nearest_m": 70.0, "farthest_m": 71.0, "swerling": 1},
+    ],
     "too far": [{"range_m": 600e3, "snr_db": 0.0}],
     "none": [],
 }
@@ -46,6 +51,7 @@ SCENES = {
     "clutter": {"clutter_scatterers": 5, "clutter_gain_db": -10.0, "clutter_range_m": 900.0},
     "radio": {"transmit_power_w": 20.0, "transmit_gain_db": 12.0, "receive_gain_db": 6.0},
     "seldom": {"target_probability": 0.5},
+    "intervals": {"target_probability": 0.5, "frames_per_interval": 3},
 }
 FRAMES = ((1000, 7), (1700, 8), (2400, 2**40), (3100, 9), (3600, 11), (4300, 12))
 
@@ -59,6 +65,11 @@ def frame_tags(frames=FRAMES) -> list:
 
 def make(targets: list, scene: dict, antennas: int = 1, seed: int = 5):
     return semisac.target_emulator(RATE_HZ, CARRIER_HZ, antennas, seed=seed, targets=targets, **scene)
+
+
+def pmt_tag(tag) -> dict:
+    """Name and value of a tag."""
+    return {pmt.symbol_to_string(tag.key): pmt.to_python(tag.value)}
 
 
 def run_emulator(block, samples: np.ndarray, tags=(), most_items: int = 0):
@@ -101,6 +112,10 @@ class qa_target_emulator(gr_unittest.TestCase):
         for most_items in (1, 13, 300):
             split, _, _ = run_emulator(make(TARGETS["three"], scene, 2), samples, frame_tags(), most_items)
             self.assertEqual(split.tobytes(), whole.tobytes())
+        turning, _, _ = run_emulator(make(TARGETS["turning"], {}), samples, frame_tags())
+        for most_items in (1, 13, 300):
+            split, _, _ = run_emulator(make(TARGETS["turning"], {}), samples, frame_tags(), most_items)
+            self.assertEqual(split.tobytes(), turning.tobytes())
         block = make(TARGETS["three"], scene, 2)
         for _ in range(2):  # a second run starts over
             again, _, _ = run_emulator(block, samples, frame_tags())
@@ -134,6 +149,71 @@ class qa_target_emulator(gr_unittest.TestCase):
             phase = np.unwrap(np.angle(received[0, 200:]))
             frequency_hz = np.polyfit(np.arange(len(phase)), phase, 1)[0] / (2 * np.pi) * RATE_HZ
             self.assertAlmostEqual(frequency_hz, 2 * velocity * CARRIER_HZ / SPEED_OF_LIGHT_MPS, delta=0.05)
+
+    def test_a_target_turns_and_comes_back(self):
+        # 300 m/s between 100 and 103 m: a turn every 10 ms, 200,000 samples of 20 MHz; five of them.
+        target = {
+            "range_m": 102.0,
+            "velocity_mps": 300.0,
+            "nearest_m": 100.0,
+            "farthest_m": 103.0,
+            "snr_db": 0.0,
+        }
+        frames = tuple((10_000 * i, i) for i in range(100))
+        received, tags, _ = run_emulator(make([target], {}), np.ones(1_000_000), frame_tags(frames))
+        told = [one["targets"][0] for one in map(pmt_tag, tags) if "targets" in one]
+        range_m = np.array([one["range_m"] for one in told])
+        velocity_mps = np.array([one["velocity_mps"] for one in told])
+        # the way of a triangle, from 2 m above its foot downwards
+        way = np.mod(2.0 - 300.0 * np.arange(100) * 10_000 / RATE_HZ, 6.0)
+        np.testing.assert_allclose(range_m, 100.0 + np.where(way > 3.0, 6.0 - way, way), atol=1e-9)
+        # closing speed is what the range loses
+        self.assertGreater(np.abs(np.sign(np.diff(velocity_mps))).sum(), 4)
+        moved = np.diff(range_m)
+        straight = velocity_mps[1:] == velocity_mps[:-1]
+        np.testing.assert_allclose(
+            moved[straight], -velocity_mps[:-1][straight] * 10_000 / RATE_HZ, atol=1e-9
+        )
+        # phase -2 pi fc 2 r/c at every frame, and never a step of more than the Doppler shift between samples
+        expected = -2 * np.pi * CARRIER_HZ * 2 * range_m / SPEED_OF_LIGHT_MPS
+        wrong = np.angle(received[0, 10_000::10_000] * np.exp(-1j * expected[1:]))
+        self.assertLess(np.abs(wrong).max(), 1e-3)
+        steps = np.angle(received[0, 1001:] * np.conj(received[0, 1000:-1]))
+        doppler = 2 * np.pi * 2 * 300.0 * CARRIER_HZ / SPEED_OF_LIGHT_MPS / RATE_HZ
+        self.assertLess(np.abs(steps).max(), doppler + 1e-4)
+        signs = np.sign(velocity_mps[:-1])[straight]  # of the Doppler shift
+        means = np.array([steps[max(10_000 * i - 1000, 0) :][:8000].mean() for i in range(99)])[straight]
+        np.testing.assert_allclose(means[1:], signs[1:] * doppler, atol=doppler * 1e-2)
+
+    def test_sliders_move_one_value_of_a_target_that_turns(self):
+        first = {
+            "range_m": 150.0,
+            "velocity_mps": 60.0,
+            "nearest_m": 149.0,
+            "farthest_m": 151.0,
+            "snr_db": 0.0,
+        }
+        block = make([first], {})
+        top = gr.top_block()
+        top.connect(blocks.vector_source_c([1.0] * 1000, True), block, blocks.null_sink(8))
+
+        def now() -> dict:
+            return block.targets()[0]
+
+        top.start()
+        try:
+            self.assertTrue(wait_until(lambda: now()["velocity_mps"] == -60.0))
+            block.set_targets([{**first, "snr_db": 3.0}])  # neither range nor speed
+            self.assertTrue(wait_until(lambda: now()["range_m"] > 150.5))
+            block.set_targets([{**first, "velocity_mps": 0.0}])  # stays where it is
+            self.assertTrue(wait_until(lambda: now()["velocity_mps"] == 0.0))
+            stays = now()["range_m"]
+            self.assertTrue(149.0 <= stays <= 151.0 and stays != 150.0)
+            block.set_targets([{**first, "velocity_mps": 0.0, "range_m": 149.5}])  # is put there
+            self.assertTrue(wait_until(lambda: now()["range_m"] == 149.5))
+        finally:
+            top.stop()
+            top.wait()
 
     def test_phase_across_the_array(self):
         azimuth = 0.5
@@ -289,6 +369,18 @@ class qa_target_emulator(gr_unittest.TestCase):
             ),
             ([{"range_m": 1.0, "azimuth_rad": 3.0}], {}, "azimuth_rad of target 0 is 3, expected -1.57"),
             ([{"velocity_mps": 1.0}], {}, "target 0 has no range_m"),
+            ([{"range_m": 9.0, "farthest_m": 20.0}], {}, "nearest_m of target 0 is 0, expected 0.001 to"),
+            (
+                [{"range_m": 9.0, "nearest_m": 8.0, "farthest_m": 7.0}],
+                {},
+                "farthest_m of target 0 is 7, expected 8.001 to",
+            ),
+            (
+                [{"range_m": 9.0, "nearest_m": 10.0, "farthest_m": 20.0}],
+                {},
+                "range_m of target 0 is 9, expected 10 to 20; put it between nearest_m and farthest_m",
+            ),
+            ([], {"frames_per_interval": 0}, "frames_per_interval is 0, expected 1 to 65536"),
             ([], {"target_probability": 2.0}, "target_probability is 2, expected 0 to 1"),
             ([], {"noise_variance": -1.0}, "noise_variance is -1, expected 0 to"),
         ):

@@ -9,19 +9,24 @@ import numpy as np
 import pmt
 from gnuradio import gr
 
+from .message_ports import CANNOT_BE_READ, takes_messages
 from .semisac_python import radar_parameters
+from .work_errors import ends_flow_on_error, pass_over
 
-DETECTIONS = pmt.intern("detections")
+TARGETS = pmt.intern("targets")
+PLACE = ("range_m", "velocity_mps")
 
 
-class range_doppler_sink(gr.sync_block):
+class range_doppler_sink(takes_messages, gr.sync_block):
     """Show range-Doppler maps as they come, with rings around what a detector found in them (Qt).
 
-    Maps that come faster than the screen are passed over.
+    Maps that come faster than the screen are passed over. Where targets are emulated, crosses and a line of
+    text show where they are.
 
-    Input 0: maps of `echo_processor`, complex64[antennas * doppler_bins * range_bins], noise of variance 1.
+    Input 0: maps of `echo_processor`, complex64[antennas * doppler_bins * range_bins], noise of variance 1;
+        their tag targets ([{range_m, velocity_mps, ...}, ...], see `target_emulator`) is the truth.
     Message in ``detections``: what `cfar_detector` says of a map, {frame_id, detections: [{range_m,
-        velocity_mps, snr_db, ...}, ...]}.
+        velocity_mps, snr_db, ...}, ...]}; anything else is counted as "damaged" in `counts`.
 
     parameters: radar_parameters or RadarParameters of the maps.
     longest_range_m: end of the range axis; 0: that of the map.
@@ -49,8 +54,8 @@ class range_doppler_sink(gr.sync_block):
         self._lock = threading.Lock()
         self._newest: np.ndarray | None = None
         self._detections: list[dict] = []
-        self.message_port_register_in(DETECTIONS)
-        self.set_msg_handler(DETECTIONS, self._take_detections)
+        self._targets: list[dict] = []  # where they are, of the newest map
+        self.listen("detections", self._take_detections)
         try:
             from .range_doppler_view import RangeDopplerView
         except ImportError as error:
@@ -72,23 +77,41 @@ class range_doppler_sink(gr.sync_block):
         """Newest map, or None when it has been taken already.
 
         power_db: float [doppler_bins, range bins shown], mean of the antennas over noise; detections: the
-        newest list of dictionaries.
+        newest list of dictionaries, {range_m, velocity_mps, snr_db}; targets: the true ones, as the map's tag
+        tells, {range_m, velocity_mps}.
         """
         with self._lock:
             cells, self._newest = self._newest, None
-            detections = self._detections
+            detections, targets = self._detections, self._targets
         if cells is None:
             return None
-        power = np.mean(np.abs(cells.reshape(self._shape)[:, :, : self._columns]) ** 2, axis=0)
-        return {"power_db": 10.0 * np.log10(power + 1e-12), "detections": detections}
+        with np.errstate(over="ignore", invalid="ignore"):  # of damaged samples
+            power = np.mean(np.abs(cells.reshape(self._shape)[:, :, : self._columns]) ** 2, axis=0)
+        return {"power_db": 10.0 * np.log10(power + 1e-12), "detections": detections, "targets": targets}
 
+    @ends_flow_on_error
     def work(self, input_items, output_items):
         newest = input_items[0][-1].copy()
+        last = self.nitems_read(0) + len(input_items[0]) - 1
+        tags = self.get_tags_in_range(0, last, last + 1, TARGETS)
+        targets = self._true(tags[-1].value) if tags else []
         with self._lock:
-            self._newest = newest
+            self._newest, self._targets = newest, targets
         return len(input_items[0])
 
+    def _true(self, value) -> list[dict]:
+        try:
+            return _numbers(pmt.to_python(value), PLACE)
+        except CANNOT_BE_READ as error:
+            pass_over(self, "damaged", f"tag targets: {error!r}")
+            return []
+
     def _take_detections(self, message) -> None:
-        found = pmt.to_python(message)
+        detections = _numbers(pmt.to_python(message)["detections"], (*PLACE, "snr_db"))
         with self._lock:
-            self._detections = list(found["detections"])
+            self._detections = detections
+
+
+def _numbers(told, names: tuple[str, ...]) -> list[dict]:
+    """Some numbers of each dictionary of a list."""
+    return [{name: float(found[name]) for name in names} for found in told]

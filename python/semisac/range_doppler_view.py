@@ -1,7 +1,9 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Qt widget of range_doppler_sink: the newest map in colours, with a ring around each detection."""
+"""Qt widget of range_doppler_sink: the newest map in colours, with a ring around each detection and a cross
+on each target that is emulated.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +18,18 @@ BACKGROUND = QtGui.QColor("#ffffff")
 INK = QtGui.QColor("#1f2933")
 FAINT_INK = QtGui.QColor("#7b8794")
 RING = QtGui.QColor("#ffffff")
-LEFT, TOP, RIGHT, BOTTOM = 66, 34, 16, 44
-RING_RADIUS = 7
+CROSS, EDGE = QtGui.QColor("#ff8c1a"), QtGui.QColor("#1f2933")
+LEFT, TOP, RIGHT, BOTTOM = 66, 52, 16, 44
+RING_RADIUS, CROSS_ARM = 10, 5
 LISTED = 3
+LINE = 22  # height of a line of the heading
 
 
 class RangeDopplerView(QtWidgets.QWidget):
     """Paint the newest map.
 
-    take_newest: function that gives {"power_db": float [velocities, ranges], "detections": list of dicts} or
-        None when nothing is new.
+    take_newest: function that gives {"power_db": float [velocities, ranges], "detections": list of dicts,
+        "targets": list of dicts} or None when nothing is new.
     ranges_m, velocities_mps: (low, high), the edges of the first and the last cell.
     floor_db, ceiling_db: power of the darkest and of the brightest colour.
     refresh_per_s: how often to ask.
@@ -74,6 +78,8 @@ class RangeDopplerView(QtWidgets.QWidget):
         self._paint_axes(painter, area)
         for detection in self._newest["detections"]:
             self._paint_ring(painter, area, detection)
+        for target in self._newest["targets"]:
+            self._paint_cross(painter, area, target)
         self._paint_heading(painter)
 
     def _picture(self) -> QtGui.QImage:
@@ -100,26 +106,47 @@ class RangeDopplerView(QtWidgets.QWidget):
         )
         painter.drawText(QtCore.QPointF(6, TOP - 12), "closing speed, m/s")
 
+    def _place(self, area: QtCore.QRectF, thing: dict) -> QtCore.QPointF | None:
+        """Where a detection or a target is on the screen; None outside of the map."""
+        across = _share(thing["range_m"], self._ranges_m)
+        up = _share(thing["velocity_mps"], self._velocities_mps)
+        if not (0.0 <= across <= 1.0 and 0.0 <= up <= 1.0):
+            return None
+        return QtCore.QPointF(area.left() + across * area.width(), area.bottom() - up * area.height())
+
     def _paint_ring(self, painter: QtGui.QPainter, area: QtCore.QRectF, detection: dict) -> None:
-        across = _share(detection["range_m"], self._ranges_m)
-        up = _share(detection["velocity_mps"], self._velocities_mps)
-        if 0.0 <= across <= 1.0 and 0.0 <= up <= 1.0:
-            painter.setPen(QtGui.QPen(RING, 2))
+        centre = self._place(area, detection)
+        if centre is not None:
             painter.setBrush(QtCore.Qt.NoBrush)
-            centre = QtCore.QPointF(area.left() + across * area.width(), area.bottom() - up * area.height())
-            painter.drawEllipse(centre, RING_RADIUS, RING_RADIUS)
+            for pen in (QtGui.QPen(EDGE, 4), QtGui.QPen(RING, 2)):
+                painter.setPen(pen)
+                painter.drawEllipse(centre, RING_RADIUS, RING_RADIUS)
+
+    def _paint_cross(self, painter: QtGui.QPainter, area: QtCore.QRectF, target: dict) -> None:
+        centre = self._place(area, target)
+        if centre is None:
+            return
+        arm = CROSS_ARM
+        for pen in (QtGui.QPen(EDGE, 4), QtGui.QPen(CROSS, 2)):
+            painter.setPen(pen)
+            painter.drawLine(centre + QtCore.QPointF(-arm, -arm), centre + QtCore.QPointF(arm, arm))
+            painter.drawLine(centre + QtCore.QPointF(-arm, arm), centre + QtCore.QPointF(arm, -arm))
 
     def _paint_heading(self, painter: QtGui.QPainter) -> None:
         strongest = sorted(self._newest["detections"], key=lambda found: -found["snr_db"])[:LISTED]
         texts = [
             f"{d['range_m']:.1f} m  {d['velocity_mps']:+.1f} m/s  {d['snr_db']:.0f} dB" for d in strongest
         ]
+        self._paint_line(painter, 4, "○  " + ("   |   ".join(texts) or "no detection"))
+        if self._newest["targets"]:
+            truth = [f"{t['range_m']:.1f} m  {t['velocity_mps']:+.1f} m/s" for t in self._newest["targets"]]
+            self._paint_line(painter, 4 + LINE, "×  emulated: " + "   |   ".join(truth[:LISTED]))
+
+    def _paint_line(self, painter: QtGui.QPainter, top: int, text: str) -> None:
         painter.setPen(INK)
-        painter.drawText(
-            QtCore.QRectF(LEFT + 90, 4, self.width() - LEFT - RIGHT - 90, TOP - 8),
-            int(QtCore.Qt.AlignRight | QtCore.Qt.AlignVCenter),
-            "   |   ".join(texts) or "no detection",
-        )
+        place = QtCore.QRectF(LEFT + 90, top, self.width() - LEFT - RIGHT - 90, LINE)
+        shown = painter.fontMetrics().elidedText(text, QtCore.Qt.ElideRight, int(place.width()))
+        painter.drawText(place, int(QtCore.Qt.AlignRight | QtCore.Qt.AlignVCenter), shown)
 
 
 def _share(value: float, ends: tuple[float, float]) -> float:

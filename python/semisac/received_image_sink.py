@@ -66,7 +66,7 @@ class received_image_sink(gr.sync_block):
     def work(self, input_items, output_items):
         count = len(input_items[0])
         tags = frame_tags.CallTags(self, 0, count)
-        self._snr_db = float(tags.held_doubles(frame_tags.SNR_DB, self._snr_db)[-1])
+        self._snr_db = float(tags.held_snrs_db(frame_tags.SNR_DB, self._snr_db)[-1])
         newest = {
             "received": input_items[0][count - 1].reshape(self._image_shape).copy(),
             "frame_id": int(tags.longs(frame_tags.FRAME_ID)[-1]),

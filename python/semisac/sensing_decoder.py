@@ -11,10 +11,13 @@ from semisac_ml.signal.channel import echo_samples, range_snr_db
 from semisac_ml.signal.complex_pairs import as_pairs
 
 from . import bundle_network, frame_tags
-from .work_errors import ends_flow_on_error
+from .frame_turns import FrameTurns, count_up_to, in_common
+from .received_symbols import usable
+from .work_errors import ends_flow_on_error, pass_over
 
 DETECTIONS = pmt.intern("detections")
 KNOWLEDGE = ("symbols", "echo")
+MOST_ALONE = 1024  # items in a row without a partner, whose turns then are wrong
 
 
 class sensing_decoder(gr.basic_block):
@@ -23,7 +26,7 @@ class sensing_decoder(gr.basic_block):
     Runs the ``sensing`` network of a bundle (the transmitter knows what it sent), or ``sensing_echo`` (it
     looks at the echo alone), as many echoes a call as the scheduler offers, `batch` at most. Symbols and
     echoes are paired by their frame_id: a frame that one branch lost is counted and skipped, and the pairs
-    behind it stay right.
+    behind it stay right. A frame that is not finite is passed over and counted as "damaged" in ``counts``.
 
     Input 0: transmitted symbols, complex64[channel uses], one item a frame, tag frame_id.
     Input 1: echo, complex64[channel uses + (ranges - 1) * delay_symbols_per_range], noise variance 1, tags
@@ -75,6 +78,8 @@ class sensing_decoder(gr.basic_block):
         self._sensing_snr_db = float(bundle.manifest.sensing.reference_snr_db)
         self._range_delay = np.arange(self._ranges, dtype=np.int64) * self._delay
         self._dropped = [0, 0]
+        self._turns = FrameTurns(2)
+        self._alone = 0
         self.set_range_step_db(range_step_db)
         self.set_target_probability(target_probability)
         self.set_threshold(threshold)
@@ -123,18 +128,26 @@ class sensing_decoder(gr.basic_block):
         """Items that found no partner so far, in either branch."""
         return sum(self._dropped)
 
+    def start(self):
+        self._turns.begin_anew()
+        return True
+
     def forecast(self, noutput_items, ninputs):
         return [1] * ninputs
 
     @ends_flow_on_error
     def general_work(self, input_items, output_items):
         count = min(len(output_items[0]), self._batch)
-        pairs = self._pair([min(len(items), count) for items in input_items])
-        chosen_symbols, chosen_echoes = pairs
+        chosen_symbols, chosen_echoes = self._pair([min(len(items), count) for items in input_items])
+        good = usable(input_items[0][chosen_symbols]) & usable(input_items[1][chosen_echoes])
+        if not good.all():
+            bad = len(good) - np.count_nonzero(good)
+            pass_over(self, "damaged", "a frame is not finite", bad)
+            chosen_symbols, chosen_echoes = chosen_symbols[good], chosen_echoes[good]
         if len(chosen_echoes):
             symbols, echo = input_items[0][chosen_symbols], input_items[1][chosen_echoes]
             tags = frame_tags.CallTags(self, 1, int(chosen_echoes[-1]) + 1)
-            snr_db = tags.held_doubles(frame_tags.SENSING_SNR_DB, self._sensing_snr_db)[chosen_echoes]
+            snr_db = tags.held_snrs_db(frame_tags.SENSING_SNR_DB, self._sensing_snr_db)[chosen_echoes]
             probability = self._infer(symbols, echo, snr_db)
             output_items[0][: len(probability)] = probability
             tags.copy_to(self, chosen_echoes)
@@ -146,17 +159,20 @@ class sensing_decoder(gr.basic_block):
     def _pair(self, counts: list[int]) -> tuple[np.ndarray, np.ndarray]:
         """Items of both inputs with the same frame_id; notes how many are read and have no partner."""
         ids = [frame_tags.read_frame_ids(self, port, count) for port, count in enumerate(counts)]
+        turns = [self._turns.of(port, own) for port, own in enumerate(ids)]
         self._echo_ids = ids[1]
-        decided = min(ids[0][-1], ids[1][-1])  # nothing behind this id can still find its partner
-        self._read = [int(np.searchsorted(branch, decided, side="right")) for branch in ids]
-        if self._read[0] == self._read[1] and np.array_equal(
-            ids[0][: self._read[0]], ids[1][: self._read[1]]
-        ):
-            both = np.arange(self._read[0])
-            return both, both
-        _, symbols, echoes = np.intersect1d(ids[0], ids[1], assume_unique=True, return_indices=True)
+        # nothing behind this place can still find its partner
+        decided = min((int(turn[-1]), int(own[-1])) for turn, own in zip(turns, ids, strict=True))
+        self._read = [count_up_to(decided, *branch) for branch in zip(turns, ids, strict=True)]
+        read = [(turns[port][:count], ids[port][:count]) for port, count in enumerate(self._read)]
+        symbols, echoes = in_common(read)
         for port in (0, 1):
+            self._turns.passed(port, *read[port])
             self._dropped[port] += self._read[port] - len(symbols)
+        self._alone = 0 if len(symbols) else self._alone + sum(self._read)
+        if self._alone > MOST_ALONE:
+            self._turns.level()
+            self._alone = 0
         return symbols, echoes
 
     def _infer(self, symbols: np.ndarray, echo: np.ndarray, snr_db: np.ndarray) -> np.ndarray:

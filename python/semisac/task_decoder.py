@@ -16,7 +16,8 @@ class task_decoder(gr.sync_block):
 
     Runs the ``task`` network of a bundle, as many frames a call as the scheduler offers, `batch` at most.
 
-    Input 0: received symbols y = h x + w, complex64[channel uses], one item a frame.
+    Input 0: received symbols y = h x + w, complex64[channel uses], one item a frame. One that is not finite
+        is taken as zeros, of which nothing was received, and counted as "damaged" in ``counts``.
     Input tags: snr_db (mean Es/N0 in dB) and, where the network was trained to know it, channel_gain (h). A
         frame without a tag keeps the last value; before the first these are the bundle's reference SNR and 1.
     Output 0: probability of each class, float32[classes], in the order of the bundle's classes. Tags pass

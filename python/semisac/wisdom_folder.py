@@ -5,33 +5,25 @@
 
 from __future__ import annotations
 
-import atexit
 import os
-import shutil
-import tempfile
 from pathlib import Path
 
 from gnuradio import gr
+
+from semisac_ml.home_folder import can_write, provide_home, stand_in
 
 
 def provide_wisdom_folder() -> None:
     """See that GNU Radio can keep FFTW's wisdom, and the lock beside it: it throws where it cannot.
 
-    Newer versions (that have `gr.paths`) keep both in gnuradio of $XDG_CACHE_HOME or ~/.cache. They make that
-    folder for the first transform of a process, and complain when HOME is another one later; here it is made
-    for whatever HOME is now. Where none can be made, the cache of this process lies in a temporary folder.
+    Older versions keep both in HOME. Newer ones (that have `gr.paths`) keep them in gnuradio of
+    $XDG_CACHE_HOME or ~/.cache. They make that folder for the first transform of a process, and complain when
+    HOME is another one later; here it is made for whatever HOME is now. Where none can be made, another
+    folder stands in for that of all caches, until this process ends.
     """
-    if not hasattr(gr, "paths") or _can_write(Path(gr.paths.cache())):
+    provide_home()
+    if not hasattr(gr, "paths") or can_write(Path(gr.paths.cache())):
         return
-    folder = tempfile.mkdtemp(prefix="semisac-cache-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    os.environ["XDG_CACHE_HOME"] = folder
-    _can_write(Path(gr.paths.cache()))
-
-
-def _can_write(folder: Path) -> bool:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return False
-    return os.access(folder, os.W_OK | os.X_OK)
+    folder = Path(gr.paths.cache())
+    os.environ["XDG_CACHE_HOME"] = str(stand_in(str(folder.parent), {folder.name}))
+    can_write(Path(gr.paths.cache()))

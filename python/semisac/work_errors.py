@@ -1,10 +1,11 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What happens to a flowgraph when a Python block cannot go on."""
+"""What happens to a flowgraph when a Python block cannot go on, or cannot use what it is given."""
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import wraps
 
 from gnuradio import gr
@@ -29,6 +30,14 @@ def ends_flow_on_error(work):
             return WORK_DONE
 
     return guarded
+
+
+def pass_over(block, what: str, why: str, count: int = 1) -> None:
+    """Count what a Python block passes over in its ``counts``, by kind; the first of a kind is logged."""
+    counts = block.__dict__.setdefault("counts", Counter())
+    counts[what] += count
+    if counts[what] == count:
+        gr.logger(block.name()).warn(f"{why}; passed over, and counted from now on")
 
 
 class announces_error:

@@ -89,9 +89,10 @@ public:
      * \param antennas receiving antennas, 1 to 16
      * \param mode "fixed" or "leakage"
      * \param search_samples by which the leakage may come later than its frame was handed
-     * on, up to 2^26; 0 for 1 s. For a transmitter that repeats itself: its cycle. \param
-     * hold_samples by which all is held back, 0 to 2^24; below 0 for 20 ms \throws
-     * std::invalid_argument for a parameter out of range
+     * on, up to 2^26; 0 for 1 s. For a transmitter that repeats itself: its cycle.
+     * \param hold_samples by which all is held back, 0 to 2^24; below 0 for 20 ms
+     *
+     * \throws std::invalid_argument for a parameter out of range
      */
     static sptr make(const frame_parameters& parameters,
                      int antennas = 1,

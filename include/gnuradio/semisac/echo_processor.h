@@ -50,7 +50,8 @@ SEMISAC_API leakage_removal_t leakage_removal_from_name(const std::string& name)
  *     y = g sqrt(snr) x + w,  w ~ CN(0, 1).
  *
  * This holds for delays up to the cyclic prefix; the gate moves at its closing speed
- * from the first frame after it was set, and the turn by its Doppler is undone too; that
+ * from the first frame after it was set, or follows the first target of a target_emulator
+ * (set_follow_target), and the turn by its Doppler is undone too; that
  * of a difference must stay small within a frame. The
  * first antenna is taken; leakage is taken out if ZERO_DELAY says so. g keeps the phase
  * of the path. With phase tracking it is measured over all images of the frame and
@@ -82,7 +83,10 @@ SEMISAC_API leakage_removal_t leakage_removal_from_name(const std::string& name)
  * a frame's first sample are put on each of its echoes (the truth of an emulator).
  * Output 1, optional: maps, gr_complex[antennas * doppler_bins * range_bins], one item an
  * interval, antennas first; with the tags frame_id (uint64, of the first frame),
- * sample_index (uint64, of its first sample) and noise_var (double).
+ * sample_index (uint64, of its first sample), noise_var (double), leakage_removal
+ * (symbol "static" or, of OFDM symbols, "zero_delay": the mean over slow time or all
+ * cells is gone) and, where input 1 has it on the
+ * first frame, targets (see target_emulator).
  *
  * Same numbers as semisac_ml.signal.echo_processing.
  */
@@ -120,6 +124,10 @@ public:
     //! Closing speed of the gate in m/s, used from the next frame on; 0 at first.
     virtual void set_velocity_mps(double velocity_mps) = 0;
     virtual double velocity_mps() const = 0;
+    //! Whether the gate is where the tag targets of input 1, if any, says that the first
+    //! target is; not so at first.
+    virtual void set_follow_target(bool follow_target) = 0;
+    virtual bool follow_target() const = 0;
     //! Whether the phase of a frame's echo is measured and undone; not so at first.
     virtual void set_phase_tracking(bool phase_tracking) = 0;
     virtual bool phase_tracking() const = 0;
@@ -138,7 +146,8 @@ public:
 
     //! Frames processed since the start.
     virtual uint64_t frames_processed() const = 0;
-    //! Frames that another one's begin cut short, or that are of another length.
+    //! Frames that another one's begin cut short, of another length or without an id, and
+    //! those with samples that are damaged: not finite, or beyond 1e15.
     virtual uint64_t frames_refused() const = 0;
     //! Frames left out because of the tag lost.
     virtual uint64_t frames_lost() const = 0;

@@ -63,9 +63,14 @@ public:
     /*!
      * \param parameters layout of the frames
      * \param bundle_fingerprint that frames must have, 24 bits; 0 for any
+     * \param picture_packets whether images are packets of pictures, whose ids jump from
+     * one picture to the next, see semisac_ml.signal.picture_packets
+     *
      * \throws std::invalid_argument for a fingerprint of more bits
      */
-    static sptr make(const frame_parameters& parameters, uint32_t bundle_fingerprint = 0);
+    static sptr make(const frame_parameters& parameters,
+                     uint32_t bundle_fingerprint = 0,
+                     bool picture_packets = false);
 
     virtual const frame_parameters& parameters() const = 0;
 
@@ -79,7 +84,9 @@ public:
     virtual uint64_t frames_with_wrong_parameters() const = 0;
     //! Frames of images that another bundle encoded.
     virtual uint64_t frames_with_wrong_bundle() const = 0;
-    //! Images that are missing between the frame_ids of those received.
+    //! Images that are missing between the frame_ids of those received. Of packets of
+    //! pictures, those that are missing before the last one that came of a picture: how
+    //! many it has is not said in a frame; picture_decoder counts them all.
     virtual uint64_t images_lost() const = 0;
 
     //! Channel at the used subcarriers in the last frame received.

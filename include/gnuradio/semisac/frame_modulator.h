@@ -56,7 +56,9 @@ public:
     /*!
      * \param parameters layout of the frames
      * \param bundle_fingerprint first 24 bits of the sha256 of the bundle's manifest, 0
-     * for none \throws std::invalid_argument for a fingerprint of more bits
+     * for none
+     *
+     * \throws std::invalid_argument for a fingerprint of more bits
      */
     static sptr make(const frame_parameters& parameters, uint32_t bundle_fingerprint = 0);
 

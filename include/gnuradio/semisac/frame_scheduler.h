@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace gr {
 namespace semisac {
@@ -45,13 +46,22 @@ SEMISAC_API scheduling_t scheduling_from_name(const std::string& name);
  * the time that was set last, and what a steady clock has counted since. A frame is
  * handed on when its time is no farther than lead_time_s and HOLD_S = 50 ms ahead, so
  * that no more than that piles up before the radio, and a source or a computer that is
- * busy for 50 ms costs no slot. Frames wait until a start time is set.
+ * busy for 50 ms costs no slot. Frames wait until a start time is set, which holds until
+ * another one is: also for the next start, and behind lock() and unlock().
  *
  * The output holds the frames alone; with occupied_samples, the first so many samples of
- * each, without the silence behind. A burst is written in one piece, when there is room
- * for all of it: one whose second half the driver has to wait for runs dry. Room for the
- * frames of lead_time_s and two more is made for frames of occupied_samples, or of
- * 2^18 samples if that is 0; for longer ones call set_min_output_buffer.
+ * each, without the silence behind. Each is a burst of its own where that silence is 4
+ * samples or more. Where it is shorter a USRP could not begin the next one in time (it
+ * needs up to 3 ticks of its converter behind the end of a burst, and drops the head of
+ * what comes earlier): then frames are sent up to the ends of their slots, and those in
+ * neighbouring slots are one burst, which goes on as long as the next frame is there. A
+ * frame waits up to HOLD_S for the next one, as long as it is itself in time; behind the
+ * end of such a burst one slot is left out.
+ *
+ * A frame is written in one piece, when there is room for all of it: one whose second
+ * half the driver has to wait for runs dry. Room for the frames of lead_time_s and two
+ * more is made for frames of occupied_samples, or of 2^18 samples if that is 0; for longer
+ * ones call set_min_output_buffer.
  *
  * Times are computed from start_sample by integers (see lib/sample_clock.h): no drift.
  *
@@ -70,9 +80,11 @@ SEMISAC_API scheduling_t scheduling_from_name(const std::string& name);
  * lies between frames is left out. A frame that another one's begin cuts short is dropped
  * and counted.
  * Output 0: gr_complex; on the first sample of each frame its tags and start_sample
- * (uint64); for bursts also tx_sob (true) and tx_time (tuple of uint64 whole seconds and
- * double fraction) there and tx_eob (true) on the last, as uhd.usrp_sink takes them. Make
- * that one without a length tag: packet_len includes the silence.
+ * (uint64), in the place of start_sample, tx_sob, tx_eob and tx_time that it may have had;
+ * in mode "bursts" also tx_time (tuple of uint64 whole seconds and double fraction) there,
+ * tx_sob (true) on the first sample of a burst and tx_eob (true) on its last, as
+ * uhd.usrp_sink takes them. Make that one without a length tag: packet_len includes the
+ * silence.
  * Message in "flush": begin to repeat (mode "cyclic").
  */
 class SEMISAC_API frame_scheduler : virtual public gr::block
@@ -100,8 +112,8 @@ public:
                      bool paced = false);
 
     /*!
-     * \brief Time of sample 0; frames of mode "bursts" wait for it. It holds until the
-     * flowgraph stops.
+     * \brief Time of sample 0; frames of mode "bursts" wait for it. It holds until another
+     * one is set.
      *
      * \throws std::invalid_argument unless 0 <= fraction < 1
      */
@@ -111,7 +123,8 @@ public:
     /*!
      * \brief Time of the radio in this moment. It may be set again at any time, to follow
      * a radio whose clock goes otherwise than that of the computer. If it never is, the
-     * start time is taken as that of the moment in which it was set.
+     * start time is taken as that of the moment in which it was set, or in which the
+     * flowgraph starts for the first time thereafter.
      *
      * \throws std::invalid_argument unless 0 <= fraction < 1
      */
@@ -121,12 +134,17 @@ public:
     virtual void set_time_scale(double time_scale) = 0;
 
     /*!
-     * \brief frame_id of the frame in whose slot a time lies, -1 for none; of the last
-     * 8192 frames.
+     * \brief Number of the sample next to a time, below 0 before the start time.
+     *
+     * \throws std::invalid_argument unless 0 <= fraction < 1
      */
-    virtual int64_t frame_at(uint64_t full, double fraction) const = 0;
-    //! The same for the number of a sample.
+    virtual int64_t sample_at(uint64_t full, double fraction) const = 0;
+    //! frame_id of the frame in whose slot a sample lies, -1 for none; of the last 8192.
     virtual int64_t frame_at_sample(int64_t sample) const = 0;
+    //! First sample and frame_id of all frames that begin with samples from `first` to
+    //! `last`, in order; of the last 8192.
+    virtual std::vector<std::pair<int64_t, uint64_t>> frames_between(int64_t first,
+                                                                     int64_t last) const = 0;
 
     //! Frames that were given their time since the start.
     virtual uint64_t frames_scheduled() const = 0;
@@ -136,6 +154,8 @@ public:
     virtual uint64_t frames_truncated() const = 0;
     //! Samples of all frames of the cycle, 0 as long as it is not complete.
     virtual uint64_t cycle_samples() const = 0;
+    //! Samples taken in of which I or Q is beyond 1, the full scale of a converter.
+    virtual uint64_t samples_clipped() const = 0;
 };
 
 } // namespace semisac

@@ -81,8 +81,9 @@ public:
      * \param parameters layout of the frames
      * \param false_alarm_probability of each chirp at each lag in noise, 1e-15 to 0.01
      * \param most_cfo_hz largest carrier offset looked for; 0 for 0.02 of the sample
-     * rate, up to 0.1 of the chirp's bandwidth \throws std::invalid_argument for a
-     * parameter out of range
+     * rate, up to 0.1 of the chirp's bandwidth
+     *
+     * \throws std::invalid_argument for a parameter out of range
      */
     static sptr make(const frame_parameters& parameters,
                      double false_alarm_probability = 1e-6,

@@ -31,14 +31,18 @@ namespace semisac {
  * out, and what is missing at the begin is a gap. Without, sample 0 is the first one that
  * comes.
  *
- * A time before the place that is reached, or more than 10 s behind it, is no loss: the
- * clock was set anew. It is counted, the samples follow without a gap, and later times
- * are understood relative to it. Without any rx_time all samples pass.
+ * A time before the place that is reached, or more than 10 s behind it (600 s with a start
+ * time, for then the clock is known), is no loss: the clock was set anew. It is counted
+ * and tagged, the samples follow without a gap, and later times are understood relative to
+ * it. Without any rx_time all samples pass. A value of rx_time that is no time is left
+ * alone.
  *
- * Inputs 0 to channels - 1: gr_complex; the tags rx_time (tuple of uint64 whole seconds
- * and double fraction) of input 0 hold for all, for channels of a radio lose alike.
+ * Inputs 0 to channels - 1: gr_complex; the tags rx_time (tuple of whole seconds, an
+ * integer, and fraction) of input 0 hold for all, for channels of a radio lose alike.
  * Outputs 0 to channels - 1: gr_complex without holes; the tag gap (long, samples) is on
- * the first sample of each gap. All other tags keep to their samples.
+ * the first sample of each gap, clock_set (long, samples by which its time is ahead of its
+ * place) on the first one behind a clock that was set anew. All other tags keep to their
+ * samples.
  */
 class SEMISAC_API gap_filler : virtual public gr::block
 {
@@ -67,8 +71,11 @@ public:
     virtual uint64_t samples_lost() const = 0;
     //! Times that were no loss: before the place reached, or far behind it.
     virtual uint64_t times_backwards() const = 0;
-    //! Largest |I| or |Q| of all samples since this was asked last: of a converter's full
-    //! scale, how much was used.
+    //! Whether no sample waits at one of the inputs at this moment: then it is the radio
+    //! that gives none, and not the outputs that are full.
+    virtual bool waits_for_samples() const = 0;
+    //! Largest |I| or |Q| of all samples since this was asked last, but for those that are
+    //! no numbers: of a converter's full scale, how much was used.
     virtual float take_peak() = 0;
 };
 

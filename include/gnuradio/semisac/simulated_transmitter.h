@@ -29,13 +29,24 @@ namespace semisac {
  * nothing is late or runs dry but what is injected, however slow the computer is.
  *
  * A burst begins with tx_sob or tx_time, or with the first sample behind a burst, and
- * ends with tx_eob or where another one begins. With tx_time (tuple of uint64 whole
- * seconds and double fraction) it is sent at that time, to the nearest sample; it is late
- * when that has gone by as its first sample arrives: then it is dropped and the event
- * time_error says so, with the burst's time. A timed burst whose samples come too late
- * runs dry: event underflow, and the rest of it is dropped. Without a time samples are
- * sent as they come; where none is there in time zeros are sent in their place (event
- * underflow), and what follows is sent later than it would have been.
+ * ends with tx_eob. With tx_time (tuple of uint64 whole seconds and double fraction) it is
+ * sent at that time, to the nearest sample. As in a USRP,
+ *
+ * - each packet of up to 1000 samples has the time that follows from the last tx_time,
+ *   but it is looked at only where nothing is being sent: within a burst samples follow
+ *   each other whatever their times are;
+ * - a packet whose time is past then is left out, event time_error, and the next one is
+ *   looked at by itself: a burst that comes late loses its head, not all of it;
+ * - behind the end of a burst 3 samples go by until a time can be looked at (radio_tx_core.v
+ *   and new_tx_control.v of UHD's FPGA, at their slowest): a burst that follows at once is
+ *   late;
+ * - a burst whose samples come too late runs dry, event underflow, and what comes then is
+ *   looked at as behind a burst;
+ * - burst_ack says that the last sample of a burst was sent, not that all were;
+ * - an event has the time at which it was found, not that for which the samples were.
+ *
+ * Without a time samples are sent as they come; where none is there in time zeros are sent
+ * in their place (event underflow), and what follows is sent later than it would have been.
  *
  * The output goes on with zeros when the input has ended, as a radio does.
  *
@@ -74,13 +85,19 @@ public:
     virtual std::pair<uint64_t, double> time_now() const = 0;
     virtual double time_scale() const = 0;
 
-    //! The next so many timed bursts come too late.
-    virtual void inject_late(int frames) = 0;
+    /*!
+     * \brief The host is held up for so many frames with a time, from the next one on that
+     * has `behind` others before it.
+     *
+     * All packets of these frames (tag packet_len) come when their time is past; a burst
+     * that is being sent runs dry.
+     */
+    virtual void inject_late(int frames, int behind = 0) = 0;
     /*!
      * \brief The next so many frames run dry half way.
      *
-     * A timed burst loses its second half. A frame (tag packet_len) of a stream without
-     * times is held up for 1000 samples.
+     * A frame with a time loses its second half. A frame (tag packet_len) of a stream
+     * without times is held up for 1000 samples.
      */
     virtual void inject_underflow(int frames) = 0;
     //! Nothing comes any more, nor is taken, until the flowgraph stops: unplugged.
@@ -90,8 +107,8 @@ public:
 
     //! Bursts whose last sample was sent, since the start.
     virtual uint64_t bursts_sent() const = 0;
-    //! Bursts dropped because they were late.
-    virtual uint64_t bursts_late() const = 0;
+    //! Packets left out because they were late.
+    virtual uint64_t packets_late() const = 0;
     //! Times that samples were missing within a burst or stream.
     virtual uint64_t underflows() const = 0;
 };

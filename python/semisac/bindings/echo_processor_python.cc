@@ -25,7 +25,8 @@ Output 0: echoes y = g sqrt(snr) x + w at the range gate, noise variance 1,
 complex64[channel_uses], one item an image, tags frame_id (on each) and sensing_snr_db. Tags of
 input 1 on a frame's first sample are put on each of its echoes.
 Output 1, optional: maps, complex64[antennas * doppler_bins * range_bins], one item an
-interval, cells of noise alone of variance 1, tags frame_id, sample_index, noise_var.
+interval, cells of noise alone of variance 1, tags frame_id, sample_index, noise_var,
+leakage_removal (what is gone) and targets (where input 1 has it, see target_emulator).
 
 parameters: radar_parameters, or a semisac_ml.signal.radar_parameters.RadarParameters.
 delay_samples: range gate of the echoes, 0 to prefix_samples; range = c delay / (2 fs).
@@ -101,6 +102,14 @@ void bind_echo_processor(py::module& m)
         .def("velocity_mps",
              &echo_processor::velocity_mps,
              "Closing speed of the gate in m/s.")
+        .def("set_follow_target",
+             &echo_processor::set_follow_target,
+             py::arg("follow_target"),
+             "Whether the gate is where the tag targets of input 1 says that the first "
+             "target is; not so at first.")
+        .def("follow_target",
+             &echo_processor::follow_target,
+             "Whether the gate follows the first target that is emulated.")
         .def("set_phase_tracking",
              &echo_processor::set_phase_tracking,
              py::arg("phase_tracking"),
@@ -144,7 +153,8 @@ void bind_echo_processor(py::module& m)
              "Frames processed since the start.")
         .def("frames_refused",
              &echo_processor::frames_refused,
-             "Frames cut short, or of another length.")
+             "Frames cut short, of another length, without an id, or with damaged "
+             "samples.")
         .def("intervals_broken",
              &echo_processor::intervals_broken,
              "Intervals given up: a frame was lost, or they did not follow each other.")

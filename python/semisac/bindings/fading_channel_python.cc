@@ -54,11 +54,15 @@ where channel_uses is not 1.
 Source: Sagduyu et al., "Joint Sensing and Semantic Communications with Multi-Task Deep
 Learning", section II, "Channel effects"; 3GPP TR 38.901, section 7.7.2.)";
 
+//! A value that is read already: what is left to do runs no Python, which could wait for
+//! a thread that waits for the lock of the settings.
+using change = std::function<void(channel_settings&)>;
+
 //! One setting as Python sees it.
 struct setting {
     const char* name;
     const char* doc;
-    std::function<void(channel_settings&, const py::handle&)> write;
+    std::function<change(const py::handle&)> change_to;
     std::function<py::object(const channel_settings&)> read;
 };
 
@@ -67,9 +71,11 @@ setting make_setting(const char* name, T channel_settings::*member, const char* 
 {
     return { name,
              doc,
-             [member, name](channel_settings& settings, const py::handle& value) {
+             [member, name](const py::handle& value) -> change {
                  try {
-                     settings.*member = value.cast<T>();
+                     return [member, read = value.cast<T>()](channel_settings& settings) {
+                         settings.*member = read;
+                     };
                  } catch (const py::cast_error&) {
                      throw py::type_error(std::string("fading_channel: ") + name +
                                           " is " + py::repr(value).cast<std::string>() +
@@ -156,32 +162,32 @@ channel_model_t model_of(const py::handle& model)
     return model.cast<channel_model_t>();
 }
 
-void write_setting(channel_settings& settings,
-                   const std::string& name,
-                   const py::handle& value)
+change change_of(const std::string& name, const py::handle& value)
 {
-    if (name == "model") {
-        settings.model = model_of(value);
-        return;
-    }
-    if (name == "snr_db") {
-        settings.snr_db = value.cast<double>();
-        return;
-    }
-    for (const setting& one : all_settings()) {
-        if (name == one.name) {
-            one.write(settings, value);
-            return;
-        }
-    }
+    if (name == "model")
+        return [model = model_of(value)](channel_settings& settings) {
+            settings.model = model;
+        };
+    if (name == "snr_db")
+        return [snr_db = value.cast<double>()](channel_settings& settings) {
+            settings.snr_db = snr_db;
+        };
+    for (const setting& one : all_settings())
+        if (name == one.name)
+            return one.change_to(value);
     throw py::type_error("fading_channel: " + name +
                          " is no setting; see help(semisac.fading_channel).");
 }
 
-void write_settings(channel_settings& settings, const py::kwargs& values)
+void update(fading_channel& channel, const py::kwargs& values)
 {
+    std::vector<change> changes;
     for (const auto& [name, value] : values)
-        write_setting(settings, name.cast<std::string>(), value);
+        changes.push_back(change_of(name.cast<std::string>(), value));
+    channel.update([&changes](channel_settings& settings) {
+        for (const change& one : changes)
+            one(settings);
+    });
 }
 
 std::string class_doc()
@@ -216,9 +222,7 @@ void bind_fading_channel(py::module& m)
                          const py::kwargs& settings) {
                  auto made = fading_channel::make(
                      channel_uses, model_of(model), snr_db, seed, sample_rate_hz);
-                 made->update([&settings](channel_settings& changed) {
-                     write_settings(changed, settings);
-                 });
+                 update(*made, settings);
                  return made;
              }),
              py::arg("channel_uses"),
@@ -242,9 +246,7 @@ void bind_fading_channel(py::module& m)
         .def(
             "update",
             [](fading_channel& self, const py::kwargs& settings) {
-                self.update([&settings](channel_settings& changed) {
-                    write_settings(changed, settings);
-                });
+                update(self, settings);
             },
             "Change several settings at once, given by name.")
         .def(
@@ -270,9 +272,7 @@ void bind_fading_channel(py::module& m)
             one.doc);
         channel.def((std::string("set_") + one.name).c_str(),
                     [&one](fading_channel& self, const py::object& value) {
-                        self.update([&](channel_settings& changed) {
-                            one.write(changed, value);
-                        });
+                        self.update(one.change_to(value));
                     },
                     py::arg(one.name),
                     one.doc);

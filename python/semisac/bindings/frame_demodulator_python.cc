@@ -28,6 +28,7 @@ noise_var (double), channel_gain (complex, 1) and cfo_hz (double), which hold un
 
 parameters: frame_parameters, or a semisac_ml.signal.frame.FrameParameters.
 bundle_fingerprint: that frames must have, 24 bits; 0 for any.
+picture_packets: whether images are packets of pictures, whose ids jump from one to the next.
 
 Raises ValueError for a parameter out of range.)";
 
@@ -43,7 +44,8 @@ void bind_frame_demodulator(py::module& m)
                std::shared_ptr<frame_demodulator>>(m, "frame_demodulator", CLASS_DOC)
         .def(py::init(&frame_demodulator::make),
              py::arg("parameters"),
-             py::arg("bundle_fingerprint") = 0)
+             py::arg("bundle_fingerprint") = 0,
+             py::arg("picture_packets") = false)
         .def("parameters", &frame_demodulator::parameters, "Layout of the frames.")
         .def("frames_received",
              &frame_demodulator::frames_received,
@@ -59,7 +61,9 @@ void bind_frame_demodulator(py::module& m)
              "Frames of images that another bundle encoded, since the start.")
         .def("images_lost",
              &frame_demodulator::images_lost,
-             "Images missing between the ids of those received, since the start.")
+             "Images missing between the ids of those received, since the start; of "
+             "packets "
+             "those that are missing before the last one that came of a picture.")
         .def("channel_estimate",
              &frame_demodulator::channel_estimate,
              "Channel at the used subcarriers in the last frame received, complex.");

@@ -20,7 +20,9 @@ Frames are taken in as a whole before they are given away. Modes:
 "bursts", for a radio with a clock: the output holds the frames alone. Slots of packet_len samples
 follow each other from the start time on; frame k gets the first one that is behind that of frame
 k - 1 and no nearer than lead_time_s, and is handed on when its time is at most 50 ms farther.
-Frames wait until set_start_time was called.
+Frames wait until set_start_time was called. With 4 samples of silence behind it or more a frame is
+a burst of its own; with less, frames in neighbouring slots are one burst, and a slot is left out
+behind its end.
 "stream", for a radio without a clock: continuous; zeros, at most 10 ms at a time, where no frame
 waits.
 "cyclic", for a radio that repeats: the first cycle_frames frames (fewer where the input ends, or
@@ -29,9 +31,9 @@ at a message "flush") again and again.
 Input 0: frames, complex64, with the tags frame_id (uint64), images (long) and packet_len (long) on
 the first sample of each.
 Output 0: complex64; on the first sample of each frame its tags and start_sample (uint64, from the
-start time or of this stream); in mode "bursts" also tx_sob and tx_time (tuple of uint64 whole
-seconds and double fraction, exact) there, and tx_eob on the last sample. Connect uhd.usrp_sink
-without a length tag.
+start time or of this stream); in mode "bursts" also tx_time (tuple of uint64 whole seconds and
+double fraction, exact) there, tx_sob on the first sample of a burst and tx_eob on its last. Connect
+uhd.usrp_sink without a length tag.
 Message in "flush": begin to repeat (mode "cyclic").
 
 sample_rate_hz: samples a second, 1e3 to 1e10.
@@ -65,8 +67,7 @@ void bind_frame_scheduler(py::module& m)
              &frame_scheduler::set_start_time,
              py::arg("full"),
              py::arg("fraction"),
-             "Time of sample 0: whole seconds and fraction; holds until the flowgraph "
-             "stops.")
+             "Time of sample 0: whole seconds and fraction; holds until another one is set.")
         .def("start_time",
              &frame_scheduler::start_time,
              "Time of sample 0: (whole seconds, fraction).")
@@ -81,16 +82,22 @@ void bind_frame_scheduler(py::module& m)
              "Seconds of a simulated radio in a second of the computer; 0: it waits for "
              "its "
              "samples.")
-        .def("frame_at",
-             &frame_scheduler::frame_at,
+        .def("sample_at",
+             &frame_scheduler::sample_at,
              py::arg("full"),
              py::arg("fraction"),
-             "frame_id of the frame in whose slot a time lies, -1 for none; of the last "
-             "8192 frames.")
+             "Number of the sample next to a time, below 0 before the start time.")
         .def("frame_at_sample",
              &frame_scheduler::frame_at_sample,
              py::arg("sample"),
-             "The same for the number of a sample.")
+             "frame_id of the frame in whose slot a sample lies, -1 for none; of the last "
+             "8192 frames.")
+        .def("frames_between",
+             &frame_scheduler::frames_between,
+             py::arg("first"),
+             py::arg("last"),
+             "First sample and frame_id of all frames that begin with samples from `first` "
+             "to `last`.")
         .def("frames_scheduled",
              &frame_scheduler::frames_scheduled,
              "Frames that were given their time since the start.")
@@ -102,5 +109,8 @@ void bind_frame_scheduler(py::module& m)
              "Frames dropped because another one began within.")
         .def("cycle_samples",
              &frame_scheduler::cycle_samples,
-             "Samples of all frames of the cycle, 0 as long as it is not complete.");
+             "Samples of all frames of the cycle, 0 as long as it is not complete.")
+        .def("samples_clipped",
+             &frame_scheduler::samples_clipped,
+             "Samples of which I or Q is beyond 1, the full scale of a converter.");
 }

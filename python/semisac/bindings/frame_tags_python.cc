@@ -5,6 +5,7 @@
  */
 
 #include "end_of_input.h"
+#include "tag_values.h"
 #include <gnuradio/block.h>
 #include <gnuradio/block_detail.h>
 #include <gnuradio/tags.h>
@@ -21,12 +22,6 @@ namespace {
 /* A Python block has a tag or more on every item. Reading them one by one from Python
  * takes longer than a small network takes to decide: these move the tags of a whole call
  * at once. */
-
-int64_t to_integer(const pmt::pmt_t& value)
-{
-    return pmt::is_uint64(value) ? static_cast<int64_t>(pmt::to_uint64(value))
-                                 : static_cast<int64_t>(pmt::to_long(value));
-}
 
 /* Tags on the first items of one input in the work call that runs. */
 class call_tags
@@ -51,16 +46,23 @@ public:
         for (const gr::tag_t& tag : d_tags) {
             if (tag.key != key) // interned symbols: equal keys are one object
                 continue;
+            const auto converted = convert(tag.value);
+            if (!converted) {
+                ++d_strange;
+                continue;
+            }
             const auto place = static_cast<int64_t>(tag.offset - d_read);
             found += place != last; // of two tags of one key on an item the last counts
             item[found - 1] = last = place;
-            value[found - 1] = convert(tag.value);
+            value[found - 1] = *converted;
         }
         if (found == d_count)
             return py::make_tuple(items, values);
         const py::slice first(0, found, 1);
         return py::make_tuple(items[first], values[first]);
     }
+
+    int64_t strange() const { return d_strange; }
 
     void copy_to(gr::block& block, const py::array_t<int64_t>& items, int port) const
     {
@@ -84,6 +86,7 @@ private:
     uint64_t d_read;
     int64_t d_count;
     std::vector<gr::tag_t> d_tags;
+    mutable int64_t d_strange = 0;
 };
 
 template <typename value_t, typename convert_t>
@@ -139,7 +142,8 @@ void bind_frame_tags(py::module& m)
         m,
         "call_tags",
         "Tags on the first `count` items of an input in this work call. "
-        "Each reader gives (items int64, values) of one key.")
+        "Each reader gives (items int64, values) of one key, without what is of another "
+        "kind.")
         .def(py::init<gr::block&, int, int64_t>(),
              py::arg("block"),
              py::arg("port"),
@@ -147,24 +151,27 @@ void bind_frame_tags(py::module& m)
         .def(
             "integers",
             [](const call_tags& self, const pmt::pmt_t& key) {
-                return self.values<int64_t>(key, to_integer);
+                return self.values<int64_t>(key, gr::semisac::integer_of);
             },
             py::arg("key"),
             "Values int64.")
         .def(
             "doubles",
             [](const call_tags& self, const pmt::pmt_t& key) {
-                return self.values<double>(key, pmt::to_double);
+                return self.values<double>(key, gr::semisac::real_of);
             },
             py::arg("key"),
             "Values float64.")
         .def(
             "complexes",
             [](const call_tags& self, const pmt::pmt_t& key) {
-                return self.values<std::complex<double>>(key, pmt::to_complex);
+                return self.values<std::complex<double>>(key, gr::semisac::complex_of);
             },
             py::arg("key"),
             "Values complex128.")
+        .def_property_readonly("strange",
+                               &call_tags::strange,
+                               "Tags of another kind, of all that were read so far.")
         .def(
             "copy_to",
             &call_tags::copy_to,

@@ -17,13 +17,14 @@ constexpr const char* CLASS_DOC =
 
 Losses are found from the tags rx_time alone: the sample of time t is number
 round((t - start time) sample_rate_hz) of the output. With a start time, what came before it is left
-out. A time before the place reached, or more than 10 s behind it, is counted as a clock that was
-set anew, and is no loss. Without rx_time all samples pass.
+out. A time before the place reached, or more than 10 s behind it (600 s with a start time), is
+counted as a clock that was set anew, and is no loss. Without rx_time all samples pass.
 
-Inputs 0 to channels - 1: complex64; the tags rx_time (tuple of uint64 whole seconds and double
+Inputs 0 to channels - 1: complex64; the tags rx_time (tuple of whole seconds, an integer, and
 fraction) of input 0 hold for all.
-Outputs 0 to channels - 1: complex64; the tag gap (long, samples) on the first sample of each gap;
-other tags keep to their samples.
+Outputs 0 to channels - 1: complex64; the tag gap (long, samples) on the first sample of each gap,
+clock_set (long, samples) on the first one behind a clock that was set anew; other tags keep to
+their samples.
 
 sample_rate_hz: samples a second, 1e3 to 1e10.
 channels: streams that are filled alike, 1 to 16.
@@ -54,6 +55,9 @@ void bind_gap_filler(py::module& m)
         .def("times_backwards",
              &gap_filler::times_backwards,
              "Times that were no loss: before the place reached, or far behind it.")
+        .def("waits_for_samples",
+             &gap_filler::waits_for_samples,
+             "Whether no sample waits at one of the inputs: the radio gives none.")
         .def("take_peak",
              &gap_filler::take_peak,
              "Largest |I| or |Q| of all samples since this was asked last.");

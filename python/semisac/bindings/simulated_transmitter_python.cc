@@ -16,15 +16,17 @@ constexpr const char* CLASS_DOC =
     R"(The transmitter of a radio that is not there: what its antenna would send.
 
 Takes what uhd.usrp_sink takes; the output is continuous and keeps to the wall clock times
-time_scale, with zeros where nothing is sent, also when the input has ended. A burst with tx_time is
-sent at that time, or dropped when it comes too late; one whose samples come too late runs dry.
-Samples without a time are sent as they come.
+time_scale, with zeros where nothing is sent, also when the input has ended. As in a USRP, a burst
+with tx_time is sent at that time, and packets of up to 1000 samples that come too late are left
+out; within a burst no time is looked at, and behind its end not for 3 samples: a burst that follows
+at once loses its head. One whose samples come too late runs dry. Samples without a time are sent as
+they come.
 
 Input 0: complex64, bursts (tx_sob, tx_time, tx_eob) or a stream.
 Output 0: complex64; other tags keep to their samples.
 Message out "async_msgs", as that of uhd.usrp_sink: pair of uhd_async_msg and a dictionary with
-event_code (list of burst_ack, underflow or time_error), time_spec (pair of long and double) and
-channel.
+event_code (list of burst_ack, underflow or time_error), time_spec (pair of long and double, when it
+was found) and channel.
 
 sample_rate_hz: samples a second, 1e3 to 1e10.
 time_scale: seconds of the radio in a second of the computer, 1e-3 to 1e3. 0: the clock is that of
@@ -61,7 +63,9 @@ void bind_simulated_transmitter(py::module& m)
         .def("inject_late",
              &simulated_transmitter::inject_late,
              py::arg("frames"),
-             "The next so many timed bursts come too late.")
+             py::arg("behind") = 0,
+             "The host is held up for so many frames with times, behind so many others: all "
+             "their packets come too late.")
         .def("inject_underflow",
              &simulated_transmitter::inject_underflow,
              py::arg("frames"),
@@ -76,9 +80,9 @@ void bind_simulated_transmitter(py::module& m)
         .def("bursts_sent",
              &simulated_transmitter::bursts_sent,
              "Bursts whose last sample was sent, since the start.")
-        .def("bursts_late",
-             &simulated_transmitter::bursts_late,
-             "Bursts dropped because they were late.")
+        .def("packets_late",
+             &simulated_transmitter::packets_late,
+             "Packets left out because they were late.")
         .def("underflows",
              &simulated_transmitter::underflows,
              "Times that samples were missing within a burst or stream.");

@@ -8,14 +8,17 @@ it.
 from __future__ import annotations
 
 import json
+import math
 import os
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
+from semisac_ml.home_folder import could_write
 from semisac_ml.outputs import write_output
 
 MOST_AGE_DAYS = 30.0
+MOST_CLOCK_ERROR_DAYS = 1.0  # of a host without network: what is dated later was not measured yet
 FORMAT_VERSION = 1
 
 
@@ -28,7 +31,8 @@ class CalibrationKey:
     """What the delay depends on: another of these is another delay.
 
     serial: of the device. driver: name and version. clock_rate_hz: of the converters. sample_rate_hz,
-    tx_gain_db, rx_gain_db: in force. tx_antenna, rx_antenna: ports.
+    tx_gain_db, rx_gain_db: in force. tx_antenna, rx_antenna: ports. center_frequency_hz: carrier.
+    bandwidth_hz: of the receiver's analog filter. tx_subdevice, rx_subdevice: boards and channels.
     """
 
     serial: str
@@ -39,14 +43,19 @@ class CalibrationKey:
     rx_gain_db: float
     tx_antenna: str = ""
     rx_antenna: str = ""
+    center_frequency_hz: float = 0.0
+    bandwidth_hz: float = 0.0
+    tx_subdevice: str = ""
+    rx_subdevice: str = ""
 
     def describe(self) -> str:
         """One line for people."""
         ports = f"{self.tx_antenna or 'default'} and {self.rx_antenna or 'default'}"
         return (
             f"device {self.serial}, {self.driver}, clock {self.clock_rate_hz / 1e6:g} MHz, "
-            f"{self.sample_rate_hz / 1e6:g} MS/s, gains {self.tx_gain_db:g} and {self.rx_gain_db:g} dB, "
-            f"ports {ports}"
+            f"{self.sample_rate_hz / 1e6:g} MS/s, "
+            f"carrier {self.center_frequency_hz / 1e6:g} MHz, gains {self.tx_gain_db:g} and "
+            f"{self.rx_gain_db:g} dB, ports {ports}"
         )
 
 
@@ -88,19 +97,34 @@ class CalibrationStore:
         if not self.file.exists():
             return []
         try:
-            content = json.loads(self.file.read_text())
-            if content["format_version"] != FORMAT_VERSION:
-                raise ValueError(f"format_version is {content['format_version']}, expected {FORMAT_VERSION}")
-            found = [_read(entry) for entry in content["calibrations"]]
-        except (KeyError, TypeError, ValueError) as error:
+            content = json.loads(self.file.read_text(encoding="utf-8"))
+            if not isinstance(content, dict) or content.get("format_version") != FORMAT_VERSION:
+                raise ValueError(f"format_version is not {FORMAT_VERSION}")
+            entries = content.get("calibrations")
+            if not isinstance(entries, list):
+                raise ValueError(f"calibrations is {entries!r:.60}, expected a list")
+            found = [_read(entry, f"calibrations/{number}") for number, entry in enumerate(entries)]
+        except OSError as error:
+            raise CalibrationError(f"{self.file}: cannot be read ({error.strerror})") from error
+        except (ValueError, OverflowError, RecursionError) as error:
             raise CalibrationError(
                 f"{self.file}: not a file of calibrations ({error}): remove it and run apps/calibrate.py "
                 f"again"
             ) from None
-        return sorted(found, key=lambda calibration: calibration.date, reverse=True)
+        return sorted(found, key=Calibration.age_days)
+
+    def check_writable(self) -> None:
+        """Raise ValueError unless a calibration can be kept, CalibrationError for a file that is none."""
+        if not could_write(self.file.parent) or (self.file.exists() and not os.access(self.file, os.W_OK)):
+            raise ValueError(
+                f"{self.file}: no calibration can be kept there: set SEMISAC_CONFIG to a folder that can be "
+                "written"
+            )
+        self.all()
 
     def save(self, calibration: Calibration) -> None:
-        """Add a calibration; one for the same key is replaced."""
+        """Add a calibration; one for the same key is replaced. Raises ValueError for one that is none."""
+        _read(asdict(calibration), "calibration")
         kept = [other for other in self.all() if other.key != calibration.key]
         content = {
             "format_version": FORMAT_VERSION,
@@ -135,8 +159,44 @@ class CalibrationStore:
         )
 
 
-def _read(entry: dict) -> Calibration:
-    return Calibration(**{**entry, "key": CalibrationKey(**entry["key"])})
+def _read(entry: object, place: str) -> Calibration:
+    """A calibration of JSON. Raises ValueError that names the field."""
+    key = _fields(CalibrationKey, entry.get("key") if isinstance(entry, dict) else None, f"{place}/key")
+    found = Calibration(**{**_fields(Calibration, entry, place), "key": CalibrationKey(**key)})
+    for name, least in (("latency_samples", -0.5), ("latency_spread_samples", 0.0), ("frames", 1)):
+        if getattr(found, name) < least:
+            raise ValueError(f"{place}/{name} is {getattr(found, name)}, expected {max(least, 0):g} or more")
+    try:
+        age_days = found.age_days()
+    except (TypeError, ValueError):
+        raise ValueError(f"{place}/date is {found.date!r}, expected a date with its zone") from None
+    if age_days < -MOST_CLOCK_ERROR_DAYS:
+        raise ValueError(
+            f"{place}/date is {found.date}, expected one that has been: set this machine's clock"
+        )
+    return found
+
+
+def _fields(kind: type, entry: object, place: str) -> dict[str, object]:
+    """The fields of a dataclass in JSON, each of its type."""
+    if not isinstance(entry, dict):
+        raise ValueError(f"{place} is {entry!r:.60}, expected an object")
+    known = {field.name: field for field in fields(kind)}
+    unknown = sorted(set(entry) - set(known))
+    missing = [name for name, field in known.items() if name not in entry and field.default is MISSING]
+    if unknown or missing:
+        raise ValueError(f"{place}/{(unknown or missing)[0]} is {'unknown' if unknown else 'missing'}")
+    for name, value in entry.items():
+        expected = {"str": "text", "float": "a number", "int": "a whole number"}.get(known[name].type)
+        number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        fits = {
+            "text": isinstance(value, str),
+            "a number": number,
+            "a whole number": number and value % 1 == 0,
+        }
+        if expected and not fits[expected]:
+            raise ValueError(f"{place}/{name} is {value!r:.60}, expected {expected}")
+    return entry
 
 
 def _differences(one: CalibrationKey, other: CalibrationKey) -> list[str]:

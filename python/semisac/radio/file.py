@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import threading
+
 from gnuradio import blocks, gr
 
 from semisac_ml.data import DataError
-from semisac_ml.data.sigmf_recording import Recording, sigmf_package
+from semisac_ml.data.sigmf_checks import sigmf_package
+from semisac_ml.data.sigmf_recording import Recording
 
-from .. import frame_parameters
+from .. import frame_parameters, gap_filler
 from .front_end import Capabilities, RadioError, front_end
 from .settings import RadioSettings
 from .sigmf_fields import plain_frame
@@ -18,6 +21,7 @@ from .sigmf_sink import sigmf_sink
 from .sigmf_source import sigmf_source
 
 RECORDED_FIELDS = ("bundle", "radio", "targets", "calibration", "counters")
+BREAKS_TOLD = 3
 
 
 class file_front_end(front_end):
@@ -31,7 +35,8 @@ class file_front_end(front_end):
     again. check_hash (false): compare the hash of all samples first. overwrite (false): replace a recording.
     author: of a recording that is written.
 
-    Sample rate and frame parameters must be those of the recording.
+    Sample rate and frame parameters must be those of the recording. Where it tells that samples were lost, by
+    its captures or by tags rx_time (role "receive"), zeros stand in their place, as with a radio.
     """
 
     capabilities = Capabilities(
@@ -53,7 +58,10 @@ class file_front_end(front_end):
         )
         self._replayed: sigmf_source | None = None
         self._recorded: sigmf_sink | None = None
+        self._lock = threading.Lock()
         self._gap_samples: list[int] = []
+        self._gaps_told = 0
+        self._filler = None
 
     def configure(self) -> dict[str, object]:
         try:
@@ -73,10 +81,15 @@ class file_front_end(front_end):
             self._recorded.set_metadata(name, value)
 
     def status(self) -> dict[str, object]:
+        sent = self._replayed.samples_sent() if self._replayed is not None else 0
+        gaps = sum(sample < sent for sample in self._gap_samples)
+        gaps += self._filler.gaps() if self._filler is not None else 0
+        with self._lock:
+            if gaps > self._gaps_told:
+                self.events.add("gap", gaps - self._gaps_told)
+                self._gaps_told = gaps
         counts = front_end.status(self)
         if self._replayed is not None:
-            sent = self._replayed.samples_sent()
-            counts["gap"] = sum(sample < sent for sample in self._gap_samples)
             counts["samples"] = sent
         if self._recorded is not None:
             counts["samples"] = self._recorded.samples_recorded()
@@ -116,8 +129,12 @@ class file_front_end(front_end):
         recording = self._replayed.recording
         warnings = self._check(recording)
         self._gap_samples = sorted(sample for sample, _ in recording.channels[channels - 1].gaps())
+        if self.role == "receive":
+            self._filler = gap_filler(settings.sample_rate_hz, channels)
         for port in range(channels):
-            self.connect((self._replayed, port), (self, port))
+            if self._filler is not None:
+                self.connect((self._replayed, port), (self._filler, port))
+            self.connect((self._filler or self._replayed, port), (self, port))
         if self.role == "monostatic":
             self._ignored = blocks.null_sink(gr.sizeof_gr_complex)
             self.connect(self, self._ignored)
@@ -145,6 +162,12 @@ class file_front_end(front_end):
             warnings.append(
                 f"{base} was recorded at {frequency:g} Hz, --center-frequency-hz is "
                 f"{settings.center_frequency_hz:g}: speeds are wrong by that factor"
+            )
+        told = list(dict.fromkeys(one.why for channel in recording.channels for one in channel.breaks))
+        if told:
+            more = f", and {len(told) - BREAKS_TOLD} more" if len(told) > BREAKS_TOLD else ""
+            warnings.append(
+                f"{base} has gaps, in which frames are lost: {', '.join(told[:BREAKS_TOLD])}{more}"
             )
         names = [channel.name for channel in recording.channels]
         if self.role == "monostatic" and names[0] not in ("sent", ""):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import atexit
 import importlib
+import sys
 import weakref
 from dataclasses import dataclass
 from importlib import resources
@@ -66,6 +67,8 @@ class front_end(gr.hier_block2):
     capabilities: Capabilities
     replays = False
     """Whether role "monostatic" gives what was sent at another time and takes no frames of this one."""
+    cycle_frames = 0
+    """Most frames that the device takes, to repeat them by itself for ever; 0: it takes all."""
 
     def __init__(self, settings: RadioSettings, frame, role: str):
         if role not in ROLES:
@@ -95,7 +98,7 @@ class front_end(gr.hier_block2):
             gr.io_signature(inputs, inputs, item),
             gr.io_signature(outputs, outputs, item),
         )
-        _close_at_exit(self)
+        _open.add(self)
 
     @property
     def tx(self) -> tuple[gr.hier_block2, int]:
@@ -115,20 +118,52 @@ class front_end(gr.hier_block2):
         """Open the device and set it up.
 
         Returns what is in force: device, serial, driver, sample_rate_hz, center_frequency_hz, gains, clock,
-        and warnings (list of texts). Raises RadioError within a few times timeout_s; a device that cannot be
-        used is left as it was.
+        and warnings (list of texts). Raises RadioError within a few times timeout_s; the transmitter of a
+        device that cannot be used is then as it was, or silent, or the message says that it may not be.
         """
         raise NotImplementedError
 
     def prepare(self) -> None:
         """Get ready for the start of the flowgraph, which must follow at once."""
 
+    def silence(self) -> None:
+        """Silence the transmitter behind a run of the flowgraph; `prepare` makes it ready for another one."""
+        self.close()
+
     def close(self) -> None:
-        """Silence the transmitter and let go of the device; a second call does nothing."""
+        """Silence the transmitter and let go of the device, whatever happened before; a second call does
+        nothing. Raises RadioError when the transmitter may not be silent.
+        """
+
+    def set_center_frequency_hz(self, frequency_hz: float) -> None:
+        """Tune both directions while the radio runs; frames of that moment are not to be used.
+
+        Raises RadioError where this radio cannot, or does not take the value. So do the next two.
+        """
+        raise self._cannot("carrier")
+
+    def set_tx_gain_db(self, gain_db: float) -> None:
+        """Set the transmitter's gain while the radio runs."""
+        raise self._cannot("transmit gain")
+
+    def set_rx_gain_db(self, gain_db: float) -> None:
+        """Set the gain of all receive channels while the radio runs."""
+        raise self._cannot("receive gain")
+
+    def _cannot(self, what: str) -> RadioError:
+        return RadioError(f"--radio {self.settings.radio} has no {what} that changes while it runs")
 
     def has_sent(self, frames: int) -> bool:
         """Whether so many frames have left the antenna; False where the flow ends by itself, or never."""
         return False
+
+    def frames_in_cycle(self) -> int:
+        """Frames that the device repeats by itself now; 0 where it does not, or not yet."""
+        return 0
+
+    def frames_sent(self) -> int | None:
+        """Frames that were on the air, each repetition one; None where all that were handed in are."""
+        return None
 
     def set_metadata(self, name: str, value: object) -> None:
         """Say something about what is sent, such as {"name", "fingerprint"} of the "bundle"; kept by radios
@@ -163,11 +198,14 @@ def front_end_class(name: str) -> type[front_end]:
         raise ValueError(f"--radio is {name!r}, expected one of {', '.join(known)}")
     try:
         module = importlib.import_module(f"{__package__}.{name}")
-    except ImportError as error:
+    except (
+        ImportError,
+        AttributeError,
+        OSError,
+    ) as error:  # not there, or of another version than its library
         raise RadioError(
-            f"--radio {name} needs a driver that is missing ({error}): `semisac radio probe` says which and "
-            f"how to "
-            "install it"
+            f"--radio {name} needs a driver that is missing or damaged ({error}): `semisac radio probe` says "
+            "which and how to install it"
         ) from error
     return getattr(module, f"{name}_front_end")
 
@@ -180,13 +218,14 @@ def open_front_end(settings: RadioSettings, frame, role: str) -> front_end:
     return front_end_class(settings.radio)(settings, frame, role)
 
 
-def _close_at_exit(radio: front_end) -> None:
-    """Close a front end that is still open when the program ends."""
-    held = weakref.ref(radio)
+_open: weakref.WeakSet[front_end] = weakref.WeakSet()
 
-    def close() -> None:
-        found = held()
-        if found is not None:
-            found.close()
 
-    atexit.register(close)
+@atexit.register
+def _close_all() -> None:
+    """Close the front ends that are still there when the program ends."""
+    for radio in list(_open):
+        try:
+            radio.close()
+        except RadioError as error:
+            print(error, file=sys.stderr)

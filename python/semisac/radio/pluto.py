@@ -12,9 +12,11 @@ import pmt
 from gnuradio import blocks, gr, semisac
 
 from .front_end import Capabilities, RadioError, front_end
-from .pluto_device import HIGHEST_RATE_HZ, LOWEST_RATE_HZ, SILENT_GAIN_DB, PlutoDevice
+from .pluto_attributes import reason
+from .pluto_device import HIGHEST_RATE_HZ, LOWEST_RATE_HZ, PlutoDevice, lose
 from .pluto_link import within
 from .pluto_receiver import pluto_receiver
+from .pluto_silence import SILENT_GAIN_DB
 from .pluto_transmitter import pluto_cycle_transmitter, pluto_stream_transmitter
 from .settings import RadioSettings
 from .watch import Watch
@@ -31,6 +33,7 @@ LEAST_AIR_S = 0.5
 # beside that, a third of a second in queues and kernel.
 AHEAD_S = 0.5
 SEARCH_S = 2.0
+WATCH_S = 0.2  # a look that takes longer is not waited for at the end
 
 
 class pluto_front_end(front_end):
@@ -47,7 +50,8 @@ class pluto_front_end(front_end):
         transmitting), fewer when no more came within 2 s.
 
     Role "transmit" ends when its input has and all of the cycle was sent; frames behind the cycle are not
-    taken.
+    taken. What another program changes meanwhile is counted ("changed"); one that uses the device already is
+    found before anything is written.
 
     A lower rate than 2.083 MS/s needs the FIR filter of the AD936x, which is set; 520.8 kS/s is the lowest.
     """
@@ -75,6 +79,7 @@ class pluto_front_end(front_end):
         self._transmitter = self._receiver = self._scheduler = self._aligner = None
         self._has_tx_status = self._sends = False
         self._first_frame_s: float | None = None
+        self._told = self._configured = False
         if role != "receive":
             self._connect_transmitter()
         if role != "transmit":
@@ -101,6 +106,7 @@ class pluto_front_end(front_end):
                 self.device,
                 level,
                 self.events,
+                self.frame.frame_samples,
                 settings.sample_rate_hz,
                 self._cycle_frames * self.frame.frame_samples,
                 hold=self.role == "transmit",
@@ -109,7 +115,7 @@ class pluto_front_end(front_end):
             ahead = (self._cycle_frames + 2) * self.frame.frame_samples
         else:
             self._transmitter = pluto_stream_transmitter(
-                self.device, level, self.events, settings.sample_rate_hz
+                self.device, level, self.events, self.frame.frame_samples, settings.sample_rate_hz
             )
             # The transmitter must not wait for the aligner while that searches.
             ahead = round(AHEAD_S * settings.sample_rate_hz) if self.role == "monostatic" else 0
@@ -134,8 +140,29 @@ class pluto_front_end(front_end):
             for port in range(1 + len(channels)):
                 self.connect((self._aligner, port), (self, port))
 
+    @property
+    def cycle_frames(self) -> int:
+        return self._cycle_frames if self._cyclic and self.role != "receive" else 0
+
+    def frames_in_cycle(self) -> int:
+        return self._transmitter.cycle_samples // self.frame.frame_samples if self.cycle_frames else 0
+
+    def frames_sent(self) -> int | None:
+        return None if self._transmitter is None else self._transmitter.frames_sent
+
     def configure(self) -> dict[str, object]:
+        try:
+            return self._configure()
+        except BaseException as error:
+            trouble = self._silence()
+            if trouble and isinstance(error, RadioError):
+                self._told = True
+                raise RadioError(f"{error}; {trouble}") from None
+            raise
+
+    def _configure(self) -> dict[str, object]:
         report = self.device.open()
+        self._told, self._configured = False, True
         if self._transmitter is not None:
             self._has_tx_status = self.device.clear_status(transmitter=True)
             report["cyclic"] = self._cyclic
@@ -149,7 +176,9 @@ class pluto_front_end(front_end):
 
     def prepare(self) -> None:
         if not self.device.is_open:
-            raise RadioError("the Pluto is not open: call configure first")
+            if not self._configured:
+                raise RadioError("the Pluto is not open: call configure first")
+            self.configure()  # it was let go of behind the run before
         seconds = 2.0 * self.settings.timeout_s
         self._first_frame_s = None
         if self._transmitter is not None:
@@ -167,11 +196,20 @@ class pluto_front_end(front_end):
         return self.role == "receive" or not self._cyclic or self._transmitter.cycle_samples > 0
 
     def close(self) -> None:
-        self._watch.stop()
+        trouble = self._silence() if self.events.vanished() else ""
         for block in (self._transmitter, self._receiver):
             if block is not None:
                 block.stop()
-        self.device.close(answers=not self.events.vanished())
+        trouble = trouble or self._silence()
+        self._watch.stop(WATCH_S)
+        if trouble and not self._told:
+            self._told = True
+            raise RadioError(trouble)
+
+    def _silence(self) -> str:
+        """Why the transmitter may not be silent, "" when it is."""
+        self._watch.end()
+        return self.device.close(answers=not self.events.vanished())
 
     def status(self) -> dict[str, object]:
         numbers: dict[str, object] = dict(self.events.counts())
@@ -181,6 +219,7 @@ class pluto_front_end(front_end):
                 numbers["cycle_samples"] = self._transmitter.cycle_samples
         if self._receiver is not None:
             numbers["adc_peak"] = self._receiver.adc_peak
+            numbers["highest_adc_peak"] = self._receiver.highest_adc_peak
         if self._aligner is not None:
             numbers["alignment"] = self._aligner.alignment_problem()
             if self._aligner.aligned():
@@ -212,12 +251,15 @@ class pluto_front_end(front_end):
             self._receiver.flush()
 
     def _look(self) -> None:
-        """Count underflows, see that the device answers, and end what has to be ended."""
+        """Count underflows and changes, see that the device answers, and end what has to be ended."""
+        if self.events.vanished():
+            return
         try:
             self._ask()
-        except OSError:
-            if not self.events.vanished():  # nobody else has noticed yet
-                raise
+        except (OSError, RadioError) as error:
+            if self.device.is_open:
+                lose(self.events, reason(error) if isinstance(error, OSError) else str(error))
+            return
         if self._transmitter is not None and self._cyclic:
             if self._collect:
                 self._end_collection()
@@ -226,9 +268,10 @@ class pluto_front_end(front_end):
                 self._transmitter.finish(LEAST_AIR_S)
 
     def _ask(self) -> None:
+        changed = self.device.change()
+        if changed:
+            self.events.add("changed", reason=changed)
         if self._transmitter is None or not self._has_tx_status:
-            if not self.device.is_alive():
-                raise TimeoutError("no answer")
             return
         # Before the first sample and behind the last one the converter is dry by right.
         sent_before, self._sends = self._sends, self._transmitter.sends
@@ -249,7 +292,7 @@ def _check(settings: RadioSettings) -> None:
     rate = settings.sample_rate_hz
     if not LOWEST_RATE_HZ <= rate <= HIGHEST_RATE_HZ:
         raise ValueError(
-            f"--sample-rate-hz is {rate:g}, a Pluto has {LOWEST_RATE_HZ:.0f} to {HIGHEST_RATE_HZ:.0f}: "
+            f"--sample-rate-hz is {rate:.10g}, a Pluto has {LOWEST_RATE_HZ} to {HIGHEST_RATE_HZ:.0f}: "
             "choose one of these (below 2083333 through its FIR filter)"
         )
     if not SILENT_GAIN_DB <= settings.tx_gain_db <= 0.0:

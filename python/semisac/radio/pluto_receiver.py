@@ -20,8 +20,10 @@ from gnuradio import gr
 
 from semisac_ml.signal.complex_pairs import as_complex
 
+from ..work_errors import ends_flow_on_error
 from .events import EventCounters
 from .front_end import RadioError
+from .pluto_attributes import reason
 from .pluto_device import PlutoDevice, lose
 
 # Long enough that a call a block costs nothing, short enough that little is lost with one.
@@ -38,6 +40,8 @@ WAIT_S = 0.1
 # A device that works ends a read within a block; libiio complains on stderr when it is cancelled.
 PATIENCE_S = 0.3
 STOP_S = 1.0
+# A device that gives nothing for so long gives no more.
+NOTHING_S = 1.0
 PEAK_DECAY = 0.9
 GAP = pmt.intern("gap")
 
@@ -56,7 +60,8 @@ class pluto_receiver(gr.sync_block):
     A thread reads blocks, the flowgraph takes them when it can. The device has no time stamps; that samples
     were lost is known from its status register, asked after each block. The bit says that they are missing
     in this block or in those that wait in the kernel, not where: all of these become a gap. When the
-    flowgraph is late by more than 2 s, what it did not take becomes a gap of exactly its length.
+    flowgraph is late by more than 2 s, what it did not take becomes a gap of exactly its length. A read that
+    gives less than was asked for is a gap of the rest.
 
     Outputs: samples of each channel, complex64, full scale 1. Tag gap (long): so many zeros follow in place
     of samples that were lost.
@@ -88,7 +93,7 @@ class pluto_receiver(gr.sync_block):
         self._buffer: iio.Buffer | None = None
         self._to_drop = 0
         self.has_status = False
-        self.adc_peak = 0.0
+        self.adc_peak = self.highest_adc_peak = 0.0
         for channel in range(channels):
             self.set_min_output_buffer(channel, 2 * self.block)
 
@@ -115,7 +120,7 @@ class pluto_receiver(gr.sync_block):
                 return True
         self._queue.clear()
         self._part, self._used = 0, 0
-        self.adc_peak = 0.0
+        self.adc_peak = self.highest_adc_peak = 0.0
         self._to_drop = 0
         self._thread = device_thread(partial(self._run, self._buffer), "pluto-rx")
         return True
@@ -138,25 +143,34 @@ class pluto_receiver(gr.sync_block):
             for _ in range(0 if self._stale else KERNEL_BUFFERS):
                 buffer.refill()
             self._read(buffer)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody else would notice
             if not self._stopping.is_set():
-                lose(self._events, f"no more samples from the receiver: {error.strerror}")
+                # the error itself would hold the buffer, which libiio wants gone before its context
+                why = reason(error) if isinstance(error, OSError) else str(error)
+                lose(self._events, f"no more samples from the receiver: {why}")
             forsake(buffer)
         self._queue.end()
 
     def _read(self, buffer: iio.Buffer) -> None:
-        ask_every, since, suspect = 1, 0, 0
+        ask_every, since, suspect, missing_s = 1, 0, 0, 0.0
         held: list[np.ndarray | int] = []
         while not self._stopping.is_set():
             begun = time.monotonic()
             buffer.refill()
-            samples = np.frombuffer(buffer.read(), self._type).reshape(-1, 2 * self._channels)
+            samples, missing = self._samples(buffer)
             filled = time.monotonic()
             if self._to_drop:
                 self._to_drop -= 1
                 held.append(len(samples))
-            else:
+            elif len(samples):
                 held.append(samples)
+            missing_s = missing_s + self._block_s if missing == self.block else 0.0
+            if missing_s > NOTHING_S:
+                raise RadioError(f"it gives none for {NOTHING_S:g} s")
+            if missing:
+                self._events.add("overflow", reason=f"a read of {self.block} samples gave {len(samples)}")
+                held.append(missing)
+                self._stopping.wait(self._block_s * missing / self.block)
             since += 1
             if self.has_status and since < ask_every:
                 continue
@@ -175,8 +189,16 @@ class pluto_receiver(gr.sync_block):
             ask_every = max(1, math.ceil(asked_s / STATUS_SHARE / self._block_s))
             held, since = [], 0
 
+    def _samples(self, buffer: iio.Buffer) -> tuple[np.ndarray, int]:
+        """Words that were read, [samples, I and Q of each channel], and how many samples are missing."""
+        words = np.frombuffer(buffer.read(), self._type)
+        width = 2 * self._channels
+        samples = words[: len(words) // width * width].reshape(-1, width)
+        return samples, self.block - len(samples)
+
     # The flowgraph
 
+    @ends_flow_on_error
     def work(self, input_items, output_items):
         if self._left() == 0:
             part = self._queue.take(WAIT_S)
@@ -207,6 +229,7 @@ class pluto_receiver(gr.sync_block):
         levels = np.left_shift(part, self._shift) if self._shift else part
         peak = max(int(levels.max()), -int(levels.min())) / 32768.0
         self.adc_peak = max(peak, PEAK_DECAY * self.adc_peak)
+        self.highest_adc_peak = max(peak, self.highest_adc_peak)
         scaled = levels.astype(np.float32) * np.float32(1.0 / 32768.0)
         self._part = [
             as_complex(scaled[:, 2 * channel : 2 * channel + 2]) for channel in range(self._channels)

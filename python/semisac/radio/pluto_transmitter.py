@@ -9,6 +9,7 @@ import contextlib
 import queue
 import threading
 import time
+from collections import deque
 from functools import partial
 
 import iio
@@ -18,8 +19,10 @@ from gnuradio import gr
 
 from semisac_ml.signal.complex_pairs import as_pairs
 
+from ..work_errors import ends_flow_on_error
 from .events import EventCounters
 from .front_end import RadioError
+from .pluto_attributes import reason
 from .pluto_device import PlutoDevice, lose
 from .pluto_receiver import block_samples, device_thread, forsake
 
@@ -37,11 +40,14 @@ DRAIN_S = 1.0
 
 
 class _transmitter(gr.sync_block):
-    """What both ways to transmit share."""
+    """What both ways to transmit share.
 
-    def __init__(self, name: str, device: PlutoDevice, level: float, events: EventCounters):
+    level: of E|x|^2 = 1, relative to full scale. frame: samples of one.
+    """
+
+    def __init__(self, name: str, device: PlutoDevice, level: float, events: EventCounters, frame: int):
         gr.sync_block.__init__(self, name, [np.complex64], None)
-        self._device, self._events = device, events
+        self._device, self._events, self._frame = device, events, frame
         self._gain = np.float32(level * FULL_SCALE)
         self._buffer: iio.Buffer | None = None
         self.clipped_samples = 0
@@ -55,7 +61,7 @@ class _transmitter(gr.sync_block):
         return clipped.astype("<i2")
 
     def _lost(self, what: str, error: Exception) -> None:
-        lose(self._events, f"{what}: {getattr(error, 'strerror', None) or error}")
+        lose(self._events, f"{what}: {reason(error) if isinstance(error, OSError) else error}")
 
 
 class pluto_cycle_transmitter(_transmitter):
@@ -75,11 +81,12 @@ class pluto_cycle_transmitter(_transmitter):
         device: PlutoDevice,
         level: float,
         events: EventCounters,
+        frame: int,
         sample_rate_hz: float,
         most_samples: int,
         hold: bool,
     ):
-        _transmitter.__init__(self, "pluto_cycle_transmitter", device, level, events)
+        _transmitter.__init__(self, "pluto_cycle_transmitter", device, level, events, frame)
         self._sample_rate_hz, self._most, self._hold = sample_rate_hz, most_samples, hold
         self.reset()
 
@@ -93,7 +100,16 @@ class pluto_cycle_transmitter(_transmitter):
         self.cycle_samples = 0  # of the cycle that is on the air; 0 before
         self.cycle_frames = 0
         self._sent_at: float | None = None
+        self._ended_at: float | None = None
         self._finished = False
+
+    @property
+    def frames_sent(self) -> int:
+        """That were on the air so far, repetitions too."""
+        if self._sent_at is None:
+            return 0
+        seconds = (self._ended_at or time.monotonic()) - self._sent_at
+        return int(seconds * self._sample_rate_hz) // self._frame
 
     def finish(self, least_s: float) -> None:
         """End, once the cycle is on the air as a whole and for so long; call it again until then."""
@@ -111,9 +127,11 @@ class pluto_cycle_transmitter(_transmitter):
             forsake(self._buffer)
         if self._pusher is not None:
             self._pusher.end(self._buffer)
+        self._ended_at = self._ended_at or time.monotonic()
         self._buffer = None
         return True
 
+    @ends_flow_on_error
     def work(self, input_items, output_items):
         samples = input_items[0]
         if self._events.vanished() or self._finished:
@@ -153,7 +171,7 @@ class pluto_cycle_transmitter(_transmitter):
             buffer.push()
             self.cycle_samples = len(cycle)
             self._sent_at = time.monotonic()
-        except (OSError, RadioError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody else would notice
             if not self._stopping.is_set():
                 self._lost("the cycle cannot be sent", error)
             forsake(self._buffer)
@@ -167,8 +185,10 @@ class pluto_stream_transmitter(_transmitter):
     level: of E|x|^2 = 1, relative to full scale.
     """
 
-    def __init__(self, device: PlutoDevice, level: float, events: EventCounters, sample_rate_hz: float):
-        _transmitter.__init__(self, "pluto_stream_transmitter", device, level, events)
+    def __init__(
+        self, device: PlutoDevice, level: float, events: EventCounters, frame: int, sample_rate_hz: float
+    ):
+        _transmitter.__init__(self, "pluto_stream_transmitter", device, level, events, frame)
         self.block = block_samples(sample_rate_hz)
         self._block_s = self.block / sample_rate_hz
         self.reset()
@@ -177,6 +197,8 @@ class pluto_stream_transmitter(_transmitter):
         """Forget the last run."""
         self._part = np.zeros(self.block, np.complex64)
         self._filled = 0
+        self._starts: deque[int] = deque()  # of frames that the device has not taken yet
+        self._blocks_sent = self.frames_sent = 0
         self.sends = False
         self._waiting: np.ndarray | None = None  # words for which there was no room yet
         self._queue: queue.Queue[np.ndarray | None] = queue.Queue(QUEUE_BLOCKS)
@@ -221,6 +243,7 @@ class pluto_stream_transmitter(_transmitter):
                 self._queue.put(self._words(self._part), timeout=DRAIN_S)
             self._queue.put(None, timeout=DRAIN_S)
 
+    @ends_flow_on_error
     def work(self, input_items, output_items):
         if self._events.vanished():
             return -1
@@ -231,6 +254,7 @@ class pluto_stream_transmitter(_transmitter):
                 return 0
             self._waiting = None
         count = min(len(input_items[0]), self.block - self._filled)
+        self._starts += (tag.offset for tag in self.get_tags_in_window(0, 0, count, FRAME_ID))
         self._part[self._filled : self._filled + count] = input_items[0][:count]
         self._filled += count
         if self._filled == self.block:
@@ -239,7 +263,7 @@ class pluto_stream_transmitter(_transmitter):
 
     def _run(self, buffer: iio.Buffer) -> None:
         """Body of the thread: blocks from the queue into the device until the end."""
-        begun, sent = time.monotonic(), 0
+        begun = time.monotonic()
         while self._queue.qsize() < AHEAD_BLOCKS and time.monotonic() - begun < AHEAD_S:
             if self._stopping.wait(0.005):
                 return
@@ -249,13 +273,16 @@ class pluto_stream_transmitter(_transmitter):
                 if words is None:
                     self.sends = False
                     # The kernel still holds blocks: they end with the buffer.
-                    self._stopping.wait(min(sent, KERNEL_BUFFERS + 1) * self._block_s)
+                    self._stopping.wait(min(self._blocks_sent, KERNEL_BUFFERS + 1) * self._block_s)
                     return
                 buffer.write(bytearray(words))
                 buffer.push()
-                sent += 1
+                self._blocks_sent += 1
                 self.sends = True
-        except OSError as error:
+                while self._starts and self._starts[0] + self._frame <= self._blocks_sent * self.block:
+                    self._starts.popleft()
+                    self.frames_sent += 1
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody else would notice
             if not self._stopping.is_set():
                 self._lost("the transmitter takes no more samples", error)
             forsake(buffer)

@@ -25,10 +25,11 @@ class RadioSettings:
     rx_channels: receive channels, 1 or 2.
     clock_source, time_source: "internal", "external", "gpsdo"; "": the radio's default.
     lead_time_s: how far ahead of their time frames are handed to a radio with a clock.
-    transmit_level_db: mean power of the samples handed to the converter, relative to full scale. The peaks of
-        OFDM lie about 10 dB above the mean.
+    transmit_level_db: power of E|x|^2 = 1, that of the chirps, at the converter, relative to full scale. The
+        mean over a frame is up to 0.8 dB less (unused subcarriers), the peaks of OFDM lie about 10 dB higher.
     dc_tracking: let the receiver remove its constant. For radar it may notch what does not move.
-    timeout_s: of every call to the device.
+    timeout_s: of every call to the device while it is set up. While it streams a Pluto may pause for a third
+        of it, 1 s at least.
     options: what only one radio knows; its front end names the ones it takes.
 
     Raises ValueError for a value out of range.

@@ -12,8 +12,12 @@ from pathlib import Path
 import numpy as np
 from gnuradio import gr
 
+from semisac_ml.data import DataError
+
 from ..work_errors import announces_error, ends_flow_on_error
-from .sigmf_writer import RecordingWriter, plain_value, tag_of
+from .sigmf_fields import plain_value
+from .sigmf_tags import tag_of
+from .sigmf_writer import MOST_FREQUENCY_HZ, RecordingWriter
 
 BUFFER_SAMPLES = 1 << 17
 GATHER_SAMPLES = 1 << 14
@@ -29,7 +33,8 @@ class sigmf_sink(announces_error, gr.sync_block):
     channel_gain) only changes are. docs/recordings.md describes the fields of the extension "semisac".
 
     Files bear the ending .unfinished while the flowgraph runs and get their names when it stops, also by
-    Ctrl-C. A flowgraph that is started again writes the recording anew.
+    Ctrl-C. A flowgraph that is started again writes the recording anew. What is wrong with a recording when
+    it ends, also that no sample came, is the block's `error`.
 
     path: of the recording; the endings .sigmf-data and .sigmf-meta are added.
     sample_rate_hz, center_frequency_hz: of all channels.
@@ -59,8 +64,10 @@ class sigmf_sink(announces_error, gr.sync_block):
         names = [str(name) for name in channels]
         if not names or len(set(names)) != len(names) or not all(name and "/" not in name for name in names):
             raise ValueError(f"channels are {names}, expected one name or more, all different")
-        if not sample_rate_hz > 0:
+        if not 0 < sample_rate_hz <= MOST_FREQUENCY_HZ:
             raise ValueError(f"sample_rate_hz is {sample_rate_hz}, expected complex samples a second")
+        if not abs(center_frequency_hz) <= MOST_FREQUENCY_HZ:
+            raise ValueError(f"center_frequency_hz is {center_frequency_hz}, expected at most 1e12 Hz")
         gr.sync_block.__init__(self, "sigmf_sink", [np.complex64] * len(names), None)
         core = {"author": author, "hw": hardware, "description": description}
         self._make = dict(
@@ -76,6 +83,7 @@ class sigmf_sink(announces_error, gr.sync_block):
         self._lock = threading.Lock()
         self._writer = RecordingWriter(**self._make, overwrite=self._overwrite)  # errors before anything runs
         self._samples = 0
+        self._started = False
         self._file: Path | None = None
         # Buffers are made for this multiple; once they are, any number of samples may come (see start).
         self.set_output_multiple(BUFFER_SAMPLES)
@@ -103,6 +111,7 @@ class sigmf_sink(announces_error, gr.sync_block):
             self._writer = RecordingWriter(**self._make, overwrite=True)
         self._file = None
         self._samples = 0
+        self._started = True
         self._first = [self.nitems_read(port) for port in range(len(self._writer.channels))]
         return True
 
@@ -133,6 +142,8 @@ class sigmf_sink(announces_error, gr.sync_block):
                         name: plain_value(value()) if callable(value) else value for name, value in given
                     }
                     self._file = writer.finish(fields)
+                    if self._file is None and self._started:
+                        raise DataError(f"{writer.base}: no sample came, so that there is none")
                 except Exception as error:  # noqa: BLE001 - GNU Radio would swallow it
                     self.error = error
                     gr.logger(self.name()).error(f"the recording is not complete: {error}")

@@ -9,7 +9,8 @@ import numpy as np
 import pmt
 from gnuradio import gr
 
-from semisac_ml.data.sigmf_recording import PLAIN_DATATYPE, RecordedChannel, Recording
+from semisac_ml.data import DataError
+from semisac_ml.data.sigmf_recording import RecordedChannel, Recording
 
 from ..work_errors import announces_error, ends_flow_on_error
 from . import sigmf_tags
@@ -22,7 +23,9 @@ class sigmf_source(announces_error, gr.sync_block):
     """Replay a SigMF recording: the same samples, bit by bit, with the same tags on the same samples.
 
     Outputs 0...: samples, complex64, of each channel of the recording. Recordings of other programs are taken
-    too, if their samples are complex; integers are scaled to a full scale of 1.
+    too, if their samples are complex; integers are scaled to a full scale of 1. Where their captures tell
+    that samples were lost (core:global_index), or that the receiver was tuned, zeros stand in their place and
+    the tag gap (long) says how many; a frame of a channel "sent" that this tears has the tag lost.
 
     path: of the recording, with or without the ending of one of its files.
     channels: number of outputs; the recording must have as many channels or more.
@@ -46,7 +49,10 @@ class sigmf_source(announces_error, gr.sync_block):
                 f"{self.recording.base} holds no core:sample_rate to pace it by: set paced to False"
             )
         gr.sync_block.__init__(self, "sigmf_source", None, [np.complex64] * len(chosen))
-        self._readers = [ChannelReader(channel) for channel in chosen]
+        torn = [(sample, {"key": "lost", "symbol": "gap"}) for sample in self.recording.frames_torn()]
+        self._readers = [
+            ChannelReader(channel, () if number else torn) for number, channel in enumerate(chosen)
+        ]
         self._count = self.recording.sample_count
         self._paced = bool(paced)
         self._repeat = bool(repeat)
@@ -61,13 +67,6 @@ class sigmf_source(announces_error, gr.sync_block):
     def start(self):
         self._sent = 0
         self._begin = time.monotonic()
-        for reader in self._readers:
-            reader.rewind()
-        return True
-
-    def stop(self):
-        for reader in self._readers:
-            reader.close()
         return True
 
     def _due(self) -> int:
@@ -88,7 +87,7 @@ class sigmf_source(announces_error, gr.sync_block):
         if self._paced:
             count = min(count, self._due())
         for port, reader in enumerate(self._readers):
-            reader.read(output_items[port][:count])
+            reader.channel.read(place, output_items[port][:count])
             written = self.nitems_written(port)
             for sample, key, value in reader.tags(place, count):
                 self.add_item_tag(port, written + sample - place, key, value)
@@ -97,45 +96,19 @@ class sigmf_source(announces_error, gr.sync_block):
 
 
 class ChannelReader:
-    """Samples of one channel in turn, from the first again behind the last, and their tags."""
+    """A channel and its tags as PMT.
 
-    def __init__(self, channel: RecordedChannel):
-        self._channel = channel
-        self._file = None
-        self._place = 0
-        tags = [(sample, pmt.intern(tag["key"]), sigmf_tags.from_json(tag)) for sample, tag in channel.tags()]
-        self._tags = tags
-        self._tag_samples = np.array([tag[0] for tag in tags], np.int64)
+    more: (sample, tag) that the channel does not know of. Raises DataError for a tag without a known value.
+    """
 
-    def rewind(self) -> None:
-        """Go to the first sample."""
-        self.close()
-        self._place = 0
-        if self._channel.datatype == PLAIN_DATATYPE:
-            self._file = self._channel.data_file.open("rb", buffering=0)
-
-    def close(self) -> None:
-        """Let go of the file."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def read(self, samples: np.ndarray) -> None:
-        """Fill samples, no more than there are up to the end."""
-        if self._file is None:
-            samples[:] = self._channel.samples(self._place, len(samples))
-        else:
-            raw = memoryview(samples).cast("B")
-            while len(raw):
-                read = self._file.readinto(raw)
-                if not read:
-                    raise EOFError(f"{self._channel.data_file} became shorter while it was replayed")
-                raw = raw[read:]
-        self._place += len(samples)
-        if self._place == self._channel.sample_count:
-            self._place = 0
-            if self._file is not None:
-                self._file.seek(0)
+    def __init__(self, channel: RecordedChannel, more=()):
+        self.channel = channel
+        tags = sorted([*channel.tags(), *more], key=lambda entry: entry[0])
+        try:
+            self._tags = [(sample, pmt.intern(tag["key"]), sigmf_tags.from_json(tag)) for sample, tag in tags]
+        except ValueError as error:
+            raise DataError(f"{channel.data_file}: {error}: correct its metadata") from error
+        self._tag_samples = np.array([tag[0] for tag in self._tags], np.int64)
 
     def tags(self, first: int, count: int):
         """(sample, key, PMT) of the tags on samples from first on."""

@@ -11,6 +11,7 @@ is {"key": "frame_id", "uint64": 7}, a gap {"key": "gap", "long": 300}, an rx_ti
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import pmt
 
@@ -25,13 +26,28 @@ def to_json(value) -> dict[str, object]:
 
 def from_json(tag: dict[str, object]):
     """PMT of {kind: value}, whatever else the object holds. Raises ValueError when there is no known kind."""
-    for kind, (_, _, decode) in KINDS.items():
+    for kind, (_, _, decode) in KINDS.items() if isinstance(tag, dict) else ():
         if kind in tag:
             try:
                 return decode(tag[kind])
             except (TypeError, ValueError, OverflowError, RuntimeError) as error:
                 raise ValueError(f"tag {str(tag)[:120]}: {kind} cannot be read ({error})") from error
     raise ValueError(f"tag {str(tag)[:120]} has no value, expected one of {', '.join(KINDS)}")
+
+
+def radio_time(tag: Mapping[str, object]) -> tuple[int, float] | None:
+    """Whole seconds and fraction of a tag rx_time as it is recorded; None of any other."""
+    parts = tag.get("tuple") if tag["key"] == "rx_time" else None
+    if not isinstance(parts, list) or len(parts) != 2:
+        return None
+    full, fraction = parts[0].get("uint64", parts[0].get("long")), parts[1].get("double")
+    usable = isinstance(full, int) and isinstance(fraction, float) and math.isfinite(fraction)
+    return (full, fraction) if usable else None
+
+
+def tag_of(tag, first: int) -> tuple[int, str, object]:
+    """Place, key and value of a GNU Radio tag; `first` is the place of the recording's first sample."""
+    return tag.offset - first, pmt.symbol_to_string(tag.key), tag.value
 
 
 def _real(value: float) -> float | str:

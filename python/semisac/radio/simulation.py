@@ -18,6 +18,7 @@ START_IN_S = 0.1
 BITS = 12
 SERIAL = "SIM0001"
 NO_LEAKAGE_DB = -200.0
+DEFAULT_TARGETS = "600,8,10"
 
 
 class remote_station(gr.hier_block2):
@@ -54,7 +55,8 @@ class simulation_front_end(timed_front_end):
     Options:
     latency_samples: delay from transmitter to receiver. latency_known: take it as calibrated.
     leakage_db: of the direct path, power received over power sent. noise_dbfs: noise in the receiver.
-    targets: "RANGE_M[,SPEED_MPS[,SNR_DB]];..." with the SNR of an echo at a receive channel.
+    targets: "RANGE_M[,SPEED_MPS[,SNR_DB]];..." with the SNR of an echo at a receive channel; they turn at
+        half and at one and a half times their range.
     dc: constant of the receiver, in full scales. carrier_offset_hz, received_dbfs, bundle: of the station
         elsewhere.
     time_scale: seconds of the radio in a second of the computer; 0: its clock is that of its samples, and it
@@ -80,7 +82,7 @@ class simulation_front_end(timed_front_end):
             latency_known=True,
             leakage_db=-20.0,
             noise_dbfs=-60.0,
-            targets="600,8,10",
+            targets=DEFAULT_TARGETS,
             dc=0.002,
             carrier_offset_hz=1500.0,
             received_dbfs=-30.0,
@@ -138,6 +140,7 @@ class simulation_front_end(timed_front_end):
             sample_rate_hz=settings.sample_rate_hz,
             tx_gain_db=settings.tx_gain_db,
             rx_gain_db=settings.rx_gain_db,
+            center_frequency_hz=settings.center_frequency_hz,
         )
 
     def _calibrate(self) -> dict[str, object]:
@@ -205,5 +208,13 @@ def parse_targets(text: str) -> list[dict[str, float]]:
                 f"radio option targets holds {part!r}, expected RANGE_M[,SPEED_MPS[,SNR_DB]] such as 600,8,10"
             ) from None
         range_m, velocity_mps, snr_db = (*numbers, *(0.0, 10.0)[len(numbers) - 1 :])
-        targets.append({"range_m": range_m, "velocity_mps": velocity_mps, "snr_db": snr_db})
+        targets.append(
+            {
+                "range_m": range_m,
+                "velocity_mps": velocity_mps,
+                "nearest_m": 0.5 * range_m,
+                "farthest_m": 1.5 * range_m,
+                "snr_db": snr_db,
+            }
+        )
     return targets

@@ -7,22 +7,21 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 
 # Before UHD is loaded: no greeting, and no letter for each event, which are counted here.
 os.environ.setdefault("UHD_LOG_CONSOLE_LEVEL", "warning")
 os.environ.setdefault("UHD_LOG_FASTPATH_DISABLE", "1")
 
-from gnuradio import uhd  # noqa: E402
+from gnuradio import gr, uhd  # noqa: E402
 
+from . import usrp_checks, usrp_opening  # noqa: E402
 from .calibration import CalibrationKey  # noqa: E402
 from .front_end import Capabilities, RadioError  # noqa: E402
 from .settings import RadioSettings  # noqa: E402
 from .timed import add_seconds, timed_front_end  # noqa: E402
 
-START_IN_S = 0.5
-MOST_RATE_ERROR = 1e-6
-MOST_FREQUENCY_ERROR_HZ = 1e3
-MOST_GAIN_ERROR_DB = 0.5
+OPEN_TIMEOUTS = 5.0  # one that is opened answers many calls, and may load its FPGA
 
 
 class usrp_front_end(timed_front_end):
@@ -31,7 +30,8 @@ class usrp_front_end(timed_front_end):
     address: device arguments of UHD, such as "type=b200" or "addr=192.168.10.2"; "": the first found.
 
     Options: measure_latency (see `timed_front_end`); tx_subdevice, rx_subdevice ("A:A A:B"),
-    master_clock_rate_hz (0: the device's), wire_format ("sc16", "sc8").
+    master_clock_rate_hz (0: the device's), wire_format ("sc16", "sc8"), start_in_s (from the start of the
+    flowgraph to the first sample, for computers that take longer to begin).
     """
 
     capabilities = Capabilities(
@@ -50,35 +50,60 @@ class usrp_front_end(timed_front_end):
             rx_subdevice="",
             master_clock_rate_hz=0.0,
             wire_format="sc16",
+            start_in_s=0.5,
         )
+        if not 0.05 <= self._options["start_in_s"] <= 60.0:
+            raise ValueError(
+                f"radio option start_in_s is {self._options['start_in_s']:g}, expected 0.05 to 60 seconds"
+            )
         timed_front_end.__init__(self, settings, frame, role, self._options["measure_latency"])
         self._sink = self._source = None
+        self._tx_gain_db, self._is_silent = settings.tx_gain_db, False
+        self._starts_by: tuple[int, float] | None = None  # of the receiver; None: it has begun
+        self._restarts = 0
 
     def configure(self) -> dict[str, object]:
         channels = list(range(self.settings.rx_channels))
         try:
-            if self.role != "transmit":
-                self._source = uhd.usrp_source(self._address(), self._stream(channels))
+            library = usrp_opening.uhd_library(uhd.get_version_string())
+            with usrp_opening.kept_open(library, self._address(), OPEN_TIMEOUTS * self.settings.timeout_s):
+                if self.role != "transmit":
+                    self._source = uhd.usrp_source(self._address(), self._stream(channels))
+                if self.role != "receive":
+                    self._sink = uhd.usrp_sink(self._address(), self._stream([0]))
+            self._set_sources()
+            if self._source is not None:
                 self._set_up(self._source, channels, self.settings.rx_gain_db, self.settings.rx_antenna)
                 for channel in channels:
                     self._source.set_auto_dc_offset(self.settings.dc_tracking, channel)
-            if self.role != "receive":
-                self._sink = uhd.usrp_sink(self._address(), self._stream([0]))
+            if self._sink is not None:
                 self._set_up(self._sink, [0], self.settings.tx_gain_db, self.settings.tx_antenna)
+            if self.role == "monostatic":
+                usrp_checks.check_ports(self._sink, self._source, channels)
+            usrp_checks.wait_for_locks(self._directions(), self.settings)
             self._set_clock()
-            warnings = self._warnings()
+            warnings = usrp_checks.warnings_of(self._directions(), self.settings)
             in_force = self._in_force()
         except RuntimeError as error:
+            self._silence_if_set_up()
             self._sink = self._source = None
             raise self._explained(error) from error
+        except BaseException:
+            self._silence_if_set_up()
+            raise
         self._join(self._sink, self._source, in_force["sample_rate_hz"])
         return {**in_force, **self._calibrate(), "warnings": warnings}
 
     def prepare(self) -> None:
+        if self._is_silent:
+            self._sink.set_gain(self._tx_gain_db, 0)
+            self._is_silent = False
         now = self.device_time()
-        start = add_seconds(now, START_IN_S)
+        start = add_seconds(now, self._options["start_in_s"])
         for block in self._blocks():
             block.set_start_time(uhd.time_spec(*start))
+        self._starts_by = self._start_patience(start) if self._source is not None else None
+        self._restarts = 0
         self._begin(now, start)
 
     def device_time(self) -> tuple[int, float]:
@@ -96,19 +121,113 @@ class usrp_front_end(timed_front_end):
             rx_gain_db=round(source.get_gain(), 3),
             tx_antenna=sink.get_antenna(),
             rx_antenna=source.get_antenna(),
+            center_frequency_hz=round(self.settings.center_frequency_hz, 3),
+            bandwidth_hz=round(source.get_bandwidth(), 3),
+            tx_subdevice=sink.get_subdev_spec(0),
+            rx_subdevice=source.get_subdev_spec(0),
         )
 
+    def set_center_frequency_hz(self, frequency_hz: float) -> None:
+        for one in self._directions():
+            for channel in one.channels:
+                self._do(one.block.set_center_freq, uhd.tune_request(frequency_hz), channel)
+                usrp_checks.check_frequency(one.block, channel, frequency_hz)
+        self._flag_now("retuned")
+
+    def set_tx_gain_db(self, gain_db: float) -> None:
+        if self._sink is None:
+            raise self._cannot("transmit gain")
+        self._tx_gain_db = gain_db
+        self._do(self._sink.set_gain, gain_db, 0)
+        self._flag_now("gain")
+
+    def set_rx_gain_db(self, gain_db: float) -> None:
+        if self._source is None:
+            raise self._cannot("receive gain")
+        for channel in range(self.settings.rx_channels):
+            self._do(self._source.set_gain, gain_db, channel)
+        self._flag_now("gain")
+
+    def silence(self) -> None:
+        timed_front_end.silence(self)
+        self._silence_if_set_up()
+
     def close(self) -> None:
-        timed_front_end.close(self)
+        self.silence()
+        if self._sink is not None or self._source is not None:
+            self._disconnect()  # else the blocks would keep the device
+            self._sink = self._source = None
+
+    def status(self) -> dict[str, object]:
+        numbers = timed_front_end.status(self)
+        if self._source is not None:
+            numbers["starts_repeated"] = self._restarts
+        return numbers
+
+    def _look(self) -> None:
+        if self._starts_by is not None:
+            self._see_the_start()
+        timed_front_end._look(self)
+
+    def _start_patience(self, start: tuple[int, float]) -> tuple[int, float]:
+        return add_seconds(start, self.settings.timeout_s / 2.0)
+
+    def _see_the_start(self) -> None:
+        """A start that comes to the device when its time is past is refused, and nothing comes for ever:
+        then it is told to start once more.
+        """
+        if self._filler.nitems_written(0) > 0 or not self._filler.waits_for_samples():
+            self._starts_by = None
+            return
+        self._progress.restart()
+        now = self.device_time()
+        if now < self._starts_by:
+            return
+        if self._restarts:
+            raise TimeoutError(
+                f"no samples came, nor behind a second start: both came too late for the device, or it does "
+                f"not stream; raise --radio-option start_in_s (now {self._options['start_in_s']:g})"
+            )
+        self._restarts += 1
+        start = add_seconds(now, self._options["start_in_s"])
+        self._starts_by = self._start_patience(start)
+        command = uhd.stream_cmd(uhd.STREAM_MODE_START_CONTINUOUS)
+        command.stream_now, command.time_spec = False, uhd.time_spec(*start)
+        self._source.issue_stream_cmd(command)
+        gr.logger("usrp").warn(
+            "no samples came behind the start: it came too late for the device, and is repeated once; raise "
+            f"--radio-option start_in_s (now {self._options['start_in_s']:g}) where that happens again"
+        )
+
+    def _flag_now(self, reason: str) -> None:
+        """Frames that are in the air, or will be before a change is over, are not to be used."""
+        if self._aligner is not None:
+            now = self._scheduler.sample_at(*self.device_time())
+            hold = int(self._source.get_samp_rate() * self.settings.lead_time_s)
+            for _, frame_id in self._scheduler.frames_between(now - hold, now + hold):
+                self._aligner.flag_frame(frame_id, reason)
+
+    def _do(self, call: Callable, *arguments) -> None:
+        try:
+            call(*arguments)
+        except RuntimeError as error:
+            raise self._explained(error) from error
+
+    def _silence_if_set_up(self) -> None:
         if self._sink is not None:
             with contextlib.suppress(RuntimeError):  # a device that is gone is silent
                 self._sink.set_gain(0.0, 0)
+            self._is_silent = True
 
     def _address(self) -> str:
         words = [self.settings.address] if self.settings.address else []
         rate = self._options["master_clock_rate_hz"]
         if rate:
             words.append(f"master_clock_rate={rate:.0f}")
+        # once, as the device is opened: on some each change resets the clocks and undoes what was tuned
+        for name in ("clock_source", "time_source"):
+            if getattr(self.settings, name):
+                words.append(f"{name}={getattr(self.settings, name)}")
         return ",".join(words)
 
     def _stream(self, channels: list[int]):
@@ -119,45 +238,41 @@ class usrp_front_end(timed_front_end):
     def _blocks(self) -> list:
         return [block for block in (self._source, self._sink) if block is not None]
 
+    def _directions(self) -> list[usrp_checks.Direction]:
+        settings, found = self.settings, []
+        if self._sink is not None:
+            found.append(usrp_checks.Direction("transmitter", self._sink, [0], settings.tx_gain_db))
+        if self._source is not None:
+            channels = list(range(settings.rx_channels))
+            found.append(usrp_checks.Direction("receiver", self._source, channels, settings.rx_gain_db))
+        return found
+
+    def _set_sources(self) -> None:
+        """Of clock and time, where a device does not take them as it is opened."""
+        block, settings = self._blocks()[0], self.settings
+        if settings.clock_source and block.get_clock_source(0) != settings.clock_source:
+            usrp_checks.one_of("--clock-source", settings.clock_source, block.get_clock_sources(0))
+            block.set_clock_source(settings.clock_source)
+        if settings.time_source and block.get_time_source(0) != settings.time_source:
+            usrp_checks.one_of("--time-source", settings.time_source, block.get_time_sources(0))
+            block.set_time_source(settings.time_source)
+
     def _set_up(self, block, channels: list[int], gain_db: float, antenna: str) -> None:
         settings = self.settings
-        if settings.clock_source:
-            _one_of("--clock-source", settings.clock_source, block.get_clock_sources(0))
-            block.set_clock_source(settings.clock_source)
-        if settings.time_source:
-            _one_of("--time-source", settings.time_source, block.get_time_sources(0))
-            block.set_time_source(settings.time_source)
         subdevice = self._options["tx_subdevice" if block is self._sink else "rx_subdevice"]
         if subdevice:
             block.set_subdev_spec(subdevice)
         block.set_samp_rate(settings.sample_rate_hz)
-        self._check_rate(block)
+        usrp_checks.check_rate(block, settings.sample_rate_hz)
         for channel in channels:
             block.set_center_freq(uhd.tune_request(settings.center_frequency_hz), channel)
-            self._check_frequency(block, channel)
+            usrp_checks.check_frequency(block, channel, settings.center_frequency_hz)
             block.set_gain(gain_db, channel)
             block.set_bandwidth(settings.bandwidth_hz or settings.sample_rate_hz, channel)
             if antenna:
                 name = "--tx-antenna" if block is self._sink else "--rx-antenna"
-                _one_of(name, antenna, block.get_antennas(channel))
+                usrp_checks.one_of(name, antenna, block.get_antennas(channel))
                 block.set_antenna(antenna, channel)
-
-    def _check_rate(self, block) -> None:
-        wanted, got = self.settings.sample_rate_hz, block.get_samp_rate()
-        if abs(got - wanted) > MOST_RATE_ERROR * wanted:
-            raise RadioError(
-                f"--sample-rate-hz is {wanted:g}, the radio would run at {got:g}: take that one, or a clock "
-                f"that "
-                f"--sample-rate-hz divides (--radio-option master_clock_rate_hz=..., now "
-                f"{block.get_clock_rate():g})"
-            )
-
-    def _check_frequency(self, block, channel: int) -> None:
-        wanted, got = self.settings.center_frequency_hz, block.get_center_freq(channel)
-        if abs(got - wanted) > MOST_FREQUENCY_ERROR_HZ:
-            raise RadioError(
-                f"--center-frequency-hz is {wanted:g}, the radio tunes to {got:g}: it is out of its range"
-            )
 
     def _set_clock(self) -> None:
         """Set the device's time to 0, at the next pulse where one comes from outside."""
@@ -170,7 +285,7 @@ class usrp_front_end(timed_front_end):
     def _in_force(self) -> dict[str, object]:
         block = self._blocks()[0]
         found = {
-            "device": _info(block, "mboard_id") or "USRP",
+            "device": usrp_checks.information(block, "mboard_id") or "USRP",
             "serial": self._serial(),
             "driver": f"UHD {uhd.get_version_string()}",
             "clock_rate_hz": block.get_clock_rate(),
@@ -183,27 +298,8 @@ class usrp_front_end(timed_front_end):
             found |= {"rx_gain_db": self._source.get_gain(), "rx_antenna": self._source.get_antenna()}
         return found
 
-    def _warnings(self) -> list[str]:
-        warnings = []
-        for block, direction in ((self._sink, "transmitter"), (self._source, "receiver")):
-            if block is None:
-                continue
-            wanted = self.settings.tx_gain_db if block is self._sink else self.settings.rx_gain_db
-            if abs(block.get_gain() - wanted) > MOST_GAIN_ERROR_DB:
-                warnings.append(
-                    f"the {direction}'s gain is {block.get_gain():g} dB, {wanted:g} is not in its range"
-                )
-            if "lo_locked" in block.get_sensor_names(0) and not block.get_sensor("lo_locked", 0).to_bool():
-                warnings.append(f"the {direction}'s oscillator is not locked: its frequency may be wrong")
-        if self.settings.clock_source in ("external", "gpsdo"):
-            block = self._blocks()[0]
-            if "ref_locked" in block.get_mboard_sensor_names(0):
-                if not block.get_mboard_sensor("ref_locked", 0).to_bool():
-                    warnings.append("the reference clock is not locked: is the 10 MHz signal connected?")
-        return warnings
-
     def _serial(self) -> str:
-        return _info(self._blocks()[0], "mboard_serial") or "unknown"
+        return usrp_checks.information(self._blocks()[0], "mboard_serial") or "unknown"
 
     def _explained(self, error: RuntimeError) -> RadioError:
         if isinstance(error, RadioError):
@@ -214,17 +310,6 @@ class usrp_front_end(timed_front_end):
             return RadioError(
                 f"no USRP {where}: is it powered and plugged in? `semisac radio probe` lists what is found"
             )
-        return RadioError(f"the USRP {where} refused to be set up: {text}")
-
-
-def _one_of(option: str, value: str, allowed) -> None:
-    if value not in list(allowed):
-        raise RadioError(f"{option} is {value!r}, this device has {', '.join(allowed)}")
-
-
-def _info(block, name: str) -> str:
-    """What the device says of itself; older ones leave some of it out."""
-    try:
-        return dict(block.get_usrp_info(0)).get(name, "")
-    except RuntimeError:
-        return ""
+        sources = {"--clock-source": self.settings.clock_source, "--time-source": self.settings.time_source}
+        asked = [f"; {option} is {value!r}" for option, value in sources.items() if value and value in text]
+        return RadioError(f"the USRP {where} refused to be set up: {text}{''.join(asked)}")

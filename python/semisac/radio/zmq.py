@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 from gnuradio import blocks, gr, semisac, zeromq
@@ -19,6 +20,10 @@ POLL_MS = 100
 SILENCE_S = 0.2  # at most, to send the silence behind the last frame
 DRAIN_S = 0.2  # for what was handed to the network when the stream ended
 PASS_TAGS = True
+FOREIGN = (
+    "what comes is not what --radio zmq or GNU Radio's ZMQ PUSH Sink of complex samples sends with Pass Tags "
+    "set to Yes"
+)
 
 
 class zmq_front_end(front_end):
@@ -26,7 +31,8 @@ class zmq_front_end(front_end):
 
     Whoever sends binds its address, whoever receives connects to it. Nothing is lost on the way: a receiver
     that is too slow holds up the sender. A sender waits until somebody receives; when it ends, it sends two
-    frames of silence, so that the receiver has the samples that it takes to be sure of the last frame.
+    frames of silence, so that the receiver has the samples that it takes to be sure of the last frame. A
+    receiver waits for its sender and warns after timeout_s; that none came at all is "vanished" when it ends.
 
     address: one or more, with commas between. Role "transmit": where frames are offered. Role "receive": of
     the sender of each receive channel. Role "monostatic": where frames are offered, then the sender of each
@@ -57,12 +63,16 @@ class zmq_front_end(front_end):
         self._sender = self._scheduler = self._aligner = None
         self._watch = Watch(self.events, self._look)
         self._progress: Progress | None = None
+        self._began = 0.0
+        self._warned = False
 
     def configure(self) -> dict[str, object]:
         addresses = list(self._addresses)
         if self.role != "receive":
             self._connect_sender(addresses.pop(0))
         self._receivers = [self._open(zeromq.pull_source, address) for address in addresses]
+        for receiver, address in zip(self._receivers, addresses, strict=True):
+            self._watch.follow(receiver, f"at {address} {FOREIGN}")
         if self.role == "monostatic":
             self._connect_aligner()
         else:
@@ -79,11 +89,14 @@ class zmq_front_end(front_end):
 
     def prepare(self) -> None:
         if self._receivers:
-            self._progress = None
+            self._progress, self._warned, self._began = None, False, time.monotonic()
             self._watch.start()
 
     def close(self) -> None:
         self._watch.stop()
+        began, self._began = self._began, 0.0
+        if began and not self._samples() and not self.events.vanished():
+            self.events.add("vanished", reason=f"{self._nothing()}: start its sender")
         sender, self._sender = self._sender, None
         if sender is not None:
             self._send_silence(sender)
@@ -142,6 +155,9 @@ class zmq_front_end(front_end):
     def _samples(self) -> int:
         return self._receivers[0].nitems_written(0)
 
+    def _nothing(self) -> str:
+        return f"no sample came from {', '.join(self._addresses[-len(self._receivers) :])}"
+
     def _look(self) -> None:
         """See that samples still come, once the first ones have."""
         samples = self._samples()
@@ -149,6 +165,9 @@ class zmq_front_end(front_end):
             self._progress = Progress(self.settings.timeout_s)
         if self._progress is not None:
             self._progress.see(samples)
+        elif not self._warned and time.monotonic() - self._began > self.settings.timeout_s:
+            self._warned = True
+            logging.getLogger(__name__).warning("%s so far: does its sender run?", self._nothing())
 
 
 def parse_addresses(text: str, count: int) -> list[str]:

@@ -32,7 +32,7 @@ from semisac_ml.beams.protocol import BeamSystem, Evaluation, Predictors, run_sp
 from semisac_ml.beams.recordings import Recordings
 from semisac_ml.beams.samples import AT_RANDOM, BY_SEQUENCE, BeamSamples
 from semisac_ml.beams.scores import Tested
-from semisac_ml.outputs import write_output
+from semisac_ml.outputs import check_outputs, console_beside, write_output
 from semisac_ml.runtime import Bundle, check_replaceable
 from semisac_ml.sensors import declared
 from semisac_ml.training import save_checkpoint
@@ -220,20 +220,23 @@ def write_figures(
     console, folder = asked.console, asked.recordings.folder
     about |= {"data": folder.name if folder else POWER, "command": shlex.join(["semisac", *sys.argv[1:]])}
     content = report.as_json(samples, tested, about)
-    for kind in (BY_SEQUENCE, AT_RANDOM):
-        if report.SPLIT_KEYS[kind] in content:
-            console.print(report.console_table(content, kind))
-    for inputs, one in content.get("blockage", {}).items():
-        console.print(f"blockage, {inputs}: " + ", ".join(f"{key} {value:.3g}" for key, value in one.items()))
+    written = []
     if asked.json_file:
         report.write_json(asked.json_file, content)
-        console.print(f"written: {asked.json_file}")
+        written = [f"written: {asked.json_file}"]
     if asked.results:
         stem = samples.source if asked.recordings.sensors else POWER
         table, drawn = asked.results / f"{stem}.csv", asked.results / f"{stem}.png"
         report.write_csv(table, content)
         report.draw(drawn, samples, tested, content)
-        console.print(f"written: {table}, {drawn}")
+        written += [f"written: {table}, {drawn}"]
+    for kind in (BY_SEQUENCE, AT_RANDOM):
+        if report.SPLIT_KEYS[kind] in content:
+            console.print(report.console_table(content, kind))
+    for inputs, one in content.get("blockage", {}).items():
+        console.print(f"blockage, {inputs}: " + ", ".join(f"{key} {value:.3g}" for key, value in one.items()))
+    for line in written:
+        console.print(line)
 
 
 def draw_figure(asked: Evaluation, name: str) -> None:
@@ -323,6 +326,7 @@ def evaluate_command(system: BeamSystem) -> Callable[..., None]:
             ),
         ] = None,
     ) -> None:
+        check_outputs({"--json": json_file})
         recordings = recordings_of(context, data, folder, scenarios)
         all_sensors = recordings.sensors
         if all_sensors:
@@ -347,6 +351,7 @@ def evaluate_command(system: BeamSystem) -> Callable[..., None]:
             processes=processes,
             run=run,
             json_file=json_file,
+            console=console_beside(json_file),
             results=results or (Path("results") / system.name if figure else None),
         )
         if figure:

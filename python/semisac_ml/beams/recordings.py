@@ -24,6 +24,7 @@ from semisac_ml.beams.samples import NOW, BeamSamples
 from semisac_ml.data import DataError, deepsense6g
 from semisac_ml.data.deepsense6g.samples import Scenario
 from semisac_ml.data.scenes.reader import INDEX_FILE, SceneSet
+from semisac_ml.home_folder import writable
 from semisac_ml.outputs import output_file
 from semisac_ml.sensors import declared
 
@@ -75,8 +76,15 @@ def load_sensors(
     if not folder.is_dir():
         raise DataError(f"{folder} is no folder, expected {WANTED}: semisac data scenes {folder}")
     numbers = tuple(scenarios or deepsense6g.scenarios(folder))
+    if not numbers:
+        raise DataError(f"{folder}: holds no scenario, expected {WANTED}")
     loaded = [deepsense6g.load(number, folder, damaged="leave out") for number in numbers]
-    samples = BeamSamples.of(loaded)
+    left_out = tuple(f"{one.name}, {why}" for one in loaded for why in one.left_out)
+    if left_out:
+        more = f"; and {len(left_out) - 1} more" if len(left_out) > 1 else ""
+        told = f"damaged, left out: {len(left_out)} samples: {left_out[0]}{more}"
+        console.print(told, soft_wrap=True, markup=False)
+    samples = dataclasses.replace(BeamSamples.of(loaded), left_out=left_out)
     paths = {name: _paths(loaded, name) for name in declared()}
     paths = {name: own for name, own in paths.items() if any(path is not None for path in own)}
     if not paths:
@@ -103,7 +111,7 @@ def _paths(loaded: Sequence[Scenario], name: str) -> list[Path | None]:
 def _cache_folder() -> Path:
     import platformdirs
 
-    return Path(platformdirs.user_cache_dir("semisac")) / "sensors"
+    return writable(Path(platformdirs.user_cache_dir("semisac")) / "sensors")
 
 
 def _kept(

@@ -49,6 +49,7 @@ def as_json(samples: BeamSamples, tested: list[Tested], about: dict[str, Any]) -
     parts that figures are told by, be it times of day. "blockage" is there where anybody knows it.
     """
     about = {"scenarios": list(samples.parts[0]), "inputs": tested[0].inputs, **about}
+    about |= {"samples_left_out": len(samples.left_out), "left_out": list(samples.left_out)}
     found: dict[str, Any] = {**about, "dba_threshold_beams": list(PAPER_THRESHOLDS)}
     for (kind, predictor, inputs), group in grouped(tested).items():
         metrics, per_scenario = summarise(samples, group)
@@ -86,7 +87,6 @@ def _split_name(group: list[Tested]) -> str:
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write a file, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_output(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 

@@ -44,6 +44,7 @@ class BeamSamples:
     light: "day", "dusk" or "night" of each, where that is known.
     ray_traced: whether nothing of it is real.
     camera_view_deg: width of the camera's view; None of a real recording, whose tables do not tell it.
+    left_out: why samples of the tables are not among these, one line each.
     """
 
     names: tuple[str, ...]
@@ -61,6 +62,7 @@ class BeamSamples:
     light: np.ndarray | None = None
     ray_traced: bool = False
     camera_view_deg: float | None = None
+    left_out: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.beam)

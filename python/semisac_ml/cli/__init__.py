@@ -11,15 +11,18 @@ def main(arguments: list[str] | None = None) -> None:
     import sys
 
     from semisac_ml.numpy_generation import mismatch
+    from semisac_ml.printing import harmless_printing
 
     given = sys.argv[1:] if arguments is None else arguments
-    if given[:1] != ["info"] and mismatch():  # info shows it beside everything else
-        print(f"semisac: {mismatch()}", file=sys.stderr)
-        sys.exit(2)
     try:
-        from .program import run
+        with harmless_printing("semisac"):
+            if given[:1] != ["info"] and mismatch():  # info shows it beside everything else
+                print(f"semisac: {mismatch()}", file=sys.stderr)
+                code = 2
+            else:
+                from .program import run
 
-        code = run(arguments)
+                code = run(arguments)
     except KeyboardInterrupt:
         code = 130
     sys.exit(code)

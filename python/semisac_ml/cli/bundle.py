@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from semisac_ml.outputs import print_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,10 +37,10 @@ def verify(bundle: BundleArgument, as_json: JsonOption = False) -> None:
         checked = Bundle.verify(bundle)
     except BundleError as error:
         if as_json:
-            print(json.dumps({"bundle": bundle, "valid": False, "error": str(error)}, indent=2))
+            print_json({"bundle": bundle, "valid": False, "error": str(error)})
         raise
     if as_json:
-        print(json.dumps({**_identity(checked), "valid": True, "networks": _networks(checked)}, indent=2))
+        print_json({**_identity(checked), "valid": True, "networks": _networks(checked)})
         return
     from rich.console import Console
 
@@ -60,9 +61,7 @@ def show(bundle: BundleArgument, as_json: JsonOption = False) -> None:
 
     loaded = Bundle.load(bundle)
     if as_json:
-        print(
-            json.dumps({**_identity(loaded), "manifest": loaded.manifest.model_dump(mode="json")}, indent=2)
-        )
+        print_json({**_identity(loaded), "manifest": loaded.manifest.model_dump(mode="json")})
         return
     _print_tables(loaded)
 

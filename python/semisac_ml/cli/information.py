@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import subprocess
 import sys
@@ -18,7 +17,9 @@ import typer
 
 from semisac_ml import __version__
 from semisac_ml.numpy_generation import mismatch
+from semisac_ml.outputs import print_json
 
+from .mistakes import said_of
 from .systems import install_command
 
 _PROBE_SECONDS = 20
@@ -66,7 +67,9 @@ def _probed(expression: str) -> tuple[str | None, str]:
 
 
 def _probe(module: str, version: str) -> str:
-    return f"import importlib; m = importlib.import_module({module!r}); print('version=' + str({version}))"
+    home = "from semisac_ml.home_folder import provide_home; provide_home()"  # GNU Radio wants one
+    found = f"import importlib; m = importlib.import_module({module!r}); print('version=' + str({version}))"
+    return f"{home}\n{found}"
 
 
 def components() -> list[Component]:
@@ -129,8 +132,8 @@ def bundles() -> list[dict[str, Any]]:
             found.append(
                 {"name": name, "path": str(bundle.path), "fingerprint": bundle.fingerprint, "valid": True}
             )
-        except BundleError as error:
-            found.append({"name": name, "valid": False, "error": str(error)})
+        except (BundleError, OSError) as error:
+            found.append({"name": name, "valid": False, "error": said_of(error)})
     return found
 
 
@@ -146,6 +149,8 @@ def data() -> list[dict[str, Any]]:
             found.append({"name": name, "path": str(module.find_folder()), "found": True})
         except DataError:
             found.append({"name": name, "path": None, "found": False, "get": f"semisac data fetch {name}"})
+        except OSError as error:  # a folder that may not be looked into
+            found.append({"name": name, "path": None, "found": False, "get": said_of(error)})
     return found
 
 
@@ -163,7 +168,7 @@ def info(
             "data": have_data,
             "platform": platform.platform(),
         }
-        print(json.dumps(report, indent=2))
+        print_json(report)
         return
     if mismatch():
         print(mismatch())

@@ -30,10 +30,10 @@ def run_program(
     name: of the program, at the start of each line on stderr. typed: how a user types it, if other.
     explain: turns a missing package into a message, None if the package is none that the program asks for.
     """
+    command = typer.main.get_command(program)
     try:
-        result = typer.main.get_command(program).main(
-            arguments, prog_name=typed or name, standalone_mode=False
-        )
+        _check_given(command, sys.argv[1:] if arguments is None else arguments)
+        result = command.main(arguments, prog_name=typed or name, standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
         return _complain(name, "interrupted", 130)
     except _UsageError as error:
@@ -43,9 +43,6 @@ def run_program(
         context = getattr(error, "ctx", None)
         hint = f" (see '{context.command_path} --help')" if context is not None else " (see --help)"
         return _complain(name, error.format_message() + hint, 2)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except ModuleNotFoundError as error:
         message = explain(error)
         if message is None or os.environ.get("SEMISAC_DEBUG"):
@@ -54,12 +51,41 @@ def run_program(
     except (ValueError, OSError) as error:  # BundleError and DataError are ValueErrors
         if os.environ.get("SEMISAC_DEBUG"):
             raise
-        return _complain(name, str(error), 2)
+        return _complain(name, said_of(error), 2)
     except RuntimeError as error:
         if os.environ.get("SEMISAC_DEBUG"):
             raise
         return _complain(name, str(error), 1)
     return result if isinstance(result, int) else 0
+
+
+def check_not_empty(option: str, value: object, default: object) -> None:
+    """Raise ValueError for an empty text where that does not stand for none: a shell's variable that is not
+    set would otherwise mean the present folder.
+    """
+    if value == "" and default != "":
+        raise ValueError(f"{option} is empty, expected a value; is a variable not set?")
+
+
+def _check_given(command, arguments: list[str]) -> None:
+    options: dict[str, object] = {}
+    for number, text in enumerate(arguments):
+        command = getattr(command, "commands", {}).get(text, command)
+        options |= {name: parameter.default for parameter in command.params for name in parameter.opts}
+        name, equals, value = text.partition("=")
+        if equals and name.startswith("--"):
+            check_not_empty(name, value, options.get(name))
+        elif not text:
+            before = arguments[number - 1] if number else ""
+            check_not_empty(
+                before if before in options else f"argument {number + 1}", text, options.get(before)
+            )
+
+
+def said_of(error: ValueError | OSError) -> str:
+    """Of what the system says of a file: its name first, without the number."""
+    named = isinstance(error, OSError) and error.filename is not None and error.strerror
+    return f"{os.fsdecode(error.filename)}: {error.strerror}" if named else str(error)
 
 
 def _complain(name: str, message: str, code: int) -> int:

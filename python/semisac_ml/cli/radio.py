@@ -18,15 +18,16 @@ from typing import Annotated
 
 import typer
 
+from semisac_ml.outputs import print_json
+
+from ..iio_address import USUAL_ADDRESSES, complete_address
 from .systems import install_command
 
 commands = typer.Typer(name="radio", no_args_is_help=True, help="Radios and their drivers.")
 
-# Where a Pluto is when nobody said otherwise: its network over USB.
-USUAL_PLUTO = "ip:192.168.2.1"
-IIO_BACKENDS = ("ip", "usb", "local", "serial", "xml")
 # Importing GNU Radio takes a second or two on a slow computer.
 IMPORT_S = 15.0
+START_S = 2.0  # without that
 
 _VERSIONS = {
     "UHD": "from gnuradio import uhd; version = uhd.get_version_string()",
@@ -58,11 +59,16 @@ try:
 except OSError:
     result = {}
 """
+_GREET_IIO = """
+from semisac_ml.iio_address import greet
+uri, timeout_s = json.loads(argument)
+result = greet(uri, timeout_s)
+"""
 _OPEN_IIO = """
 import iio
 try:
     context = iio.Context(argument)
-except (OSError, TypeError) as error:
+except (OSError, TypeError, ValueError) as error:
     result = {"error": getattr(error, "strerror", None) or str(error)}
 else:
     names = [device.name or device.id for device in context.devices]
@@ -98,15 +104,22 @@ class ProbeError(RuntimeError):
     """What a driver process says went wrong."""
 
 
-def _ask(program: str, argument: str, timeout_s: float) -> object:
-    """What a program leaves in `result`, run in a process of its own. Raises ProbeError."""
-    code = f"import json, sys\nargument = sys.argv[1]\n{program}\nprint('result=' + json.dumps(result))"
+def _ask(program: str, argument: str, timeout_s: float, start_s: float = 0.0) -> object:
+    """What a program leaves in `result`, run in a process of its own. Raises ProbeError.
+
+    start_s: that it may take to begin, beside `timeout_s`.
+    """
+    home = "from semisac_ml.home_folder import provide_home; provide_home()"  # GNU Radio wants one
+    code = (
+        f"import json, sys\n{home}\nargument = sys.argv[1]\n{program}\nprint('result=' + json.dumps(result))"
+    )
     try:
         done = subprocess.run(
             [sys.executable, "-c", code, argument],
             capture_output=True,
             text=True,
-            timeout=timeout_s,
+            errors="replace",  # libxml says on stderr what is wrong with a text, and quotes it
+            timeout=start_s + timeout_s,
             check=False,
         )
     except subprocess.TimeoutExpired:
@@ -135,19 +148,23 @@ def _driver(name: str) -> Driver:
 
 
 def _usrps(arguments: str, timeout_s: float) -> list[Radio]:
-    found = _ask(_FIND_USRP, arguments, IMPORT_S + timeout_s)
+    found = _ask(_FIND_USRP, arguments, timeout_s, IMPORT_S)
     radios = []
     for one in found:
         name = one.get("product") or one.get("name") or one.get("type", "USRP")
         serial = one.get("serial", "")
-        address = f"serial={serial}" if serial else f"addr={one.get('addr', '')}"
+        # by a serial UHD finds only what answers a broadcast
+        address = f"addr={one['addr']}" if one.get("addr") else f"serial={serial}"
         radios.append(Radio("usrp", address, name, serial, one))
     return radios
 
 
 def _iio(uri: str, timeout_s: float) -> Radio:
     """The device at a URI. Raises ProbeError."""
-    found = _ask(_OPEN_IIO, uri, 2.0 + timeout_s)
+    trouble = _ask(_GREET_IIO, json.dumps([uri, timeout_s]), timeout_s, START_S)
+    if trouble:
+        raise ProbeError(trouble)
+    found = _ask(_OPEN_IIO, uri, timeout_s, START_S)
     if "error" in found:
         raise ProbeError(found["error"])
     attributes = found["attributes"]
@@ -160,15 +177,17 @@ def _iio(uri: str, timeout_s: float) -> Radio:
 
 def _iio_anywhere(timeout_s: float) -> list[Radio]:
     try:
-        uris = list(_ask(_SCAN_IIO, "", 2.0 + timeout_s))
+        uris = list(_ask(_SCAN_IIO, "", timeout_s, START_S))
     except ProbeError:
         uris = []
     radios = []
-    for uri in dict.fromkeys([*uris, USUAL_PLUTO]):
+    for uri in dict.fromkeys([*uris, *USUAL_ADDRESSES]):
         try:
-            radios.append(_iio(uri, timeout_s))
+            found = _iio(uri, timeout_s)
         except ProbeError:
             continue  # nobody asked for this one
+        if not found.serial or found.serial not in [radio.serial for radio in radios]:  # at another address
+            radios.append(found)
     return radios
 
 
@@ -191,9 +210,8 @@ def find_radios(address: str, timeout_s: float) -> tuple[list[Radio], list[str]]
         if "=" in address:
             radios = _usrps(address, timeout_s)
             return radios, [] if radios else [f"{address}: no USRP answers"]
-        uri = address if address.partition(":")[0] in IIO_BACKENDS else f"ip:{address}"
-        return [_iio(uri, timeout_s)], []
-    except ProbeError as error:
+        return [_iio(complete_address(address), timeout_s)], []
+    except (ProbeError, ValueError) as error:
         return [], [f"{address}: {error}"]
 
 
@@ -222,7 +240,7 @@ def probe(
     if as_json:
         report = {"radios": radios, "drivers": drivers}
         plain = {name: [asdict(entry) for entry in entries] for name, entries in report.items()}
-        print(json.dumps({**plain, "problems": problems}, indent=2))
+        print_json({**plain, "problems": problems})
     else:
         _print_tables(radios, drivers)
     if problems:

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from semisac_ml.outputs import check_outputs
 
 ENVIRONMENT = ".venv-scenes"
 VARIABLE = "SEMISAC_SCENES_PYTHON"
@@ -88,7 +91,7 @@ def scenes(
         str(count),
         plan.to_json(),
     ]
-    code = subprocess.run(command, env=environment, check=False).returncode
+    code = subprocess.run(command, env=environment, stdout=sys.stdout, check=False).returncode
     raise typer.Exit(code)
 
 
@@ -104,6 +107,10 @@ def show(
     from semisac_ml.data.scenes.show import contact_sheet
 
     scene_set = SceneSet.open(folder)
-    chosen = [int(word) for word in steps.split(",") if word.strip().isdecimal()] if steps else None
-    file = contact_sheet(scene_set, chosen, output or folder / "contact_sheet.png")
+    chosen = [word.strip() for word in steps.split(",")] if steps else []
+    if not all(word.isdecimal() for word in chosen):
+        raise ValueError(f"--steps is {steps!r}, expected numbers of steps such as 0,25,50")
+    output = output or folder / "contact_sheet.png"
+    check_outputs({"--output": output})
+    file = contact_sheet(scene_set, [int(word) for word in chosen] or None, output)
     Console(highlight=False).print(f"[green]ok[/]  {file}", soft_wrap=True)

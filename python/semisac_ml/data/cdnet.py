@@ -197,24 +197,18 @@ def fetch(root: str | os.PathLike[str] | None = None, *, progressbar: object = F
     DataError
         If the download fails or holds anything else.
     """
-    import pooch
-
-    from .cifar10 import roots
+    from .download import download, place_for
 
     try:
         return verify(root)
     except DataError:
         pass  # missing or damaged: fetch it (again)
-    chosen = root or os.environ.get("SEMISAC_DATA")
-    place = Path(chosen).expanduser() if chosen else roots()[-1]
+    place = place_for(root)
+    archive = download(url, place, what=VIDEO, checksum=None, progressbar=progressbar, otherwise=_get(VIDEO))
     try:
-        place.mkdir(parents=True, exist_ok=True)
-        downloader = pooch.HTTPDownloader(progressbar=progressbar, timeout=30)
-        archive = Path(pooch.retrieve(url, None, f"{VIDEO}.zip", place, downloader=downloader))
         _unpack(archive, place / f"cdnet-{VIDEO}")
-    except Exception as error:  # pooch passes on whatever requests and urllib3 raise
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise DataError(f"{VIDEO} cannot be downloaded from {url} ({reason}): {_get(VIDEO)}") from error
+    except zipfile.BadZipFile as error:
+        raise DataError(f"{VIDEO} cannot be downloaded from {url} ({error}): {_get(VIDEO)}") from error
     folder = verify(place)
     archive.unlink()
     return folder

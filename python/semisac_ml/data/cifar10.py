@@ -139,29 +139,22 @@ def fetch(root: str | os.PathLike[str] | None = None, *, progressbar: bool = Fal
     DataError
         If the download fails or is not the official archive.
     """
-    chosen = root or os.environ.get("SEMISAC_DATA")
-    place = Path(chosen).expanduser() if chosen else roots()[-1]
+    from .download import download, place_for
+
+    place = place_for(root)
     if (place / FOLDER).is_dir():
         try:
             return verify(place)
         except DataError:
             pass  # incomplete or damaged: fetch again
-    import pooch
-
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        archive = pooch.retrieve(
-            url,
-            known_hash=f"md5:{ARCHIVE_MD5}",
-            fname="cifar-10-python.tar.gz",
-            path=place,
-            downloader=pooch.HTTPDownloader(progressbar=progressbar, timeout=30),
-        )
-    except Exception as error:  # pooch passes on whatever requests and urllib3 raise
-        raise DataError(
-            f"CIFAR-10 cannot be downloaded from {url} ({str(error).splitlines()[0][:200]}): "
-            f"check the network, or unpack the archive yourself in {place}"
-        ) from error
+    archive = download(
+        url,
+        place,
+        what="CIFAR-10",
+        checksum=f"md5:{ARCHIVE_MD5}",
+        progressbar=progressbar,
+        otherwise=f"check the network, or unpack the archive yourself in {place}",
+    )
     with tarfile.open(archive, "r:gz") as tar:
         (place / FOLDER).mkdir(exist_ok=True)
         for member in tar:
@@ -170,7 +163,7 @@ def fetch(root: str | os.PathLike[str] | None = None, *, progressbar: bool = Fal
             if stream is not None:
                 (place / FOLDER / name).write_bytes(stream.read())
     folder = verify(place)
-    Path(archive).unlink()
+    archive.unlink()
     return folder
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from . import DataError
 from .cifar10 import roots
+from .download import download, place_for
 
 URL = "https://data.vision.ee.ethz.ch/cvl/DIV2K/"
 ARCHIVE_SHA256 = {  # as TensorFlow Datasets lists them
@@ -83,8 +84,7 @@ def fetch(root: str | os.PathLike[str] | None = None, *, progressbar: bool = Fal
     DataError
         If a download fails or is not the official archive.
     """
-    chosen = root or os.environ.get("SEMISAC_DATA")
-    place = Path(chosen).expanduser() if chosen else roots()[-1]
+    place = place_for(root)
     for split, name in FOLDERS.items():
         try:
             files(split, place)
@@ -94,22 +94,14 @@ def fetch(root: str | os.PathLike[str] | None = None, *, progressbar: bool = Fal
 
 
 def _fetch_one(name: str, place: Path, progressbar: bool, url: str) -> None:
-    import pooch
-
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        archive = pooch.retrieve(
-            f"{url}{name}.zip",
-            known_hash=f"sha256:{ARCHIVE_SHA256[name]}",
-            fname=f"{name}.zip",
-            path=place,
-            downloader=pooch.HTTPDownloader(progressbar=progressbar, timeout=30),
-        )
-    except Exception as error:  # pooch passes on whatever requests and urllib3 raise
-        raise DataError(
-            f"{name} cannot be downloaded from {url} ({str(error).splitlines()[0][:200]}): "
-            f"check the network, or unpack the archive yourself in {place}"
-        ) from error
+    archive = download(
+        f"{url}{name}.zip",
+        place,
+        what=name,
+        checksum=f"sha256:{ARCHIVE_SHA256[name]}",
+        progressbar=progressbar,
+        otherwise=f"check the network, or unpack the archive yourself in {place}",
+    )
     with zipfile.ZipFile(archive) as opened:
         opened.extractall(place, [member for member in opened.namelist() if member.endswith(".png")])
-    Path(archive).unlink()
+    archive.unlink()

@@ -13,9 +13,17 @@ from pathlib import Path
 import numpy as np
 
 from . import DataError
+from .decoding import decode
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".ppm", ".pgm", ".tif", ".tiff"})
-LARGEST_PIXELS = 100_000_000
+# What is a picture by its name; one that cannot be decoded here is refused, not passed over.
+SUFFIXES = frozenset(
+    f".{name}"
+    for name in (
+        "apng arw avif avifs bmp cr2 cr3 dds dib dng exr gif hdr heic heif icns ico j2c j2k jfif jp2 jpc jpe "
+        "jpeg jpf jpg jpx jxl nef orf pbm pcx pfm pgm png pnm ppm psd qoi raf rw2 sgi svg tga tif tiff webp "
+        "xbm xpm"
+    ).split()
+)
 FITS = ("crop", "pad")
 
 
@@ -23,7 +31,10 @@ def picture_files(path: str | os.PathLike[str]) -> list[Path]:
     """The file itself, or the pictures of a folder by name, without hidden ones and subfolders."""
     path = Path(path).expanduser()
     if path.is_dir():
-        visible = [file for file in path.iterdir() if not file.name.startswith(".") and file.is_file()]
+        try:
+            visible = [file for file in path.iterdir() if not file.name.startswith(".") and file.is_file()]
+        except OSError as error:
+            raise DataError(f"{path}: cannot be read ({error.strerror}): check its permissions") from error
         files = sorted(file for file in visible if file.suffix.lower() in SUFFIXES)
         if not files:
             raise DataError(f"{path}: holds no picture, expected files such as .png or .jpg")
@@ -38,8 +49,7 @@ def load_images(
 ) -> np.ndarray:
     """Read a picture, or all pictures of a folder.
 
-    Each is turned as its camera says, converted to RGB (transparency on white), and fitted to one size (see
-    :func:`fitted`).
+    Each is decoded by :func:`~semisac_ml.data.decoding.decode` and fitted to one size (see :func:`fitted`).
 
     Parameters
     ----------
@@ -57,7 +67,7 @@ def load_images(
     Raises
     ------
     DataError
-        If a file is missing, is no picture, is cut off, or has more than 100 million pixels.
+        If a file is missing, or :func:`~semisac_ml.data.decoding.decode` does not take it.
     """
     shape = height_and_width(size)
     return np.stack([_load(file, lambda width, height: shape, fit) for file in picture_files(path)])
@@ -135,24 +145,5 @@ def _shrunk(height: int, width: int, short_side: int) -> tuple[int, int]:
 
 
 def _load(file: Path, size: Callable[[int, int], tuple[int, int]], fit: str) -> np.ndarray:
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(file) as picture:
-            if picture.width * picture.height > LARGEST_PIXELS:
-                raise DataError(
-                    f"{file}: has {picture.width} x {picture.height} pixels, expected at most 1e8"
-                )
-            turned = ImageOps.exif_transpose(picture)
-            if turned.has_transparency_data:
-                rgba = turned.convert("RGBA")
-                turned = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
-            pixels = fitted(turned.convert("RGB"), size(turned.width, turned.height), fit)
-    except DataError:
-        raise
-    except Exception as error:  # Pillow's decoders raise many kinds
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(
-            f"{file}: cannot be read as a picture ({reason}): convert it to PNG or JPEG"
-        ) from error
-    return pixels
+    picture = decode(file)
+    return fitted(picture, size(picture.width, picture.height), fit)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from . import DataError
+from .decoding import as_rgb, unreadable
 
 
 def wrong(file: object, field: str, what: str, expected: str) -> DataError:
@@ -81,40 +83,61 @@ def numbers(file: Path, field: str, count: int | None = None) -> np.ndarray:
     return values
 
 
-def table(file: Path, columns: Iterable[str]) -> dict[str, list[str]]:
+class Table(dict[str, list[str]]):
+    """Columns of a CSV file by their names; lines: of each row its line in the file, counted from 1."""
+
+    lines: list[int]
+
+
+def table(file: Path, columns: Iterable[str]) -> Table:
     """A CSV file with a header, by column; each must be of the same length and hold the columns named."""
-    lines = text(file, "header").splitlines()
-    rows = list(csv.reader(lines, strict=False))
+    reader = csv.reader(io.StringIO(text(file, "header"), newline=""))
+    try:
+        rows = [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise wrong(
+            file, f"line {reader.line_num}", f"cannot be read ({error})", "comma-separated values"
+        ) from None
     if not rows:
         raise wrong(file, "header", "is missing: the file is empty", "a CSV file with a header")
-    header = [name.strip() for name in rows[0]]
+    header = [name.strip() for name in rows[0][1]]
+    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
+        if len(header) == 1 and separator in header[0]:
+            raise wrong(
+                file,
+                "header",
+                f"has {name} between its columns",
+                "commas, and points in numbers: export it so",
+            )
     for column in columns:
         if column not in header:
             raise wrong(file, column, "is missing", f"a column of this name beside {', '.join(header[:8])}")
     repeated = {name for name in header if name and header.count(name) > 1}
     if repeated:
         raise wrong(file, sorted(repeated)[0], "is the name of two columns", "one")
-    body = [(line, row) for line, row in enumerate(rows[1:], start=2) if row]
-    if not body:
+    if len(rows) == 1:
         raise wrong(file, "rows", "are missing", "one row a sample")
-    for line, row in body:
+    for line, row in rows[1:]:
         if len(row) != len(header):
             raise wrong(file, f"line {line}", f"has {len(row)} columns", f"{len(header)} as in the header")
-    return {name: [row[place] for _, row in body] for place, name in enumerate(header)}
+    found = Table({name: [row[place] for _, row in rows[1:]] for place, name in enumerate(header)})
+    found.lines = [line for line, _ in rows[1:]]
+    return found
 
 
-def integers(file: Path, column: str, words: Sequence[str]) -> np.ndarray:
-    """A column of a table as int64; whole numbers may be written as 3.0."""
-    found = np.empty(len(words), dtype=np.int64)
-    for row, word in enumerate(words):
+def integers(file: Path, columns: Table, column: str, rows: Iterable[int] | None = None) -> np.ndarray:
+    """A column of a table, or some rows of it, as int64; whole numbers may be written as 3.0."""
+    found = []
+    for row in range(len(columns.lines)) if rows is None else rows:
+        word = columns[column][row]
         try:
             value = float(word)
         except ValueError:
             value = float("nan")
-        if not value.is_integer():
-            raise wrong(file, column, f"is {word!r} in row {row + 1}", "a whole number")
-        found[row] = int(value)
-    return found
+        if not (value.is_integer() and abs(value) < 2**53):
+            raise wrong(file, column, f"is {word!r} in line {columns.lines[row]}", "a whole number")
+        found.append(int(value))
+    return np.array(found, dtype=np.int64)
 
 
 def array(file: Path, field: str, kinds: str = "fiu") -> np.ndarray:
@@ -138,8 +161,9 @@ def array(file: Path, field: str, kinds: str = "fiu") -> np.ndarray:
 def picture(file: Path, field: str, mode: str = "RGB") -> np.ndarray:
     """A picture, all of it decoded: uint8 [height, width, 3] for RGB, 4 for RGBA, [height, width] for L.
 
-    mode: "RGB" turns other pictures into RGB; "RGBA" takes four channels only; "L" takes one channel only and
-    returns the stored numbers, which of a picture with a palette are the indices.
+    mode: "RGB" turns other pictures into RGB (see :func:`~semisac_ml.data.decoding.as_rgb`); "RGBA" takes
+    four channels only; "L" takes one channel only and returns the stored numbers, which of a picture with a
+    palette are the indices.
     """
     from PIL import Image
 
@@ -149,12 +173,11 @@ def picture(file: Path, field: str, mode: str = "RGB") -> np.ndarray:
         with Image.open(file) as stored:
             stored.load()
             if mode == "RGB" and stored.mode != "RGBA":
-                return np.asarray(stored.convert("RGB"))
+                return np.asarray(as_rgb(stored, f"{file}: {field}"))
             if stored.mode != mode and (mode, stored.mode) != ("L", "P"):
                 raise wrong(file, field, f"has the channels {stored.mode}", f"{mode}")
             return np.asarray(stored)
     except DataError:
         raise
     except Exception as error:  # noqa: BLE001 - the decoders raise many kinds
-        reason = str(error).splitlines()[0][:120] if str(error) else type(error).__name__
-        raise wrong(file, field, f"cannot be read as a picture ({reason})", "a whole PNG or JPEG") from error
+        raise unreadable(f"{file}: {field}", error) from error

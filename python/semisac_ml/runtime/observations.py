@@ -157,8 +157,17 @@ class Observations:
                 self._drop(modality, self._seen[modality].pop(0))
 
     def inputs(self, now_s: float) -> dict[str, np.ndarray]:
-        """Inputs of the network for a prediction at a moment, a batch of one."""
-        self._now_s = float(now_s)
+        """Inputs of the network for a prediction at a moment, a batch of one.
+
+        Where the clock begins anew, what was seen before is forgotten.
+        """
+        now_s = float(now_s)
+        longest = max((modality.frames for modality in self.modalities.values()), default=1) or 1
+        if self._now_s - now_s > longest * self._interval_s:
+            self._seen = {
+                name: [one for one in seen if one.time_s <= now_s] for name, seen in self._seen.items()
+            }
+        self._now_s = now_s
         feed = {
             name: np.zeros([1, *tensor.shape[1:]], tensor.dtype)
             for name, tensor in self._session.inputs.items()
@@ -207,7 +216,10 @@ class Observations:
         return features[0]
 
     def _checked(self, modality: Modality, time_s: float, values, elements) -> _Seen | None:
-        values = np.asarray(values, dtype=np.float64).ravel()
+        values = np.asarray(values)
+        if values.dtype.kind not in "fiub":
+            return None
+        values = values.astype(np.float64).ravel()
         known = np.ones(modality.shape, dtype=bool)
         if modality.by_element:
             every = np.arange(modality.shape[0])

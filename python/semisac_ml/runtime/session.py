@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ import numpy as np
 from .manifest import BundleError, Tensor
 
 PROVIDERS = ("onnxruntime", "openvino")
+_PLACE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (?:\S+\.(?:cc|h):\d+ .*?\) (?=[A-Z]))?", re.DOTALL)
 _ONNX_DTYPES = {
     "tensor(float)": "float32",
     "tensor(double)": "float64",
@@ -103,7 +106,7 @@ class Session:
             results = self._infer(feed)
         except Exception as error:
             raise ValueError(
-                f"{self.name}: inference failed ({_first_line(error)}): check the inputs' sizes"
+                f"{self.name}: inference failed ({_reason(error)}): check the inputs' sizes"
             ) from error
         outputs = dict(zip(self._output_names, results, strict=True))
         for key, value in outputs.items():
@@ -224,14 +227,17 @@ def _onnxruntime_session(content: bytes, name: str, threads: int) -> Any:
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions share no base class
+        runtime = f"ONNX Runtime {onnxruntime.__version__}"
         raise BundleError(
-            f"{name}: ONNX Runtime cannot read it ({_first_line(error)}): get the bundle again"
+            f"{name}: {runtime} cannot read it ({_reason(error)}): get the bundle again, or a newer runtime"
         ) from error
 
 
 def _openvino_inference(
     content: bytes, name: str, threads: int, output_names: list[str]
 ) -> Callable[[dict[str, np.ndarray]], list[np.ndarray]]:
+    # Else OpenVINO reports to its maker that it was imported (an id, versions); it has no switch but that.
+    sys.modules.setdefault("openvino_telemetry", None)
     try:
         import openvino
     except ImportError as error:
@@ -252,7 +258,7 @@ def _openvino_inference(
         )
     except Exception as error:
         raise BundleError(
-            f"{name}: OpenVINO cannot read it ({_first_line(error)}): use provider='onnxruntime'"
+            f"{name}: OpenVINO cannot read it ({_reason(error)}): use provider='onnxruntime'"
         ) from error
     lock = threading.Lock()  # one request, hence one inference at a time
     request = compiled.create_infer_request()
@@ -310,5 +316,7 @@ def _check_shape(name: str, tensor: Tensor, value: np.ndarray, axes: dict[str, i
     raise ValueError(f"{name}: {tensor.name} has shape {list(shape)}, expected {tensor.shape}{given}")
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+def _reason(error: Exception) -> str:
+    """What a runtime says is wrong, in a line, without the place in its own source that it begins with."""
+    text = _PLACE.sub("", str(error).strip())
+    return (text.strip().splitlines() or [type(error).__name__])[0][:200]

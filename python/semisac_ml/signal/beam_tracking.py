@@ -21,6 +21,7 @@ measured too.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 
@@ -182,7 +183,8 @@ class BeamTracker:
         if new:
             power_db = yield np.array(new)
             if len(power_db):
-                self._seen |= dict(zip(new, power_db.tolist(), strict=True))
+                answers = zip(new, power_db.tolist(), strict=True)
+                self._seen |= {beam: level for beam, level in answers if math.isfinite(level)}
 
     def _strongest(self, probability: np.ndarray | None = None) -> int:
         if self._seen:

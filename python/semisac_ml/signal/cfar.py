@@ -11,10 +11,13 @@ Richards, Fundamentals of Radar Signal Processing, sections 7.3 to 7.6; for OS R
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import optimize, special, stats
+
+from . import radar_bounds
 
 METHODS = ("ca", "os")
 _QUADRATURE_NODES = 200
@@ -73,6 +76,37 @@ def correlated_ca_factor(false_alarm_rate: float, correlation: np.ndarray, looks
         return float(np.log(max(rate, 1e-300) / false_alarm_rate))
 
     return float(np.exp(optimize.brentq(excess, -10.0, 12.0, xtol=1e-12, rtol=1e-12)))
+
+
+def separate_cells(bins: int, weights: np.ndarray, level: float) -> float:
+    """Cells along an axis of a map whose noise exceeds a high level one without the other.
+
+    Noise that exceeds a level in one cell is likely to do so in the next if the axis is oversampled. A
+    Gaussian field of spectral variance V is near a peak a parabola over an exponential excess, so that the
+    next cell stays below with probability erf(pi sqrt(V level)/bins): 1 for cells far apart, and Rice's rate
+    of crossings for cells close together (Leadbetter, Lindgren, Rootzen, Extremes and Related Properties of
+    Random Sequences and Processes, chapters 8 and 12).
+
+    Parameters
+    ----------
+    weights : ndarray, float [cells before the FFT]
+        Variance of the noise in each, window included.
+    level : float
+        Threshold over the noise variance of a cell.
+    """
+    spread = radar_bounds.weighted_variance(np.arange(len(weights)), weights)
+    return max(1.0, bins * math.erf(math.pi * math.sqrt(spread * level) / bins))
+
+
+def map_rate(cell_rate: float, cells: float) -> float:
+    """Probability 1 - (1 - p)^N that one of N cells exceeds its threshold."""
+    return -math.expm1(cells * math.log1p(-cell_rate))
+
+
+def cell_rate(map_rate: float, cells: float) -> float:
+    """Inverse of :func:`map_rate`."""
+    _check_rate(map_rate)
+    return -math.expm1(math.log1p(-map_rate) / cells)
 
 
 def ca_detection_probability(snr: float, factor: float, reference_cells: float, looks: int = 1) -> float:

@@ -22,6 +22,8 @@ from .range_doppler import (
 
 NOISE_FRAMES = 32
 """Frames over which the noise variance is averaged: the 33rd counts 1/32, and so on."""
+MOST_LEAP = 100.0
+"""Times the mean that a single frame's variance counts at most."""
 
 
 def symbol_spectra(samples: np.ndarray, parameters: RadarParameters) -> np.ndarray:
@@ -46,11 +48,17 @@ def guard_noise_variance(received: np.ndarray, parameters: RadarParameters) -> f
 
 
 def averaged_noise_variance(variances: np.ndarray) -> np.ndarray:
-    """Running mean that becomes an exponential one: weight 1/n for frame n up to NOISE_FRAMES."""
+    """Running mean that becomes an exponential one: weight 1/n for frame n up to NOISE_FRAMES.
+
+    A variance that is not finite or not above 0 is left out, and each counts as MOST_LEAP times the mean at
+    most: a damaged frame does not spoil what comes behind it.
+    """
     means = np.empty(len(variances))
-    mean = 0.0
+    mean, count = 0.0, 0
     for frame, variance in enumerate(variances):
-        mean += (variance - mean) / min(frame + 1, NOISE_FRAMES)
+        if np.isfinite(variance) and variance > 0.0:
+            count = min(count + 1, NOISE_FRAMES)
+            mean += ((min(variance, MOST_LEAP * mean) if mean > 0.0 else variance) - mean) / count
         means[frame] = mean
     return means
 

@@ -60,15 +60,19 @@ def proportion(successes: int, n: int) -> Metric:
     return Metric(value, min(float(interval.low), value), max(float(interval.high), value), n)
 
 
-def mean(values: np.ndarray | Sequence[float]) -> Metric:
-    """Mean of independent samples with Student's 95 % interval; of no width for a single sample."""
+def mean(values: np.ndarray | Sequence[float], least: float = -math.inf, most: float = math.inf) -> Metric:
+    """Mean of independent samples with Student's 95 % interval; of no width for a single sample.
+
+    Student's interval knows no bounds: it is cut where no mean can be, below least and above most.
+    """
     array = _samples(values)
     value = float(array.mean())
     if array.size == 1:
         return Metric(value, value, value, 1)
     quantile = float(stats.t.ppf((1 + CONFIDENCE) / 2, array.size - 1))
     half = quantile * float(array.std(ddof=1)) / math.sqrt(array.size)
-    return Metric(value, value - half, value + half, int(array.size))
+    low, high = min(max(value - half, least), value), max(min(value + half, most), value)
+    return Metric(value, low, high, int(array.size))
 
 
 def percentile(values: np.ndarray | Sequence[float], percent: float) -> Metric:
@@ -126,7 +130,7 @@ def psnr_db(sent: np.ndarray, received: np.ndarray) -> np.ndarray:
 
 def psnr_of_mean_mse(mse_values: np.ndarray | Sequence[float]) -> Metric:
     """-10 log10 of the mean MSE in dB, with the 95 % interval of that mean."""
-    metric = mean(mse_values)
+    metric = mean(mse_values, least=0.0)
     low, high = (-10.0 * math.log10(max(end, 1e-12)) for end in (metric.high, metric.low))
     return Metric(-10.0 * math.log10(max(metric.value, 1e-12)), low, high, metric.n)
 

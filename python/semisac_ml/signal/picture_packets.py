@@ -37,6 +37,7 @@ from .random_stream import Stream, sample_words
 PACKET_BITS, RATIO_BITS = 13, 3
 MOST_PACKETS = 1 << PACKET_BITS
 MOST_RATIOS = 1 << RATIO_BITS
+MOST_PICTURES = 1 << 63 - PACKET_BITS - RATIO_BITS  # numbers, of ids that int64 can hold
 
 
 def packet_count(shape: tuple[int, int, int], sent_channels: int, channel_uses: int) -> int:

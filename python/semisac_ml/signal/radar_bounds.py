@@ -44,7 +44,11 @@ def frequency_deviation(snr: float, coordinate: np.ndarray, weight: np.ndarray |
     coordinate, weight : ndarray [cells]
         q and s; infinite deviation if the coordinates are all the same.
     """
-    spread = weighted_variance(coordinate, weight)
+    return spread_deviation(snr, weighted_variance(coordinate, weight))
+
+
+def spread_deviation(snr: float, spread: float) -> float:
+    """Smallest standard deviation of p for coordinates of spread V; infinite if V is 0."""
     if spread == 0.0:
         return math.inf
     return 1.0 / math.sqrt(2.0 * snr * spread) / (2.0 * math.pi)

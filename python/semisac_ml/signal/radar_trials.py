@@ -12,7 +12,7 @@ import numpy as np
 
 from . import cfar, peak_refinement, radar_bounds
 from .cfar import CfarWindow
-from .radar_detection import DetectionSettings, detect
+from .radar_detection import DetectionSettings, Threshold, detect, summed_power
 from .range_doppler import MapGeometry, range_doppler_map, zero_padded
 
 
@@ -163,13 +163,24 @@ def false_alarms(
     geometry: MapGeometry, settings: DetectionSettings, maps: int, rng: np.random.Generator
 ) -> int:
     """Cells above their threshold in maps of noise alone."""
-    from .radar_detection import Threshold
-
     threshold = Threshold(geometry, settings)
     count = 0
     for _ in range(maps):
         power = (np.abs(range_doppler_map(noise_cells(geometry, rng), geometry)) ** 2).sum(axis=0)
         count += int((power > threshold.factor * threshold.level(power)).sum())
+    return count
+
+
+def maps_with_false_alarms(
+    geometry: MapGeometry, settings: DetectionSettings, maps: int, rng: np.random.Generator
+) -> int:
+    """Maps of noise alone of which a cell is above its threshold."""
+    threshold = Threshold(geometry, settings)
+    count = 0
+    for _ in range(maps):
+        cells = peak_refinement.without_leakage(noise_cells(geometry, rng), geometry)
+        power = summed_power(range_doppler_map(cells, geometry), geometry)
+        count += bool((power > threshold.factor * threshold.level(power)).any())
     return count
 
 

@@ -39,6 +39,8 @@ class MapGeometry:
     range_window, doppler_window: "rectangular" or "hamming" over the occupied cells.
     coupling_s_per_hz: delay that a Doppler shift of 1 Hz hides, T/B for an up-chirp of length T and
         bandwidth B, 0 for OFDM: the peak lies at tau - coupling f.
+    zero_delay_removed: the mean over all cells was taken out of them (leakage removal "zero_delay").
+    static_removed: the mean over slow time was (leakage removal "static").
     """
 
     carrier_hz: float
@@ -52,6 +54,8 @@ class MapGeometry:
     range_window: str = "rectangular"
     doppler_window: str = "rectangular"
     coupling_s_per_hz: float = 0.0
+    zero_delay_removed: bool = False
+    static_removed: bool = False
 
     @property
     def range_bins(self) -> int:
@@ -101,6 +105,17 @@ class MapGeometry:
         """Window over slow time, float [slow_times]."""
         times = np.arange(self.slow_times) - (self.slow_times - 1) / 2.0
         return window(self.doppler_window, times, self.slow_times)
+
+    @property
+    def kept_noise(self) -> np.ndarray:
+        """Share of the noise that is left in each row of the map, float [doppler_bins]; 1 but for
+        ``static_removed``: 1 - M |mean of w exp(-j 2 pi m p)|^2/sum w^2.
+        """
+        if not self.static_removed:
+            return np.ones(self.doppler_bins)
+        weights = self.doppler_weights
+        spectrum = np.fft.fftshift(np.fft.fft(weights, self.doppler_bins))
+        return 1.0 - np.abs(spectrum) ** 2 / self.slow_times / (weights**2).sum()
 
     @property
     def scale(self) -> float:

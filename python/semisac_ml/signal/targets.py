@@ -17,7 +17,6 @@ from scipy.constants import c as SPEED_OF_LIGHT_MPS
 
 from . import random_stream
 from .fractional_delay import read_between
-from .phasor import phase_from_turns, running_turns
 from .random_stream import Stream
 
 PIECE = 256  # samples for which power and boundaries of frames stand still
@@ -29,13 +28,16 @@ NO_LEAKAGE_DB = -200.0
 class PointTarget:
     """A target.
 
-    range_m: distance at sample 0. velocity_mps: radial, positive where it comes closer. rcs_m2: mean radar
-    cross section. azimuth_rad: from broadside. swerling: 0 (steady) or 1 (CN(0, 1), a value a frame). snr_db:
-    mean echo SNR for a signal of unit power, or None for the radar equation.
+    range_m: distance at sample 0. velocity_mps: radial, positive where it comes closer. nearest_m,
+    farthest_m: where it turns and goes the other way; both 0: it goes on. rcs_m2: mean radar cross section.
+    azimuth_rad: from broadside. swerling: 0 (steady) or 1 (CN(0, 1), a value an interval). snr_db: mean echo
+    SNR for a signal of unit power, or None for the radar equation.
     """
 
     range_m: float
     velocity_mps: float = 0.0
+    nearest_m: float = 0.0
+    farthest_m: float = 0.0
     rcs_m2: float = 1.0
     azimuth_rad: float = 0.0
     swerling: int = 0
@@ -55,6 +57,7 @@ class RadarScene:
     receive_gain_db: float = 0.0
     noise_variance: float = 0.0
     target_probability: float = 1.0
+    frames_per_interval: int = 1
     leakage_gain_db: float = NO_LEAKAGE_DB
     leakage_delay_s: float = 0.0
     clutter_scatterers: int = 0
@@ -65,6 +68,23 @@ class RadarScene:
 def doppler_hz(velocity_mps: float, carrier_hz: float) -> float:
     """Doppler shift of a target that comes closer with this speed: 2 v fc / c."""
     return 2.0 * velocity_mps * carrier_hz / SPEED_OF_LIGHT_MPS
+
+
+def motion(target: PointTarget, time_s: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
+    """Range in m and closing speed in m/s at times from the start, float, of the shape of time_s.
+
+    A target that turns is on a way of twice the distance between its turns, half of it in each direction.
+    """
+    range_m = target.range_m - target.velocity_mps * np.asarray(time_s, dtype=np.float64)
+    velocity_mps = np.full_like(range_m, target.velocity_mps)
+    if target.farthest_m == 0.0:
+        return range_m, velocity_mps
+    length = target.farthest_m - target.nearest_m
+    way = np.mod(range_m - target.nearest_m, 2.0 * length)
+    returns = way > length if target.velocity_mps > 0.0 else way >= length
+    return target.nearest_m + np.where(returns, 2.0 * length - way, way), np.where(
+        returns, -1.0, 1.0
+    ) * velocity_mps
 
 
 def echo_power(target: PointTarget, scene: RadarScene, range_m: np.ndarray | float) -> np.ndarray | float:
@@ -106,14 +126,12 @@ def clutter(scene: RadarScene, seed: int) -> list[tuple[float, float, complex]]:
     return found
 
 
-def _arrivals(samples: np.ndarray, range_m: float, velocity_mps: float, scene: RadarScene) -> np.ndarray:
-    """x(t - tau) exp(-j 2 pi fc tau), complex128 [samples]; silent out of sight."""
-    index = np.arange(len(samples))
-    delay_s = 2.0 * range_m / SPEED_OF_LIGHT_MPS
-    delay = delay_s * scene.sample_rate_hz - 2.0 * velocity_mps / SPEED_OF_LIGHT_MPS * index
-    values = read_between(samples, index - delay)
-    step = phase_from_turns(doppler_hz(velocity_mps, scene.carrier_hz) / scene.sample_rate_hz)
-    turns = running_turns(phase_from_turns(-scene.carrier_hz * delay_s), step, index)
+def _arrivals(samples: np.ndarray, range_m: np.ndarray | float, scene: RadarScene) -> np.ndarray:
+    """x(t - tau) exp(-j 2 pi fc tau), complex128 [samples], for a range (at each sample); silent unseen."""
+    delay_s = 2.0 * np.broadcast_to(range_m, samples.shape) / SPEED_OF_LIGHT_MPS
+    delay = delay_s * scene.sample_rate_hz
+    values = read_between(samples, np.arange(len(samples)) - delay)
+    turns = np.mod(-scene.carrier_hz * delay_s, 1.0)
     return np.where((delay >= 0.0) & (delay <= LONGEST_ECHO), values, 0.0) * np.exp(2j * np.pi * turns)
 
 
@@ -147,7 +165,8 @@ def target_echoes(
         Whether the targets are there.
     """
     samples = np.asarray(samples, dtype=np.complex128)
-    numbers = [number for _, number in frames]
+    together = scene.frames_per_interval
+    numbers = [frames[place - place % together][1] for place in range(len(frames))]
     present = frame_truth(numbers, scene.target_probability, seed) if numbers else np.zeros(0, dtype=bool)
     starts = np.array([first for first, _ in frames], dtype=np.int64)
     shown = np.r_[True, present]
@@ -156,19 +175,19 @@ def target_echoes(
     received = np.zeros((scene.antennas, len(samples)), dtype=np.complex128)
     index = np.arange(len(samples))
     for number, target in enumerate(targets):
-        velocity = target.velocity_mps
-        range_m = target.range_m - velocity * (index - index % PIECE) / scene.sample_rate_hz
+        range_m, _ = motion(target, (index - index % PIECE) / scene.sample_rate_hz)
         delay = np.rint(2.0 * range_m / SPEED_OF_LIGHT_MPS * scene.sample_rate_hz).astype(np.int64)
         frame = np.searchsorted(starts, index - delay, side="right")
         gain = shown[frame] * (gains[frame, number] if target.swerling == 1 else 1.0)
         amplitude = np.sqrt(echo_power(target, scene, np.where(range_m > 0.0, range_m, np.inf)))
-        echo = amplitude * gain * _arrivals(samples, target.range_m, velocity, scene)
+        now_m, _ = motion(target, index / scene.sample_rate_hz)
+        echo = amplitude * gain * _arrivals(samples, now_m, scene)
         received += np.outer(
             steering_vector(target.azimuth_rad, scene.antennas, scene.spacing_wavelengths), echo
         )
     for range_m, azimuth_rad, gain in _standing(scene, seed):
         steering = steering_vector(azimuth_rad, scene.antennas, scene.spacing_wavelengths)
-        received += np.outer(gain * steering, _arrivals(samples, range_m, 0.0, scene))
+        received += np.outer(gain * steering, _arrivals(samples, range_m, scene))
     if scene.noise_variance > 0.0:
         for antenna in range(scene.antennas):
             noise = random_stream.sample_normal(seed, Stream.RECEIVER_NOISE, 0, len(samples), lane=antenna)

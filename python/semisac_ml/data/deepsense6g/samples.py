@@ -142,10 +142,10 @@ def check_order(sequence: np.ndarray, file: Path, field: str) -> None:
         raise wrong(file, field, f"{again} comes again after another drive", "each drive in one piece")
 
 
-def check_beam(beam: np.ndarray, power: np.ndarray, file: Path, field: str) -> None:
-    """The beam that a table names must be the strongest (one of the strongest) of its power."""
+def check_beam(beam: np.ndarray, power: np.ndarray, file: Path, field: str, lines: list[int]) -> None:
+    """The beam that a table names, each in a line, must be the strongest (one of them) of its power."""
     named = np.take_along_axis(power, beam[:, None], axis=1)[:, 0]
     off = np.flatnonzero(named < power.max(axis=1))
     if len(off):
         best = int(power[off[0]].argmax()) + 1
-        raise wrong(file, field, f"of row {off[0] + 1} is {beam[off[0]] + 1}", f"{best}, the strongest")
+        raise wrong(file, field, f"of line {lines[off[0]]} is {beam[off[0]] + 1}", f"{best}, the strongest")

@@ -18,7 +18,7 @@ import numpy as np
 from semisac_ml.sensors import Sensor, declared
 
 from .. import DataError
-from ..reading import inside, integers, table, wrong
+from ..reading import Table, inside, integers, table, wrong
 from . import sensors
 from .samples import FRAMES, FrameSequences, Scenario, check_beam, check_order
 
@@ -26,18 +26,16 @@ IN_CHALLENGE = ("camera", "lidar", "radar")
 NEEDED = ("seq_index", "unit1_pwr_60ghz", "unit1_loc", "unit2_loc")
 BEAM_COLUMNS = ("unit1_beam", "unit1_beam_index")
 
-Columns = dict[str, list[str]]
-
 
 def load_scenario(file: Path, name: str, leave_out: bool) -> Scenario:
     """A scenario from its table; leave_out: whether samples that are damaged are left out."""
     columns = table(file, NEEDED)
-    sequence = integers(file, "seq_index", columns["seq_index"])
+    sequence = integers(file, columns, "seq_index")
     check_order(sequence, file, "seq_index")
     number = np.arange(1, len(sequence) + 1)
     if "index" in columns:
-        number = integers(file, "index", columns["index"])
-        _check_rising(file, "index", number)
+        number = integers(file, columns, "index")
+        _check_rising(file, "index", number, columns)
     kinds = {kind: sensor.column for kind, sensor in declared().items() if _recorded(columns, sensor)}
     calibrated = "unit2_loc_cal" if any(columns.get("unit2_loc_cal", ())) else None
     located = ("unit1_loc", "unit2_loc") + ((calibrated,) if calibrated else ())
@@ -55,7 +53,7 @@ def load_scenario(file: Path, name: str, leave_out: bool) -> Scenario:
             sensors.exists(cells[kind], column)
         return cells
 
-    kept, rows, left_out = _rows(len(sequence), read, leave_out, file)
+    kept, rows, left_out = _rows(columns, read, leave_out, file)
     power = np.stack([cells["power"] for cells in rows])
     beam = _beam(file, columns, power, kept)
     return Scenario(
@@ -91,12 +89,12 @@ def load_challenge(file: Path, name: str, labelled: bool, leave_out: bool) -> Fr
         for key, column in framed.items():
             cells[key] = _file(file, columns, column, row)
             sensors.exists(cells[key], column)
-        _check_frames(file, row, [cells[f"camera {frame}"] for frame in range(1, FRAMES + 1)])
+        _check_frames(file, columns.lines[row], [cells[f"camera {frame}"] for frame in range(1, FRAMES + 1)])
         if labelled:
             cells["power"] = sensors.power(_file(file, columns, "unit1_pwr_60ghz", row), "unit1_pwr_60ghz")
         return cells
 
-    kept, rows, left_out = _rows(len(columns["unit1_loc"]), read, leave_out, file)
+    kept, rows, left_out = _rows(columns, read, leave_out, file)
     files = {
         kind: [[cells[f"{kind} {frame}"] for frame in range(1, FRAMES + 1)] for cells in rows]
         for kind in IN_CHALLENGE
@@ -127,54 +125,59 @@ def drives(files: list[list[Path]]) -> np.ndarray:
     return connected_components(links, directed=False)[1][: len(files)].astype(np.int64)
 
 
-def _recorded(columns: Columns, sensor: Sensor) -> bool:
+def _recorded(columns: Table, sensor: Sensor) -> bool:
     """Whether a sensor is in the table, in a format that is read: LiDAR of scenarios 8 and 9 is not."""
     cells = [cell for cell in columns.get(sensor.column, ()) if cell.strip()]
     return bool(cells) and (not sensor.endings or cells[0].strip().lower().endswith(sensor.endings))
 
 
-def _file(source: Path, columns: Columns, column: str, row: int) -> Path:
-    return inside(source.parent, columns[column][row], source, f"{column} of row {row + 1}")
+def _file(source: Path, columns: Table, column: str, row: int) -> Path:
+    return inside(source.parent, columns[column][row], source, f"{column} of line {columns.lines[row]}")
 
 
 def _rows(
-    count: int, read: Callable[[int], dict], leave_out: bool, file: Path
+    columns: Table, read: Callable[[int], dict], leave_out: bool, file: Path
 ) -> tuple[np.ndarray, list[dict], tuple[str, ...]]:
     """Rows that can be read, what was read, and why others were left out."""
     kept, rows, left_out = [], [], []
-    for row in range(count):
+    for row, line in enumerate(columns.lines):
         try:
             rows.append(read(row))
             kept.append(row)
         except DataError as error:
             if not leave_out:
                 raise
-            left_out.append(f"row {row + 1}: {error}")
+            left_out.append(f"line {line}: {error}")
     if not rows:
         raise wrong(file, "rows", f"are all damaged; {left_out[0]}", "one or more that can be read")
     return np.array(kept, dtype=np.int64), rows, tuple(left_out)
 
 
-def _beam(file: Path, columns: Columns, power: np.ndarray, kept: np.ndarray) -> np.ndarray | None:
+def _beam(file: Path, columns: Table, power: np.ndarray, kept: np.ndarray) -> np.ndarray | None:
     column = next((name for name in BEAM_COLUMNS if name in columns), None)
     if column is None:
         return None
-    beam = integers(file, column, [columns[column][row] for row in kept]) - 1
+    beam = integers(file, columns, column, kept) - 1
     if column == "unit1_beam_index" and np.array_equal(beam + 1, power.argmax(axis=1)):
         return beam + 1  # some tables of scenarios 1 to 9 count from 0
     if (beam < 0).any() or (beam >= sensors.BEAMS).any():
         raise wrong(file, column, f"is {beam.min() + 1} to {beam.max() + 1}", f"1 to {sensors.BEAMS}")
-    check_beam(beam, power, file, column)
+    check_beam(beam, power, file, column, [columns.lines[row] for row in kept])
     return beam
 
 
-def _check_rising(file: Path, column: str, values: np.ndarray) -> None:
+def _check_rising(file: Path, column: str, values: np.ndarray, columns: Table) -> None:
     falls = np.flatnonzero(np.diff(values) <= 0)
     if len(falls):
-        raise wrong(file, column, f"does not rise at row {falls[0] + 2}", "samples in the order of recording")
+        raise wrong(
+            file,
+            column,
+            f"does not rise at line {columns.lines[falls[0] + 1]}",
+            "samples in the order of recording",
+        )
 
 
-def _check_frames(file: Path, row: int, frames: list[Path]) -> None:
+def _check_frames(file: Path, line: int, frames: list[Path]) -> None:
     """Five frames of one scenario, each once."""
     if len(set(frames)) != len(frames) or len({frame.parent for frame in frames}) != 1:
-        raise wrong(file, f"unit1_rgb of row {row + 1}", "mixes scenarios or repeats a frame", "five frames")
+        raise wrong(file, f"unit1_rgb of line {line}", "mixes scenarios or repeats a frame", "five frames")

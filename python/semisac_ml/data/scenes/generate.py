@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 from semisac_ml.data import DataError
+from semisac_ml.printing import harmless_printing
 
 from .assemble import assemble
 from .drive import DriveSettings, prepare
@@ -160,4 +161,6 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    with harmless_printing("semisac"):
+        exit_code = main(sys.argv[1:])
+    sys.exit(exit_code)

@@ -13,6 +13,7 @@ from importlib import resources
 from pathlib import Path
 
 from semisac_ml.data import DataError
+from semisac_ml.home_folder import writable
 
 ARCHIVE = "scenes_sample.zip"
 
@@ -39,8 +40,10 @@ def sample(root: str | os.PathLike[str] | None = None) -> Path:
     except (OSError, zipfile.BadZipFile) as error:
         raise DataError(f"{source}: sample scenes cannot be read ({error}): install semisac again") from error
     place = Path(root) if root is not None else roots()[-1]
-    folder = place / f"scenes-sample-{hashlib.sha256(content).hexdigest()[:12]}"
-    if not (folder / "index.json").is_file():
+    name = f"scenes-sample-{hashlib.sha256(content).hexdigest()[:12]}"
+    folder = place / name
+    if not os.path.isfile(folder / "index.json"):  # nor if that may not be looked at
+        folder = folder if root is not None else writable(place) / name
         names = sorted(archive.namelist(), key=lambda name: name == "index.json")  # last: then all is there
         for name in names:
             archive.extract(name, folder)

@@ -84,7 +84,6 @@ def contact_sheet(scenes: SceneSet, steps: Sequence[int] | None, file: Path) -> 
         row[0].set_ylabel(f"{step}: {drive['layout']}, {drive['time']}{rain}", fontsize=8)
     for axis, title in zip(axes[0], COLUMNS, strict=True):
         axis.set_title(title, fontsize=9)
-    file.parent.mkdir(parents=True, exist_ok=True)
     with output_file(file) as unfinished:
         figure.savefig(unfinished, format="png", dpi=100)
     pyplot.close(figure)

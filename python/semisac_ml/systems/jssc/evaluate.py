@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from semisac_ml.data import cifar10
-from semisac_ml.outputs import write_output
+from semisac_ml.outputs import check_outputs, console_beside, write_output
 from semisac_ml.runtime import Bundle
 from semisac_ml.signal.metrics import Metric
 from semisac_ml.systems.jssc import figures
@@ -96,7 +95,8 @@ def command(
     PSNR is the mean over images of each image's PSNR (data range 1); psnr_of_mean_mse_db is that of the mean
     error. Intervals are 95 %.
     """
-    console = Console()
+    check_outputs({"--json": json_file})
+    console = console_beside(json_file)
     if compare_digital:
         from semisac_ml.systems.jssc_hifi import evaluate as pictures_of_any_size
 
@@ -136,7 +136,6 @@ def command(
     for one in loaded:
         with console.status(f"measuring {one.name} …"):
             measured[one.name] = evaluate_bundle(one, pictures[:images], labels[:images], conditions)
-    console.print(_table(measured, conditions))
     if json_file:
         document = {
             "conditions": dataclasses.asdict(conditions),
@@ -146,6 +145,7 @@ def command(
             },
         }
         write_output(json_file, json.dumps(document, indent=2) + "\n")
+    console.print(_table(measured, conditions))
 
 
 def _single_number(text: str) -> float:

@@ -176,8 +176,8 @@ def summarise(output: LinkOutput, animal_classes: list[int]) -> dict[str, Metric
     summary = {
         "psnr_db": metrics.mean(-10.0 * np.log10(np.maximum(output.squared_error, 1e-12))),
         "psnr_of_mean_mse_db": metrics.psnr_of_mean_mse(output.squared_error),
-        "mse": metrics.mean(output.squared_error),
-        "ssim": metrics.mean(output.structural_similarity),
+        "mse": metrics.mean(output.squared_error, least=0.0),
+        "ssim": metrics.mean(output.structural_similarity, least=-1.0, most=1.0),
         "class_accuracy": _share(output.probability.argmax(axis=1) == output.labels),
         "animal_accuracy": _share(found == animal),
         "sensing_accuracy": _share(output.sensing.argmax(axis=1) == output.hypothesis),

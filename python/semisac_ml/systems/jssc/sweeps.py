@@ -80,7 +80,7 @@ def measure(
             sensing.append(model.sensing_echo(torch.view_as_real(echo), echo_snr).argmax(1) == hypothesis)
     error = torch.cat(errors).numpy()
     return {
-        "mse": metrics.mean(error),
+        "mse": metrics.mean(error, least=0.0),
         "psnr_of_mean_mse_db": metrics.psnr_of_mean_mse(error),
         "task_accuracy": _share(torch.cat(task).numpy()),
         "sensing_accuracy": _share(torch.cat(sensing).numpy()),

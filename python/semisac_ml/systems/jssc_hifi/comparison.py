@@ -237,7 +237,8 @@ def run(
                         )
                         for scheme, measured in schemes.measure(head, channel, ratio, snr_db)
                         for metric, values in measured.items()
-                        for found in [metrics.mean(values)]
+                        for bounds in [() if metric == "psnr_db" else (-1.0, 1.0)]
+                        for found in [metrics.mean(values, *bounds)]
                     ]
                 )
             done(f"{head}, {channel}, {ratio}, {snr_db:g} dB")
