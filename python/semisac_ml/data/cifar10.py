@@ -41,7 +41,7 @@ IMAGES_PER_BATCH = 10_000
 
 
 def find_root(root: str | os.PathLike[str] | None = None) -> Path:
-    """Folder that holds cifar-10-batches-py: the one given, else the first of :func:`~semisac_ml.data.folders.roots` that has it.
+    """Folder that holds cifar-10-batches-py: the one given, else the first of the roots that has it.
 
     Raises
     ------
