@@ -15,7 +15,7 @@ import torch  # noqa: E402
 
 from semisac_ml.beams.calibration import KINDS, calibrations, kinds_of  # noqa: E402
 from semisac_ml.beams.ensemble import BeamEnsemble  # noqa: E402
-from semisac_ml.beams.inputs import InputSet, presence  # noqa: E402
+from semisac_ml.beams.inputs import InputSet  # noqa: E402
 from semisac_ml.signal.calibration import TwoTemperatures, reliability, softmax  # noqa: E402
 
 
@@ -25,14 +25,14 @@ def test_ensemble_applies_the_calibration_that_was_fitted(flat):
 
     class Said(torch.nn.Module):
         def forward(self, power_db, *rest):
-            return 2.0 * power_db[:, -1]
+            return (2.0 * power_db[:, -1],)
 
     given = random_inputs(batch=16)
     table = tuple(TwoTemperatures(-0.2 * place, 0.1, -1.0, 0.3, flat) for place in range(len(KINDS)))
     said = torch.log_softmax(2.0 * given.power_db[:, -1], dim=1).numpy()
     kind = kinds_of(given.measured.numpy(), given.position_known.numpy())
     wanted = [table[place].apply(said[k : k + 1])[0] for k, place in enumerate(kind)]
-    np.testing.assert_allclose(BeamEnsemble([Said()], table)(*given).numpy(), wanted, atol=1e-5)
+    np.testing.assert_allclose(BeamEnsemble([Said()], table)(*given)[0].numpy(), wanted, atol=1e-5)
 
 
 def test_kinds_of_evidence_are_told_apart():
@@ -47,13 +47,7 @@ def test_kinds_of_evidence_are_told_apart():
     }
     for text, place in wanted.items():
         one = InputSet.parse(text)
-        shown = presence(
-            there,
-            gps=np.array([one.gps]),
-            beams=np.array([one.beams]),
-            history=np.array([one.history]),
-            sweep_age=np.array([one.sweep_age]),
-        )
+        shown = one.presence(there, np.zeros((1, 5, 0), bool))
         assert kinds_of(shown.measured, shown.position_known).tolist() == [place], text
         # networks that see one frame have no past
         alone = kinds_of(shown.measured[:, -1:], shown.position_known[:, -1:])

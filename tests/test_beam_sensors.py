@@ -11,26 +11,27 @@ import importlib
 import io
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from semisac_ml.signal import sensor_inputs
+from semisac_ml.sensors import declared
+from semisac_ml.sensors.lidar import FARTHEST_POINT_M, cells
 
 pytest.importorskip("torch", reason="training needs PyTorch")
 
 import torch  # noqa: E402
 from rich.console import Console  # noqa: E402
 
-from semisac_ml.beams import protocol  # noqa: E402
-from semisac_ml.beams.protocol import BY_SEQUENCE  # noqa: E402
-from semisac_ml.beams.sensors import samples as sensor_samples  # noqa: E402
-from semisac_ml.beams.sensors.networks import BundlePredictor  # noqa: E402
-from semisac_ml.beams.sensors.protocol import Street, figures_of  # noqa: E402
-from semisac_ml.beams.sensors.samples import SENSORS  # noqa: E402
-from semisac_ml.beams.sensors.sets import CASE_STUDY, SensorSet, random_presence, swapped  # noqa: E402
-from semisac_ml.beams.sensors.tensors import BEAM_SPACING_RAD, SensorTensors, View  # noqa: E402
-from semisac_ml.beams.sensors.training import CalibratedNetwork, predict  # noqa: E402
+from semisac_ml.beams import bundles, report, scores  # noqa: E402
+from semisac_ml.beams.bundles import BundlePredictor, check_settings  # noqa: E402
+from semisac_ml.beams.ensemble import BeamEnsemble  # noqa: E402
+from semisac_ml.beams.inputs import InputSet, random_sensors, swapped, usual_sets  # noqa: E402
+from semisac_ml.beams.recordings import Recordings, load_sensors  # noqa: E402
+from semisac_ml.beams.samples import BY_SEQUENCE  # noqa: E402
+from semisac_ml.beams.tensors import BEAM_SPACING_RAD, SampleTensors, View  # noqa: E402
+from semisac_ml.beams.training import predict  # noqa: E402
 from semisac_ml.cli import main  # noqa: E402
 from semisac_ml.data import DataError  # noqa: E402
 from semisac_ml.data.scenes.sample import sample  # noqa: E402
@@ -44,11 +45,11 @@ from semisac_ml.layers.residual import (  # noqa: E402
 )
 from semisac_ml.runtime import Bundle  # noqa: E402
 from semisac_ml.signal.beam_codebook import beam_azimuths_rad  # noqa: E402
-from semisac_ml.systems.vi_beam.multimodal import cells  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
 SYSTEMS = ("vi_beam", "lam_msac")
+SENSORS = ("camera", "lidar", "radar")
 FIGURES = (
     ("lam_msac", "case-study", "case_study"),
     ("vi_beam", "ablation", "street_ablation"),
@@ -64,20 +65,20 @@ def run(words: list[str]) -> int:
 def test_camera_input_keeps_brightness_and_tells_change():
     rng = np.random.default_rng(0)
     picture = rng.integers(0, 256, (240, 320, 3), dtype=np.uint8)
-    found = sensor_inputs.camera_input(picture, picture)
+    found = declared()["camera"].frame(picture, picture)
     assert found.shape == (4, 64, 128) and found.dtype == np.uint8
     assert np.allclose(found[:3].mean(axis=(1, 2)), picture.mean(axis=(0, 1)), atol=0.5)
     assert (found[3] == 128).all()
     darker = np.full((240, 320, 3), 40, np.uint8)
-    assert (sensor_inputs.camera_input(darker + 60, darker)[3] == 158).all()
+    assert (declared()["camera"].frame(darker + 60, darker)[3] == 158).all()
 
 
 def test_radar_input_keeps_range_and_velocity():
     """A tone at range bin 20 and Doppler bin 5 of 128 x 128 is at bins 20 and 5 of 64 x 64."""
     sample_place, chirp = np.arange(128)[:, None], np.arange(128)
     tone = np.exp(2j * np.pi * (20 * sample_place + 5 * chirp) / 128)
-    found = sensor_inputs.radar_input(np.tile(tone, (4, 1, 1)))
-    assert found.shape == sensor_inputs.RADAR_SHAPE
+    found = declared()["radar"].frame(np.tile(tone, (4, 1, 1)))
+    assert found.shape == declared()["radar"].shape
     cube = found[..., 0] + 1j * found[..., 1]
     peak = np.unravel_index(np.abs(np.fft.fft2(cube[0])).argmax(), (64, 64))
     assert peak == (20, 5)
@@ -89,8 +90,8 @@ def test_lidar_input_finds_what_moved():
     ground = np.column_stack([rng.uniform(3, 20, 4000), rng.uniform(-9, 9, 4000), np.zeros(4000)])
     car = np.column_stack([rng.uniform(9, 11, 60), rng.uniform(1, 3, 60), rng.uniform(0.5, 1.5, 60)])
     before, now = np.vstack([wall, ground]), np.vstack([wall, ground, car])
-    found = sensor_inputs.lidar_input(now, before)
-    assert found.shape == sensor_inputs.LIDAR_SHAPE
+    found = declared()["lidar"].frame(now, before)
+    assert found.shape == declared()["lidar"].shape
     moved = found[found[:, 4] > 1.0]
     assert len(moved) and (np.hypot(moved[:, 0] - 10.0, moved[:, 1] - 2.0) < 2.0).all()
     still = found[(found[:, 4] < 0.5) & (np.abs(found[:, :3]).sum(axis=1) > 0)]
@@ -100,12 +101,12 @@ def test_lidar_input_finds_what_moved():
 @pytest.mark.parametrize(
     ("call", "complaint"),
     [
-        (lambda: sensor_inputs.camera_input(np.zeros((4, 4), np.uint8)), "expected uint8"),
-        (lambda: sensor_inputs.lidar_input(np.zeros((4, 2))), "expected [points"),
-        (lambda: sensor_inputs.radar_input(np.zeros((2, 8, 8), complex)), "expected complex"),
-        (lambda: SensorSet.parse("camera,thermal"), "expected some of"),
-        (lambda: SensorSet.parse("camera,camera"), "each sensor once"),
-        (lambda: SensorSet.parse("beams8,history"), "expected some of"),
+        (lambda: declared()["camera"].frame(np.zeros((4, 4), np.uint8)), "expected uint8"),
+        (lambda: declared()["lidar"].frame(np.zeros((4, 2))), "expected [points"),
+        (lambda: declared()["radar"].frame(np.zeros((2, 8, 8), complex)), "expected complex"),
+        (lambda: InputSet.parse("camera,thermal", SENSORS), "expected some of"),
+        (lambda: InputSet.parse("camera,camera", SENSORS), "camera twice"),
+        (lambda: InputSet.parse("beams8,history", SENSORS), "expected some of"),
     ],
 )
 def test_wrong_inputs_are_refused(call, complaint):
@@ -114,8 +115,8 @@ def test_wrong_inputs_are_refused(call, complaint):
 
 
 def test_sets_are_written_as_they_are_read():
-    for text in (*CASE_STUDY.values(), "gps,beams16,camera,lidar,radar", "gps"):
-        assert str(SensorSet.parse(text)) == text
+    for text in (*map(str, usual_sets(SENSORS)), "gps,beams16,camera,lidar,radar", "gps"):
+        assert str(InputSet.parse(text, SENSORS)) == text
 
 
 def test_range_doppler_is_a_fourier_transform_that_can_be_undone():
@@ -158,35 +159,35 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def street(folder, tmp_path_factory):
-    return sensor_samples.load(folder, None, Console(quiet=True), tmp_path_factory.mktemp("kept"))
+    return load_sensors(folder, None, Console(quiet=True), tmp_path_factory.mktemp("kept"))
 
 
 def test_street_is_read_with_its_truth(street, folder, tmp_path):
-    assert len(street) == 9 and street.beams.names == ("canyon",)
+    assert len(street) == 9 and street.names == ("canyon",)
     assert sorted(set(street.light)) == ["day", "night"] and len(np.unique(street.drive)) == 2
-    assert street.there.all() and set(street.blocked) <= {0.0, 1.0}
+    assert street.recorded.all() and set(street.blocked) <= {0.0, 1.0}
     # nothing moved before the first frame; afterwards the traffic does
-    first = street.beams.frames[:, -2] < 0
+    first = street.frames[:, -2] < 0
     assert (street.sensed["camera"][first, 3] == 128).all()
     assert not (street.sensed["camera"][~first, 3] == 128).all(axis=(1, 2)).any()
     keep = tmp_path / "kept"
-    once = sensor_samples.load(folder, None, Console(quiet=True), keep)
+    once = load_sensors(folder, None, Console(quiet=True), keep)
     stamp = {file: file.stat().st_mtime_ns for file in keep.rglob("*.npy")}
-    again = sensor_samples.load(folder, None, Console(quiet=True), keep)
+    again = load_sensors(folder, None, Console(quiet=True), keep)
     assert stamp == {file: file.stat().st_mtime_ns for file in keep.rglob("*.npy")} and len(stamp) == 3
-    for kind in sensor_samples.SENSORS:
+    for kind in SENSORS:
         assert np.array_equal(once.sensed[kind], again.sensed[kind])
 
 
 def test_recording_without_truth_is_read_from_its_table_alone(folder, street, tmp_path):
     """As scenarios 31 to 34 are: nobody knows who is hidden, and sites are scenarios."""
     shutil.copytree(folder / "deepsense6g", tmp_path / "deepsense6g")
-    found = sensor_samples.load(tmp_path, None, Console(quiet=True), tmp_path / "kept")
-    assert found.beams.names == ("scenario100", "scenario120") and found.camera_view_deg is None
+    found = load_sensors(tmp_path, None, Console(quiet=True), tmp_path / "kept")
+    assert found.names == ("scenario100", "scenario120") and found.camera_view_deg is None
     assert np.isnan(found.blocked).all() and np.array_equal(found.drive, street.drive)
-    for kind in sensor_samples.SENSORS:
+    for kind in SENSORS:
         assert np.array_equal(found.sensed[kind], street.sensed[kind])
-    tensors = SensorTensors(found, 1, 0.5)
+    tensors = SampleTensors(found, 0.5, 1)
     assert tensors.hides("camera", View(turned=2)) and not tensors.hides("camera", View(mirrored=True))
 
 
@@ -196,29 +197,28 @@ def test_damaged_samples_are_left_out_and_told(folder, tmp_path):
         broken = sorted((tmp_path / f"deepsense6g/scenario{number}").rglob("*power*.txt"))[1]
         broken.write_text("nan\n" * 64)
     console = Console(record=True, width=400, file=io.StringIO())
-    found = sensor_samples.load(tmp_path, None, console, tmp_path / "kept")
+    found = load_sensors(tmp_path, None, console, tmp_path / "kept")
     assert len(found) == 9 - 2 and len(found.left_out) == 2
     first = found.left_out[0]
     assert first.startswith("scenario100, line ") and "is not finite" in first
     assert f"damaged, left out: 2 samples: {first}; and 1 more" in " ".join(console.export_text().split())
-    vi_beam = importlib.import_module("semisac_ml.systems.vi_beam.train").SYSTEM.sensors
     rows, best = np.arange(len(found)), np.tile(np.arange(5), (len(found), 1))
-    tested = protocol.Tested(
+    tested = scores.Tested(
         "always the first", BY_SEQUENCE, 0, "all, seed 0", "", rows, len(rows), best, None, 0.0
     )
-    content = figures_of(vi_beam, Street(tmp_path), found, [tested], [])
+    content = report.as_json(found, [tested], {})
     assert (content["samples_left_out"], content["left_out"]) == (2, list(found.left_out))
 
 
 def test_a_folder_without_scenarios_says_what_belongs_there(tmp_path):
     (tmp_path / "deepsense6g").mkdir()
     with pytest.raises(DataError, match="holds no scenario, expected a street .semisac data scenes."):
-        sensor_samples.load(tmp_path, None, Console(quiet=True), tmp_path / "kept")
+        load_sensors(tmp_path, None, Console(quiet=True), tmp_path / "kept")
 
 
 def test_mirror_turns_left_and_right(street):
     """In the mirror the angle spectrum of the radar is reversed, and so are points and beams."""
-    tensors, rows = SensorTensors(street, 1, 0.5), np.arange(3)
+    tensors, rows = SampleTensors(street, 0.5, 1), np.arange(3)
     plain, turned = (tensors.frame("radar", rows, View(flag)) for flag in (False, True))
     spectrum = [
         np.abs(np.fft.fft(one[..., 0].numpy() + 1j * one[..., 1].numpy(), axis=1)) for one in (plain, turned)
@@ -231,7 +231,7 @@ def test_mirror_turns_left_and_right(street):
 
 def test_turn_moves_every_sensor_to_the_same_side(street):
     """Turned by six beams, points and the strongest beam stand 8.4 degrees further to the left."""
-    tensors, rows = SensorTensors(street, 1, 0.5), np.arange(9)
+    tensors, rows = SampleTensors(street, 0.5, 1), np.arange(9)
     view = View(turned=6)
     beams = tensors.label(rows, view).argmax(dim=1) - tensors.label(rows).argmax(dim=1)
     assert (beams == 6).all()
@@ -251,10 +251,10 @@ def test_turn_moves_every_sensor_to_the_same_side(street):
     )
 
 
-def network_of(system: str) -> CalibratedNetwork:
+def network_of(system: str) -> BeamEnsemble:
     own = importlib.import_module(f"semisac_ml.systems.{system}.train").SYSTEM.sensors
     torch.manual_seed(0)
-    return CalibratedNetwork(own.network(1, next(iter(own.trainers)))).eval()
+    return own.network(1, next(iter(own.trainers)), 1, SENSORS).eval()
 
 
 @pytest.mark.parametrize("azimuth_deg", [-31.0, -4.0, 22.0])
@@ -262,13 +262,13 @@ def test_maps_see_a_target_at_the_beam_that_points_at_it(azimuth_deg):
     """Points, and the echo of a car that moves, before any weights: the fullest place is that of the beam."""
     pointed = np.degrees(beam_azimuths_rad())
     azimuth_rad = np.radians(azimuth_deg)
-    lidar, radar = azimuth_maps.LidarMap(64), azimuth_maps.RadarMap(64)
+    lidar, radar = (declared()[name].azimuth_map(64) for name in ("lidar", "radar"))
     lidar.head = radar.head = torch.nn.Identity()
     points = torch.zeros(1, 384, 5)
     points[0, :20] = torch.tensor([30 * np.cos(azimuth_rad), 30 * np.sin(azimuth_rad), 1.0, 0.5, 1.0])
     points[0, 20:30] = torch.tensor([10.0, 1.0, 1.0, 0.5, 0.0])  # stands still: the background
     seen = lidar(points)[0]
-    band = int(30.0 / (sensor_inputs.FARTHEST_POINT_M / azimuth_maps.BANDS))
+    band = int(30.0 / (FARTHEST_POINT_M / azimuth_maps.BANDS))
     assert abs(pointed[int(seen[band].argmax())] - azimuth_deg) < 90 / 64
     assert torch.expm1(seen).sum() == pytest.approx(20, rel=1e-3)  # all that moved
     antenna, sample, chirp = np.meshgrid(np.arange(4), np.arange(64), np.arange(64), indexing="ij")
@@ -279,7 +279,11 @@ def test_maps_see_a_target_at_the_beam_that_points_at_it(azimuth_deg):
     # what moves away is in the second half; range bin 21 is in band 2
     assert strongest[0] == azimuth_maps.BANDS + 21 // (64 // azimuth_maps.BANDS)
     assert abs(pointed[strongest[1]] - azimuth_deg) < 90 / 64
-    assert azimuth_maps.CameraMap(64)(torch.rand(2, 4, 64, 128)).shape == (2, azimuth_maps.CHANNELS, 64)
+    assert declared()["camera"].azimuth_map(64)(torch.rand(2, 4, 64, 128)).shape == (
+        2,
+        azimuth_maps.CHANNELS,
+        64,
+    )
 
 
 def test_without_background_only_what_moves_is_told():
@@ -302,13 +306,13 @@ def test_without_background_only_what_moves_is_told():
 def test_absent_sensors_change_nothing_and_are_not_encoded(system, street):
     network = network_of(system)
     frames = 5 if system == "vi_beam" else 1
-    tensors, rows = SensorTensors(street, frames, 0.5), np.arange(9)
+    tensors, rows = SampleTensors(street, 0.5, frames), np.arange(9)
     ran: list[str] = []
     for kind, encoder in network.encoders.items():
         encoder.register_forward_hook(lambda *_, kind=kind: ran.append(kind))
-    presence = SensorSet.parse("beams8,lidar").presence(tensors.there, tensors.recorded)
+    presence = tensors.presence(InputSet.parse("beams8,lidar", SENSORS), rows)
     with torch.no_grad():
-        given = tensors.inputs(network.encoders, rows, presence)
+        given = tensors.inputs(rows, presence, network)
         said = network(*given)
         hidden = given._replace(
             power_db=given.power_db + 50.0 * (1.0 - given.measured),
@@ -325,37 +329,55 @@ def test_absent_sensors_change_nothing_and_are_not_encoded(system, street):
 @pytest.mark.parametrize("system", SYSTEMS)
 def test_features_made_before_say_the_same(system, street):
     network = network_of(system)
-    tensors, rows = SensorTensors(street, 5 if system == "vi_beam" else 1, 0.5), np.arange(9)
-    one = SensorSet.parse("gps,beams8,camera,radar")
-    presence = one.presence(tensors.there, tensors.recorded)
+    tensors, rows = SampleTensors(street, 0.5, 5 if system == "vi_beam" else 1), np.arange(9)
+    one = InputSet.parse("gps,beams8,camera,radar", SENSORS)
+    presence = tensors.presence(one, rows)
     with torch.no_grad():
-        wanted = network(*tensors.inputs(network.encoders, rows, presence))[0].numpy()
-    assert np.allclose(predict(network, tensors, rows, (one,))[0][0], wanted, atol=1e-5)
+        wanted = network(*tensors.inputs(rows, presence, network))[0].numpy()
+    assert np.allclose(predict(network, tensors, rows, (one,))[0].beams, wanted, atol=1e-5)
 
 
 def test_swapped_samples_are_shown_the_sensors_of_others(street):
     """What a batch is told of each sensor is what the sample that stands there would be told."""
-    tensors = SensorTensors(street, 1, 0.5)
+    tensors = SampleTensors(street, 0.5, 1)
     rows = np.arange(len(street))
     rng = np.random.default_rng(0)
-    shown_of = swapped(4000, 0.3, rng)
+    shown_of = swapped(4000, 3, 0.3, rng)
     # 3 deviations of 16,000 decisions are 0.011; a few draw themselves
     assert (shown_of != np.arange(4000)[:, None]).mean() == pytest.approx(0.3, abs=0.012)
-    plain = SensorSet(True, 8, SENSORS).presence(tensors.there, tensors.recorded)
-    encoders = network_of("lam_msac").encoders
-    usual = tensors.inputs(encoders, rows, plain)
-    shown_of = swapped(len(rows), 0.5, rng)
-    given = tensors.inputs(encoders, rows, dataclasses.replace(plain, shown_of=shown_of))
+    plain = tensors.presence(InputSet(True, 8, sensors=SENSORS), rows)
+    network = network_of("lam_msac")
+    usual = tensors.inputs(rows, plain, network)
+    shown_of = swapped(len(rows), 3, 0.5, rng)
+    given = tensors.inputs(rows, dataclasses.replace(plain, shown_of=shown_of), network)
     assert torch.equal(given.power_db, usual.power_db)  # beams are each sample's own
     for place, name in enumerate(("position_m", *SENSORS)):
         expected = getattr(usual, name)[torch.from_numpy(shown_of[:, place])]
         assert torch.allclose(getattr(given, name), expected, atol=1e-5), name
 
 
+def test_checkpoints_and_settings_of_old_are_understood(tmp_path):
+    """Of when one network of all sensors had a class of its own, and recordings were called a street."""
+    network, other = network_of("lam_msac"), network_of("lam_msac")
+    old = {key.replace("networks.0.", "network."): 2.0 * own for key, own in network.state_dict().items()}
+    assert any(key.startswith("network.") for key in old)
+    other.load_state_dict(old)
+    for key, own in network.state_dict().items():
+        assert torch.equal(other.state_dict()[key], 2.0 * own), key
+    told = {"system": "lam_msac", "data": "street", "folder": "there", "scenarios": None, "sites": ["canyon"]}
+    told |= {"seed": 0, "split": "s", "variant": "mixture", "frames": 1, "command": "semisac train"}
+    (tmp_path / "settings.json").write_text(json.dumps(told))
+    found = check_settings(tmp_path)
+    assert found.sensors == SENSORS and found.recordings == Recordings(None, Path("there"), sensors=True)
+    (tmp_path / "settings.json").write_text(json.dumps({**told, "data": "deepsense6g", "scenarios": [1, 2]}))
+    assert check_settings(tmp_path).recordings.scenarios == (1, 2)
+    assert not check_settings(tmp_path).sensors
+
+
 def test_random_presence_gives_nobody_nothing():
     there, recorded = np.ones((2000, 1), bool), np.ones((2000, 1, 3), bool)
-    asked = (SensorSet.parse("camera"),)
-    found = random_presence(there, recorded, np.random.default_rng(0), asked)
+    asked = (InputSet.parse("camera", SENSORS),)
+    found = random_sensors(there, recorded, SENSORS, np.random.default_rng(0), asked)
     anything = found.measured.any(axis=(1, 2)) | found.position_known.any(axis=1)
     assert (anything | found.known.any(axis=(1, 2))).all()
     alone = found.known[:, 0, 0] & ~anything & ~found.known[:, 0, 1:].any(axis=1)
@@ -367,7 +389,8 @@ def test_street_trains_ships_and_is_measured(system, folder, street, tmp_path, m
     """Train, export, measure by command line; the bundle says what the trained network says, to 1e-3."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    where = ["--data", "street", "--folder", str(folder)]
+    monkeypatch.setattr(bundles, "LATENCY_CALLS", 3)
+    where = ["--data", "sensors", "--folder", str(folder)]
     assert run(["train", system, *where, "--epochs", "1", "--run", "run"]) == 0
     assert run(["export", system, "--run", "run", "--output", f"models/{system}/made_up"]) == 0
     bundle = Bundle.verify(tmp_path / "models" / system / "made_up")
@@ -386,15 +409,17 @@ def test_street_trains_ships_and_is_measured(system, folder, street, tmp_path, m
     network = network_of(system)
     load_checkpoint(tmp_path / "run" / "trained.safetensors", network)
     round_weights(network)
-    tensors = SensorTensors(street, bundle.manifest.beams.frames, 0.5)
-    sets = (SensorSet.parse("gps,beams8,camera,lidar,radar"), SensorSet.parse("lidar"))
+    tensors = SampleTensors(street, 0.5, bundle.manifest.beams.frames)
+    texts = ("gps,beams8,camera,lidar,radar", "lidar")
+    sets = tuple(InputSet.parse(text, SENSORS) for text in texts)
     rows = np.arange(9)
     for one, other in zip(
         predict(network, tensors, rows, sets),
-        predict(BundlePredictor(bundle), tensors, rows, sets),
+        predict(BundlePredictor(bundle, SENSORS), tensors, rows, sets),
         strict=True,
     ):
-        assert np.allclose(one[0], other[0], atol=1e-3) and np.allclose(one[1], other[1], atol=1e-3)
+        assert np.allclose(one.beams, other.beams, atol=1e-3)
+        assert np.allclose(one.blocked, other.blocked, atol=1e-3)
 
 
 @pytest.mark.parametrize(("system", "figure", "file"), FIGURES)
@@ -429,4 +454,4 @@ def test_mistakes_are_one_line(capfd, folder):
     assert run(["train", "vi_beam", "--data", "street", "--folder", str(folder / "nowhere")]) == 2
     assert "semisac data scenes" in capfd.readouterr().err
     assert run(["evaluate", "vi_beam", "--folder", str(folder)]) == 2
-    assert "--data street" in capfd.readouterr().err
+    assert "--data sensors" in capfd.readouterr().err

@@ -20,11 +20,11 @@ import torch  # noqa: E402
 from rich.console import Console  # noqa: E402
 
 from semisac_ml.beams.bundles import example_inputs  # noqa: E402
-from semisac_ml.beams.inputs import InputSet, presence, random_presence  # noqa: E402
+from semisac_ml.beams.inputs import InputSet, given, random_presence  # noqa: E402
 from semisac_ml.beams.mixed import FramePerceptron  # noqa: E402
-from semisac_ml.beams.protocol import load_samples  # noqa: E402
-from semisac_ml.beams.tensors import SampleTensors  # noqa: E402
-from semisac_ml.beams.training import Recipe, TrainingJob, train_network  # noqa: E402
+from semisac_ml.beams.recordings import Recordings  # noqa: E402
+from semisac_ml.beams.tensors import PLAIN, SampleTensors  # noqa: E402
+from semisac_ml.beams.training import Batch, PowerRecipe, TrainingJob, train_network  # noqa: E402
 from semisac_ml.cli import main  # noqa: E402
 from semisac_ml.layers.beam_features import BEARING_OCTAVES, BeamFeatures  # noqa: E402
 from semisac_ml.layers.mixture_of_experts import MixtureOfExperts, load_balance  # noqa: E402
@@ -138,8 +138,8 @@ def test_absent_values_change_nothing(system):
         position_m=given.position_m + 500.0 * (1.0 - given.position_known[..., None]),
     )
     with torch.no_grad():
-        assert torch.allclose(network(*given), network(*hidden), atol=1e-5)
-        assert network(*given).shape == (6, 64)
+        assert torch.allclose(network(*given)[0], network(*hidden)[0], atol=1e-5)
+        assert network(*given)[0].shape == (6, 64)
 
 
 @pytest.mark.parametrize("system", NETWORKS)
@@ -148,8 +148,8 @@ def test_samples_of_a_batch_do_not_mix(system):
     network = NETWORKS[system]().eval()
     given = random_inputs()
     with torch.no_grad():
-        alone = torch.cat([network(*(one[k : k + 1] for one in given)) for k in range(6)])
-        assert torch.allclose(network(*given), alone, atol=1e-4)
+        alone = torch.cat([network(*(one[k : k + 1] for one in given))[0] for k in range(6)])
+        assert torch.allclose(network(*given)[0], alone, atol=1e-4)
 
 
 @pytest.mark.parametrize("system", MODELS)
@@ -168,7 +168,7 @@ def test_frames_that_nobody_has_may_be_skipped(system):
         measured=given.measured * mark[:, None], position_known=given.position_known * mark
     )
     with torch.no_grad():
-        assert torch.allclose(network.train()(*given), network.eval()(*given), atol=1e-5)
+        assert torch.allclose(network.train()(*given)[0], network.eval()(*given)[0], atol=1e-5)
 
 
 @pytest.fixture(scope="module")
@@ -184,8 +184,8 @@ def test_training_learns_the_street_and_ships(system, data, tmp_path, monkeypatc
     monkeypatch.setenv("SEMISAC_DATA", str(data))
     monkeypatch.chdir(tmp_path)
     trainer = importlib.import_module(f"semisac_ml.systems.{system}.train")
-    quick = dataclasses.replace(trainer.SYSTEM.recipe, batch=64, least_steps=STEPS)
-    monkeypatch.setattr(trainer.SYSTEM, "recipe", quick)
+    quick = dataclasses.replace(trainer.SYSTEM.power.recipe, batch=64, least_steps=STEPS)
+    monkeypatch.setattr(trainer.SYSTEM.power, "recipe", quick)
     words = ["--scenarios", "1", "--epochs", "2", "--members", "2"]
     figures = tmp_path / "figures.json"
     told = ["evaluate", system, "--data", "deepsense6g", *words, "--inputs", "gps,beams8,history"]
@@ -211,7 +211,7 @@ def test_training_learns_the_street_and_ships(system, data, tmp_path, monkeypatc
     assert probability.shape == (6, 64) and np.allclose(probability.sum(axis=1), 1.0, atol=1e-4)
     trained = trained_network(system, tmp_path / "run")
     with torch.no_grad():
-        assert np.abs(trained(*given).numpy() - probability).max() < 1e-4
+        assert np.abs(trained(*given)[0].numpy() - probability).max() < 1e-4
 
 
 def trained_network(system: str, run):
@@ -219,7 +219,8 @@ def trained_network(system: str, run):
     from semisac_ml.training.onnx_export import round_weights
 
     variant = json.loads((run / "settings.json").read_text())["variant"]
-    network = importlib.import_module(f"semisac_ml.systems.{system}.train").SYSTEM.ensemble(1, 2, variant)
+    trainer = importlib.import_module(f"semisac_ml.systems.{system}.train")
+    network = trainer.SYSTEM.power.network(1, variant, 2, ())
     load_checkpoint(run / "trained.safetensors", network)
     round_weights(network)
     return network.eval()
@@ -243,9 +244,9 @@ def test_mistakes_are_one_line(capsys, data, monkeypatch):
     assert "scenario 7 is not there" in capsys.readouterr().err
     assert run(["evaluate", "lam_msac", "--inputs", "lidar", "--retrain"]) == 2
     assert "'lidar' is unknown" in capsys.readouterr().err
-    assert run(["evaluate", "lam_msac", "--splits", "2", "--no-perceptron", "--results", "x"]) == 2
+    assert run(["evaluate", "lam_msac", "--splits", "2", "--no-perceptron", "--run", "x"]) == 2
     told = capsys.readouterr().err
-    assert "--splits, --perceptron, --results" in told and "--retrain" in told
+    assert "--perceptron, --splits, --run" in told and "--retrain" in told
     assert run(["evaluate", "vi_beam", "--retrain", "--bundle", "vi_beam/deepsense"]) == 2
     assert "--bundle" in capsys.readouterr().err
 
@@ -258,7 +259,7 @@ def test_dba_of_the_challenge_is_what_is_reported():
 def test_progress_goes_on_behind_a_break(tmp_path, data, monkeypatch):
     """The regularisers' warm-up sees 0 to 1 once, whether a training was stopped or not."""
     monkeypatch.setenv("SEMISAC_DATA", str(data))
-    samples = load_samples((1,))
+    samples = Recordings((1,)).samples(Console(quiet=True))
     tensors, rows = SampleTensors(samples, 0.3), np.arange(len(samples))
     asked = (InputSet.parse("gps"),)
 
@@ -267,16 +268,16 @@ def test_progress_goes_on_behind_a_break(tmp_path, data, monkeypatch):
         for count in epochs:
             network = torch.nn.Linear(1, 1)
 
-            def objective(network, chosen, presence, done, stop=count):
+            def objective(network, tensors, batch, stop=count):
                 if len(seen) >= stop:
                     raise KeyboardInterrupt
-                seen.append(done)
+                seen.append(batch.progress)
                 return {"loss": network(torch.ones(1, 1)).square().sum()}
 
-            recipe = Recipe(epochs=4, batch=len(rows), least_steps=1, members=1)
+            recipe = PowerRecipe(epochs=4, batch=len(rows), least_steps=1, members=1)
             job = TrainingJob(tensors, rows, recipe, asked, 0, folder, Console(quiet=True))
             try:
-                train_network(network, job, "x", objective=objective)
+                train_network(network, job, "x", objective)
             except KeyboardInterrupt:
                 pass
         return seen
@@ -288,69 +289,72 @@ def test_progress_goes_on_behind_a_break(tmp_path, data, monkeypatch):
 
 @pytest.mark.parametrize("figure", ["ablation"])
 def test_ablations_train_what_they_compare(figure, data, tmp_path, monkeypatch):
-    from semisac_ml.systems.vi_beam import ablations, staged
+    from semisac_ml.systems.vi_beam import figures, stages
 
     monkeypatch.setenv("SEMISAC_DATA", str(data))
-    monkeypatch.setattr(ablations, "RECIPE", Recipe(epochs=2, members=1, least_steps=1))
+    monkeypatch.setattr(figures, "RECIPE", PowerRecipe(epochs=2, members=1, least_steps=1))
     words = ["--scenarios", "1", "--splits", "1", "--inputs", "gps,beams8", "--processes", "1"]
     assert run(["evaluate", "vi_beam", *words, "--figure", figure, "--results", str(tmp_path)]) == 0
     lines = (tmp_path / f"{figure}.csv").read_text().splitlines()
-    assert {line.split(",")[1] for line in lines[1:]} == set(ablations.FIGURES[figure])
+    assert {line.split(",")[1] for line in lines[1:]} == set(figures.FIGURES[figure])
     assert (tmp_path / f"{figure}.png").stat().st_size > 10_000
-    aligned, apart = staged.separated(np.arange(240), 0.25, 0)
+    aligned, apart = stages.separated(np.arange(240), 0.25, 0)
     assert len(aligned) == 60
     assert sorted([*aligned, *apart]) == list(range(240))
 
 
 def test_one_network_is_compared_with_one_for_each_set(data, tmp_path, monkeypatch):
-    from semisac_ml.systems.lam_msac import alone
+    from semisac_ml.systems.lam_msac import figures
 
     monkeypatch.setenv("SEMISAC_DATA", str(data))
-    few = Recipe(epochs=1, members=1, least_steps=1)
-    monkeypatch.setattr(alone, "RECIPE", few)
-    monkeypatch.setattr(alone, "RECIPE_EACH", dataclasses.replace(few, asked_share=1.0))
+    few = PowerRecipe(epochs=1, members=1, least_steps=1)
+    monkeypatch.setattr(figures, "RECIPE", few)
+    monkeypatch.setattr(figures, "RECIPE_EACH", dataclasses.replace(few, asked_share=1.0))
     words = ["--scenarios", "1", "--splits", "1", "--inputs", "gps,beams8", "--inputs", "gps"]
     words += ["--figure", "alone", "--processes", "1", "--results", str(tmp_path)]
     assert run(["evaluate", "lam_msac", *words]) == 0
     with (tmp_path / "alone.csv").open() as file:
         found = {(row["predictor"], row["inputs"]) for row in csv.DictReader(file)}
-    assert found == {(label, inputs) for label in (alone.ONE, alone.EACH) for inputs in ("gps,beams8", "gps")}
+    assert found == {
+        (label, inputs) for label in (figures.ONE, figures.EACH) for inputs in ("gps,beams8", "gps")
+    }
     assert (tmp_path / "alone.png").stat().st_size > 10_000
 
 
 def test_samples_that_are_not_aligned_show_one_modality_by_turns():
-    from semisac_ml.systems.vi_beam import staged
+    from semisac_ml.systems.vi_beam import stages
 
     shown = []
     there = np.ones((6, 5), bool)
     everything = InputSet.parse("gps,beams8,history")
 
-    def objective(network, rows, presence, progress):
-        shown.append(presence)
+    def objective(network, tensors, batch):
+        shown.append(batch.presence)
         return {}
 
-    given = random_presence(there, np.random.default_rng(0), (everything,), 1.0)
-    staged.one_modality(objective, np.array([10, 11, 12]))(None, np.array([10, 11, 12, 1, 2, 3]), given, 0.0)
+    every = random_presence(there, np.random.default_rng(0), (everything,), 1.0)
+    batch = Batch(np.array([10, 11, 12, 1, 2, 3]), every, PLAIN, 0.0)
+    stages.one_modality(objective, np.array([10, 11, 12]))(None, None, batch)
     assert shown[0].measured.any(axis=(1, 2)).tolist() == [True, False, True, True, True, True]
     assert shown[0].position_known.any(axis=1).tolist() == [False, True, False, True, True, True]
 
 
 def test_pretraining_takes_each_modality_from_its_own_network(monkeypatch):
     """Encoders, decoders and private priors as they were trained; state and shared prior are means."""
-    from semisac_ml.systems.vi_beam import staged
+    from semisac_ml.systems.vi_beam import stages
 
     seen = []
 
-    def train(network, job, name, *, objective):
+    def train(network, job, name, objective):
         seen.append(name)
         with torch.no_grad():
             for parameter in network.parameters():
                 parameter.fill_(float(len(seen)))
         return network
 
-    monkeypatch.setattr(staged, "train_network", train)
+    monkeypatch.setattr(stages, "train_network", train)
     network = VariationalBeamModel(VariationalSettings(sites=2))
-    staged.pretrain(network, TrainingJob(None, None, Recipe(), (), 0, None, None))
+    stages.pretrain(network, TrainingJob(None, None, PowerRecipe(), (), 0, None, None))
     assert seen == ["unimodal-power", "unimodal-position"]
     for part in (network.experts, network.decoders, network.private_prior):
         assert [set(next(own.parameters()).detach().flatten().tolist()) for own in part] == [{1.0}, {2.0}]
@@ -359,23 +363,25 @@ def test_pretraining_takes_each_modality_from_its_own_network(monkeypatch):
 
 
 def test_pretraining_leaves_out_samples_without_the_modality():
-    from semisac_ml.systems.vi_beam import staged
+    from semisac_ml.systems.vi_beam import stages
 
     seen = []
 
-    def objective(network, rows, presence, progress):
-        seen.append((rows.tolist(), presence))
+    def objective(network, tensors, batch):
+        seen.append((batch.rows.tolist(), batch.presence))
         return {}
 
-    given = presence(
+    shown = given(
         np.ones((3, 5), bool),
+        np.zeros((3, 5, 0), bool),
         gps=np.array([True, True, False]),
         beams=np.array([8, 0, 8]),
         history=np.ones(3, bool),
         sweep_age=np.zeros(3, int),
+        sensors=np.zeros((3, 0), bool),
     )
     for modality in (0, 1):
-        staged.single(objective, modality)(None, np.array([5, 6, 7]), given, 0.0)
+        stages.single(objective, modality)(None, None, Batch(np.array([5, 6, 7]), shown, PLAIN, 0.0))
     (powers, shown_power), (positions, shown_position) = seen
     assert powers == [5, 7] and positions == [5, 6]
     assert shown_power.measured.any(axis=(1, 2)).all() and not shown_power.position_known.any()

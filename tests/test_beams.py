@@ -14,10 +14,11 @@ from rich.console import Console
 
 pytest.importorskip("torch", reason="training needs PyTorch")
 
-from semisac_ml.beams import baselines, protocol, report
-from semisac_ml.beams.figures import summarise
-from semisac_ml.beams.inputs import BLUR_M, InputSet, random_presence
+from semisac_ml.beams import baselines, protocol, report, scores
+from semisac_ml.beams.inputs import BLUR_M, InputSet, random_presence, usual_sets
+from semisac_ml.beams.recordings import Recordings
 from semisac_ml.beams.samples import NOW, BeamSamples
+from semisac_ml.beams.scores import summarise
 from semisac_ml.beams.tensors import SampleTensors
 from semisac_ml.data import deepsense6g
 
@@ -30,6 +31,10 @@ def samples(tmp_path_factory) -> BeamSamples:
     street(folder, 1, drives=8, frames=FRAMES_A_DRIVE)
     street(folder, 2, drives=4, frames=FRAMES_A_DRIVE, seed=1)
     return BeamSamples.of([deepsense6g.load(number, folder) for number in (1, 2)])
+
+
+def presence_of(text: str, samples: BeamSamples):
+    return SampleTensors(samples, 0.3).presence(InputSet.parse(text), np.arange(len(samples)))
 
 
 @pytest.mark.parametrize("text", ["gps", "gps,beams8,history", "beams4", "gps,sweep2", "beams16,sweep4"])
@@ -70,15 +75,15 @@ def test_frames_missing_in_the_recording_are_absent(tmp_path):
 
 
 def test_presence_of_partial_sweep_history_and_full_sweep(samples):
-    found = InputSet.parse("gps,beams8,history").presence(samples)
+    found = presence_of("gps,beams8,history", samples)
     assert np.flatnonzero(found.measured[FRAMES_A_DRIVE - 1, NOW]).tolist() == list(range(4, 64, 8))
     assert found.measured[FRAMES_A_DRIVE - 1].sum() == 5 * 8
     assert found.position_known[1].tolist() == [False, False, False, True, True]
-    assert found.overhead() == 8
-    found = InputSet.parse("gps,sweep2").presence(samples)
+    assert (found.measured[:, NOW].sum(axis=1) == 8).all()
+    found = presence_of("gps,sweep2", samples)
     assert found.measured[5].sum(axis=1).tolist() == [0, 0, 64, 0, 0]
     assert found.position_known[5].tolist() == [False] * 4 + [True]
-    assert found.overhead() == 0
+    assert not found.measured[:, NOW].any()
     eligible = InputSet.parse("gps,sweep2").eligible(samples)
     assert eligible.sum() == len(samples) - 2 * 12  # two frames of each of 12 drives have no sweep before
 
@@ -130,13 +135,12 @@ def test_positions_are_misplaced_only_where_beams_contradict_them(samples):
 def test_absent_values_do_not_reach_the_network(samples):
     tensors = SampleTensors(samples, 0.3)
     rows = np.arange(10, 20)
-    presence = InputSet.parse("beams8").presence(samples)
-    some = type(presence)(presence.position_known[rows], presence.measured[rows])
-    given = tensors.inputs(rows, some)
+    given = tensors.inputs(rows, tensors.presence(InputSet.parse("beams8"), rows))
     assert float(given.position_m.abs().max()) == 0.0
     assert float((given.power_db * (1.0 - given.measured)).abs().max()) == 0.0
     # soft labels: exp(-1 dB / 0.3 dB) of the best for a beam 1 dB weaker
-    ratio = (tensors.label[10] / tensors.label[10].max()).log() * 0.3
+    label = tensors.label(np.array([10]))[0]
+    ratio = (label / label.max()).log() * 0.3
     assert np.allclose(ratio, samples.power_db[10] - samples.power_db[10].max(), atol=1e-3)
 
 
@@ -154,11 +158,8 @@ def test_splits_hold_drives_out_at_each_site(samples):
 
 def test_baselines_on_a_street_where_position_tells_the_beam(samples):
     split = samples.split("by sequence", 0)
-    job = protocol.SplitJob((1, 2), "by sequence", 0, ())
-    tested = {
-        one.predictor: one
-        for one in protocol.test_baselines(samples, split.train, split.test, job, split.name)
-    }
+    job = protocol.SplitJob(Recordings((1, 2)), "by sequence", 0, ())
+    tested = {one.predictor: one for one in protocol.test_baselines(samples, split, job)}
     figures = {name: summarise(samples, [one])[0] for name, one in tested.items()}
     assert figures["exhaustive sweep"]["top1"]["value"] == 1.0
     assert figures["exhaustive sweep"]["power_loss_db"]["value"] == 0.0
@@ -173,10 +174,24 @@ def test_mean_over_scenarios_weighs_them_alike(samples):
     rows = np.arange(len(samples))
     beam = np.where(samples.site == 0, samples.beam, (samples.beam + 32) % 64)
     best = np.stack([beam, beam, beam, beam, beam], axis=1)
-    one = protocol.Tested("x", "by sequence", 0, "s", "", rows, len(rows), best, None, 0.0)
+    one = scores.Tested("x", "by sequence", 0, "s", "", rows, len(rows), best, None, 0.0)
     metrics, per_scenario = summarise(samples, [one])
     assert metrics["top1"]["value"] == 0.5  # site 0 holds two thirds of the samples
     assert [found["top1"]["value"] for found in per_scenario.values()] == [1.0, 0.0]
+
+
+def test_usual_sets_of_sensors_are_those_of_the_case_study():
+    """In this order: networks draw from them in training."""
+    named = [str(one) for one in usual_sets(("camera", "lidar", "radar"))]
+    assert named[:4] == ["camera", "beams8", "lidar", "radar"] and len(set(named)) == len(named) == 15
+    assert named[4:8] == ["beams8,camera", "beams8,lidar", "beams8,radar", "beams8,camera,lidar"]
+    assert named[10:] == [
+        "beams8,camera,lidar,radar",
+        "gps",
+        "gps,beams8,camera,lidar,radar",
+        "beams16",
+        "beams16,camera,lidar,radar",
+    ]
 
 
 def test_perceptron_is_one_of_the_baselines():

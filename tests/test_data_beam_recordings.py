@@ -10,7 +10,7 @@ import pytest
 from beam_samples import street
 
 from semisac_ml.data import DataError, beam_recordings, deepsense6g
-from semisac_ml.signal import sensor_inputs
+from semisac_ml.sensors import declared
 from semisac_ml.signal.beam_codebook import snapshots_of_paths
 
 
@@ -76,8 +76,8 @@ def test_sensors_of_the_sample_as_networks_are_given_them(tmp_path, monkeypatch)
     found = beam_recordings.load("sample")
     camera = [found.sensed("camera", row) for row in (0, 1, 5)]
     assert [(picture[3] == 128).all() for picture in camera] == [True, False, True]
-    assert found.sensed("lidar", 1).shape == sensor_inputs.LIDAR_SHAPE
-    assert found.sensed("radar", 1).shape == sensor_inputs.RADAR_SHAPE
+    assert found.sensed("lidar", 1).shape == declared()["lidar"].shape
+    assert found.sensed("radar", 1).shape == declared()["radar"].shape
     assert beam_recordings.made_up().sensed("camera", 0) is None
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from semisac_ml.data import DataError, cifar10
+from semisac_ml.data import DataError, cifar10, folders
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,7 @@ def test_missing_batch_and_missing_set(tmp_path, monkeypatch):
 
 def test_search_order(tmp_path, monkeypatch):
     monkeypatch.setenv("SEMISAC_DATA", str(tmp_path))
-    assert cifar10.roots()[0] == tmp_path
+    assert folders.roots()[0] == tmp_path
     (tmp_path / cifar10.FOLDER).mkdir()
     assert cifar10.find_root() == tmp_path
     assert cifar10.find_root(tmp_path / cifar10.FOLDER) == tmp_path  # the folder itself will do

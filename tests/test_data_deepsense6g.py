@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from semisac_ml.data import DataError, deepsense6g, splits
+from semisac_ml.sensors import declared
 from semisac_ml.signal import beams
 
 
@@ -119,9 +120,9 @@ def test_radar_as_in_phase_and_quadrature_or_in_a_mat_file(tmp_path):
     cube = np.rint(100 * np.load(first))
     np.save(first, np.stack([cube.real, cube.imag], axis=-1).astype(np.int16))
     savemat(first.with_suffix(".mat"), {"data": cube})
-    np.testing.assert_array_equal(deepsense6g.sensors.radar(first), cube.astype(np.complex64))
+    np.testing.assert_array_equal(declared()["radar"].read(first), cube.astype(np.complex64))
     np.testing.assert_array_equal(
-        deepsense6g.sensors.radar(first.with_suffix(".mat")), cube.astype(np.complex64)
+        declared()["radar"].read(first.with_suffix(".mat")), cube.astype(np.complex64)
     )
 
 

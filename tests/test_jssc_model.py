@@ -23,7 +23,7 @@ from semisac_ml.signal import channel, posterior  # noqa: E402
 from semisac_ml.signal.complex_pairs import as_complex, as_pairs  # noqa: E402
 from semisac_ml.systems.jssc import baselines, export, sweeps, train, trained_figures  # noqa: E402
 from semisac_ml.systems.jssc import settings as settings_module  # noqa: E402
-from semisac_ml.systems.jssc.evaluate import Conditions, evaluate_bundle, run_link  # noqa: E402
+from semisac_ml.systems.jssc.measuring import Conditions, evaluate_bundle, run_link  # noqa: E402
 from semisac_ml.systems.jssc.model import JointModel, ModelSettings  # noqa: E402
 from semisac_ml.systems.jssc.pretrain import ImageSet  # noqa: E402
 from semisac_ml.systems.jssc.settings import TrainingSettings, load_settings, parse_weights, save_settings  # noqa: E402

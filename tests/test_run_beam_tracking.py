@@ -19,8 +19,8 @@ import running_program
 from patience import HANG_S
 
 from semisac_ml.data import beam_recordings
+from semisac_ml.sensors.camera import SHAPE as CAMERA_SHAPE
 from semisac_ml.signal.beam_tracking import track
-from semisac_ml.signal.sensor_inputs import CAMERA_SHAPE
 
 pytest.importorskip("gnuradio.semisac", reason="run_beam_tracking.py needs GNU Radio and the module")
 pytest.importorskip("onnx", reason="the made-up bundle is written with the onnx package")

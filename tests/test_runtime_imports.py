@@ -50,7 +50,7 @@ def modules_of(*folders: str) -> list[str]:
 
 def test_light_parts_import_without_torch_and_gnuradio():
     imports = "".join(
-        f"import {name}\n" for name in ("semisac_ml", "semisac_ml.systems", *modules_of(*LIGHT))
+        f"import {name}\n" for name in ("semisac_ml", "semisac_ml.systems", *modules_of(*LIGHT, "sensors"))
     )
     done = run_blocked(imports)
     assert done.returncode == 0, done.stderr

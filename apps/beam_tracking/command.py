@@ -31,7 +31,7 @@ from semisac_ml.signal.tracking_score import TrackingScore
 from .flowgraph import beam_tracking_flowgraph
 from .report import Tracked, per_frame, print_table, write_picture
 from .running import Run, make_window
-from .settings import DRIVES, Kill, unseen
+from .settings import DRIVES, REPLAYED, Kill, unseen
 
 NO_BUNDLE = "none"
 WINDOW_FRAMES_PER_S = 10.0
@@ -74,9 +74,9 @@ def beam_tracking(
     kill: Annotated[
         list[str] | None,
         typer.Option(
-            help="A sensor that fails: SENSOR@SECONDS, or SENSOR@FROM-TO, of **gps**, **camera**, "
-            "**lidar**, **radar**, **beams** (all measurements) and **predictor**; such as gps@5s or "
-            "beams@5-8s. May be repeated.",
+            help="A sensor that fails: SENSOR@SECONDS, or SENSOR@FROM-TO, of "
+            f"{', '.join(f'**{name}**' for name in REPLAYED)}, **beams** (all measurements) and "
+            "**predictor**; such as gps@5s or beams@5-8s. May be repeated.",
             show_default=False,
         ),
     ] = None,

@@ -13,14 +13,13 @@ import numpy as np
 from semisac_ml.data.beam_recordings import POSITION, BeamRecording
 from semisac_ml.data.splits import sequence_split
 from semisac_ml.runtime import Bundle
+from semisac_ml.sensors import declared
 
 BEAMS, PREDICTOR = "beams", "predictor"
-REPLAYED = {"gps": POSITION, "camera": "camera", "lidar": "lidar", "radar": "radar"}
+REPLAYED = {"gps": POSITION, **{name: name for name in declared()}}
 SENSORS = {
     "gps": "GPS",
-    "camera": "camera",
-    "lidar": "LiDAR",
-    "radar": "radar",
+    **{name: sensor.label for name, sensor in declared().items()},
     BEAMS: "beam measurements",
     PREDICTOR: "predictor",
 }

@@ -10,10 +10,9 @@ from gnuradio import gr
 
 from semisac_ml.data import beam_recordings
 from semisac_ml.data.beam_recordings import POSITION, BeamRecording
+from semisac_ml.sensors import declared
 
 from .beam_messages import pdu, takes_pdus, tick
-
-SENSORS = (POSITION, "camera", "lidar", "radar")
 
 
 class beam_replay(takes_pdus, gr.basic_block):
@@ -25,8 +24,8 @@ class beam_replay(takes_pdus, gr.basic_block):
     Message in ``next``: any PDU: the frame is done, send the next. Only with frames_per_s 0.
     Message out ``frame``: PDU that begins a frame, {frame, time_s, new_drive, site}. Sent last.
     Message out ``observations``: PDU of what a sensor told, {modality, time_s, frame}: position in metres
-        east and north of the base station, float32[2]; camera (uint8), lidar and radar (float32) as
-        `semisac_ml.signal.sensor_inputs` makes them, flat, where they were recorded.
+        east and north of the base station, float32[2]; camera (uint8), lidar, radar (float32) and what
+        else `semisac_ml.sensors` declares as it makes them for networks, flat, where they were recorded.
     Message out ``world``: PDU for `beam_codebook`, {frame, time_s}: recorded power of all beams in dB,
         float32, or paths, complex64.
 
@@ -35,7 +34,7 @@ class beam_replay(takes_pdus, gr.basic_block):
     scenario: one of them; 0: the first of DeepSense, all of a set of scenes.
     frames_per_s: 0: as fast as ``next`` asks.
     repeat: whether to begin again at the end.
-    sensors: those that work, of "position", "camera", "lidar" and "radar".
+    sensors: those that work, of "position", "camera", "lidar", "radar" and others that are declared.
     count: frames at most; 0: all.
 
     Raises DataError when the data are not there or damaged, ValueError for a bad parameter.
@@ -76,9 +75,9 @@ class beam_replay(takes_pdus, gr.basic_block):
 
     def set_sensors(self, sensors) -> None:
         """Change which sensors work."""
-        strange = sorted(set(sensors) - set(SENSORS))
-        if strange:
-            raise ValueError(f"sensors are {', '.join(sensors)}, expected some of {', '.join(SENSORS)}")
+        known = (POSITION, *declared())
+        if set(sensors) - set(known):
+            raise ValueError(f"sensors are {', '.join(sensors)}, expected some of {', '.join(known)}")
         self._sensors = tuple(sensors)
 
     def frames_sent(self) -> int:

@@ -12,16 +12,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from semisac_ml.beams.samples import BEAMS, FRAMES, NOW, BeamSamples
-from semisac_ml.beams.training import Recipe, TrainingJob, train_network
+from semisac_ml.beams.training import PowerRecipe, TrainingJob, train_network
 from semisac_ml.layers.beam_features import BeamFeatures
 from semisac_ml.signal.beam_sweep import hierarchical_sweep
 from semisac_ml.signal.beam_tracking import track
 
 NEIGHBOURS = 5
-MLP_RECIPE = Recipe(
+MLP_RECIPE = PowerRecipe(
     epochs=30,
     batch=128,
     learning_rate=1.5e-3,
@@ -106,12 +107,10 @@ class Perceptron(nn.Module):
 
     def forward(
         self, power_db: Tensor, measured: Tensor, position_m: Tensor, position_known: Tensor, site: Tensor
-    ) -> Tensor:
+    ) -> tuple[Tensor]:
         """Logits, float32 [batch, beams]."""
-        import torch
-
         sweep, position, at = self.features(power_db, measured, position_m, position_known, site)
-        return self.layers(torch.cat([sweep.flatten(1), position.flatten(1), at], dim=1))
+        return (self.layers(torch.cat([sweep.flatten(1), position.flatten(1), at], dim=1)),)
 
 
 def perceptron(job: TrainingJob) -> nn.Module:

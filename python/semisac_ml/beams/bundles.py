@@ -1,13 +1,15 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Bundles that predict beams: one network, ``beams``, that takes what BeamInputs names."""
+"""Bundles that predict beams: one network a sensor, which runs only where it is there, and ``beams``."""
 
 from __future__ import annotations
 
 import datetime
+import json
 import platform
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,203 +17,285 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from torch import nn
+from rich.console import Console
+from torch import Tensor, nn
 
-from semisac_ml.beams import report
-from semisac_ml.beams.command import TRAINED, BeamSystem, check_settings, sets_of
-from semisac_ml.beams.ensemble import TEMPERING
-from semisac_ml.beams.inputs import KNOWN, PARTIAL_SWEEPS, InputSet
-from semisac_ml.beams.protocol import BY_SEQUENCE, TEST_SHARE, SplitJob, Tested, load_samples, test_baselines
-from semisac_ml.beams.samples import BEAMS, FRAMES, BeamSamples
-from semisac_ml.beams.tensors import BeamInputs, SampleTensors
-from semisac_ml.outputs import console_beside
+from semisac_ml.beams.ensemble import BeamEnsemble
+from semisac_ml.beams.inputs import PARTIAL_SWEEPS, InputSet, known_words, usual_sets
+from semisac_ml.beams.protocol import BeamSystem, SplitJob, test_baselines, test_network
+from semisac_ml.beams.recordings import Recordings
+from semisac_ml.beams.samples import BEAMS, BY_SEQUENCE, FRAMES, BeamSamples
+from semisac_ml.beams.scores import Tested, sample_scores
+from semisac_ml.beams.tensors import SampleTensors, inputs_with
 from semisac_ml.runtime import Bundle, write_bundle
-from semisac_ml.signal.beam_choice import choose_beams, measured_beams
+from semisac_ml.sensors import chosen, declared
+from semisac_ml.signal.beam_choice import measured_beams
 from semisac_ml.signal.metrics import mean, percentile
 from semisac_ml.training import load_checkpoint, onnx_export
 
 NETWORK = "beams"
-OUTPUT = "probability"
-LICENCE = "CC-BY-NC-SA-4.0"  # derived from DeepSense 6G, whose licence asks for the same
+OUTPUTS = ("probability", "blocked")
+FEATURES = "features"
+TRAINED = "trained"
+SETTINGS = "settings.json"
+FIRST_SENSORS = ("camera", "lidar", "radar")  # of trainings whose settings name none
 LATENCY_CALLS = 300
+REAL = "DeepSense 6G, CC BY-NC-SA 4.0: not for commercial use, nor what derives from it"
+RAY_TRACED = "ray-traced street (semisac data scenes): no real sensor was seen"
+MARK = {"unit": "1", "range": [0.0, 1.0]}
 
 
-def example_inputs(batch: int = 2) -> BeamInputs:
-    """Inputs of the right shapes."""
-    return BeamInputs(
-        power_db=torch.randn(batch, FRAMES, BEAMS),
-        measured=torch.ones(batch, FRAMES, BEAMS),
-        position_m=torch.randn(batch, FRAMES, 2),
-        position_known=torch.ones(batch, FRAMES),
-        site=torch.zeros(batch, dtype=torch.int64),
-    )
+class _Scaled(nn.Module):
+    """An encoder that takes frames as sensors give them: of the camera whole numbers."""
+
+    def __init__(self, encoder: nn.Module, scale: float) -> None:
+        super().__init__()
+        self.encoder, self.scale = encoder, scale
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return self.encoder(frames.float() / self.scale)
 
 
-def to_onnx(network: nn.Module) -> bytes:
-    """ONNX content of a network; batches of any size."""
-    given = example_inputs()._asdict()
-    return onnx_export.to_onnx(network, given, OUTPUT, {name: {0: "batch"} for name in (*given, OUTPUT)})
+def example_frames(sensor: str, batch: int = 2) -> Tensor:
+    """Frames of a sensor of the right shape."""
+    own = declared()[sensor]
+    if own.dtype == np.uint8:
+        return torch.randint(0, 256, (batch, *own.shape), dtype=torch.uint8)
+    return torch.randn(batch, *own.shape)
 
 
-def interfaces() -> dict[str, Any]:
-    """Units and meanings of inputs and output."""
-    mark = {"unit": "1", "range": [0.0, 1.0]}
-    order = "oldest frame first, the last is now"
-    return {
-        NETWORK: {
-            "inputs": [
-                {
-                    "name": "power_db",
-                    "unit": "dB",
-                    "description": f"received power of each beam, 10 log10 of the linear power; {order}",
-                },
-                {"name": "measured", **mark, "description": "1 for beams that were measured, else 0"},
-                {
-                    "name": "position_m",
-                    "unit": "m",
-                    "description": f"vehicle to the east and north of the base station; {order}",
-                },
-                {"name": "position_known", **mark, "description": "1 for frames with a position, else 0"},
-                {"name": "site", "description": "place of the base station in beams.sites, -1 for another"},
-            ],
-            "outputs": [
-                {"name": OUTPUT, **mark, "description": "that each beam is the strongest, calibrated"},
-            ],
-        }
+def example_inputs(batch: int = 2, frames: int = FRAMES, sizes: dict[str, int] | None = None) -> Any:
+    """Inputs of ``beams`` of the right shapes. sizes: of the features of each sensor."""
+    marks = torch.ones(batch, frames)
+    power, position = torch.randn(batch, frames, BEAMS), torch.randn(batch, frames, 2)
+    sizes = sizes or {}
+    sensed = [one for size in sizes.values() for one in (torch.randn(batch, frames, size), marks)]
+    site = torch.zeros(batch, dtype=torch.int64)
+    return inputs_with(tuple(sizes))(power, torch.ones_like(power), position, marks, site, *sensed)
+
+
+def feature_sizes(network: nn.Module, sensors: tuple[str, ...]) -> dict[str, int]:
+    """Size of the features of each sensor."""
+    return {name: network.encoders[name].size for name in sensors}
+
+
+def as_onnx(network: BeamEnsemble, frames: int, sensors: tuple[str, ...] = ()) -> dict[str, bytes]:
+    """ONNX content of the encoders and of ``beams``; batches of any size."""
+    found = {
+        name: onnx_export.to_onnx(
+            _Scaled(network.encoders[name], declared()[name].scale),
+            {name: example_frames(name)},
+            FEATURES,
+            {key: {0: "batch"} for key in (name, FEATURES)},
+        )
+        for name in sensors
     }
+    given = example_inputs(frames=frames, sizes=feature_sizes(network, sensors))
+    with torch.no_grad():
+        outputs = list(OUTPUTS[: len(network(*given))])
+    axes = {name: {0: "batch"} for name in (*given._fields, *outputs)}
+    return {**found, NETWORK: onnx_export.to_onnx(network, given._asdict(), outputs, axes)}
 
 
-def test_bundle(
-    bundle: Bundle, samples: BeamSamples, rows: np.ndarray, job: SplitJob, split: str
-) -> list[Tested]:
-    """Predictions of a bundle on some samples, for each set of inputs."""
-    tensors, session, found = SampleTensors(samples, 1.0), bundle.session(NETWORK), []
-    known = {name: place for place, name in enumerate(bundle.manifest.beams.sites)}
-    place = np.array([known.get(name, -1) for name in samples.names])
-    for inputs in job.inputs:
-        some = rows[inputs.eligible(samples)[rows]]
-        presence = inputs.presence(samples).rows(some)
-        given = {name: value.numpy() for name, value in tensors.inputs(some, presence)._asdict().items()}
-        given["site"] = place[samples.site[some]]
-        probability = session.run(**given)[OUTPUT]
-        told = (bundle.manifest.system, job.kind, job.seed, split, str(inputs), some, len(rows))
-        best = choose_beams(probability, tempering=bundle.manifest.beams.tempering)
-        found.append(Tested(*told, best, probability, presence.overhead()))
+def interfaces(sensors: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Units and meanings of inputs and outputs."""
+    order = "oldest frame first, the last is now"
+    power = f"received power of each beam, 10 log10 of the linear power; {order}"
+    position = f"vehicle to the east and north of the base station; {order}"
+    site = "place of the base station in beams.sites, -1 for another"
+    inputs: list[dict[str, Any]] = [
+        {"name": "power_db", "unit": "dB", "description": power},
+        {"name": "measured", **MARK, "description": "1 for beams that were measured, else 0"},
+        {"name": "position_m", "unit": "m", "description": position},
+        {"name": "position_known", **MARK, "description": "1 for frames with a position, else 0"},
+        {"name": "site", "description": site},
+    ]
+    told = ("that each beam is the strongest, calibrated", "that the straight way to the vehicle is blocked")
+    outputs = [
+        {"name": name, **MARK, "description": f"{'probability ' * (name != OUTPUTS[0])}{text}"}
+        for name, text in zip(OUTPUTS[: 1 + bool(sensors)], told, strict=False)
+    ]
+    found = {NETWORK: {"inputs": inputs, "outputs": outputs}}
+    for name in sensors:
+        known = f"1 for frames of {name} that are there, else 0"
+        features = f"output of the network {name}; oldest frame first"
+        inputs += [
+            {"name": name, "unit": "1", "description": features},
+            {"name": f"{name}_known", **MARK, "description": known},
+        ]
+        scale = declared()[name].scale
+        own = {"name": name, "unit": "1", "description": f"a frame as semisac_ml.sensors.{name} makes it"}
+        found[name] = {
+            "inputs": [own if scale == 1.0 else {**own, "range": [0.0, scale]}],
+            "outputs": [{"name": FEATURES, "unit": "1", "description": f"input {name} of {NETWORK}"}],
+        }
     return found
 
 
-def latency_s(bundle: Bundle) -> np.ndarray:
+def sensors_of(bundle: Bundle, recordings: Recordings) -> tuple[str, ...]:
+    """Sensors that a bundle takes of some recordings; raises ValueError where it takes none of theirs."""
+    if not recordings.sensors:
+        return ()
+    found = tuple(name for name in bundle.manifest.networks if name != NETWORK)
+    if not found:
+        raise ValueError(f"{bundle.name} takes power and position alone, expected a bundle of all sensors")
+    return found
+
+
+class BundlePredictor(nn.Module):
+    """A bundle in the place of a trained network, for measurements. sensors: that it takes."""
+
+    def __init__(self, bundle: Bundle, sensors: tuple[str, ...]) -> None:
+        super().__init__()
+        self.sensors = sensors
+        self.encoders = {name: _EncoderSession(bundle.session(name), name) for name in self.sensors}
+        self._session = bundle.session(NETWORK)
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        names = inputs_with(self.sensors)._fields
+        said = self._session.run(**{name: one.numpy() for name, one in zip(names, inputs, strict=True)})
+        return tuple(torch.from_numpy(said[name]) for name in OUTPUTS if name in said)
+
+
+class _EncoderSession:
+    def __init__(self, session: Any, sensor: str) -> None:
+        (self._sensor,), self._session = chosen([sensor]), session
+        self.size = int(session.outputs[FEATURES].shape[1])
+
+    def __call__(self, frames: Tensor) -> Tensor:
+        values = frames.numpy()
+        if self._sensor.dtype == np.uint8:
+            values = np.rint(self._sensor.scale * values).astype(np.uint8)
+        return torch.from_numpy(self._session.run(**{self._sensor.name: values})[FEATURES])
+
+
+def test_bundle(
+    bundle: Bundle, recordings: Recordings, inputs: tuple[InputSet, ...], console: Console
+) -> tuple[BeamSamples, list[Tested]]:
+    """Predictions of a bundle on the drives that its training held out, then those of the baselines."""
+    predictor, seed = BundlePredictor(bundle, sensors_of(bundle, recordings)), bundle.manifest.training.seed
+    samples = recordings.samples(console).with_sensors(predictor.sensors)
+    split = samples.split(BY_SEQUENCE, seed)
+    tensors = SampleTensors(samples, 1.0, bundle.manifest.beams.frames)
+    tensors.rename_sites(bundle.manifest.beams.sites)
+    job = SplitJob(recordings, BY_SEQUENCE, seed, inputs)
+    told = (bundle.manifest.system, predictor, tensors, split, job, bundle.manifest.beams.tempering)
+    tested = list(test_network(*told, at_once=len(samples)))
+    return samples, tested + list(test_baselines(samples, split, job))
+
+
+def latency_s(bundle: Bundle, sensors: tuple[str, ...]) -> np.ndarray:
     """Processor time of single predictions on one thread, seconds: what else runs does not count."""
-    session = bundle.session(NETWORK)
-    given = {name: value.numpy() for name, value in example_inputs(1)._asdict().items()}
+    predictor = BundlePredictor(bundle, sensors)
+    frames = {name: example_frames(name, 1).float() / declared()[name].scale for name in predictor.sensors}
+    sizes = feature_sizes(predictor, predictor.sensors)
+    given = example_inputs(1, bundle.manifest.beams.frames, sizes)
     times = []
     for _ in range(LATENCY_CALLS):
         begin = time.process_time()
-        session.run(**given)
+        for name, own in frames.items():
+            predictor.encoders[name](own)
+        predictor(*given)
         times.append(time.process_time() - begin)
     return np.array(times)
 
 
-def measure(bundle: Bundle, job: SplitJob, rows_of: str) -> dict[str, Any]:
-    """Figures on the test side of a split by sequence, with the baselines."""
-    samples = load_samples(job.scenarios)
-    split = samples.split(job.kind, job.seed, TEST_SHARE)
-    tested = test_bundle(bundle, samples, split.test, job, split.name)
-    tested += test_baselines(samples, split.train, split.test, job, split.name)
-    about = {
-        "system": bundle.manifest.system,
-        "bundle": f"{bundle.name} {bundle.fingerprint}",
-        "data": "deepsense6g",
-        "scenarios": list(samples.names),
-        "inputs": str(job.inputs[0]),
-        "rows": rows_of,
-    }
-    return report.as_json(samples, tested, about)
+@dataclass(frozen=True)
+class TrainedOn:
+    """What a training was of, kept beside it.
+
+    system, variant, members: of the networks. sites, sensors, frames: that they take. seed, split: of the
+    drives held out. data, scenarios, folder: recordings as on the command line; command: all of it.
+    """
+
+    system: str
+    sites: list[str]
+    seed: int
+    split: str
+    variant: str
+    command: str
+    data: str = ""
+    scenarios: list[int] | None = None
+    folder: str | None = None
+    sensors: tuple[str, ...] = ()
+    frames: int = FRAMES
+    members: int = 1
+
+    @property
+    def recordings(self) -> Recordings:
+        """What it was trained on."""
+        folder = Path(self.folder) if self.folder else None
+        return Recordings(self.scenarios and tuple(self.scenarios), folder, bool(self.sensors))
 
 
-def measure_bundle(
-    name: str, scenarios: tuple[int, ...], inputs: tuple[InputSet, ...], json_file: Path | None
-) -> None:
-    """Measure a bundle on the drives that its training held out; prints and writes the figures."""
-    bundle = Bundle.load(name).with_beams()
-    job = SplitJob(scenarios, BY_SEQUENCE, bundle.manifest.training.seed, inputs)
-    content = measure(bundle, job, f"held out of the training: {bundle.manifest.data.split}")
-    if json_file:
-        report.write_json(json_file, content)
-    console = console_beside(json_file)
-    console.print(report.console_table(content, BY_SEQUENCE))
-    if json_file:
-        console.print(f"written: {json_file}")
+def check_settings(folder: Path) -> TrainedOn:
+    """Settings of a training. Raises ValueError where the folder holds none."""
+    file = folder / SETTINGS
+    if not file.is_file():
+        raise ValueError(f"{folder}: holds no {SETTINGS}, expected the folder of a finished training")
+    settings = json.loads(file.read_text(encoding="utf-8"))
+    if settings.get("data") == "street":  # as all sensors were called once
+        settings["sensors"] = list(FIRST_SENSORS)
+    return TrainedOn(**{**settings, "sensors": tuple(settings.get("sensors", ()))})
 
 
-def stated_metrics(bundle: Bundle, job: SplitJob) -> dict[str, dict[str, Any]]:
+def stated_metrics(bundle: Bundle, settings: TrainedOn) -> dict[str, dict[str, Any]]:
     """Figures for the manifest: scores with each set of inputs over samples of the drives held out."""
-    from semisac_ml.beams.figures import sample_scores
-
-    samples = load_samples(job.scenarios)
-    split = samples.split(job.kind, job.seed, TEST_SHARE)
+    inputs = usual_sets(settings.sensors)
+    samples, tested = test_bundle(bundle, settings.recordings, inputs, Console(quiet=True))
     found: dict[str, dict[str, Any]] = {}
-    for one in test_bundle(bundle, samples, split.test, job, split.name):
+    for one in tested[: len(inputs)]:
         scores = sample_scores(samples, one)
         for score in ("dba", "top1", "top3", "power_loss_db"):
-            key = f"{score} {one.inputs}"
-            found[key] = {**mean(scores[score]).as_dict(), "conditions": f"{split.name}; mean of samples"}
-    slow = percentile(1e3 * latency_s(bundle), 95.0)
+            stated = {"conditions": f"{settings.split}; mean of samples"}
+            found[f"{score} {one.inputs}"] = {**mean(scores[score]).as_dict(), **stated}
+    slow = percentile(1e3 * latency_s(bundle, settings.sensors), 95.0)
     found["latency_p95_ms"] = {**slow.as_dict(), "conditions": "one a call, processor time of one thread"}
     return found
 
 
-def export_trained(system: BeamSystem, run: Path, output: Path) -> Bundle:
-    """Write the bundle of a training and return it as loaded back."""
-    settings = check_settings(run)
-    network = system.ensemble(len(settings["sites"]), settings["members"], settings["variant"])
+def export_trained(
+    system: BeamSystem, settings: TrainedOn, samples: BeamSamples, run: Path, output: Path
+) -> Bundle:
+    """Write the bundle of a training and return it as loaded back. samples: that it was trained on."""
+    sensors, approach = settings.sensors, system.of(settings.recordings)
+    network = approach.network(len(settings.sites), settings.variant, settings.members, sensors)
     load_checkpoint(run / f"{TRAINED}.safetensors", network)
     onnx_export.round_weights(network.eval())
-    content = to_onnx(network)
-    job = SplitJob(
-        tuple(settings["scenarios"]),
-        BY_SEQUENCE,
-        settings["seed"],
-        sets_of(None),
-    )
+    labels = ["power", "position", *(one.label for one in chosen(sensors))]
+    beams = {
+        "count": BEAMS,
+        "frames": settings.frames,
+        "sites": settings.sites,
+        "measured": {str(count): measured_beams(count).tolist() for count in PARTIAL_SWEEPS},
+        "tempering": approach.recipe.tempering,
+    }
     fields = {
-        "networks": {NETWORK: content},
-        "interfaces": interfaces(),
-        "system": settings["system"],
+        "networks": as_onnx(network, settings.frames, sensors),
+        "interfaces": interfaces(sensors),
+        "system": settings.system,
         "name": output.name,
-        "description": f"Beams from power and position, any of which may be absent: {system.title}",
-        "licence": LICENCE,
-        "beams": {
-            "count": BEAMS,
-            "frames": FRAMES,
-            "sites": settings["sites"],
-            "measured": {str(count): measured_beams(count).tolist() for count in PARTIAL_SWEEPS},
-            "tempering": TEMPERING,
-        },
+        "description": f"Beams from any of {', '.join(labels[:-1])} and {labels[-1]}: {approach.title}",
+        # a street is made by this program; what derives from DeepSense 6G is licensed as that is
+        "licence": "GPL-3.0-or-later" if samples.ray_traced else "CC-BY-NC-SA-4.0",
+        "beams": beams,
         "data": {
-            "name": "DeepSense 6G, CC BY-NC-SA 4.0: not for commercial use, nor what derives from it",
-            "split": settings["split"],
-            "inputs": f"any of {KNOWN}",
+            "name": RAY_TRACED if samples.ray_traced else REAL,
+            "split": settings.split,
+            "inputs": f"any of {known_words(sensors)}",
+        },
+        "training": {
+            "command": settings.command,
+            "seed": settings.seed,
+            "commit": onnx_export.source_commit(),
+            "date": datetime.date.today().isoformat(),
+            "versions": {
+                "python": platform.python_version(),
+                "torch": torch.__version__,
+                "onnx": onnx.__version__,
+                "onnxruntime": onnxruntime.__version__,
+            },
         },
     }
-    bundle = write_beam_bundle(output, settings, fields, {})
-    return write_beam_bundle(output, settings, fields, stated_metrics(bundle, job))
-
-
-def write_beam_bundle(
-    output: Path, settings: dict[str, Any], fields: dict[str, Any], metrics: dict[str, Any]
-) -> Bundle:
-    """Write a bundle; how its training came about is told from the settings."""
-    training = {
-        "command": settings["command"],
-        "seed": settings["seed"],
-        "commit": onnx_export.source_commit(),
-        "date": datetime.date.today().isoformat(),
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "onnx": onnx.__version__,
-            "onnxruntime": onnxruntime.__version__,
-        },
-    }
-    return write_bundle(output, **fields, training=training, metrics=metrics)
+    bundle = write_bundle(output, **fields, metrics={})
+    return write_bundle(output, **fields, metrics=stated_metrics(bundle, settings))

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Several networks whose probabilities are averaged, and calibrated on drives held out."""
+"""One or several networks whose probabilities are averaged, and calibrated on drives held out."""
 
 from __future__ import annotations
 
@@ -12,18 +12,14 @@ import torch
 from torch import Tensor, nn
 
 from semisac_ml.beams.calibration import UNCALIBRATED, Calibration, calibrations, kinds_of
-from semisac_ml.beams.training import SMALLEST, MemberTrainer, TrainingJob, predict
+from semisac_ml.beams.training import SMALLEST, Trainer, TrainingJob, predict
 from semisac_ml.signal.calibration import TwoTemperatures, softmax
-
-HELD_OUT_SHARE = 0.08
-MEMBER_SEEDS = 100  # of the members of one ensemble: 100 times its own seed, and those that follow
-TEMPERING = 0.65  # of probabilities when beams are ranked: drives unseen are less calibrated
 
 
 class BeamEnsemble(nn.Module):
-    """Mean probability of several networks, made to mean what it says by what was fitted on other drives.
+    """Mean probability of networks, made to mean what it says by what was fitted on other drives.
 
-    calibration: of each of KINDS.
+    calibration: of each of KINDS. Of several networks, none has encoders of sensors.
     """
 
     def __init__(
@@ -33,48 +29,60 @@ class BeamEnsemble(nn.Module):
         self.networks = nn.ModuleList(networks)
         self.calibration = Calibration(calibration)
 
-    def forward(
-        self, power_db: Tensor, measured: Tensor, position_m: Tensor, position_known: Tensor, site: Tensor
-    ) -> Tensor:
-        """Probability that each beam is the strongest, float32 [batch, beams]; inputs: BeamInputs."""
-        given = (power_db, measured, position_m, position_known, site)
-        mean = torch.stack([torch.softmax(one(*given), dim=1) for one in self.networks]).mean(dim=0)
-        return self.calibration(mean, measured, position_known)
+    @property
+    def encoders(self) -> nn.ModuleDict:
+        """Encoders of the sensors."""
+        return self.networks[0].encoders
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """Probability that each beam is the strongest [batch, beams], and of blockage [batch] if it is told.
+
+        inputs: see BeamInputs.
+        """
+        said = [network(*inputs) for network in self.networks]
+        mean = torch.stack([torch.softmax(one[0], dim=1) for one in said]).mean(dim=0)
+        beams = self.calibration(mean, inputs[1], inputs[3])
+        if len(said[0]) == 1:
+            return (beams,)
+        return beams, torch.stack([torch.sigmoid(one[1]) for one in said]).mean(dim=0)
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *how: object) -> None:
+        """Checkpoints of one network with all sensors called it `network` once."""
+        for key in [key for key in state_dict if key.startswith(f"{prefix}network.")]:
+            state_dict[f"{prefix}networks.0.{key.removeprefix(f'{prefix}network.')}"] = state_dict.pop(key)
+        super()._load_from_state_dict(state_dict, prefix, *how)
 
 
-def mean_log_probability(networks: list[nn.Module], *where: object) -> np.ndarray:
-    """Logarithm of the mean probability of networks without temperature, float64 [rows, beams]."""
-    return np.log(np.mean([softmax(predict(one, *where)) for one in networks], axis=0) + SMALLEST)
-
-
-def train_ensemble(member: MemberTrainer, job: TrainingJob) -> BeamEnsemble:
+def train_ensemble(trainer: Trainer, job: TrainingJob) -> BeamEnsemble:
     """Train the members, hold drives of the training part out, fit temperatures on these.
 
     Half of the members are trained without one set of drives, half without another, so that together they
     have seen all; temperatures are fitted to what each half says of the drives that it has not seen.
     """
-    members, samples = job.recipe.members, job.tensors.samples
-    halves = [list(range(members))[part::2] for part in range(min(members, 2))]
+    recipe, tensors, samples = job.recipe, job.tensors, job.tensors.samples
+    halves = [list(range(recipe.members))[part::2] for part in range(min(recipe.members, 2))]
     by_place: dict[int, nn.Module] = {}
-    logits, truth, kinds = [], [], []
+    logarithms, truth, kinds = [], [], []
     for part, places in enumerate(halves):
-        kept, held = samples.held_out_drives(job.rows, HELD_OUT_SHARE, seed=1000 * (part + 1) + job.seed)
-        own = [train_member(member, job, kept, MEMBER_SEEDS * job.seed + place) for place in places]
+        kept, held = samples.held_out_drives(job.rows, recipe.held_out, job.seed, part)
+        own = [train_member(trainer, job, kept, recipe.seeds_apart * job.seed + place) for place in places]
         by_place |= dict(zip(places, own, strict=True))
-        for inputs in job.asked:
-            some = held[inputs.eligible(samples)[held]]
-            if len(some):
-                logits.append(mean_log_probability(own, job.tensors, some, inputs))
-                truth.append(samples.beam[some])
-                shown = inputs.presence(samples).rows(some)
-                kinds.append(kinds_of(shown.measured, shown.position_known))
+        asked = tuple(inputs for inputs in job.asked if inputs.eligible(samples)[held].any())
+        by_network = [predict(one, tensors, held, asked) for one in own] if asked else []
+        for inputs, *said in zip(asked, *by_network, strict=True):
+            rows = said[0].rows
+            probability = np.mean([softmax(one.beams) for one in said], axis=0)
+            logarithms.append(np.log(probability + SMALLEST))
+            truth.append(samples.beam[rows])
+            shown = tensors.presence(inputs, rows)
+            kinds.append(kinds_of(shown.measured, shown.position_known))
     networks = [by_place[place] for place in sorted(by_place)]
-    if not logits:
+    if not logarithms:
         return BeamEnsemble(networks).eval()
-    return BeamEnsemble(networks, calibrations(*map(np.concatenate, (logits, truth, kinds)))).eval()
+    return BeamEnsemble(networks, calibrations(*map(np.concatenate, (logarithms, truth, kinds)))).eval()
 
 
-def train_member(member: MemberTrainer, job: TrainingJob, rows: np.ndarray, seed: int) -> nn.Module:
+def train_member(trainer: Trainer, job: TrainingJob, rows: np.ndarray, seed: int) -> nn.Module:
     """One network on some of the rows, from a seed of its own."""
     torch.manual_seed(seed)
-    return member(dataclasses.replace(job, rows=rows, seed=seed))
+    return trainer(dataclasses.replace(job, rows=rows, seed=seed))

@@ -8,9 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from semisac_ml.beams.ensemble import MEMBER_SEEDS, BeamEnsemble
+from semisac_ml.beams.ensemble import BeamEnsemble
 from semisac_ml.beams.samples import BEAMS, FRAMES
-from semisac_ml.beams.training import MemberTrainer, TrainingJob, train_network
+from semisac_ml.beams.training import Trainer, TrainingJob, train_network
 from semisac_ml.layers.beam_features import BeamFeatures
 
 
@@ -48,7 +48,7 @@ class FramePerceptron(nn.Module):
 
     def forward(
         self, power_db: Tensor, measured: Tensor, position_m: Tensor, position_known: Tensor, site: Tensor
-    ) -> Tensor:
+    ) -> tuple[Tensor]:
         """Logits, float32 [batch, beams]; inputs: see semisac_ml.beams.tensors.BeamInputs."""
         *observed, at = self.features(power_db, measured, position_m, position_known, site)
         sites = at[:, None].expand(-1, FRAMES, -1)
@@ -57,7 +57,7 @@ class FramePerceptron(nn.Module):
             (encoder(torch.cat([own, sites], dim=2)) * mark[..., None]).flatten(1)
             for encoder, own, mark in zip(self.encoders, observed, there, strict=True)
         ]
-        return self.layers(torch.cat([*tokens, *there, at], dim=1))
+        return (self.layers(torch.cat([*tokens, *there, at], dim=1)),)
 
 
 def frame_perceptron(job: TrainingJob) -> nn.Module:
@@ -67,9 +67,9 @@ def frame_perceptron(job: TrainingJob) -> nn.Module:
     return train_network(network, job, "frames")
 
 
-def train_mixed(first: MemberTrainer, job: TrainingJob) -> nn.Module:
+def train_mixed(first: Trainer, job: TrainingJob) -> nn.Module:
     """One network of an ensemble whose first is trained by `first` and whose others are small."""
-    return first(job) if job.seed % MEMBER_SEEDS == 0 else frame_perceptron(job)
+    return first(job) if job.seed % job.recipe.seeds_apart == 0 else frame_perceptron(job)
 
 
 def ensemble_of(first: nn.Module, others: int, sites: int) -> BeamEnsemble:

@@ -6,60 +6,101 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import io
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import torch
 from rich.console import Console
+from rich.progress import Progress
 from torch import nn
 
 from semisac_ml.beams.baselines import BASELINES, MLP_RECIPE, perceptron
-from semisac_ml.beams.ensemble import TEMPERING, train_ensemble
-from semisac_ml.beams.inputs import InputSet
-from semisac_ml.beams.samples import BeamSamples
+from semisac_ml.beams.ensemble import BeamEnsemble, train_ensemble
+from semisac_ml.beams.inputs import InputSet, sets_of
+from semisac_ml.beams.recordings import Recordings
+from semisac_ml.beams.samples import AT_RANDOM, BY_SEQUENCE, BeamSamples
+from semisac_ml.beams.scores import Tested, blockage_figures
 from semisac_ml.beams.tensors import SampleTensors
-from semisac_ml.beams.training import MemberTrainer, Recipe, TrainingJob, predict
-from semisac_ml.data import deepsense6g
+from semisac_ml.beams.training import Recipe, Trainer, TrainingJob, predict
+from semisac_ml.data.splits import Split
 from semisac_ml.signal.beam_choice import choose_beams
 from semisac_ml.signal.beams import best_beams
 
-TEST_SHARE = 0.2
-BY_SEQUENCE, AT_RANDOM = "by sequence", "at random"
+
+@dataclass
+class Approach:
+    """How a system predicts beams from one kind of recordings.
+
+    title: what it is, in a few words. recipe: of the training. trainers: of one network by the name of the
+    variant, the default first. network: ensemble with no training yet, from the number of sites, the
+    variant, the number of members and the names of sensors. figures: drawn by `semisac evaluate --figure`.
+    """
+
+    title: str
+    recipe: Recipe
+    trainers: dict[str, Trainer]
+    network: Callable[[int, str, int, tuple[str, ...]], BeamEnsemble]
+    figures: dict[str, Callable[[Evaluation, BeamSamples], list[Path]]] = field(default_factory=dict)
+
+    def trainer(self, variant: str) -> Trainer:
+        """Trainer of a variant. Raises ValueError for one that is not known."""
+        if variant not in self.trainers:
+            raise ValueError(f"variant is {variant!r}, expected one of {', '.join(self.trainers)}")
+        return self.trainers[variant]
+
+
+@dataclass
+class BeamSystem:
+    """What a system of beam prediction brings of its own; the commands of all are the same.
+
+    name: such as "vi_beam". power: from power and position alone. sensors: from all sensors.
+    """
+
+    name: str
+    power: Approach
+    sensors: Approach
+
+    def of(self, recordings: Recordings) -> Approach:
+        """The approach to some recordings."""
+        return self.sensors if recordings.sensors else self.power
 
 
 @dataclass(frozen=True)
 class Predictors:
     """What is trained and compared.
 
-    system: name of the learned prediction. member: trains one of its networks. recipe: of the training.
+    system: name of the learned prediction. trainer: of one of its networks. recipe: of the training.
     with_perceptron: whether the small network is trained as well, on the first inputs alone.
     """
 
     system: str
-    member: MemberTrainer
+    trainer: Trainer
     recipe: Recipe
-    with_perceptron: bool = True
+    with_perceptron: bool = False
 
 
 @dataclass(frozen=True)
 class SplitJob:
     """One split: kind "by sequence" or "at random", and its seed.
 
+    inputs: sets that are measured, and trained for where `trained_for` is empty.
     run: folder of checkpoints, which the same command goes on from; None: nothing is kept.
     """
 
-    scenarios: tuple[int, ...]
+    recordings: Recordings
     kind: str
     seed: int
     inputs: tuple[InputSet, ...]
     run: Path | None = None
+    trained_for: tuple[InputSet, ...] = ()
 
     @contextlib.contextmanager
     def folder(self) -> Iterator[Path]:
@@ -74,98 +115,154 @@ class SplitJob:
 
 
 @dataclass(frozen=True)
-class Tested:
-    """What one predictor said of the test side of one split.
+class Evaluation:
+    """What is trained and measured, and where the figures go: see `semisac evaluate`.
 
-    predictor: name. kind, seed, split: of the split. inputs: as text, "" where a baseline has its own.
-    rows: samples that were tested, int64 [rows]; asked: how many the split holds.
-    best: reported beams, the best first, int64 [rows, 5].
-    probability: float32 [rows, beams], None of what gives none.
-    overhead: beams measured a frame.
+    recipe, variant: of the networks. texts: sets of inputs as on the command line; inputs: the same, once it
+    is known which sensors there are; trained_for: see SplitJob.
     """
 
-    predictor: str
-    kind: str
+    system: BeamSystem
+    recordings: Recordings
+    recipe: Recipe
+    variant: str
     seed: int
-    split: str
-    inputs: str
-    rows: np.ndarray
-    asked: int
-    best: np.ndarray
-    probability: np.ndarray | None
-    overhead: float
+    texts: Sequence[str] | None = None
+    inputs: tuple[InputSet, ...] = ()
+    trained_for: tuple[InputSet, ...] = ()
+    splits: int = 1
+    random_splits: int = 0
+    processes: int | None = None
+    run: Path | None = None
+    json_file: Path | None = None
+    results: Path | None = None
+    console: Console = field(default_factory=Console)
+
+    @property
+    def approach(self) -> Approach:
+        """The approach to these recordings."""
+        return self.system.of(self.recordings)
+
+    def given(self, samples: BeamSamples) -> Evaluation:
+        """The same with the inputs that are asked for of these samples. Raises ValueError."""
+        return dataclasses.replace(self, inputs=sets_of(self.texts, samples.sensors))
+
+    def jobs(self) -> list[SplitJob]:
+        """One for each split, by sequence first."""
+        kinds = ((BY_SEQUENCE, self.splits), (AT_RANDOM, self.random_splits))
+        return [
+            SplitJob(self.recordings, kind, self.seed + k, self.inputs, self.run, self.trained_for)
+            for kind, count in kinds
+            for k in range(count)
+        ]
+
+    def compare(self, label: str, trainer: Trainer, recipe: Recipe, **changes: object) -> list[Tested]:
+        """Train one of what a figure compares on each split and test it; changes: of the evaluation."""
+        told = f"{label}: {changes['inputs'][0]}" if "inputs" in changes else label
+        stem = "".join("-" if letter in " ,:" else letter for letter in told.replace("%", ""))
+        own = dataclasses.replace(self, run=self.run and self.run / stem, **changes)
+        predictors = Predictors(label, trainer, recipe)
+        found = run_splits(predictors, own.jobs(), self.processes, self.console)
+        self.console.print(f"trained: {told}")
+        return [one for one in found if one.predictor == label]
 
 
-def load_samples(scenarios: tuple[int, ...]) -> BeamSamples:
-    """Samples of scenarios of DeepSense 6G; raises DataError where one is missing."""
-    return BeamSamples.of([deepsense6g.load(number) for number in scenarios])
+def training_job(
+    samples: BeamSamples,
+    split: Split,
+    recipe: Recipe,
+    asked: tuple[InputSet, ...],
+    seed: int,
+    folder: Path,
+    console: Console,
+) -> TrainingJob:
+    """A training on the training side of a split; its folder is made."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = SampleTensors(samples, recipe.label_scale_db, recipe.frames)
+    return TrainingJob(tensors, split.train, recipe, asked, seed, folder, console)
 
 
-def test_predictor(
-    name: str, network: nn.Module, samples: BeamSamples, rows: np.ndarray, job: SplitJob, split: str
+def test_network(
+    name: str,
+    network: nn.Module,
+    tensors: SampleTensors,
+    split: Split,
+    job: SplitJob,
+    tempering: float,
+    **how: int,
 ) -> Iterator[Tested]:
-    """Predictions for each set of inputs."""
-    tensors = SampleTensors(samples, 1.0)
-    for inputs in job.inputs:
-        some = rows[inputs.eligible(samples)[rows]]
-        probability = predict(network, tensors, some, inputs)
-        overhead = inputs.presence(samples).overhead()
-        best = choose_beams(probability, tempering=TEMPERING)
-        told = (name, job.kind, job.seed, split, str(inputs))
-        yield Tested(*told, some, len(rows), best, probability, overhead)
+    """What a network says of the test side of a split with each set of inputs; how: see `predict`."""
+    truth = tensors.samples.blocked
+    for inputs, said in zip(
+        job.inputs, predict(network, tensors, split.test, job.inputs, **how), strict=True
+    ):
+        known = np.isfinite(truth[said.rows])
+        blockage = None
+        if said.blocked is not None and known.any():
+            blockage = blockage_figures(said.blocked[known], truth[said.rows][known] > 0.5)
+        best = choose_beams(said.beams, tempering=tempering)
+        told = (name, job.kind, job.seed, split.name, str(inputs), said.rows, len(split.test))
+        yield Tested(*told, best, said.beams, float(inputs.beams), blockage)
 
 
-def run_split(predictors: Predictors, job: SplitJob) -> list[Tested]:
-    """Train and test everything on one split, on one processor core, quietly."""
-    torch.set_num_threads(1)
-    samples = load_samples(job.scenarios)
-    split = samples.split(job.kind, job.seed, TEST_SHARE)
-    quiet = Console(file=io.StringIO())
-    with job.folder() as folder:
-        recipe = predictors.recipe
-        tensors = SampleTensors(samples, recipe.label_scale_db)
-        training = TrainingJob(tensors, split.train, recipe, job.inputs, job.seed, folder, quiet)
-        network = train_ensemble(predictors.member, training)
-        found = list(test_predictor(predictors.system, network, samples, split.test, job, split.name))
-        if predictors.with_perceptron:
-            alone = SplitJob(job.scenarios, job.kind, job.seed, job.inputs[:1])
-            own = folder / "alone"
-            own.mkdir(exist_ok=True)
-            tensors = SampleTensors(samples, MLP_RECIPE.label_scale_db)
-            training = TrainingJob(tensors, split.train, MLP_RECIPE, alone.inputs, job.seed, own, quiet)
-            small = train_ensemble(perceptron, training)
-            found += test_predictor("perceptron", small, samples, split.test, alone, split.name)
-    return found + list(test_baselines(samples, split.train, split.test, job, split.name))
-
-
-def test_baselines(
-    samples: BeamSamples, train: np.ndarray, test: np.ndarray, job: SplitJob, split: str
-) -> Iterator[Tested]:
-    """Predictions of what is not trained."""
+def test_baselines(samples: BeamSamples, split: Split, job: SplitJob) -> Iterator[Tested]:
+    """Predictions of what is not trained: nearest neighbours on position at the site, sweeps, the tracker."""
     for name, baseline in BASELINES.items():
-        scores, overhead = baseline(samples, train, test)
-        best = best_beams(scores, 5)
-        yield Tested(name, job.kind, job.seed, split, "", test, len(test), best, None, overhead)
+        scores, overhead = baseline(samples, split.train, split.test)
+        told = (name, job.kind, job.seed, split.name, "", split.test, len(split.test))
+        yield Tested(*told, best_beams(scores, 5), None, overhead)
+
+
+def run_split(predictors: Predictors, job: SplitJob, console: Console | None = None) -> list[Tested]:
+    """Train and test everything on one split; without a console quietly, on one processor core."""
+    if console is None:
+        torch.set_num_threads(1)
+        console = Console(file=io.StringIO())
+    samples = job.recordings.samples(console)
+    split = samples.split(job.kind, job.seed)
+    found: list[Tested] = []
+    with job.folder() as folder:
+        trainings = [(predictors.system, predictors.trainer, predictors.recipe, job, folder)]
+        if predictors.with_perceptron:
+            alone = dataclasses.replace(job, inputs=job.inputs[:1])
+            trainings.append(("perceptron", perceptron, MLP_RECIPE, alone, folder / "alone"))
+        for name, trainer, recipe, own, place in trainings:
+            asked = own.trained_for or own.inputs
+            training = training_job(samples, split, recipe, asked, job.seed, place, console)
+            network = train_ensemble(trainer, training)
+            found += test_network(name, network, training.tensors, split, own, recipe.tempering)
+    return found + list(test_baselines(samples, split, job))
 
 
 def run_splits(
-    predictors: Predictors, jobs: list[SplitJob], processes: int | None, done: Callable[[SplitJob], None]
+    predictors: Predictors, jobs: list[SplitJob], processes: int | None, console: Console
 ) -> list[Tested]:
-    """All splits, several at a time, as many as there are cores by default; `done` is told of each."""
+    """All splits, with a progress bar.
+
+    processes: so many at a time, as many as there are cores by default. With all sensors, which fill the
+    memory, one after the other, and the bars are those of each training.
+    """
+    if jobs[0].recordings.sensors:
+        return [tested for job in jobs for tested in run_split(predictors, job, console)]
     processes = min(processes or os.cpu_count() or 1, len(jobs))
-    if processes == 1:
-        found = []
-        for job in jobs:
-            found += run_split(predictors, job)
-            done(job)
-        return found
     results: dict[SplitJob, list[Tested]] = {}
+    with Progress(console=console) as progress:
+        for job, found in progress.track(
+            _in_any_order(predictors, jobs, processes), total=len(jobs), description="splits"
+        ):
+            results[job] = found
+    return [tested for job in jobs for tested in results[job]]
+
+
+def _in_any_order(
+    predictors: Predictors, jobs: list[SplitJob], processes: int
+) -> Iterator[tuple[SplitJob, list[Tested]]]:
+    if processes == 1:
+        yield from ((job, run_split(predictors, job)) for job in jobs)
+        return
     with _one_thread_each(), ProcessPoolExecutor(processes, get_context("spawn")) as pool:
         waiting = {pool.submit(run_split, predictors, job): job for job in jobs}
-        for future in as_completed(waiting):
-            results[waiting[future]] = future.result()
-            done(waiting[future])
-    return [tested for job in jobs for tested in results[job]]
+        yield from ((waiting[future], future.result()) for future in as_completed(waiting))
 
 
 @contextlib.contextmanager

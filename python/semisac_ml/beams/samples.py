@@ -5,18 +5,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from semisac_ml.data.deepsense6g.samples import Scenario
 from semisac_ml.data.deepsense6g.sensors import BEAMS, east_north_m
 from semisac_ml.data.splits import Split, random_split, sequence_split
+from semisac_ml.sensors import chosen
 from semisac_ml.signal.beams import decibel
 
 FRAMES = 5
 NOW = FRAMES - 1  # place of the present frame, the oldest comes first
+BY_SEQUENCE, AT_RANDOM = "by sequence", "at random"
+TEST_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -29,8 +34,17 @@ class BeamSamples:
     position_m: vehicle (raw unit2_loc) to the east and north of the base station, float32 [samples, 2].
     beam: the strongest, int64 [samples].
     sequence: number of the drive, int64 [samples]; of the site, so two sites may share a number.
+    drive: the same over all sites, int64 [samples].
     frames: samples of the five frames up to this one, oldest first, int64 [samples, 5]; -1 where the drive
         has none.
+    blocked: 1 where the vehicle is hidden from the base station, 0 where not, NaN where nobody knows,
+        float32 [samples].
+    sensors: names of those that recorded any of it, in the order of `semisac_ml.sensors`; none by default.
+    sensed: arrays of each, one frame a sample, as kept. recorded: of which samples, bool [samples, sensors].
+    light: "day", "dusk" or "night" of each, where that is known.
+    ray_traced: whether nothing of it is real.
+    camera_view_deg: width of the camera's view; None of a real recording, whose tables do not tell it.
+    left_out: why samples of the tables are not among these, one line each.
     """
 
     names: tuple[str, ...]
@@ -39,7 +53,16 @@ class BeamSamples:
     position_m: np.ndarray
     beam: np.ndarray
     sequence: np.ndarray
+    drive: np.ndarray
     frames: np.ndarray
+    blocked: np.ndarray
+    recorded: np.ndarray
+    sensors: tuple[str, ...] = ()
+    sensed: dict[str, np.ndarray] = field(default_factory=dict)
+    light: np.ndarray | None = None
+    ray_traced: bool = False
+    camera_view_deg: float | None = None
+    left_out: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.beam)
@@ -52,49 +75,91 @@ class BeamSamples:
             raise ValueError(f"scenarios are {', '.join(names) or 'none'}, expected one or more, each once")
         starts = np.cumsum([0, *(len(scenario) for scenario in scenarios)])[:-1]
         frames = [_frames(scenario) for scenario in scenarios]
+        site = np.repeat(np.arange(len(names)), [len(scenario) for scenario in scenarios])
+        sequence = np.concatenate([scenario.sequence for scenario in scenarios])
         return cls(
             names=names,
-            site=np.repeat(np.arange(len(names)), [len(scenario) for scenario in scenarios]),
+            site=site,
             power_db=np.concatenate([decibel(scenario.power) for scenario in scenarios]),
             position_m=np.concatenate([_position_m(scenario) for scenario in scenarios]),
             beam=np.concatenate([scenario.beam for scenario in scenarios]),
-            sequence=np.concatenate([scenario.sequence for scenario in scenarios]),
+            sequence=sequence,
+            drive=np.unique(np.stack([site, sequence]), axis=1, return_inverse=True)[1].reshape(-1),
             frames=np.concatenate(
                 [np.where(own >= 0, own + start, -1) for own, start in zip(frames, starts, strict=True)]
             ),
+            blocked=np.full(len(site), np.nan, np.float32),
+            recorded=np.zeros((len(site), 0), bool),
         )
 
-    def split(self, kind: str, seed: int, test_share: float = 0.2) -> Split:
-        """Each site by itself; kind is "by sequence" or "at random"."""
-        chosen = [
-            self._site_split(kind, np.flatnonzero(self.site == k), seed, test_share)
-            for k in range(len(self.names))
+    def with_sensors(self, names: Sequence[str]) -> BeamSamples:
+        """The same with these sensors alone, in this order; those that recorded nothing are absent."""
+        own = {sensor.name: sensor for sensor in chosen(names)}
+        count = len(self)
+        columns = [
+            self.recorded[:, self.sensors.index(name)] if name in self.sensors else np.zeros(count, bool)
+            for name in own
         ]
-        train, test = (np.concatenate(side) for side in zip(*((s[1], s[2]) for s in chosen), strict=True))
-        return Split(chosen[0][0], train, test)
+        sensed = {
+            name: self.sensed.get(name, np.zeros((count, *one.shape), one.kept)) for name, one in own.items()
+        }
+        recorded = np.stack(columns, axis=1) if columns else np.zeros((count, 0), bool)
+        return dataclasses.replace(self, sensors=tuple(own), sensed=sensed, recorded=recorded)
 
-    def _site_split(
-        self, kind: str, rows: np.ndarray, seed: int, test_share: float
-    ) -> tuple[str, np.ndarray, np.ndarray]:
-        if kind == "by sequence":
-            found = sequence_split(self.sequence[rows], test_share, seed)
-        elif kind == "at random":
-            found = random_split(len(rows), test_share, seed)
-        else:
-            raise ValueError(f"split is {kind!r}, expected 'by sequence' or 'at random'")
-        return found.name, rows[found.train], rows[found.test]
+    @property
+    def source(self) -> str:
+        """Where they are from, as bundles and files of results are named after it."""
+        if self.light is None:
+            return "deepsense"
+        return "street" if self.ray_traced else "recorded"
 
-    def held_out_drives(self, rows: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Rows without and with some drives of each site, for calibration; at least one drive a site.
+    @cached_property
+    def parts(self) -> tuple[tuple[str, ...], np.ndarray]:
+        """Names of the parts by which figures are told and splits made, and the part of each sample.
 
-        A site of a single drive keeps it: nothing of it is held out.
+        Times of day where they are known, else sites.
         """
-        held = []
+        if self.light is None:
+            return self.names, self.site
+        names, part = np.unique(self.light, return_inverse=True)
+        return tuple(str(name) for name in names), part
+
+    def split(self, kind: str, seed: int, test_share: float = TEST_SHARE) -> Split:
+        """Each part by itself; kind is "by sequence" or "at random".
+
+        By sequence all are one part where one of them has a single drive.
+        """
+        groups = [np.flatnonzero(self.parts[1] == part) for part in np.unique(self.parts[1])]
+        if kind == BY_SEQUENCE:
+            if any(len(np.unique(self.drive[rows])) < 2 for rows in groups):
+                groups = [np.arange(len(self))]
+            found = [sequence_split(self.drive[rows], test_share, seed) for rows in groups]
+        elif kind == AT_RANDOM:
+            found = [random_split(len(rows), test_share, seed) for rows in groups]
+        else:
+            raise ValueError(f"split is {kind!r}, expected '{BY_SEQUENCE}' or '{AT_RANDOM}'")
+        own = list(zip(groups, found, strict=True))
+        train = np.sort(np.concatenate([rows[one.train] for rows, one in own]))
+        return Split(found[0].name, train, np.sort(np.concatenate([rows[one.test] for rows, one in own])))
+
+    def held_out_drives(
+        self, rows: np.ndarray, share: float, seed: int, half: int = 0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Rows without and with some drives, for calibration; others for another half.
+
+        At least one drive of each site that has two or more. Where each drive has a site of its own, as by
+        time of day in a street, of all drives together.
+        """
+        if self.light is not None:
+            drives = np.random.default_rng([seed, 1 + half]).permutation(np.unique(self.drive[rows]))
+            held = np.isin(self.drive[rows], drives[: round(share * len(drives))])
+            return rows[~held], rows[held]
+        found = [rows[:0]]
         for site in np.unique(self.site[rows]):
             own = rows[self.site[rows] == site]
             if len(np.unique(self.sequence[own])) > 1:
-                held.append(own[sequence_split(self.sequence[own], share, seed).test])
-        held_rows = np.concatenate(held) if held else rows[:0]
+                found.append(own[sequence_split(self.sequence[own], share, 1000 * (half + 1) + seed).test])
+        held_rows = np.concatenate(found)
         return np.setdiff1d(rows, held_rows), held_rows
 
 
@@ -110,4 +175,4 @@ def _frames(scenario: Scenario) -> np.ndarray:
     return np.where(there, place, -1)
 
 
-__all__ = ["BEAMS", "FRAMES", "NOW", "BeamSamples"]
+__all__ = ["AT_RANDOM", "BEAMS", "BY_SEQUENCE", "FRAMES", "NOW", "TEST_SHARE", "BeamSamples"]

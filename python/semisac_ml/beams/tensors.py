@@ -1,19 +1,27 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Samples as the tensors that a network is given."""
+"""Samples as the tensors that a network is given; each frame of a sensor is encoded once, whoever sees it."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import math
+from collections import namedtuple
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from semisac_ml.beams.inputs import Presence
-from semisac_ml.beams.samples import BeamSamples
+from semisac_ml.beams.inputs import InputSet, Presence
+from semisac_ml.beams.samples import BEAMS, FRAMES, BeamSamples
 from semisac_ml.layers.beam_features import BeamFeatures
+from semisac_ml.sensors import declared
+
+FRAMES_AT_ONCE = 128
+BEAM_SPACING_RAD = math.pi / 2 / BEAMS  # the beams of DeepSense 6G span a quarter turn
 
 
 class BeamInputs(NamedTuple):
@@ -24,6 +32,9 @@ class BeamInputs(NamedTuple):
     position_m: float32 [batch, frames, 2], to the east and north of the base station.
     position_known: float32 [batch, frames], 1 or 0.
     site: int64 [batch], place in the list of sites trained for, -1 for another.
+
+    With sensors (:func:`inputs_with`), two more of each: its name, float32 [batch, frames, features], as its
+    encoder made them, zero where the frame is absent; and NAME_known, float32 [batch, frames], 1 or 0.
     """
 
     power_db: Tensor
@@ -33,47 +44,171 @@ class BeamInputs(NamedTuple):
     site: Tensor
 
 
+@lru_cache
+def inputs_with(sensors: tuple[str, ...]) -> type[tuple]:
+    """The inputs of networks that take these sensors."""
+    named = (name for sensor in sensors for name in (sensor, f"{sensor}_known"))
+    return namedtuple("BeamInputs", (*BeamInputs._fields, *named))
+
+
+class View(NamedTuple):
+    """How a street is seen in training, so that a few drives are as many.
+
+    mirrored: left is right for all sensors and beams. turned: the base station aims so many beams further to
+    the right, so that everything stands further to the left. Positions stay hidden in either case, since a
+    map does not turn with the base station.
+    """
+
+    mirrored: bool = False
+    turned: int = 0
+
+    @property
+    def azimuth_rad(self) -> float:
+        """Angle by which it is turned."""
+        return self.turned * BEAM_SPACING_RAD
+
+
+PLAIN = View()
+
+
 class SampleTensors:
-    """Power, positions and soft labels of all samples.
+    """All samples, of which networks see the last `frames` frames.
 
     label_scale_db: soft labels are softmax(power in dB / label_scale_db), so that beams within the noise of
         a sweep (0.2 dB) share the label.
     """
 
-    def __init__(self, samples: BeamSamples, label_scale_db: float) -> None:
+    def __init__(self, samples: BeamSamples, label_scale_db: float, frames: int = FRAMES) -> None:
+        if not 1 <= frames <= FRAMES:
+            raise ValueError(f"networks see {frames} frames, expected 1 to {FRAMES}")
         self.samples = samples
+        self.frames = samples.frames[:, FRAMES - frames :]
+        self.there = self.frames >= 0  # frames that the drive of each sample has, bool [samples, frames]
         self.power_db = torch.from_numpy(samples.power_db)
         self.position_m = torch.from_numpy(samples.position_m)
         self.site = torch.from_numpy(samples.site)
-        self.there = samples.frames >= 0
-        self.label = torch.softmax(self.power_db / label_scale_db, dim=1)
-        self.best_beams = samples.beam[np.maximum(samples.frames, 0)]
-        self._frames = torch.from_numpy(np.maximum(samples.frames, 0))
+        self.blocked = torch.from_numpy(samples.blocked)
+        self._label_scale_db = label_scale_db
+        self._place = np.maximum(self.frames, 0)
+        self._sensed = {name: torch.from_numpy(own) for name, own in samples.sensed.items()}
+
+    @property
+    def recorded(self) -> np.ndarray:
+        """Sensors that recorded the frames of each sample, bool [samples, frames, sensors]."""
+        return self.samples.recorded[self._place] & self.there[..., None]
+
+    @property
+    def best_beams(self) -> np.ndarray:
+        """The strongest beam in the frames of each sample, int64 [samples, frames]."""
+        return self.samples.beam[self._place]
 
     def fit(self, features: BeamFeatures, rows: np.ndarray) -> None:
         """Let features know what is usual at the sites, from some samples."""
         features.fit(self.power_db[rows], self.position_m[rows], self.site[rows])
 
-    def inputs(self, rows: np.ndarray, presence: Presence) -> BeamInputs:
-        """Inputs of some samples; presence is of these rows alone. What is absent is zero."""
-        frames = self._frames[torch.from_numpy(rows)]
+    def rename_sites(self, known: Sequence[str]) -> None:
+        """Number the sites as a bundle does; -1 for those that it does not know."""
+        place = [known.index(name) if name in known else -1 for name in self.samples.names]
+        self.site = torch.tensor(place)[self.site]
+
+    def presence(self, inputs: InputSet, rows: np.ndarray) -> Presence:
+        """What some samples are given of a set of inputs."""
+        return inputs.presence(self.there[rows], self.recorded[rows], self.samples.sensors)
+
+    def frame(self, sensor: str, rows: np.ndarray, view: View = PLAIN) -> Tensor:
+        """What one sensor recorded, float32 [rows, ...]."""
+        found = self._sensed[sensor][torch.from_numpy(rows)].float()
+        return declared()[sensor].seen(found, **self._seen_as(view))
+
+    def hides(self, sensor: str, view: View) -> bool:
+        """Whether a sensor must stay hidden in a view: a camera of unknown width cannot be turned."""
+        return declared()[sensor].hidden(**self._seen_as(view))
+
+    def _seen_as(self, view: View) -> dict[str, Any]:
+        wide = self.samples.camera_view_deg
+        return {"mirrored": view.mirrored, "azimuth_rad": view.azimuth_rad, "view_deg": wide}
+
+    def powers_db(self, rows: Tensor | np.ndarray, view: View = PLAIN) -> Tensor:
+        """Power of all beams, float32 [..., beams] of sample numbers [...]."""
+        found = self.power_db[torch.as_tensor(rows)]
+        found = found.flip(-1) if view.mirrored else found
+        if not view.turned:
+            return found
+        turned = found.roll(view.turned, dims=-1)
+        gone = slice(0, view.turned) if view.turned > 0 else slice(BEAMS + view.turned, BEAMS)
+        turned[..., gone] = found.amin(dim=-1, keepdim=True)
+        return turned
+
+    def label(self, rows: np.ndarray, view: View = PLAIN) -> Tensor:
+        """Soft labels, float32 [rows, beams]."""
+        return torch.softmax(self.powers_db(rows, view) / self._label_scale_db, dim=1)
+
+    def inputs(
+        self,
+        rows: np.ndarray,
+        presence: Presence,
+        sensed: nn.Module | Mapping[str, Tensor] | None = None,
+        view: View = PLAIN,
+    ) -> tuple[Tensor, ...]:
+        """Inputs of some samples, as :func:`inputs_with` names them; what is absent is zero.
+
+        presence: of these rows alone. sensed: a network with the `encoders` of the sensors, or what
+        :meth:`encode` made of all frames.
+        """
+        sensors = self.samples.sensors
+        sources = [rows] * (1 + len(sensors))
+        if presence.shown_of is not None:
+            sources = [rows[own] for own in presence.shown_of.T]
         measured = torch.from_numpy(presence.measured).float()
-        known = torch.from_numpy(presence.position_known).float()
-        position_m = self.position_m[frames]
+        located = presence.position_known & self.there[sources[0]] & (view == PLAIN)
+        position_known = torch.from_numpy(located).float()
+        position_m = self.position_m[torch.from_numpy(self._place[sources[0]])]
         if presence.misplaced_m is not None:
             position_m = position_m + torch.from_numpy(presence.misplaced_m)[:, None]
-        return BeamInputs(
-            power_db=self.power_db[frames] * measured,
-            measured=measured,
-            position_m=position_m * known[..., None],
-            position_known=known,
-            site=self.site[torch.from_numpy(rows)],
+        site = self.site[torch.from_numpy(rows)]
+        found = [
+            self.powers_db(self._place[rows], view) * measured,
+            measured,
+            position_m * position_known[..., None],
+            position_known,
+            site if view == PLAIN else torch.full_like(site, -1),
+        ]
+        for number, (name, source) in enumerate(zip(sensors, sources[1:], strict=True)):
+            frames = self._place[source]
+            recorded = self.samples.recorded[frames, number] & self.there[source]
+            known = presence.known[..., number] & recorded & (not self.hides(name, view))
+            mark = torch.from_numpy(known).float()
+            if isinstance(sensed, nn.Module):
+                found.append(self._encoded(sensed.encoders[name], name, frames, known, view))
+            else:
+                found.append(sensed[name][torch.from_numpy(frames)] * mark[..., None])
+            found.append(mark)
+        return inputs_with(sensors)(*found)
+
+    def _encoded(
+        self, encoder: nn.Module, sensor: str, frames: np.ndarray, known: np.ndarray, view: View
+    ) -> Tensor:
+        needed, place = np.unique(frames[known], return_inverse=True)
+        if not len(needed):
+            return torch.zeros(*frames.shape, encoder.size)
+        features = encoder(self.frame(sensor, needed, view))
+        found = features.new_zeros(frames.size, encoder.size)
+        spots = torch.from_numpy(np.flatnonzero(known.ravel()))
+        return found.index_copy(0, spots, features[torch.from_numpy(place)]).reshape(
+            *frames.shape, encoder.size
         )
 
-    def sweeps_db(self, rows: np.ndarray) -> Tensor:
-        """Power of all beams in the frames of some samples, float32 [rows, frames, beams]."""
-        return self.power_db[self._frames[torch.from_numpy(rows)]]
-
-    def positions_m(self, rows: np.ndarray) -> Tensor:
-        """Positions in the frames of some samples, float32 [rows, frames, 2]."""
-        return self.position_m[self._frames[torch.from_numpy(rows)]]
+    @torch.no_grad()
+    def encode(self, network: nn.Module, rows: np.ndarray) -> dict[str, Tensor]:
+        """Features of every frame that some samples see, float32 [all samples, features]; others are zero."""
+        needed = np.unique(self.frames[rows][self.there[rows]])
+        found = {}
+        for number, name in enumerate(self.samples.sensors):
+            encoder = network.encoders[name]
+            own = needed[self.samples.recorded[needed, number]]
+            features = torch.zeros(len(self.samples), encoder.size)
+            for some in np.array_split(own, max(len(own) // FRAMES_AT_ONCE, 1)):
+                if len(some):
+                    features[torch.from_numpy(some)] = encoder(self.frame(name, some))
+            found[name] = features
+        return found

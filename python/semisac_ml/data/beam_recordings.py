@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from semisac_ml.signal import sensor_inputs
+from semisac_ml.sensors import declared
 from semisac_ml.signal.beam_codebook import BeamCodebook, Paths
 from semisac_ml.signal.beams import decibel
 
@@ -26,7 +26,6 @@ INTERVAL_S = 0.1
 BETWEEN_DRIVES_S = 10.0  # older than anything that is remembered
 LISTED = 4  # scenarios by name; of more the first and the last
 POSITION = "position"
-MAKERS = {"camera": sensor_inputs.camera_input, "lidar": sensor_inputs.lidar_input}
 MADE_UP, SAMPLE, RECORDED = "made-up", "sample", "deepsense6g"
 
 # The street of the made-up drives, in metres east and north of the base station. It has the geometry of
@@ -58,7 +57,7 @@ class BeamRecording:
     power_db: of each beam, float32 [frames, beams]; None where paths are known instead: one `Paths` a frame,
         at an array with `codebook`.
     light: "day", "dusk" or "night" of each frame, where that is known.
-    files: of "camera", "lidar" and "radar", as far as recorded, one path a frame.
+    files: of each sensor, as far as recorded, one path a frame.
     """
 
     name: str
@@ -93,9 +92,9 @@ class BeamRecording:
         )
 
     def sensed(self, sensor: str, row: int) -> np.ndarray | None:
-        """What a sensor told of a frame, as :mod:`semisac_ml.signal.sensor_inputs` makes it for networks.
+        """What a sensor told of a frame, as :mod:`semisac_ml.sensors` makes it for networks.
 
-        sensor: "camera", "lidar" or "radar". None where it recorded nothing. Raises DataError for a damaged
+        sensor: one that is declared. None where it recorded nothing. Raises DataError for a damaged
         file.
         """
         file = self.files[sensor][row] if sensor in self.files else None
@@ -103,9 +102,7 @@ class BeamRecording:
             return None
         now = _read(sensor, file)
         try:
-            if sensor == "radar":
-                return sensor_inputs.radar_input(now)
-            return MAKERS[sensor](now, self._before(sensor, row))
+            return declared()[sensor].frame(now, self._before(sensor, row))
         except ValueError as error:
             raise DataError(f"{file}: {error}") from error
 
@@ -125,7 +122,7 @@ class BeamRecording:
 @lru_cache(maxsize=8)
 def _read(sensor: str, file: Path) -> np.ndarray:
     """Content of a sensor's file; a frame is needed again as the one before the next."""
-    return deepsense6g.sensors.READERS[sensor](file)
+    return declared()[sensor].read(file)
 
 
 def load(data: str | os.PathLike[str] = MADE_UP, scenario: int = 0, seed: int = 0) -> BeamRecording:

@@ -85,7 +85,7 @@ def find_folder(root: str | os.PathLike[str] | None = None, video: str = VIDEO) 
     try:
         return find_any([f"cdnet-{video}"], root, _get(video))
     except DataError:
-        from .cifar10 import roots
+        from .folders import roots
 
         for place in [Path(root).expanduser()] if root is not None else roots():
             for home in ("dataset2014/dataset", "dataset", "."):

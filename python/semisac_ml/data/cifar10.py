@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from . import DataError
+from .folders import roots
 
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz"
 ARCHIVE_MD5 = "c58f30108f718f92721af3b95e74349a"
@@ -39,22 +40,8 @@ ANIMALS = (2, 3, 4, 5, 6, 7)
 IMAGES_PER_BATCH = 10_000
 
 
-def roots() -> list[Path]:
-    """Folders to search: SEMISAC_DATA, ../shared/data beside the source tree, the user's cache folder."""
-    import platformdirs
-
-    found = []
-    if os.environ.get("SEMISAC_DATA"):
-        found.append(Path(os.environ["SEMISAC_DATA"]).expanduser())
-    package = Path(__file__).resolve().parents[1]
-    if package.parent.name == "python":
-        found.append(package.parents[2] / "shared" / "data")
-    found.append(Path(platformdirs.user_cache_dir("semisac")))
-    return found
-
-
 def find_root(root: str | os.PathLike[str] | None = None) -> Path:
-    """Folder that holds cifar-10-batches-py: the one given, else the first of :func:`roots` that has it.
+    """Folder that holds cifar-10-batches-py: the one given, else the first of the roots that has it.
 
     Raises
     ------

@@ -10,8 +10,8 @@ import zipfile
 from pathlib import Path
 
 from . import DataError
-from .cifar10 import roots
 from .download import download, place_for
+from .folders import roots
 
 URL = "https://data.vision.ee.ethz.ch/cvl/DIV2K/"
 ARCHIVE_SHA256 = {  # as TensorFlow Datasets lists them

@@ -11,7 +11,7 @@ from pathlib import Path
 from semisac_ml.home_folder import can_write
 
 from . import DataError
-from .cifar10 import roots
+from .folders import roots
 
 
 def place_for(root: str | os.PathLike[str] | None = None) -> Path:

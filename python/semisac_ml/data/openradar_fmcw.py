@@ -51,14 +51,14 @@ def load(name: str, root: str | os.PathLike[str] | None = None) -> np.ndarray:
     name : str
         One of CUBES.
     root : path, optional
-        Folder that holds openradar-fmcw; by default where :func:`semisac_ml.data.cifar10.roots` looks.
+        Folder that holds openradar-fmcw; by default where :func:`semisac_ml.data.folders.roots` looks.
 
     Raises
     ------
     DataError
         If the file is missing or the name unknown.
     """
-    from .cifar10 import roots
+    from .folders import roots
 
     if name not in CUBES:
         raise DataError(f"cube is {name!r}, expected one of {', '.join(CUBES)}")

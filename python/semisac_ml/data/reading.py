@@ -30,7 +30,7 @@ def find_folder(names: Sequence[str], root: str | os.PathLike[str] | None, get: 
     names : sequence of str
         Paths below a folder of data sets, the usual one first.
     root : path, optional
-        Folder of data sets; by default where :func:`semisac_ml.data.cifar10.roots` looks.
+        Folder of data sets; by default where :func:`semisac_ml.data.folders.roots` looks.
     get : str
         What to download and where to put it, for the error.
 
@@ -39,7 +39,7 @@ def find_folder(names: Sequence[str], root: str | os.PathLike[str] | None, get: 
     DataError
         If there is none.
     """
-    from .cifar10 import roots
+    from .folders import roots
 
     places = [Path(root).expanduser()] if root is not None else roots()
     for place in places:

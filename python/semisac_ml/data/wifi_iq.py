@@ -26,14 +26,14 @@ def load_all(root: str | os.PathLike[str] | None = None) -> dict[str, np.ndarray
     Parameters
     ----------
     root : path, optional
-        Folder that holds wifi-802.11-iq; by default where :func:`semisac_ml.data.cifar10.roots` looks.
+        Folder that holds wifi-802.11-iq; by default where :func:`semisac_ml.data.folders.roots` looks.
 
     Raises
     ------
     DataError
         If there is no recording.
     """
-    from .cifar10 import roots
+    from .folders import roots
 
     places = [Path(root).expanduser()] if root is not None else roots()
     for place in places:

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from semisac_ml.layers.radar import RangeDoppler, strongest_moving
 from semisac_ml.layers.residual import surely_moved
 from semisac_ml.signal.beam_codebook import beam_azimuths_rad
-from semisac_ml.signal.sensor_inputs import CAMERA_SHAPE, FARTHEST_POINT_M, RADAR_SHAPE
 
 CHANNELS = 8  # of the map of a sensor
 BANDS = 8  # of distance
@@ -34,12 +33,12 @@ def _head(inputs: int, width: int = 32) -> nn.Sequential:
 
 
 class LidarMap(nn.Module):
-    """Clouds [batch, points, 5] to maps: how many points moved, by distance."""
+    """Clouds [batch, points, 5] to maps: how many points moved, by distance. farthest_m: of the points."""
 
-    def __init__(self, beams: int) -> None:
+    def __init__(self, farthest_m: float, beams: int) -> None:
         super().__init__()
         self.register_buffer("azimuth_rad", torch.tensor(beam_azimuths_rad(beams), dtype=torch.float32))
-        self.register_buffer("distance_m", (torch.arange(BANDS) + 0.5) * FARTHEST_POINT_M / BANDS)
+        self.register_buffer("distance_m", (torch.arange(BANDS) + 0.5) * farthest_m / BANDS)
         self.head = _head(BANDS)
 
     def forward(self, points: Tensor) -> Tensor:
@@ -58,11 +57,14 @@ def _share(values: Tensor, grid: Tensor) -> Tensor:
 
 
 class RadarMap(nn.Module):
-    """Beat samples [batch, antennas, samples, chirps, 2] to maps: the strongest moving echoes by distance."""
+    """Beat samples [batch, *shape, 2] to maps: the strongest moving echoes by distance.
 
-    def __init__(self, beams: int) -> None:
+    shape: antennas, samples, chirps.
+    """
+
+    def __init__(self, shape: tuple[int, int, int], beams: int) -> None:
         super().__init__()
-        antennas, samples, chirps, _ = RADAR_SHAPE
+        antennas, samples, chirps = shape
         self.transform = RangeDoppler(samples, chirps, learned=False)
         sine = torch.sin(torch.tensor(beam_azimuths_rad(beams), dtype=torch.float32))[:, None]
         angle = -math.pi * sine * torch.arange(antennas)
@@ -76,17 +78,18 @@ class RadarMap(nn.Module):
 
 
 class CameraMap(nn.Module):
-    """Pictures [batch, 4, rows, columns] to maps: where brightness changed, by height.
+    """Pictures [batch, *shape] to maps: where brightness changed, by height.
 
-    view_deg: width of the camera's view, from which columns are sorted to azimuths at first; it is learnt.
+    shape: channels, rows, columns. view_deg: width of the camera's view, from which columns are sorted to
+    azimuths at first; it is learnt.
     """
 
-    def __init__(self, beams: int, view_deg: float = 84.0) -> None:
+    def __init__(self, shape: tuple[int, int, int], beams: int, view_deg: float = 84.0) -> None:
         super().__init__()
         self.layers = nn.Sequential(
             nn.Conv2d(2, 8, 5, 2, 2), nn.ReLU(), nn.Conv2d(8, 16, 3, (2, 1), 1), nn.ReLU()
         )
-        _, rows, columns = CAMERA_SHAPE
+        _, rows, columns = shape
         self.height = nn.MaxPool2d((rows // 4 // HEIGHTS, 1))
         columns //= 2
         place = (2.0 * torch.arange(columns) + 1.0) / columns - 1.0  # from left to right
@@ -103,7 +106,16 @@ class CameraMap(nn.Module):
         return self.head(self.height(maps).flatten(1, 2) @ self.sorting)
 
 
-MAPS = {"camera": CameraMap, "lidar": LidarMap, "radar": RadarMap}
+class PlainMap(nn.Module):
+    """Frames of so many values to maps, of a sensor of which nobody knows what it sees where."""
+
+    def __init__(self, values: int, beams: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(values, CHANNELS * beams), nn.ReLU())
+        self.beams = beams
+
+    def forward(self, frames: Tensor) -> Tensor:
+        return self.layers(frames).reshape(-1, CHANNELS, self.beams)
 
 
 class AzimuthFusion(nn.Module):

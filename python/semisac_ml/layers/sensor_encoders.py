@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One encoder a sensor: what `semisac_ml.signal.sensor_inputs` makes of a frame becomes a vector.
+"""One encoder a sensor: what `semisac_ml.sensors` makes of a frame becomes a vector.
 
 Encoders may be told what moves alone, without the background. By colours, walls and parked cars a network
 learns the streets of its training by heart, and where the vehicle was in each.
@@ -9,10 +9,25 @@ learns the streets of its training by heart, and where the vehicle was in each.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import torch
 from torch import Tensor, nn
 
 from semisac_ml.layers.residual import ResidualEncoder, ResidualSettings
+
+
+@dataclass(frozen=True)
+class EncoderSizes:
+    """Sizes of the encoders of a network.
+
+    residual: network on pictures and maps. width: of other layers. background: whether what stands still
+    is seen as well.
+    """
+
+    residual: ResidualSettings = field(default_factory=ResidualSettings)
+    width: int = 64
+    background: bool = False
 
 
 class SensorEncoder(nn.Module):

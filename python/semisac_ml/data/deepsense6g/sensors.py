@@ -1,17 +1,18 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""One file of one sensor of a DeepSense unit."""
+"""Power and positions of a DeepSense unit, one file each, and the files of its other sensors."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from .. import ply
-from ..reading import array, numbers, picture, wrong
+from semisac_ml.sensors import declared
+
+from ..reading import numbers, wrong
 
 BEAMS = 64
 FARTHEST_M = 2000.0
@@ -72,60 +73,10 @@ def check_near(degrees: np.ndarray, origin: np.ndarray, file: Path, field: str) 
         )
 
 
-def camera(file: Path) -> np.ndarray:
-    """A picture, uint8 [height, width, 3], RGB."""
-    return picture(file, "unit1_rgb")
-
-
-def lidar(file: Path) -> np.ndarray:
-    """The points of a sweep, float32 [points, 4]: x, y, z in metres and intensity (see :mod:`ply`)."""
-    if file.suffix.lower() != ".ply":
-        raise wrong(file, "unit1_lidar", f"ends in {file.suffix}", ".ply")
-    return ply.read(file)
-
-
-def radar(file: Path) -> np.ndarray:
-    """Beat samples of an FMCW frame, complex64 [antennas, samples, chirps].
-
-    A .npy file holds the array as complex numbers, or real with I and Q in a fourth axis; a .mat file holds
-    it under the name "data".
-    """
-    stored = _radar_mat(file) if file.suffix.lower() == ".mat" else array(file, "unit1_radar", "fiuc")
-    if stored.ndim == 4 and stored.shape[-1] == 2 and stored.dtype.kind != "c":
-        stored = stored[..., 0].astype(np.float32) + 1j * stored[..., 1].astype(np.float32)
-    if stored.ndim != 3 or stored.dtype.kind != "c" or 0 in stored.shape:
-        raise wrong(
-            file,
-            "unit1_radar",
-            f"has the shape {stored.shape} of {stored.dtype}",
-            "complex [antennas, samples, chirps]",
-        )
-    return stored.astype(np.complex64)
-
-
-def _radar_mat(file: Path) -> np.ndarray:
-    from scipy.io import loadmat
-
-    if not file.is_file():
-        raise wrong(file, "unit1_radar", "is missing", "a .mat file")
-    try:
-        stored = np.asarray(loadmat(file, variable_names=["data"])["data"])
-    except KeyError as error:
-        raise wrong(file, "unit1_radar", "holds no array 'data'", "one of this name") from error
-    except Exception as error:  # noqa: BLE001 - the reader raises many kinds
-        raise wrong(file, "unit1_radar", f"cannot be read ({str(error)[:80]})", "a .mat file") from error
-    if stored.dtype.kind not in "fiuc" or not np.isfinite(stored).all():
-        raise wrong(file, "unit1_radar", "is not finite or holds no numbers", "complex numbers")
-    return stored
-
-
-READERS: dict[str, Callable[[Path], np.ndarray]] = {"camera": camera, "lidar": lidar, "radar": radar}
-
-
 def read_stack(kind: str, files: Sequence[Path]) -> np.ndarray | list[np.ndarray]:
     """Files of one sensor: an array [frames, ...] of one shape, or for LiDAR a list of arrays."""
-    read = [READERS[kind](file) for file in files]
-    if kind == "lidar":
+    read = [declared()[kind].read(file) for file in files]
+    if not declared()[kind].one_shape:
         return read
     for file, one in zip(files, read, strict=True):
         check_shape(kind, file, one, read[0].shape)
@@ -133,17 +84,18 @@ def read_stack(kind: str, files: Sequence[Path]) -> np.ndarray | list[np.ndarray
 
 
 def check_shape(kind: str, file: Path, one: np.ndarray, shape: tuple[int, ...]) -> None:
-    """Camera and radar of a scenario have one shape."""
-    if kind != "lidar" and one.shape != shape:
-        field = {"camera": "unit1_rgb", "radar": "unit1_radar"}[kind]
-        raise wrong(file, field, f"has the shape {one.shape}", f"{shape} as the other frames")
+    """Frames of a scenario have one shape, but for clouds of points."""
+    if declared()[kind].one_shape and one.shape != shape:
+        raise wrong(
+            file, declared()[kind].column, f"has the shape {one.shape}", f"{shape} as the other frames"
+        )
 
 
 def read_everything(kind: str, files: Sequence[Path]) -> None:
     """Read each file once and forget it; raises DataError at the first that is damaged."""
     shape: tuple[int, ...] = ()
     for file in dict.fromkeys(files):
-        one = READERS[kind](file)
+        one = declared()[kind].read(file)
         shape = shape or one.shape
         check_shape(kind, file, one, shape)
 

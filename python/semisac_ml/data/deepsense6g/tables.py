@@ -15,15 +15,16 @@ from pathlib import Path
 
 import numpy as np
 
+from semisac_ml.sensors import Sensor, declared
+
 from .. import DataError
 from ..reading import Table, inside, integers, table, wrong
 from . import sensors
 from .samples import FRAMES, FrameSequences, Scenario, check_beam, check_order
 
-COLUMNS = {"camera": "unit1_rgb", "lidar": "unit1_lidar", "radar": "unit1_radar"}
+IN_CHALLENGE = ("camera", "lidar", "radar")
 NEEDED = ("seq_index", "unit1_pwr_60ghz", "unit1_loc", "unit2_loc")
 BEAM_COLUMNS = ("unit1_beam", "unit1_beam_index")
-SUFFIXES = {"lidar": (".ply",), "radar": (".npy", ".mat")}
 
 
 def load_scenario(file: Path, name: str, leave_out: bool) -> Scenario:
@@ -35,7 +36,7 @@ def load_scenario(file: Path, name: str, leave_out: bool) -> Scenario:
     if "index" in columns:
         number = integers(file, columns, "index")
         _check_rising(file, "index", number, columns)
-    kinds = {kind: column for kind, column in COLUMNS.items() if _recorded(columns, column, kind)}
+    kinds = {kind: sensor.column for kind, sensor in declared().items() if _recorded(columns, sensor)}
     calibrated = "unit2_loc_cal" if any(columns.get("unit2_loc_cal", ())) else None
     located = ("unit1_loc", "unit2_loc") + ((calibrated,) if calibrated else ())
 
@@ -72,8 +73,8 @@ def load_scenario(file: Path, name: str, leave_out: bool) -> Scenario:
 def load_challenge(file: Path, name: str, labelled: bool, leave_out: bool) -> FrameSequences:
     """A part of the challenge from its table; labelled: whether power and beam of the last frame are told."""
     framed = {
-        f"{kind} {frame}": f"{column}_{frame}"
-        for kind, column in COLUMNS.items()
+        f"{kind} {frame}": f"{declared()[kind].column}_{frame}"
+        for kind in IN_CHALLENGE
         for frame in range(1, FRAMES + 1)
     }
     needed = [*framed.values(), "unit1_loc", "unit2_loc_1", "unit2_loc_2"]
@@ -96,7 +97,7 @@ def load_challenge(file: Path, name: str, labelled: bool, leave_out: bool) -> Fr
     kept, rows, left_out = _rows(columns, read, leave_out, file)
     files = {
         kind: [[cells[f"{kind} {frame}"] for frame in range(1, FRAMES + 1)] for cells in rows]
-        for kind in COLUMNS
+        for kind in IN_CHALLENGE
     }
     power = np.stack([cells["power"] for cells in rows]) if labelled else None
     return FrameSequences(
@@ -124,11 +125,10 @@ def drives(files: list[list[Path]]) -> np.ndarray:
     return connected_components(links, directed=False)[1][: len(files)].astype(np.int64)
 
 
-def _recorded(columns: Table, column: str, kind: str) -> bool:
+def _recorded(columns: Table, sensor: Sensor) -> bool:
     """Whether a sensor is in the table, in a format that is read: LiDAR of scenarios 8 and 9 is not."""
-    cells = [cell for cell in columns.get(column, ()) if cell.strip()]
-    endings = SUFFIXES.get(kind)
-    return bool(cells) and (endings is None or cells[0].strip().lower().endswith(endings))
+    cells = [cell for cell in columns.get(sensor.column, ()) if cell.strip()]
+    return bool(cells) and (not sensor.endings or cells[0].strip().lower().endswith(sensor.endings))
 
 
 def _file(source: Path, columns: Table, column: str, row: int) -> Path:

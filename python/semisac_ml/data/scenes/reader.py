@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from semisac_ml.data import DataError
+from semisac_ml.sensors import declared
 
 from .channel import ChannelSettings, channel_from_paths
 from .ray_tracer import Paths
@@ -50,9 +51,7 @@ class Moment:
 
     def image(self) -> np.ndarray:
         """The picture, uint8 [height, width, 3]."""
-        from semisac_ml.data.deepsense6g import sensors
-
-        return sensors.camera(self.file("image"))
+        return declared()["camera"].read(self.file("image"))
 
     def depth_m(self) -> np.ndarray:
         """Depth along the optical axis in metres, float32 [height, width]; infinite for the sky."""
@@ -61,15 +60,11 @@ class Moment:
 
     def points(self) -> np.ndarray:
         """LiDAR points, float32 [points, 4]."""
-        from semisac_ml.data.deepsense6g import sensors
-
-        return sensors.lidar(self.file("lidar"))
+        return declared()["lidar"].read(self.file("lidar"))
 
     def beat(self) -> np.ndarray:
         """Radar samples, complex64 [antennas, samples, chirps]."""
-        from semisac_ml.data.deepsense6g import sensors
-
-        return sensors.radar(self.file("radar"))
+        return declared()["radar"].read(self.file("radar"))
 
     def powers(self, carrier: int = 0) -> np.ndarray:
         """Power received by the 64 beams from a carrier, float64 [64]; NaN if it is not there."""

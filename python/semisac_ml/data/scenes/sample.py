@@ -31,7 +31,7 @@ def sample(root: str | os.PathLike[str] | None = None) -> Path:
     DataError
         If the archive is missing from the installation or damaged.
     """
-    from semisac_ml.data.cifar10 import roots
+    from semisac_ml.data.folders import roots
 
     source = resources.files("semisac_ml.data") / "samples" / ARCHIVE
     try:

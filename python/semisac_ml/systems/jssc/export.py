@@ -301,7 +301,7 @@ def command(
     }
     bundle = export_bundle(model, settings, folder, **stated)
     if evaluate:
-        from semisac_ml.systems.jssc.evaluate import bundle_metrics
+        from semisac_ml.systems.jssc.measuring import bundle_metrics
 
         console.print("measuring the bundle on its test images …")
         images, labels = cifar10.load("test") if settings.data == "cifar10" else cifar10.sample()[:2]

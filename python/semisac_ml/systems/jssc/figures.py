@@ -15,7 +15,7 @@ from semisac_ml.signal import channel as reference_channel
 from semisac_ml.signal import metrics, posterior
 from semisac_ml.systems.jssc import baselines
 from semisac_ml.systems.jssc.drawing import draw_rows, write_csv
-from semisac_ml.systems.jssc.evaluate import Conditions, encode, evaluate_bundle, sense
+from semisac_ml.systems.jssc.measuring import Conditions, encode, evaluate_bundle, sense
 from semisac_ml.systems.jssc.rows import RANGES, SNR_DB, Row
 
 PRESENCE_DIMENSIONS = (2, 4, 8, 20, 32, 64)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from semisac_ml.beams.options import export_command
+from semisac_ml.beams.commands import export_command
 from semisac_ml.systems.lam_msac.train import SYSTEM
 
 command = export_command(SYSTEM)

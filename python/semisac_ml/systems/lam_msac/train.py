@@ -1,71 +1,97 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``semisac train lam_msac``: the mixture of experts on power and position."""
+"""``semisac train lam_msac``: mixtures of experts, on power and position or on all sensors."""
 
 from __future__ import annotations
 
 import functools
 
-import numpy as np
-import torch
 from torch import nn
 
-from semisac_ml.beams.command import BeamSystem
+from semisac_ml.beams.commands import train_command
 from semisac_ml.beams.ensemble import BeamEnsemble
-from semisac_ml.beams.inputs import Presence
 from semisac_ml.beams.mixed import ensemble_of, train_mixed
-from semisac_ml.beams.options import train_command
+from semisac_ml.beams.protocol import Approach, BeamSystem
 from semisac_ml.beams.tensors import SampleTensors
-from semisac_ml.beams.training import Losses, Objective, Recipe, TrainingJob, cross_entropy, train_network
+from semisac_ml.beams.training import (
+    Batch,
+    Losses,
+    PowerRecipe,
+    SensorRecipe,
+    TrainingJob,
+    inputs_of,
+    task_losses,
+    train_network,
+)
 from semisac_ml.layers.mixture_of_experts import load_balance
-from semisac_ml.systems.lam_msac import alone
-from semisac_ml.systems.lam_msac.model import MixtureBeamModel, MixtureSettings
-from semisac_ml.systems.lam_msac.street import SENSORS
+from semisac_ml.systems.lam_msac import figures
+from semisac_ml.systems.lam_msac.model import (
+    PAPER,
+    MixtureBeamModel,
+    MixtureSettings,
+    MultimodalMixture,
+    MultimodalSettings,
+)
 
 BALANCE_WEIGHT = 0.1
+TITLE = "mixture of cross-attention experts"
 
 
-def balanced_objective(tensors: SampleTensors) -> Objective:
-    """Cross-entropy with soft labels, and what keeps all experts in use."""
-
-    def losses(network: MixtureBeamModel, rows: np.ndarray, presence: Presence, progress: float) -> Losses:
-        logits, gate = network.logits_and_gate(*tensors.inputs(rows, presence))
-        task = cross_entropy(logits, tensors.label[torch.from_numpy(rows)])
-        balance = load_balance(gate)
-        return {"loss": task + BALANCE_WEIGHT * balance, "task": task, "balance": balance}
-
-    return losses
+def balanced_objective(network: nn.Module, tensors: SampleTensors, batch: Batch) -> Losses:
+    """The task, and what keeps all experts in use."""
+    said, gate = network.said_and_gate(*inputs_of(network, tensors, batch))
+    losses, balance = task_losses(said, tensors, batch), load_balance(gate)
+    return {**losses, "loss": losses["loss"] + BALANCE_WEIGHT * balance, "balance": balance}
 
 
-def train_member(variant: str, job: TrainingJob) -> nn.Module:
-    """One network: "mixture", or "single", whose expert is as wide as those that the gate would choose."""
-    sites = len(job.tensors.samples.names)
-    network = MixtureBeamModel(MixtureSettings(sites=sites, mixed=variant != "single"))
+def untrained(sites: int, variant: str, sensors: tuple[str, ...]) -> nn.Module:
+    """A network with no training yet: "mixture", "single" (one expert), "paper" (ResNet-50, wider).
+
+    "single" of power and position has an expert as wide as those that the gate would choose, of all sensors
+    one as wide as all of them.
+    """
+    mixed = variant != "single"
+    if not sensors:
+        return MixtureBeamModel(MixtureSettings(sites, mixed=mixed))
+    sizes = PAPER if variant == "paper" else {}
+    return MultimodalMixture(MultimodalSettings(sites, mixed=mixed, **sizes), sensors)
+
+
+def train_variant(variant: str, job: TrainingJob) -> nn.Module:
+    """One network."""
+    samples = job.tensors.samples
+    network = untrained(len(samples.names), variant, samples.sensors)
     job.tensors.fit(network.features, job.rows)
-    return train_network(network, job, variant, objective=balanced_objective(job.tensors))
+    return train_network(network, job, variant, balanced_objective)
 
 
-def ensemble(sites: int, members: int, variant: str) -> BeamEnsemble:
+def ensemble(sites: int, variant: str, members: int, sensors: tuple[str, ...]) -> BeamEnsemble:
     """Networks with no training yet."""
-    settings = MixtureSettings(sites=sites, mixed=variant != "single")
     if variant == "mixed":
-        return ensemble_of(MixtureBeamModel(settings), members - 1, sites)
-    return BeamEnsemble([MixtureBeamModel(settings) for _ in range(members)])
+        return ensemble_of(untrained(sites, variant, sensors), members - 1, sites)
+    return BeamEnsemble([untrained(sites, variant, sensors) for _ in range(members)])
 
 
+TRAINERS = {name: functools.partial(train_variant, name) for name in ("mixture", "single", "paper")}
 SYSTEM = BeamSystem(
     name="lam_msac",
-    title="mixture of cross-attention experts",
-    recipe=Recipe(),
-    members={
-        "mixed": functools.partial(train_mixed, functools.partial(train_member, "mixture")),
-        "mixture": functools.partial(train_member, "mixture"),
-        "single": functools.partial(train_member, "single"),
-    },
-    variants="mixed (one mixture, the others perceptrons), mixture, or single (one expert, no gate).",
-    ensemble=ensemble,
-    sensors=SENSORS,
-    figures={alone.NAME: functools.partial(alone.draw, functools.partial(train_member, "mixture"))},
+    power=Approach(
+        title=TITLE,
+        recipe=PowerRecipe(),
+        trainers={
+            "mixed": functools.partial(train_mixed, TRAINERS["mixture"]),
+            **{name: TRAINERS[name] for name in ("mixture", "single")},
+        },
+        network=ensemble,
+        figures={figures.ALONE: figures.draw_alone},
+    ),
+    sensors=Approach(
+        title=TITLE,
+        recipe=SensorRecipe(epochs=80, batch=64, weight_decay=0.1, shown=4, swapped=0.35),
+        trainers=TRAINERS,
+        network=ensemble,
+        figures={"case-study": figures.draw_case_study},
+    ),
 )
 command = train_command(SYSTEM)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from semisac_ml.beams.options import evaluate_command
+from semisac_ml.beams.commands import evaluate_command
 from semisac_ml.systems.vi_beam.train import SYSTEM
 
 command = evaluate_command(SYSTEM)

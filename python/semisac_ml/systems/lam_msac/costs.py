@@ -14,11 +14,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from semisac_ml.beams.bundles import NETWORK
-from semisac_ml.beams.sensors import networks
-from semisac_ml.beams.sensors.sets import SensorSet
-from semisac_ml.beams.sensors.tensors import SensorInputs
-from semisac_ml.beams.sensors.training import CalibratedNetwork
+from semisac_ml.beams.bundles import NETWORK, as_onnx, example_frames, example_inputs, feature_sizes
+from semisac_ml.beams.ensemble import BeamEnsemble
+from semisac_ml.beams.inputs import InputSet
 
 LATENCY_CALLS = 40
 
@@ -40,26 +38,26 @@ class Cost:
 class Costs:
     """Costs of a network, which is exported once."""
 
-    def __init__(self, network: CalibratedNetwork, frames: int) -> None:
+    def __init__(self, network: BeamEnsemble, frames: int, sensors: tuple[str, ...]) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        self._network, self._frames = network, frames
+        self._network, self._frames, self._sensors = network, frames, sensors
         self._sessions = {
             name: onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-            for name, content in networks.as_onnx(network, frames).items()
+            for name, content in as_onnx(network, frames, sensors).items()
         }
 
-    def of(self, one: SensorSet) -> Cost:
+    def of(self, one: InputSet) -> Cost:
         """Cost of predictions with a set of sensors."""
         network = self._network
-        given = given_to(network, self._frames, one)
+        given = self._given(one)
         fast = torch.backends.mha.get_fastpath_enabled()
         torch.backends.mha.set_fastpath_enabled(False)  # the counter does not know the fused kernel
         try:
             with torch.no_grad(), FlopCounterMode(display=False) as counter:
                 for kind in one.sensors:
-                    network.encoders[kind](networks.example_frames(kind, 1).float())
+                    network.encoders[kind](example_frames(kind, 1).float())
                 network(*given)
         finally:
             torch.backends.mha.set_fastpath_enabled(fast)
@@ -67,10 +65,17 @@ class Costs:
         count = _weights(network) - sum(_weights(part) for part in unused)
         return Cost(float(counter.get_total_flops()), 4e-6 * count, self._latency_ms(one, given))
 
-    def _latency_ms(self, one: SensorSet, given: SensorInputs) -> float:
-        feeds: dict[str, dict[str, Tensor]] = {
-            kind: {kind: networks.example_frames(kind, 1)} for kind in one.sensors
-        }
+    def _given(self, one: InputSet) -> tuple[Tensor, ...]:
+        """Example inputs of one prediction where all but a set of sensors is absent."""
+        made = example_inputs(1, self._frames, feature_sizes(self._network, self._sensors))
+        absent = [] if one.beams else ["power_db", "measured"]
+        absent += [] if one.gps else ["position_m", "position_known"]
+        for name in set(self._sensors) - set(one.sensors):
+            absent += [name, f"{name}_known"]
+        return made._replace(**{name: torch.zeros_like(getattr(made, name)) for name in absent})
+
+    def _latency_ms(self, one: InputSet, given: tuple[Tensor, ...]) -> float:
+        feeds: dict[str, dict[str, Tensor]] = {kind: {kind: example_frames(kind, 1)} for kind in one.sensors}
         feeds[NETWORK] = given._asdict()
         times = []
         for _ in range(LATENCY_CALLS):
@@ -81,19 +86,6 @@ class Costs:
                 session.run(None, {key: value.numpy() for key, value in values.items() if key in taken})
             times.append(time.process_time() - begin)
         return 1e3 * float(np.median(times))
-
-
-def given_to(network: CalibratedNetwork, frames: int, one: SensorSet) -> SensorInputs:
-    """Example inputs of one prediction where all but a set of sensors is absent."""
-    given = networks.example_inputs(network, frames, 1)._asdict()
-    there = {**dict.fromkeys(one.sensors, True), "position": one.gps, "measured": one.beams > 0}
-    for mark, of in (("measured", ["power_db"]), ("position_known", ["position_m"])):
-        if not there[mark.partition("_")[0]]:
-            given |= {name: torch.zeros_like(given[name]) for name in (mark, *of)}
-    for kind in network.encoders:
-        if kind not in one.sensors:
-            given |= {name: torch.zeros_like(given[name]) for name in (kind, f"{kind}_known")}
-    return SensorInputs(**given)
 
 
 def _weights(part: nn.Module) -> int:

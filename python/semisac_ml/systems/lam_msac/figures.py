@@ -1,0 +1,190 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One network for all inputs against networks of their own, and Figure 3 of the paper.
+
+Power and position: networks that know one set of inputs are trained for a third of the epochs, since of what
+the one network sees, a seventh or less is that set.
+
+All sensors: accuracy and cost of every combination, from one network with experts, one without, and networks
+that were trained on one modality alone (for a quarter as long: they have less to learn), on the same drives.
+What it takes to keep one model for each combination is counted from the parts that the combination needs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from semisac_ml.beams import report
+from semisac_ml.beams.ensemble import BeamEnsemble, train_ensemble
+from semisac_ml.beams.inputs import CASE, InputSet, Presence
+from semisac_ml.beams.protocol import Evaluation, SplitJob, test_network, training_job
+from semisac_ml.beams.samples import BY_SEQUENCE, BeamSamples
+from semisac_ml.beams.scores import Tested
+from semisac_ml.beams.tensors import SampleTensors
+from semisac_ml.beams.training import PowerRecipe, Trainer
+from semisac_ml.data.splits import Split
+from semisac_ml.systems.lam_msac.costs import Cost, Costs
+
+ALONE = "alone"
+ONE, SINGLE, EACH = "one network", "one network w/o MoE", "a network each"
+RECIPE = PowerRecipe(epochs=80, members=1)
+RECIPE_EACH = dataclasses.replace(RECIPE, epochs=25, asked_share=1.0)
+CASE_STUDY = {
+    "SISAC-I": "camera",
+    "SISAC-P": CASE,
+    "SISAC-C": "lidar",
+    "SISAC-M": "radar",
+    "DISAC-PI": f"{CASE},camera",
+    "DISAC-PC": f"{CASE},lidar",
+    "DISAC-PM": f"{CASE},radar",
+    "TISAC-PIC": f"{CASE},camera,lidar",
+    "TISAC-PIM": f"{CASE},camera,radar",
+    "TISAC-PCM": f"{CASE},lidar,radar",
+    "FISAC": f"{CASE},camera,lidar,radar",
+    # what the paper does not have
+    "position": "gps",
+    "FISAC + position": f"gps,{CASE},camera,lidar,radar",
+    "SISAC-P, 16 beams": "beams16",
+    "FISAC, 16 beams": "beams16,camera,lidar,radar",
+}
+TRAINED_ALONE = ("SISAC-I", "SISAC-P", "SISAC-C")
+SCORES = ("top1", "top3", "dba", "power_loss_db")
+COSTS = tuple(field.name for field in dataclasses.fields(Cost))
+COLUMNS = ("setting", "inputs", "model", "light", *SCORES, "blockage", "n", *COSTS)
+
+Row = dict[str, Any]
+
+
+def draw_alone(asked: Evaluation, samples: BeamSamples) -> list[Path]:
+    """Train both kinds on each split, write CSV and picture."""
+    trainer = asked.approach.trainers["mixture"]
+    tested = asked.compare(ONE, trainer, RECIPE)
+    for one in asked.inputs:
+        tested += asked.compare(EACH, trainer, RECIPE_EACH, inputs=(one,))
+    title = "lam_msac: one network, or one for each set"
+    return report.write_comparison(asked.results, ALONE, title, samples, tested)
+
+
+@dataclasses.dataclass
+class CaseStudy:
+    """One split of all sensors, on which networks are trained and measured. sets: by the paper's names."""
+
+    asked: Evaluation
+    samples: BeamSamples
+    split: Split
+    sets: dict[str, InputSet]
+
+    def measured(
+        self, name: str, trainer: Trainer, sets: tuple[InputSet, ...], folder: Path, **changes: Any
+    ) -> tuple[BeamEnsemble, SampleTensors, list[Tested]]:
+        """Train a network for some sets and test it with each; changes: of the recipe, or `draw`."""
+        seed, draw = self.asked.seed, changes.pop("draw", None)
+        recipe = dataclasses.replace(self.asked.recipe, **changes)
+        job = training_job(self.samples, self.split, recipe, sets, seed, folder, self.asked.console)
+        network = train_ensemble(trainer, dataclasses.replace(job, draw=draw))
+        told = SplitJob(self.asked.recordings, BY_SEQUENCE, seed, sets)
+        found = test_network(name, network, job.tensors, self.split, told, recipe.tempering)
+        return network, job.tensors, list(found)
+
+    def alone(self, own: InputSet) -> Tested:
+        """What a network says that was trained on one combination and knows no other."""
+
+        def only(there: np.ndarray, recorded: np.ndarray, sensors: tuple[str, ...], *_: object) -> Presence:
+            return own.presence(there, recorded, sensors)
+
+        # alone, a sensor of another sample is a wrong label: nothing contradicts it
+        changes = {"epochs": max(self.asked.recipe.epochs // 4, 1), "swapped": 0.0, "draw": only}
+        folder = self.asked.run / str(own).replace(",", "-")
+        trainer = self.asked.approach.trainers["mixture"]
+        return self.measured(EACH, trainer, (own,), folder, **changes)[2][0]
+
+    def rows_of(self, name: str, tested: Tested, cost: Cost) -> list[Row]:
+        """Scores of one setting, over all and by time of day."""
+        told = {"setting": name, "inputs": tested.inputs, "model": tested.predictor}
+        blockage = (tested.blockage or {}).get("balanced_accuracy", float("nan"))
+        return [
+            {**told, **row, "blockage": blockage if row["light"] == "all" else "", **dataclasses.asdict(cost)}
+            for row in report.part_rows(self.samples, tested)
+        ]
+
+
+def draw_case_study(asked: Evaluation, samples: BeamSamples) -> list[Path]:
+    """Train, measure, write CSV and picture."""
+    sets = {name: InputSet.parse(text, samples.sensors) for name, text in CASE_STUDY.items()}
+    study = CaseStudy(asked, samples, samples.split(BY_SEQUENCE, asked.seed), sets)
+    every = tuple(sets.values())
+    rows: list[Row] = []
+    for model, variant in ((SINGLE, "single"), (ONE, "mixture")):
+        trainer = asked.approach.trainers[variant]
+        network, tensors, tested = study.measured(model, trainer, every, asked.run)
+        costs = Costs(network, asked.recipe.frames, samples.sensors)
+        cost = {name: costs.of(own) for name, own in sets.items()}
+        for name, one in zip(sets, tested, strict=True):
+            rows += study.rows_of(name, one, cost[name])
+    load = expert_load(network, tensors, study.split.test, every)
+    for name in TRAINED_ALONE:  # of the same parts as the mixture, so it costs the same
+        rows += study.rows_of(name, study.alone(sets[name]), cost[name])
+    asked.console.print("load of the experts: " + ", ".join(f"{one:.1%}" for one in load))
+    files = [asked.results / "case_study.csv", asked.results / "case_study.png"]
+    written = [{key: f"{v:.5g}" if isinstance(v, float) else v for key, v in row.items()} for row in rows]
+    written += [
+        {"setting": f"load of expert {place + 1}", "model": ONE, "top1": f"{share:.4f}"}
+        for place, share in enumerate(load)
+    ]
+    report.write_rows(files[0], COLUMNS, written)
+    picture(files[1], rows)
+    return files
+
+
+@torch.no_grad()
+def expert_load(
+    network: BeamEnsemble, tensors: SampleTensors, rows: np.ndarray, sets: tuple[InputSet, ...]
+) -> np.ndarray:
+    """Share of the weight that each expert carries, mean over samples and combinations, float64 [experts]."""
+    (model,) = network.networks
+    features = tensors.encode(network, rows)
+    total = np.zeros(model.settings.experts)
+    for one in sets:
+        gate = model.said_and_gate(*tensors.inputs(rows, tensors.presence(one, rows), features))[1]
+        best = torch.topk(gate, model.settings.chosen, dim=1).values[:, -1:]
+        kept = torch.where(gate >= best, gate, torch.zeros_like(gate))
+        total += (kept / kept.sum(dim=1, keepdim=True)).mean(dim=0).numpy()
+    return total / len(sets)
+
+
+def picture(path: Path, rows: list[Row]) -> None:
+    """Accuracy by day and night, cost against accuracy, and what has to be kept."""
+    names = list(dict.fromkeys(row["setting"] for row in rows))
+    series: dict[str, dict[str, float]] = {}
+    for row in rows:
+        if row["light"] in ("day", "night"):
+            series.setdefault(f"{row['model']}, {row['light']}", {})[row["setting"]] = row["dba"]
+    overall = {
+        model: [row for row in rows if (row["model"], row["light"]) == (model, "all")]
+        for model in (ONE, SINGLE)
+    }
+    with report.picture(path, 3, 15, 4.4) as (bars, cost, kept):
+        report.draw_bars(bars, names, series)
+        for (model, own), marker in zip(overall.items(), "os", strict=True):
+            mflop = [1e-6 * row["flops"] for row in own]
+            cost.plot(mflop, [row["dba"] for row in own], marker, label=model)
+        for row in overall[ONE]:
+            cost.annotate(row["setting"], (1e-6 * row["flops"], row["dba"]), fontsize=6)
+        cost.set_xscale("log")
+        cost.set_xlabel("MFLOP a prediction")
+        cost.set_ylabel("DBA")
+        cost.legend(fontsize=7)
+        # what has to be kept for the first settings up to each
+        weights_mb = [row["weights_mb"] for row in overall[ONE]]
+        order = [row["setting"] for row in overall[ONE]]
+        kept.plot(order, np.cumsum(weights_mb), "o-", label=EACH)
+        kept.plot(order, [max(weights_mb)] * len(order), "s-", label=ONE)
+        kept.tick_params(axis="x", rotation=60, labelsize=7)
+        kept.set_ylabel("weights to keep, MB")
+        kept.legend(fontsize=7)
