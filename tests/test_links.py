@@ -175,8 +175,9 @@ def test_a_sender_of_something_else_is_noticed(kind):
 
 @pytest.mark.parametrize("older", [0, 10_000])
 def test_blocks_whose_work_is_done_are_not_missed(older):
-    """A thread that ends with its stream is no fault; one that ends because its block throws is. older: blocks
-    that this process made before, by which they are numbered.
+    """A thread that ends with its stream is no fault; one that ends because its block throws is.
+
+    older: blocks that this process made before, by which they are numbered.
     """
     for _ in range(older):
         blocks.null_sink(8)

@@ -89,8 +89,8 @@ class BlockThreads:
 
 
 def _names_of_thread(block) -> set[str]:
-    """What the thread of a block may be called: Linux keeps 15 characters, of which versions of GNU Radio choose
-    differently.
+    """What the thread of a block may be called: of the 15 characters that Linux keeps, versions of GNU Radio
+    choose differently.
     """
     name, number = block.name(), str(block.unique_id())
     whole = name + number
