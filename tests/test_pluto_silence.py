@@ -29,6 +29,14 @@ GAIN = r"WRITE .* OUTPUT voltage0 hardwaregain \d+"
 SWITCH = r"WRITE .* OUTPUT altvoltage1 powerdown \d+"
 
 
+@pytest.fixture(autouse=True)
+def interrupts_are_heard():
+    """As in a terminal: a background job ignores them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def interrupt() -> None:
     """Ctrl-C, as a terminal sends it."""
     signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
