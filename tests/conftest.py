@@ -87,6 +87,15 @@ def tiny_rayleigh_bundle(tiny_models: Path, monkeypatch: pytest.MonkeyPatch) -> 
     return tiny_models / "jssc" / "tiny_rayleigh"
 
 
+@pytest.fixture
+def usrp_stub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """The stub in the place of gnuradio.uhd, calibrations in a folder of the test."""
+    from usrp_testing import installed_stub
+
+    monkeypatch.setenv("SEMISAC_CONFIG", str(tmp_path))
+    return installed_stub(monkeypatch)
+
+
 def _archive(path: Path, members: dict[str, bytes]) -> Path:
     with tarfile.open(path, "w:gz") as tar:
         for name, content in members.items():
