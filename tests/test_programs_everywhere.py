@@ -31,7 +31,7 @@ PROGRAMS = {
     "run_transmitter": (*SIMULATION, "--images", "8", *JSON),
     "run_receiver": (*SIMULATION, "--images", "8", "--save", "pictures [1]", "--print", "--window", *JSON),
     "run_sensing": (*SIMULATION, "--images", "16", *JSON),
-    "record": ("recording ü", *SIMULATION, "--duration-s", "0.1", *JSON),
+    "record": ("recording ü", *SIMULATION, "--duration-s", "2", *JSON),  # until a busy machine has samples
     "calibrate": (*SIMULATION, "--window", *JSON),
     "semisac": ("bundle", "verify", "jssc/awgn"),
 }

@@ -268,6 +268,7 @@ def opening(timeout_s: float) -> subprocess.Popen:
     return subprocess.Popen(
         [sys.executable, "-c", OPENS, str(timeout_s)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
         text=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job ignores it
     )  # fmt: skip
 
 
