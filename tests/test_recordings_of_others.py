@@ -23,6 +23,8 @@ KINDS = {"f32": np.float32, "f64": np.float64} | {
 }
 DATATYPES = [f"c{kind}{order}" for kind in KINDS for order in (("",) if kind[1:] == "8" else ("_le", "_be"))]
 
+pytestmark = pytest.mark.filterwarnings("ignore:Found undeclared extensions")  # of the sigmf package
+
 
 def write(folder: Path, name: str = "other", data: bytes | None = None, captures=None, **about) -> Path:
     """A recording of zeros, or of `data`; captures: fields without "core:"; about: global fields."""
