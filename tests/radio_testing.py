@@ -95,6 +95,18 @@ class waiting_source(gr.sync_block):
         return count
 
 
+class paused_sink(gr.sync_block):
+    """Takes nothing until it is opened."""
+
+    def __init__(self):
+        gr.sync_block.__init__(self, "paused_sink", [np.complex64], None)
+        self.open = threading.Event()
+
+    def work(self, input_items, output_items):
+        self.open.wait()
+        return len(input_items[0])
+
+
 class window_sink(gr.sync_block):
     """Keep samples, tags, and where each work call ended."""
 

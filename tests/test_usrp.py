@@ -23,8 +23,8 @@ pytest.importorskip("gnuradio.uhd", reason="the front end needs gr-uhd")
 from gnuradio import blocks, gr, semisac  # noqa: E402
 from gnuradio.semisac import radio  # noqa: E402
 from patience import until  # noqa: E402
-from radio_testing import tag, time_value, waiting_source  # noqa: E402
-from usrp_testing import (  # noqa: E402, F401
+from radio_testing import paused_sink, tag, time_value, waiting_source  # noqa: E402
+from usrp_testing import (  # noqa: E402
     FRAME,
     RATE_HZ,
     TOUCHING,
@@ -35,7 +35,6 @@ from usrp_testing import (  # noqa: E402, F401
     modulated,
     monostatic,
     opened,
-    paused_sink,
     sent_samples,
     transmission,
 )

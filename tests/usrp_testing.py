@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -95,18 +94,6 @@ class transmission(gr.top_block):
     def received(self) -> int:
         """Samples that came so far."""
         return self.sinks[-1].nitems_read(0)
-
-
-class paused_sink(gr.sync_block):
-    """Takes nothing until it is opened."""
-
-    def __init__(self):
-        gr.sync_block.__init__(self, "paused_sink", [np.complex64], None)
-        self.open = threading.Event()
-
-    def work(self, input_items, output_items):
-        self.open.wait()
-        return len(input_items[0])
 
 
 def modulated(frames: int, first: int = 0, frame: FrameParameters = TOUCHING) -> tuple[np.ndarray, list]:

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from patience import until  # noqa: E402
 from radio_testing import (  # noqa: E402
     exact_time,
     noise,
+    paused_sink,
     tag,
     time_value,
     values_by_offset,
@@ -56,18 +56,6 @@ def fill(block, channels, tags, most_items: int = 0):
         top.connect((block, port), sink)
     top.run(*([most_items] if most_items else []))
     return np.array([sink.data() for sink in sinks], np.complex64), sinks[0].tags(), sinks[-1].tags()
-
-
-class paused_sink(gr.sync_block):
-    """Takes nothing until it is opened."""
-
-    def __init__(self):
-        gr.sync_block.__init__(self, "paused_sink", [np.complex64], None)
-        self.open = threading.Event()
-
-    def work(self, input_items, output_items):
-        self.open.wait()
-        return len(input_items[0])
 
 
 class qa_gap_filler(gr_unittest.TestCase):
