@@ -56,11 +56,6 @@ class BeamFeatures(nn.Module):
         """Features of the position of a frame."""
         return 2 + 4 * len(WAVES_PER_KM) + 2 * BEARING_OCTAVES + 4
 
-    @property
-    def site_size(self) -> int:
-        """Features of the site."""
-        return self.sites
-
     @torch.no_grad()
     def fit(self, power_db: Tensor, position_m: Tensor, site: Tensor) -> None:
         """Learn what is usual at each site; of samples: power [.., beams], position [.., 2], site [..]."""

@@ -184,12 +184,6 @@ def maps_with_false_alarms(
     return count
 
 
-def white_geometry(doppler_bins: int, range_bins: int, antennas: int = 1) -> MapGeometry:
-    """Maps whose cells are independent under noise: every frequency cell is sent."""
-    geometry = ofdm_geometry(slow_times=doppler_bins, antennas=antennas)
-    return replace(geometry, spectrum=np.ones(range_bins))
-
-
 def false_alarms_of_white_maps(
     shape: tuple[int, int, int],
     window: CfarWindow,
