@@ -247,3 +247,18 @@ def test_odd_tags_of_frames_do_not_end_a_recording(tmp_path):
     record(sink, noise(1000), tags)
     assert sink.error is None
     assert len(list(Recording.open(tmp_path / "a").channels[0].tags())) == len(tags)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_flowgraph_that_is_started_again_loses_no_recording(tmp_path, overwrite):
+    """As lock() and unlock() do: what was recorded stays, what comes behind has another name."""
+    path = tmp_path / "twice"
+    sink = sigmf_sink(str(path), 1e6, overwrite=overwrite)
+    for _ in range(3):
+        top = gr.top_block()
+        top.connect(blocks.vector_source_c([1.0] * 500), sink)
+        top.run()
+        assert getattr(sink, "error", None) is None
+    for name in ("twice", "twice-2", "twice-3"):
+        [channel] = Recording.open(tmp_path / name).channels
+        assert channel.sample_count == 500

@@ -33,8 +33,8 @@ class sigmf_sink(announces_error, gr.sync_block):
     channel_gain) only changes are. docs/recordings.md describes the fields of the extension "semisac".
 
     Files bear the ending .unfinished while the flowgraph runs and get their names when it stops, also by
-    Ctrl-C. A flowgraph that is started again writes the recording anew. What is wrong with a recording when
-    it ends, also that no sample came, is the block's `error`.
+    Ctrl-C. A flowgraph that is started again, as lock() and unlock() do, writes another one: path-2, path-3.
+    What is wrong with a recording when it ends, also that no sample came, is the block's `error`.
 
     path: of the recording; the endings .sigmf-data and .sigmf-meta are added.
     sample_rate_hz, center_frequency_hz: of all channels.
@@ -82,6 +82,7 @@ class sigmf_sink(announces_error, gr.sync_block):
         self._metadata = plain_value(metadata or {})
         self._lock = threading.Lock()
         self._writer = RecordingWriter(**self._make, overwrite=self._overwrite)  # errors before anything runs
+        self._base, self._recordings = self._writer.base, 0  # of this block, finished
         self._samples = 0
         self._started = False
         self._file: Path | None = None
@@ -108,7 +109,9 @@ class sigmf_sink(announces_error, gr.sync_block):
     def start(self):
         self.set_output_multiple(1)
         if self._writer is None:
-            self._writer = RecordingWriter(**self._make, overwrite=True)
+            number = self._recordings + 1
+            path = self._base if number == 1 else f"{self._base}-{number}"
+            self._writer = RecordingWriter(**{**self._make, "path": path}, overwrite=self._overwrite)
         self._file = None
         self._samples = 0
         self._started = True
@@ -142,6 +145,7 @@ class sigmf_sink(announces_error, gr.sync_block):
                         name: plain_value(value()) if callable(value) else value for name, value in given
                     }
                     self._file = writer.finish(fields)
+                    self._recordings += self._file is not None
                     if self._file is None and self._started:
                         raise DataError(f"{writer.base}: no sample came, so that there is none")
                 except Exception as error:  # noqa: BLE001 - GNU Radio would swallow it
