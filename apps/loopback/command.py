@@ -19,7 +19,7 @@ from rich.console import Console
 
 from semisac_ml.cli.mistakes import run_program
 from semisac_ml.outputs import check_outputs, console_beside, write_output
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
 from semisac_ml.signal.frame import FrameParameters
 
 from . import pictures as picture_link
@@ -212,9 +212,9 @@ def loopback(
     Without options: the 64 sample images, bundle jssc/awgn, 3 dB. Ctrl-C ends the run and reports what was
     done.
     """
-    opened = Bundle.load(bundle).with_symbols()
-    manifest = opened.manifest
-    has_pictures = manifest.symbols.code is not None
+    opened = Bundle.load(bundle)
+    link = opened.interface(ImageLink)
+    has_pictures = link.symbols.code is not None
     _check_use(context, phy, tdl_profile, has_pictures)
     own = None
     if has_pictures:
@@ -232,7 +232,7 @@ def loopback(
                 prefix_samples=fft_size // 4,
                 chirp_samples=max(FrameParameters.chirp_samples, fft_size // 2),
                 images_per_frame=8 if images_per_frame is None else images_per_frame,
-                channel_uses=manifest.symbols.channel_uses,
+                channel_uses=link.symbols.channel_uses,
                 frame_type=phy,
                 symbols_per_pulse=1,
             ),
@@ -258,11 +258,11 @@ def loopback(
             false_alarms_per=false_alarms_per,
         )
     settings = LinkSettings(
-        channel=channel or manifest.channel.model,
-        snr_db=manifest.channel.reference_snr_db if snr_db is None else snr_db,
-        sensing_snr_db=manifest.sensing.reference_snr_db if sensing_snr_db is None else sensing_snr_db,
+        channel=channel or link.channel.model,
+        snr_db=link.channel.reference_snr_db if snr_db is None else snr_db,
+        sensing_snr_db=link.sensing.reference_snr_db if sensing_snr_db is None else sensing_snr_db,
         ranges=ranges,
-        range_step_db=manifest.sensing.range_step_db if range_step_db is None else range_step_db,
+        range_step_db=link.sensing.range_step_db if range_step_db is None else range_step_db,
         delay_symbols_per_range=delay_symbols_per_range,
         target_probability=target_probability,
         sensing_knowledge=sensing_knowledge,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from gnuradio import gr, semisac
 
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
 
 from .physical_layer import LAYERS
 from .settings import LinkSettings, Pictures
@@ -50,9 +50,9 @@ class loopback_flowgraph(gr.top_block):
 
     def __init__(self, bundle: Bundle, pictures: Pictures, count: int, settings: LinkSettings):
         gr.top_block.__init__(self, "loopback")
-        manifest = bundle.manifest
+        link = bundle.interface(ImageLink)
         batch = settings.batch
-        channel_uses = manifest.symbols.channel_uses
+        channel_uses = link.symbols.channel_uses
         self.source = semisac.image_source(
             pictures.images, pictures.labels, count=count, batch=batch, images_per_s=settings.images_per_s
         )
@@ -70,8 +70,8 @@ class loopback_flowgraph(gr.top_block):
             batch=batch,
         )
         self.sink = semisac.metrics_sink(
-            classes=len(manifest.data.classes),
-            animal_classes=manifest.data.animal_classes,
+            classes=len(link.classes),
+            animal_classes=link.animal_classes,
             hypotheses=1 + settings.ranges,
             examples=EXAMPLES,
         )

@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 import pmt
 from gnuradio import blocks, gr, semisac
 
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
 
 from .settings import LinkSettings
 
@@ -24,8 +24,8 @@ class symbols_layer(gr.hier_block2):
     """
 
     def __init__(self, bundle: Bundle, settings: LinkSettings):
-        manifest = bundle.manifest
-        channel_uses = manifest.symbols.channel_uses
+        link = bundle.interface(ImageLink)
+        channel_uses = link.symbols.channel_uses
         self.channel = semisac.fading_channel(channel_uses, settings.channel, settings.snr_db, settings.seed)
         self.echo = semisac.echo_channel(
             channel_uses,
@@ -33,9 +33,9 @@ class symbols_layer(gr.hier_block2):
             settings.sensing_snr_db,
             settings.range_step_db,
             settings.delay_symbols_per_range,
-            manifest.sensing.fading,
-            manifest.sensing.random_phase,
-            manifest.sensing.max_frequency_offset,
+            link.sensing.fading,
+            link.sensing.random_phase,
+            link.sensing.max_frequency_offset,
             settings.target_probability,
             settings.seed,
         )
@@ -55,7 +55,7 @@ def map_regularisation(bundle: Bundle) -> float:
     target side lobes 20 dB below it with the block's default, 1; 0.03 costs 3.5 dB of SNR and leaves none
     above the noise up to 45 dB.
     """
-    return 1.0 if bundle.manifest.symbols.code is None else 0.03
+    return 1.0 if bundle.interface(ImageLink).symbols.code is None else 0.03
 
 
 class detection_log(gr.basic_block):
@@ -108,7 +108,8 @@ class waveform_layer(gr.hier_block2):
         self.synchronizer = semisac.frame_synchronizer(frame)
         self.demodulator = semisac.frame_demodulator(frame, fingerprint)
         # a bundle whose detector expects fading echoes gets them, one value a frame
-        self.targets = self._make_targets(settings, 0 if bundle.manifest.sensing.fading == "none" else 1)
+        fades = bundle.interface(ImageLink).sensing.fading != "none"
+        self.targets = self._make_targets(settings, int(fades))
         self.radar = self._make_radar(settings, map_regularisation(bundle))
         self.detector = semisac.cfar_detector(
             radar,

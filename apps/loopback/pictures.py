@@ -20,7 +20,7 @@ from semisac_ml.data import cifar10
 from semisac_ml.data.images import FITS, load_images
 from semisac_ml.data.synthetic import moving_scene
 from semisac_ml.data.video import is_video
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
 from semisac_ml.signal.metrics import Metric
 from semisac_ml.signal.picture_packets import packet_count
 
@@ -58,7 +58,7 @@ class PictureSettings:
         """
         if fit not in FITS:
             raise ValueError(f"--fit is {fit!r}, expected one of {', '.join(FITS)}")
-        code = bundle.manifest.symbols.code
+        code = bundle.interface(ImageLink).symbols.code
         parts = size.lower().split("x")
         if len(parts) > 2 or not all(part.isdecimal() for part in parts):
             raise ValueError(f"--picture-size is {size!r}, expected pixels such as 256, or WIDTHxHEIGHT")
@@ -77,7 +77,7 @@ class PictureSettings:
             ) from None
         if packets_per_frame is None:
             shape = (code.channels, height // code.stride, width // code.stride)
-            packets = packet_count(shape, sent_channels, bundle.manifest.symbols.channel_uses)
+            packets = packet_count(shape, sent_channels, bundle.interface(ImageLink).symbols.channel_uses)
             packets_per_frame = min(packets, MOST_PACKETS_PER_FRAME)
         return cls(height, width, fit, sent_channels, packets_per_frame)
 
@@ -115,7 +115,7 @@ class picture_flowgraph(gr.top_block):
     def __init__(self, bundle: Bundle, pictures: Pictures, count: int, settings: LinkSettings):
         gr.top_block.__init__(self, "picture_loopback")
         own = settings.pictures
-        channel_uses = bundle.manifest.symbols.channel_uses
+        channel_uses = bundle.interface(ImageLink).symbols.channel_uses
         is_set = isinstance(pictures.images, np.ndarray)
         self.source = semisac.image_source(
             pictures.images,
@@ -132,10 +132,10 @@ class picture_flowgraph(gr.top_block):
         self.encoder = semisac.picture_encoder(bundle, *size, own.sent_channels, settings.snr_db, per_frame)
         self.layer = LAYERS[settings.phy](bundle, settings)
         labelled = is_set and len(pictures.labels) > 0 and pictures.labels.max() >= 0
-        classes = len(bundle.manifest.data.classes) if labelled and bundle.has("task") else 0
+        classes = len(bundle.interface(ImageLink).classes) if labelled and bundle.has("task") else 0
         self.decoder = semisac.picture_decoder(bundle, *size, per_frame, classes)
         self.sink = semisac.metrics_sink(
-            own.shape, classes, bundle.manifest.data.animal_classes, hypotheses=0, examples=EXAMPLES
+            own.shape, classes, bundle.interface(ImageLink).animal_classes, hypotheses=0, examples=EXAMPLES
         )
         self.sent_symbols = first_items(channel_uses, CONSTELLATION_FRAMES)
         self.received_symbols = first_items(channel_uses, CONSTELLATION_FRAMES)

@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader
 from PIL import Image
 
 from semisac_ml.outputs import write_output
+from semisac_ml.runtime import ImageLink
 from semisac_ml.signal import channel, detection, metrics
 
 from . import charts
@@ -113,7 +114,7 @@ def _targets(result: RunResult):
 
 
 def _example(result: RunResult, example: dict[str, np.ndarray]) -> dict:
-    names = result.bundle.manifest.data.classes
+    names = result.bundle.interface(ImageLink).classes
     label = int(example["label"])
     psnr_db = metrics.psnr_db(example["sent"][None], example["received"][None])[0]
     shown = {
@@ -154,7 +155,7 @@ def _hypothesis_name(hypothesis: int, ranges: int) -> str:
 
 
 def _confusion(result: RunResult) -> dict | None:
-    names = result.bundle.manifest.data.classes
+    names = result.bundle.interface(ImageLink).classes
     records = result.records[(result.records["label"] >= 0) & (result.records["predicted"] >= 0)]
     if len(records) == 0:
         return None
@@ -186,7 +187,7 @@ def _roc(result: RunResult) -> dict | None:
 
 def _optimal_roc(result: RunResult) -> tuple[tuple[np.ndarray, np.ndarray], str]:
     """(false alarm, detection) of the optimal detector that knows the waveform, and what it is called."""
-    sensing, settings = result.bundle.manifest.sensing, result.settings
+    sensing, settings = result.bundle.interface(ImageLink).sensing, result.settings
     n = 2 * result.sent_symbols.shape[1]
     if settings.ranges > 1 or sensing.max_frequency_offset > 0:
         return _simulated_roc(result), "optimal detector, waveform known (simulated)"
@@ -208,7 +209,7 @@ def _optimal_roc(result: RunResult) -> tuple[tuple[np.ndarray, np.ndarray], str]
 
 
 def _simulated_roc(result: RunResult) -> tuple[np.ndarray, np.ndarray]:
-    sensing, settings = result.bundle.manifest.sensing, result.settings
+    sensing, settings = result.bundle.interface(ImageLink).sensing, result.settings
     symbols = np.resize(result.sent_symbols, (OPTIMAL_FRAMES, result.sent_symbols.shape[1]))
     echo_options = {
         "sensing_snr_db": settings.sensing_snr_db,
@@ -227,7 +228,7 @@ def _simulated_roc(result: RunResult) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _energy_roc(result: RunResult) -> list[tuple[np.ndarray, np.ndarray]]:
-    sensing, settings = result.bundle.manifest.sensing, result.settings
+    sensing, settings = result.bundle.interface(ImageLink).sensing, result.settings
     n = 2 * result.sent_symbols.shape[1]
     if sensing.fading == "none":
         return [(FALSE_ALARMS, detection.roc_energy_awgn(n, settings.sensing_snr_db, FALSE_ALARMS))]

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from semisac_ml import __version__
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
 from semisac_ml.signal.metrics import Metric
 
 from .air import AirSummary, TargetAccuracy
@@ -110,7 +110,7 @@ class RunResult:
             "metrics": {name: metric.as_dict() for name, metric in self.figures.items()},
             "settings": {"images": self.images, "data": self.pictures.source, **self.settings.plain()},
             "bundle": {"name": self.bundle.name, "fingerprint": self.bundle.fingerprint},
-            "sensing": self.bundle.manifest.sensing.model_dump(mode="json"),
+            "sensing": self.bundle.interface(ImageLink).sensing.model_dump(mode="json"),
             **({"air": self.air.plain()} if self.air else {}),
             "finished": self.finished,
             "message": self.failure,

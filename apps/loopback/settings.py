@@ -14,7 +14,7 @@ import numpy as np
 
 from semisac_ml.data import cifar10
 from semisac_ml.data.images import load_images
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
 
 from .waveform import WaveformSettings
 
@@ -92,18 +92,16 @@ class LinkSettings:
 
     def check_against(self, bundle: Bundle) -> list[str]:
         """Warnings where the bundle was trained for something else; ValueError where it cannot serve."""
-        manifest = bundle.manifest
-        warnings = snr_warnings("--snr-db", self.snr_db, manifest.channel.snr_db, bundle.name)
-        warnings += snr_warnings(
-            "--sensing-snr-db", self.sensing_snr_db, manifest.sensing.snr_db, bundle.name
-        )
-        if self.channel != manifest.channel.model:
+        link = bundle.interface(ImageLink)
+        warnings = snr_warnings("--snr-db", self.snr_db, link.channel.snr_db, bundle.name)
+        warnings += snr_warnings("--sensing-snr-db", self.sensing_snr_db, link.sensing.snr_db, bundle.name)
+        if self.channel != link.channel.model:
             warnings.append(
-                f"bundle {bundle.name} was trained for {manifest.channel.model}, not for {self.channel}"
+                f"bundle {bundle.name} was trained for {link.channel.model}, not for {self.channel}"
             )
-        if self.ranges > manifest.sensing.max_ranges:
+        if self.ranges > link.sensing.max_ranges:
             raise ValueError(
-                f"--ranges is {self.ranges}, expected 1 to {manifest.sensing.max_ranges} with {bundle.name}"
+                f"--ranges is {self.ranges}, expected 1 to {link.sensing.max_ranges} with {bundle.name}"
             )
         if self.sensing_knowledge == "echo" and self.ranges > 1:
             raise ValueError(

@@ -19,6 +19,7 @@ from gnuradio.semisac.radio import Calibration, CalibrationStore, RadioSettings,
 from gnuradio.semisac.work_errors import ends_flow_on_error
 
 from semisac_ml.cli.mistakes import run_program
+from semisac_ml.runtime import ImageLink
 from semisac_ml.signal.direct_path import direct_path
 
 from .command import Program, on_air_flowgraph, typer_program
@@ -131,7 +132,7 @@ class calibration_flowgraph(on_air_flowgraph):
     def __init__(self, called: Program, frames: int, patience_s: float):
         gr.top_block.__init__(self, "calibrate")
         self._called, self._frames = called, frames
-        sizeless = called.bundle.manifest.symbols.code is not None
+        sizeless = called.bundle.interface(ImageLink).symbols.code is not None
         images = SourceSettings("synthetic" if sizeless else "sample", 0, IMAGES_PER_S, None, None, None)
         self.sender = sender(called, images, repeat=True)
         self.meter = path_meter(frames)

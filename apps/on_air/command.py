@@ -20,7 +20,7 @@ from rich.console import Console
 
 from semisac_ml.data.sigmf_recording import base_path
 from semisac_ml.outputs import check_outputs, console_beside
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
 from semisac_ml.signal.frame import FrameParameters
 
 from . import results
@@ -116,7 +116,8 @@ class Program:
     ):
         self.name, self.role, self.radio, self.frame, self.run = name, role, radio, frame, run
         self.own = own
-        self.bundle = Bundle.load(frame.bundle).with_symbols()
+        self.bundle = Bundle.load(frame.bundle)
+        self.bundle.interface(ImageLink)  # raises for those that send no images
         self.layout: FrameParameters = frame.layout(self.bundle, radio.sample_rate_hz)
         self._date = datetime.now(UTC)
         self.in_force: dict[str, object] = {}

@@ -17,7 +17,7 @@ from loopback.settings import Pictures, load_pictures
 
 from semisac_ml.cli.mistakes import run_program
 from semisac_ml.outputs import is_standard_output
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
 
 from .command import Program, epilog, on_air_flowgraph, typer_program
 from .level import ReceivedLevel
@@ -119,14 +119,14 @@ class receiver_flowgraph(on_air_flowgraph):
                 f"bundle {bundle.name} holds no network for images (reconstruction, task): choose another "
                 "--bundle"
             )
-        data = bundle.manifest.data
+        link = bundle.interface(ImageLink)
         size = called.frame.pictures(bundle)
         if size is None:
             self.decoder = semisac.jscc_decoder(bundle, BATCH) if rebuilds else None
             self.task = semisac.task_decoder(bundle, BATCH) if names else None
             shape = _picture_shape(bundle) if rebuilds else None
         else:
-            classes = len(data.classes) if names else 0
+            classes = len(link.classes) if names else 0
             self.decoder = semisac.picture_decoder(
                 bundle, size.height, size.width, layout.images_per_frame, classes
             )
@@ -140,13 +140,13 @@ class receiver_flowgraph(on_air_flowgraph):
             self.files = PictureFiles(save, print_images, shape, lambda index: self.sink.class_name(index))
         self.sink = received_images(
             shape,
-            list(data.classes) if names else [],
-            list(data.animal_classes),
+            list(link.classes) if names else [],
+            list(link.animal_classes),
             truth,
             images,
             self.files.take if self.files else None,
         )
-        self._window = self._make_window(list(data.classes)) if called.run.window else None
+        self._window = self._make_window(list(link.classes)) if called.run.window else None
         self.connect(self.synchronizer, self.demodulator)
         for port, block in enumerate(block for block in (self.decoder, self.task) if block is not None):
             self.connect(self.demodulator, block, (self.sink, port))

@@ -15,7 +15,7 @@ from gnuradio.semisac.radio import front_end
 from loopback.pictures import load
 from loopback.settings import snr_warnings
 
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
 
 from .settings import SourceSettings
 from .status import Rows
@@ -48,9 +48,9 @@ class sender:
 
     def __init__(self, called: Program, settings: SourceSettings, repeat: bool):
         bundle, layout = called.bundle, called.layout
-        reference_db = bundle.manifest.channel.reference_snr_db
-        snr_db = reference_db if settings.snr_db is None else settings.snr_db
-        for warning in snr_warnings("--snr-db", snr_db, bundle.manifest.channel.snr_db, bundle.name):
+        trained = bundle.interface(ImageLink).channel
+        snr_db = trained.reference_snr_db if settings.snr_db is None else settings.snr_db
+        for warning in snr_warnings("--snr-db", snr_db, trained.snr_db, bundle.name):
             called.warn(warning)
         own = called.frame.pictures(bundle, settings.bandwidth_ratio, settings.fit)
         if own is None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from loopback.pictures import DEFAULT_RATIO, DEFAULT_SIZE, MOST_PACKETS_PER_FRAME, PictureSettings
 
 from semisac_ml.outputs import check_outputs
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
 from semisac_ml.signal.frame import FrameParameters
 
 FRAME_TYPES = ("ofdm", "lfm")
@@ -45,7 +45,7 @@ class FrameSettings:
             prefix_samples=self.fft_size // 4,
             chirp_samples=max(FrameParameters.chirp_samples, self.fft_size // 2),
             images_per_frame=self._images_per_frame(bundle),
-            channel_uses=bundle.manifest.symbols.channel_uses,
+            channel_uses=bundle.interface(ImageLink).symbols.channel_uses,
             gap_samples=self.gap_samples,
             frame_type=self.phy,
             symbols_per_pulse=1,
@@ -63,7 +63,7 @@ class FrameSettings:
             "--bandwidth-ratio": bandwidth_ratio,
             "--fit": fit,
         }
-        if bundle.manifest.symbols.code is None:
+        if bundle.interface(ImageLink).symbols.code is None:
             for option, value in given.items():
                 if value is not None:
                     raise ValueError(
@@ -82,7 +82,8 @@ class FrameSettings:
     def _images_per_frame(self, bundle: Bundle) -> int:
         if self.images_per_frame is not None:
             return self.images_per_frame
-        return IMAGES_PER_FRAME if bundle.manifest.symbols.code is None else MOST_PACKETS_PER_FRAME
+        code = bundle.interface(ImageLink).symbols.code
+        return IMAGES_PER_FRAME if code is None else MOST_PACKETS_PER_FRAME
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import numpy as np
 import pmt
 from gnuradio import gr
 
+from semisac_ml.runtime import BeamPrediction
 from semisac_ml.runtime.observations import POWER, Observations
 from semisac_ml.signal.beam_choice import choose_beams
 
@@ -53,12 +54,13 @@ class beam_predictor(takes_pdus, gr.sync_block):
     """
 
     def __init__(self, bundle="vi_beam/deepsense", interval_s=0.1, site="", longest_age_s=0.0, reported=5):
-        self._bundle = bundle = bundle_network.open_bundle(bundle).with_beams()
+        self._bundle = bundle = bundle_network.open_bundle(bundle)
+        beams = bundle.interface(BeamPrediction).beams
         session = bundle.session(NETWORK)
         self._session = bundle_network.open_network(bundle, NETWORK, tuple(session.inputs), "probability")
-        self._sites = list(bundle.manifest.beams.sites)
-        self._beams = int(bundle.manifest.beams.count)
-        self._tempering = bundle.manifest.beams.tempering
+        self._sites = list(beams.sites)
+        self._beams = int(beams.count)
+        self._tempering = beams.tempering
         longest_s = float(longest_age_s) or np.inf
         self._observations = Observations(bundle, NETWORK, float(interval_s), longest_s=longest_s)
         self.set_site(site)

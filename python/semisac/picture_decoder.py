@@ -9,6 +9,7 @@ import numpy as np
 import pmt
 from gnuradio import gr
 
+from semisac_ml.runtime import ImageLink
 from semisac_ml.signal import picture_packets
 
 from . import bundle_network, frame_tags
@@ -90,8 +91,9 @@ class picture_decoder(gr.basic_block):
             [(np.uint8, layout.image_length)] + ([(np.float32, int(classes))] if classes else []),
         )
         self.set_tag_propagation_policy(gr.TPP_DONT)
-        self._trained_db = bundle.manifest.channel.snr_db
-        self._snr_db = float(bundle.manifest.channel.reference_snr_db)
+        channel = bundle.interface(ImageLink).channel
+        self._trained_db = channel.snr_db
+        self._snr_db = float(channel.reference_snr_db)
         self._gain = 1.0 + 0.0j
         self._cfo_hz = math.nan
         self._picture: UnfinishedPicture | None = None

@@ -7,6 +7,7 @@ import numpy as np
 import pmt
 from gnuradio import gr
 
+from semisac_ml.runtime import ImageLink
 from semisac_ml.signal import picture_packets
 
 from . import bundle_network, frame_tags
@@ -57,7 +58,7 @@ class picture_encoder(gr.basic_block):
         self.set_min_output_buffer(
             0, max(layout.most_packets, FRAMES_ON_THEIR_WAY * layout.packets_per_frame)
         )
-        self._trained_db = bundle.manifest.channel.snr_db
+        self._trained_db = bundle.interface(ImageLink).channel.snr_db
         self.set_snr_db(snr_db)
         self.set_sent_channels(sent_channels)
         self._pictures = 0

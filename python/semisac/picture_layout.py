@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from semisac_ml.runtime import Bundle, BundleError
+from semisac_ml.runtime import Bundle, BundleError, ImageLink
 from semisac_ml.signal import picture_packets
 
 
@@ -28,7 +28,8 @@ class PictureLayout:
     @classmethod
     def of(cls, bundle: Bundle, height: int, width: int, packets_per_frame: int) -> PictureLayout:
         """Raises BundleError for a bundle without a picture code, ValueError for sizes that cannot be."""
-        code = bundle.with_symbols().manifest.symbols.code
+        symbols = bundle.interface(ImageLink).symbols
+        code = symbols.code
         if code is None:
             raise BundleError(
                 f"bundle {bundle.name} is for images of one size, expected one for pictures, with "
@@ -48,7 +49,7 @@ class PictureLayout:
             width=int(width),
             shape=(code.channels, int(height) // code.stride, int(width) // code.stride),
             ratios=tuple(sorted(code.sent_channels)),
-            channel_uses=int(bundle.manifest.symbols.channel_uses),
+            channel_uses=int(symbols.channel_uses),
             packets_per_frame=int(packets_per_frame),
         )
         if len(layout.ratios) > picture_packets.MOST_RATIOS:

@@ -168,7 +168,7 @@ class qa_beam_predictor(gr_unittest.TestCase):
         self.assertEqual((counters["damaged"], counters["position refused"]), (3, 1))
 
     def test_bad_parameters(self):
-        with self.assertRaisesRegex(BundleError, "predicts no beams"):
+        with self.assertRaisesRegex(BundleError, "expected one that predicts beams"):
             semisac.beam_predictor(bt.tiny_bundle())
         with self.assertRaisesRegex(ValueError, "reported is 0"):
             semisac.beam_predictor(tiny(), reported=0)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from gnuradio import gr, gr_unittest, semisac
 
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 import block_testing as bt  # noqa: E402
@@ -67,7 +67,7 @@ class qa_jscc_decoder(gr_unittest.TestCase):
         self.assert_same_images(images, network_images(received, gain, snr_db))
 
     def test_the_network_is_told_no_snr_that_it_was_not_trained_for(self):
-        low, high = Bundle.load(bt.tiny_bundle()).manifest.channel.snr_db
+        low, high = Bundle.load(bt.tiny_bundle()).interface(ImageLink).channel.snr_db
         told = np.array([low - 30.0, low, 3.0, high, high + 60.0])
         received = bt.frames(5)
         images = decode(semisac.jscc_decoder(bt.tiny_bundle()), received, bt.frame_tags(snr_db=told.tolist()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from semisac_ml.runtime import ImageLink
 from semisac_ml.signal.complex_pairs import as_pairs
 
 from . import frame_tags
@@ -34,8 +35,9 @@ class ReceivedSymbols:
         self._wants_gain = "channel_gain" in session.inputs
         self._wants_snr = "snr_db" in session.inputs
         self._gain = 1.0 + 0.0j
-        self._snr_db = float(bundle.manifest.channel.reference_snr_db)
-        self._trained_db = bundle.manifest.channel.snr_db
+        channel = bundle.interface(ImageLink).channel
+        self._snr_db = float(channel.reference_snr_db)
+        self._trained_db = channel.snr_db
 
     def gather(self, block, received: np.ndarray) -> dict[str, np.ndarray]:
         """Named inputs for received, complex64 [frames, channel uses], the items of input 0 of this call."""

@@ -7,6 +7,7 @@ import numpy as np
 import pmt
 from gnuradio import gr
 
+from semisac_ml.runtime import ImageLink
 from semisac_ml.signal.channel import echo_samples, range_snr_db
 from semisac_ml.signal.complex_pairs import as_pairs
 
@@ -75,7 +76,7 @@ class sensing_decoder(gr.basic_block):
             [(np.complex64, channel_uses), (np.complex64, samples)],
             [(np.float32, 1 + self._ranges)],
         )
-        self._sensing_snr_db = float(bundle.manifest.sensing.reference_snr_db)
+        self._sensing_snr_db = float(bundle.interface(ImageLink).sensing.reference_snr_db)
         self._range_delay = np.arange(self._ranges, dtype=np.int64) * self._delay
         self._dropped = [0, 0]
         self._turns = FrameTurns(2)
@@ -92,7 +93,7 @@ class sensing_decoder(gr.basic_block):
         self.message_port_register_out(DETECTIONS)
 
     def _open(self, bundle, knowledge: str, ranges: int, delay: int) -> None:
-        most = 1 if knowledge == "echo" else int(bundle.manifest.sensing.max_ranges)
+        most = 1 if knowledge == "echo" else int(bundle.interface(ImageLink).sensing.max_ranges)
         if not 1 <= ranges <= most:
             raise ValueError(
                 f"ranges is {ranges}, expected 1 to {most} with {bundle.name} and knowledge {knowledge!r}"

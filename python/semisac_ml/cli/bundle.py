@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``semisac bundle verify|show``."""
+"""``semisac bundle verify|show|convert``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from semisac_ml.runtime import Bundle, Metric
-    from semisac_ml.runtime.manifest import Beams, Manifest
 
 commands = typer.Typer(
     name="bundle", no_args_is_help=True, help="Check and describe bundles of trained networks."
@@ -66,6 +65,18 @@ def show(bundle: BundleArgument, as_json: JsonOption = False) -> None:
     _print_tables(loaded)
 
 
+@commands.command()
+def convert(bundle: BundleArgument) -> None:
+    """Bring the manifest of an older bundle into today's format; its networks stay as they are."""
+    from semisac_ml.runtime import Bundle, convert_bundle
+
+    before = Bundle.load(bundle)
+    after = convert_bundle(before.path)
+    changed = after.fingerprint != before.fingerprint
+    said = f"fingerprint {before.fingerprint}, now {after.fingerprint}" if changed else "is of today's format"
+    print(f"{after.name}: {said}")
+
+
 def _identity(bundle: Bundle) -> dict[str, Any]:
     return {"bundle": bundle.name, "path": str(bundle.path), "fingerprint": bundle.fingerprint}
 
@@ -81,34 +92,6 @@ def _networks(bundle: Bundle) -> dict[str, dict[str, Any]]:
     }
 
 
-def _link(manifest: Manifest) -> list[tuple[str, str]]:
-    symbols, channel, sensing = manifest.symbols, manifest.channel, manifest.sensing
-    known = "gain known" if channel.gain_known_at_receiver else "gain unknown"
-    return [
-        (
-            "symbols",
-            f"{symbols.channel_uses} channel uses ({symbols.real_dimensions} reals), {symbols.power}; "
-            f"{symbols.layout}",
-        ),
-        (
-            "channel",
-            f"{channel.model}, {_span(channel.snr_db)} (reference {channel.reference_snr_db:g} dB), {known}",
-        ),
-        (
-            "sensing",
-            f"fading {sensing.fading}, {_span(sensing.snr_db)} (reference {sensing.reference_snr_db:g} dB), "
-            f"up to {sensing.max_ranges} ranges of {sensing.range_step_db:g} dB",
-        ),
-    ]
-
-
-def _beams(beams: Beams) -> list[tuple[str, str]]:
-    return [
-        ("beams", f"{beams.count}, from up to {beams.frames} frames"),
-        ("sites", ", ".join(beams.sites)),
-    ]
-
-
 def _print_tables(bundle: Bundle) -> None:
     from rich import box
     from rich.console import Console
@@ -122,7 +105,7 @@ def _print_tables(bundle: Bundle) -> None:
     conditions = Table(box=box.SIMPLE, show_header=False)
     training = manifest.training
     for name, text in (
-        *(_beams(manifest.beams) if manifest.beams else _link(manifest)),
+        *manifest.interface.summary(),
         ("data", f"{manifest.data.name}, {manifest.data.split}"),
         (
             "training",
@@ -166,10 +149,6 @@ def _metrics_table(metrics: dict[str, Metric], console: Console) -> Table:
         cells = (f"{metric.value:.4g}", f"{metric.low:.4g} … {metric.high:.4g}", f"{metric.n:,}")
         table.add_row(name, *cells, *(() if shared else (text,)))
     return table
-
-
-def _span(limits: list[float]) -> str:
-    return f"{limits[0]:g} to {limits[1]:g} dB"
 
 
 def _conditions(metric: Metric) -> str:

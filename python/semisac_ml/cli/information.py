@@ -18,6 +18,7 @@ import typer
 from semisac_ml import __version__
 from semisac_ml.numpy_generation import mismatch
 from semisac_ml.outputs import print_json
+from semisac_ml.systems import system_folders, systems_with
 
 from .mistakes import said_of
 from .systems import install_command
@@ -137,6 +138,19 @@ def bundles() -> list[dict[str, Any]]:
     return found
 
 
+def systems() -> list[dict[str, Any]]:
+    """Every system found, and what can be done with it."""
+    actions = {action: systems_with(action) for action in ("train", "evaluate", "export")}
+    return [
+        {
+            "name": name,
+            "path": str(path),
+            "does": [action for action, able in actions.items() if name in able],
+        }
+        for name, path in system_folders().items()
+    ]
+
+
 def data() -> list[dict[str, Any]]:
     """Every data set that can be fetched, and where it is."""
     from semisac_ml.data import DataError
@@ -164,6 +178,7 @@ def info(
     if as_json:
         report = {
             "components": [asdict(part) for part in parts],
+            "systems": systems(),
             "bundles": have_bundles,
             "data": have_data,
             "platform": platform.platform(),
@@ -191,6 +206,11 @@ def _print_tables(parts: list[Component], have_bundles: list[dict], have_data: l
     console.print(table)
     if mismatch():
         return
+
+    table = Table("system", "semisac ...", "folder", box=box.SIMPLE)
+    for system in systems():
+        table.add_row(system["name"], ", ".join(system["does"]), escape(system["path"]))
+    console.print(table)
 
     table = Table("bundle", "", "folder, or what is wrong", box=box.SIMPLE)
     for bundle in have_bundles:

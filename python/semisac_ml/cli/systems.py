@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``semisac train|evaluate|export SYSTEM``: whatever folders semisac_ml/systems holds.
+"""``semisac train|evaluate|export SYSTEM``: whatever folders semisac_ml.systems finds.
 
 A system takes part in an action by a module of that name with a function ``command``, which typer turns into
 a command. The module is imported only when its command is asked for; a list of systems imports none of them.
@@ -11,21 +11,12 @@ from __future__ import annotations
 
 import importlib
 import sys
-from importlib import resources
 from pathlib import Path
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-
-def systems_with(action: str) -> list[str]:
-    """Names of the systems that have a module of this name, sorted; nothing is imported."""
-    folder = resources.files("semisac_ml.systems")
-    return sorted(
-        entry.name
-        for entry in folder.iterdir()
-        if entry.is_dir() and not entry.name.startswith(("_", ".")) and (entry / f"{action}.py").is_file()
-    )
+from semisac_ml.systems import system_folders, systems_with
 
 
 def install_command(extra: str) -> str:
@@ -103,9 +94,9 @@ def _summary(system: str) -> str:
     """First line of the docstring of a system's package, without importing it."""
     import ast
 
-    source = resources.files("semisac_ml.systems") / system / "__init__.py"
     try:
+        source = system_folders()[system] / "__init__.py"
         text = ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or ""
-    except (OSError, SyntaxError):
+    except (KeyError, OSError, SyntaxError):
         return ""
     return text.splitlines()[0] if text else ""
