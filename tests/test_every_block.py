@@ -223,7 +223,7 @@ TAGGED = range(1, 7)  # units
 def every_key() -> list[str]:
     """Keys of tags that any block's source names."""
     found = set()
-    for file in [*(ROOT / "lib").glob("*.h"), *(ROOT / "lib").glob("*.cc")]:
+    for file in [*(ROOT / "lib").rglob("*.h"), *(ROOT / "lib").rglob("*.cc")]:
         found |= set(re.findall(r'd_key_\w+ = pmt::mp\("(\w+)"\)', file.read_text()))
     for file in (ROOT / "python" / "semisac").glob("**/*.py"):
         found |= set(re.findall(r'^[A-Z_]+ = pmt.intern\("(\w+)"\)', file.read_text(), re.MULTILINE))
