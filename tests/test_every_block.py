@@ -21,7 +21,7 @@ from block_inputs import UNITS
 from driven_flow import Given, Stream, port_names
 from every_block import BLOCKS, WHOLE_RADIOS, Block, is_block, name_of, painted
 from gnuradio import semisac
-from gnuradio.semisac.frame_tags import FrameTagError
+from gnuradio.semisac.frames.frame_tags import FrameTagError
 
 ROOT = Path(__file__).resolve().parents[1]
 every_block = pytest.mark.parametrize("case", BLOCKS)

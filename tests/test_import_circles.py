@@ -3,7 +3,7 @@
 
 """No file imports or includes one that imports it, be it by a detour or within a function.
 
-Rooms of lib/ include those rooms that they may.
+Rooms of lib/ and of python/semisac know those rooms that they may.
 """
 
 from __future__ import annotations
@@ -25,6 +25,9 @@ MAY_INCLUDE = {
     "radar": {"block", "math", "frame"},
     "radio": {"block", "math"},
 }
+SHARED_ROOM = (
+    "frames"  # of python/semisac: the others import it, the files outside of rooms, and each other not
+)
 
 
 def modules_below(folder: Path) -> dict[str, Path]:
@@ -124,6 +127,21 @@ def test_rooms_of_the_library():
     blocks = tuple(header.stem + "_" for header in (ROOT / "include" / "gnuradio" / "semisac").glob("*.h"))
     outside = [name for name, room in rooms.items() if not room and not name.startswith("qa_")]
     assert all(name.startswith(blocks) for name in outside), outside
+
+
+def test_rooms_of_the_module():
+    """A room of gnuradio.semisac imports files outside of rooms and the room that all share, and no other."""
+    folder = ROOT / "python" / "semisac"
+    rooms = {name: file.parent.name for name, file in modules_below(folder).items()}
+    assert SHARED_ROOM in rooms.values()
+    crossing = {
+        (name, other)
+        for name, others in imports_below(folder).items()
+        for other in others
+        if rooms[other] not in {"semisac", rooms[name], *([SHARED_ROOM] if rooms[name] != "semisac" else [])}
+    }
+    crossing -= {(name, other) for name, other in crossing if name == "semisac"}  # __init__ names all blocks
+    assert not crossing, sorted(crossing)
 
 
 @pytest.mark.parametrize(
