@@ -43,7 +43,7 @@ from semisac_ml.layers.residual import (  # noqa: E402
     ResidualDecoder,
     ResidualEncoder,
 )
-from semisac_ml.runtime import Bundle  # noqa: E402
+from semisac_ml.runtime import BeamPrediction, Bundle  # noqa: E402
 from semisac_ml.signal.beam_codebook import beam_azimuths_rad  # noqa: E402
 
 pytestmark = pytest.mark.slow
@@ -409,7 +409,7 @@ def test_street_trains_ships_and_is_measured(system, folder, street, tmp_path, m
     network = network_of(system)
     load_checkpoint(tmp_path / "run" / "trained.safetensors", network)
     round_weights(network)
-    tensors = SampleTensors(street, 0.5, bundle.manifest.beams.frames)
+    tensors = SampleTensors(street, 0.5, bundle.interface(BeamPrediction).beams.frames)
     texts = ("gps,beams8,camera,lidar,radar", "lidar")
     sets = tuple(InputSet.parse(text, SENSORS) for text in texts)
     rows = np.arange(9)

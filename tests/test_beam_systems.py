@@ -28,7 +28,7 @@ from semisac_ml.beams.training import Batch, PowerRecipe, TrainingJob, train_net
 from semisac_ml.cli import main  # noqa: E402
 from semisac_ml.layers.beam_features import BEARING_OCTAVES, BeamFeatures  # noqa: E402
 from semisac_ml.layers.mixture_of_experts import MixtureOfExperts, load_balance  # noqa: E402
-from semisac_ml.runtime import Bundle  # noqa: E402
+from semisac_ml.runtime import BeamPrediction, Bundle  # noqa: E402
 from semisac_ml.signal import beams  # noqa: E402
 from semisac_ml.systems.lam_msac.model import MixtureBeamModel, MixtureSettings  # noqa: E402
 from semisac_ml.systems.vi_beam.model import (  # noqa: E402
@@ -203,7 +203,7 @@ def test_training_learns_the_street_and_ships(system, data, tmp_path, monkeypatc
     assert run(["train", system, *words, "--run", "run"]) == 0
     assert run(["export", system, "--run", "run", "--output", f"models/{system}/made_up"]) == 0
     bundle = Bundle.verify(tmp_path / "models" / system / "made_up")
-    assert bundle.manifest.beams.sites == ["scenario1"]
+    assert bundle.interface(BeamPrediction).beams.sites == ["scenario1"]
     assert bundle.manifest.licence == "CC-BY-NC-SA-4.0"
     given = random_inputs()._replace(site=torch.tensor([0, -1, 0, 0, -1, 0]))
     said = bundle.session("beams").run(**{name: one.numpy() for name, one in given._asdict().items()})

@@ -37,7 +37,7 @@ def options(bundle: str, phy: str, fft_size: int, images: int) -> FrameOptions:
 @pytest.mark.parametrize("phy", ["ofdm", "lfm"])
 @pytest.mark.parametrize("fft_size", [64, 128, 256, 512, 1024, 2048])
 def test_every_size_of_the_help_has_a_detector(tiny_bundle, phy, fft_size):
-    bundle = Bundle.load("jssc/tiny").with_symbols()
+    bundle = Bundle.load("jssc/tiny")
     for images in (1, 8, 64, 80, 119, 320):
         frame = options("jssc/tiny", phy, fft_size, images).layout(bundle, 1e6)
         for frames in (1, 2, 8, 16):

@@ -78,7 +78,7 @@ def assert_one_line(done: subprocess.CompletedProcess, pattern: str) -> None:
         (("--data", "sample", "--scenario", "7"), "scenario 7 is not there, expected one of: 100, 120"),
         (
             ("--bundle", str(ROOT / "models/jssc/awgn")),
-            "bundle jssc/awgn predicts no beams: choose one",
+            "bundle jssc/awgn sends images, expected one that predicts beams: choose one",
         ),
         (("--bundle", "vi_beam/unheard_of"), "'vi_beam/unheard_of' not found.*vi_beam/tiny"),
         (("--kill", "sonar@5s"), "--kill is 'sonar@5s', expected SENSOR@SECONDS .* of gps, camera,"),

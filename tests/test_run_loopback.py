@@ -19,7 +19,7 @@ import running_program
 from patience import HANG_S
 
 from semisac_ml.data import cifar10
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
 from semisac_ml.signal import channel, metrics
 
 pytest.importorskip("gnuradio.semisac", reason="run_loopback.py needs GNU Radio and the module")
@@ -219,8 +219,8 @@ def offline(bundle: Bundle, count: int, seed: int, model: str, ranges: int, dela
         sensing_snr_db=3.0,
         ranges=ranges,
         delay_symbols_per_range=delay,
-        fading=bundle.manifest.sensing.fading,
-        random_phase=bundle.manifest.sensing.random_phase,
+        fading=bundle.interface(ImageLink).sensing.fading,
+        random_phase=bundle.interface(ImageLink).sensing.random_phase,
         seed=seed,
     )
     hypotheses = bundle.session("sensing").run(

@@ -24,7 +24,7 @@ from semisac_ml.cli.mistakes import run_program
 from semisac_ml.data import beam_recordings
 from semisac_ml.data.beam_recordings import BeamRecording
 from semisac_ml.outputs import check_outputs, console_beside
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import BeamPrediction, Bundle
 from semisac_ml.signal.beam_tracking import COVER, track
 from semisac_ml.signal.tracking_score import TrackingScore
 
@@ -106,7 +106,9 @@ def beam_tracking(
     if no_report:
         report = None
     check_outputs({"--json": json or None, "--report": report})
-    opened = None if bundle == NO_BUNDLE else Bundle.load(bundle).with_beams()
+    opened = None if bundle == NO_BUNDLE else Bundle.load(bundle)
+    if opened:
+        opened.interface(BeamPrediction)  # raises for others
     recording = beam_recordings.load(data, scenario, seed)
     which = "all drives"
     if opened is not None and drives == "held-out":

@@ -15,7 +15,7 @@ from semisac_ml.data import cifar10
 from semisac_ml.data.images import load_images
 from semisac_ml.data.synthetic import moving_scene
 from semisac_ml.data.video import is_video
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
 from semisac_ml.signal.picture_packets import packet_count
 
 from .options import PictureCode
@@ -69,7 +69,7 @@ class PictureSettings:
 
         packets_per_frame: None: those of a picture, at most MOST_PACKETS_PER_FRAME.
         """
-        symbols = bundle.manifest.symbols
+        symbols = bundle.interface(ImageLink).symbols
         code = symbols.code
         parts = size.lower().split("x")
         if len(parts) > 2 or not all(part.isdecimal() for part in parts):
@@ -122,7 +122,7 @@ def map_regularisation(bundle: Bundle) -> float:
     strong target side lobes 20 dB below it with the block's default, 1; 0.03 costs 3.5 dB of SNR and leaves
     none above the noise up to 45 dB.
     """
-    return 1.0 if bundle.manifest.symbols.code is None else 0.03
+    return 1.0 if bundle.interface(ImageLink).symbols.code is None else 0.03
 
 
 def _unlabelled(images: np.ndarray, source: str) -> Pictures:

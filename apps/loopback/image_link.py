@@ -14,7 +14,7 @@ from gnuradio import gr, semisac
 from markupsafe import Markup
 
 from semisac_ml.command_line import Options
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
 from semisac_ml.signal.metrics import Metric
 
 from .air import AirSummary, summarise
@@ -36,6 +36,7 @@ class LinkOfImages(Link):
     """
 
     OPTIONS = (ChannelOptions, SensingOptions, WaveformOptions, WayOptions, RadarOptions)
+    INTERFACE = ImageLink
     NETWORKS: tuple[str, ...] = ("encoder", "reconstruction")
     ROWS = {
         "frames_sent": Row("Images sent", decimals(0), is_count=True),
@@ -63,22 +64,22 @@ class LinkOfImages(Link):
     def __init__(self, bundle: Bundle, told: LinkOptions, *options: Options):
         Link.__init__(self, bundle, told, *options)
         self.pictures: Pictures | None = None
-        manifest = bundle.manifest
+        self.interface = trained = bundle.interface(ImageLink)
         channel, sensing = self.chosen(ChannelOptions), self.chosen(SensingOptions)
         self.check_use(channel, sensing)
         self.channel = completed(
-            channel, channel=manifest.channel.model, snr_db=manifest.channel.reference_snr_db
+            channel, channel=trained.channel.model, snr_db=trained.channel.reference_snr_db
         )
         self.sensing = completed(
             sensing,
-            sensing_snr_db=manifest.sensing.reference_snr_db,
-            range_step_db=manifest.sensing.range_step_db,
+            sensing_snr_db=trained.sensing.reference_snr_db,
+            range_step_db=trained.sensing.range_step_db,
         )
         self.waveform = None
         if channel.phy != "symbols":
             shape = self.chosen(WaveformOptions)
             layout = shape.parameters(
-                channel.phy, shape.sample_rate_hz, manifest.symbols.channel_uses, self.images_per_frame()
+                channel.phy, shape.sample_rate_hz, trained.symbols.channel_uses, self.images_per_frame()
             )
             self.waveform = WaveformSettings(
                 layout, shape.carrier_hz, self.chosen(WayOptions), self.chosen(RadarOptions)
@@ -104,16 +105,16 @@ class LinkOfImages(Link):
 
     def _warnings(self) -> list[str]:
         """Where the bundle was trained for something else; ValueError where it cannot serve."""
-        name, manifest, sensing = self.bundle.name, self.bundle.manifest, self.sensing
-        warnings = snr_warnings("--snr-db", self.channel.snr_db, manifest.channel.snr_db, name)
-        warnings += snr_warnings("--sensing-snr-db", sensing.sensing_snr_db, manifest.sensing.snr_db, name)
-        if self.channel.channel != manifest.channel.model:
+        name, trained, sensing = self.bundle.name, self.interface, self.sensing
+        warnings = snr_warnings("--snr-db", self.channel.snr_db, trained.channel.snr_db, name)
+        warnings += snr_warnings("--sensing-snr-db", sensing.sensing_snr_db, trained.sensing.snr_db, name)
+        if self.channel.channel != trained.channel.model:
             warnings.append(
-                f"bundle {name} was trained for {manifest.channel.model}, not for {self.channel.channel}"
+                f"bundle {name} was trained for {trained.channel.model}, not for {self.channel.channel}"
             )
-        if sensing.ranges > manifest.sensing.max_ranges:
+        if sensing.ranges > trained.sensing.max_ranges:
             raise ValueError(
-                f"--ranges is {sensing.ranges}, expected 1 to {manifest.sensing.max_ranges} with {name}"
+                f"--ranges is {sensing.ranges}, expected 1 to {trained.sensing.max_ranges} with {name}"
             )
         if sensing.sensing_knowledge == "echo" and sensing.ranges > 1:
             raise ValueError(
@@ -157,7 +158,7 @@ class LinkOfImages(Link):
         ]
 
     def form(self) -> str:
-        return f"{self.bundle.manifest.symbols.channel_uses} channel uses an image"
+        return f"{self.interface.symbols.channel_uses} channel uses an image"
 
     def settings(self) -> dict[str, object]:
         told = {name: getattr(self.told, name) for name in ("seed", "batch", "images_per_s")}
@@ -165,14 +166,14 @@ class LinkOfImages(Link):
         return {**self.channel.model_dump(), **self.sensing.model_dump(), **told, **waveform}
 
     def stated(self) -> dict[str, object]:
-        return {"sensing": self.bundle.manifest.sensing.model_dump(mode="json")}
+        return {"sensing": self.interface.sensing.model_dump(mode="json")}
 
     def noted(self) -> dict[str, str]:
-        sensing = self.bundle.manifest.sensing
+        sensing = self.interface.sensing
         return {"echo fading": sensing.fading + (", random phase" if sensing.random_phase else "")}
 
     def sections(self, kept: Kept, figures: Mapping[str, Metric]) -> Markup:
-        report = ImageReport(self.bundle, self.channel, self.sensing, self.told.seed, kept, figures)
+        report = ImageReport(self.interface, self.channel, self.sensing, self.told.seed, kept, figures)
         return report.sections()
 
 
@@ -217,7 +218,7 @@ class image_flowgraph(link_flowgraph):
             knowledge=link.sensing.sensing_knowledge,
             batch=link.told.batch,
         )
-        channel_uses = link.bundle.manifest.symbols.channel_uses
+        channel_uses = link.interface.symbols.channel_uses
         self.sent_symbols = first_items(channel_uses, CONSTELLATION_FRAMES)
         self.received_symbols = first_items(channel_uses, CONSTELLATION_FRAMES)
 

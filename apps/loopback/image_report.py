@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from markupsafe import Markup
 
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import ImageLink
 from semisac_ml.signal import channel, detection, metrics
 from semisac_ml.signal.metrics import Metric
 
@@ -30,7 +30,7 @@ FALSE_ALARMS = np.concatenate([np.geomspace(1e-5, 0.5, 100), 1 - np.geomspace(0.
 class Kept:
     """What is kept of a run for its report.
 
-    records: one a complete frame, see gnuradio.semisac.link_metrics.FRAME.
+    records: one a complete frame, see gnuradio.semisac.metrics.link_metrics.FRAME.
     sensing_records: the same, one an echo; of pictures each has several.
     examples: first frames, whole.
     sent_symbols, received_symbols: complex64 [frames, channel uses], the first of each.
@@ -45,9 +45,9 @@ class Kept:
 
 @dataclass(frozen=True)
 class ImageReport:
-    """Sections of a run of images; bundle, channel and sensing as they were, figures by name."""
+    """Sections of a run of images; channel and sensing as they were, figures by name."""
 
-    bundle: Bundle
+    interface: ImageLink
     channel: ChannelOptions
     sensing: SensingOptions
     seed: int
@@ -59,7 +59,7 @@ class ImageReport:
         sent, received = self.kept.sent_symbols.ravel(), self.kept.received_symbols.ravel()
         return render(
             Path(__file__).with_name("image_report.html.j2"),
-            large=self.bundle.manifest.symbols.code is not None,
+            large=self.interface.symbols.code is not None,
             examples=[self._example(example) for example in self.kept.examples],
             roc=self._roc(),
             constellation=charts.constellation_chart(sent[:SYMBOLS_SHOWN], received[:SYMBOLS_SHOWN]),
@@ -68,7 +68,7 @@ class ImageReport:
         )
 
     def _example(self, example: dict[str, np.ndarray]) -> dict:
-        names = self.bundle.manifest.data.classes
+        names = self.interface.classes
         label = int(example["label"])
         psnr_db = metrics.psnr_db(example["sent"][None], example["received"][None])[0]
         shown = {
@@ -102,7 +102,7 @@ class ImageReport:
         }
 
     def _confusion(self) -> dict | None:
-        names = self.bundle.manifest.data.classes
+        names = self.interface.classes
         records = self.kept.records[(self.kept.records["label"] >= 0) & (self.kept.records["predicted"] >= 0)]
         if len(records) == 0:
             return None
@@ -132,7 +132,7 @@ class ImageReport:
 
     def _optimal_roc(self) -> tuple[tuple[np.ndarray, np.ndarray], str]:
         """(false alarm, detection) of the optimal detector that knows the waveform, and what it is called."""
-        sensing, settings = self.bundle.manifest.sensing, self.sensing
+        sensing, settings = self.interface.sensing, self.sensing
         n = 2 * self.kept.sent_symbols.shape[1]
         if settings.ranges > 1 or sensing.max_frequency_offset > 0:
             return self._simulated_roc(), "optimal detector, waveform known (simulated)"
@@ -153,7 +153,7 @@ class ImageReport:
         ), "optimal detector, waveform known"
 
     def _simulated_roc(self) -> tuple[np.ndarray, np.ndarray]:
-        sensing, settings = self.bundle.manifest.sensing, self.sensing
+        sensing, settings = self.interface.sensing, self.sensing
         symbols = np.resize(self.kept.sent_symbols, (OPTIMAL_FRAMES, self.kept.sent_symbols.shape[1]))
         echo_options = {
             "sensing_snr_db": settings.sensing_snr_db,
@@ -171,7 +171,7 @@ class ImageReport:
         return false_alarm, detected
 
     def _energy_roc(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        sensing, settings = self.bundle.manifest.sensing, self.sensing
+        sensing, settings = self.interface.sensing, self.sensing
         n = 2 * self.kept.sent_symbols.shape[1]
         if sensing.fading == "none":
             return [(FALSE_ALARMS, detection.roc_energy_awgn(n, settings.sensing_snr_db, FALSE_ALARMS))]

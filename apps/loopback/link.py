@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from semisac_ml.command_line import Options
 from semisac_ml.runtime import Bundle
+from semisac_ml.runtime.interfaces import Interface
 from semisac_ml.signal.metrics import Metric
 
 from . import links
@@ -72,6 +73,7 @@ class link_flowgraph(gr.top_block):
 class Link:
     """One kind of link. A module of ``links/`` with a class derived from this one is all it takes.
 
+    INTERFACE: of the bundles that it runs.
     SERVES: the bundles for which its options are, such as "one for pictures, jssc/hifi".
     DATA: what ``--data`` may be, in Markdown.
     OPTIONS: models of the options that it reads beside LinkOptions, each with a panel in the help. Links may
@@ -82,6 +84,7 @@ class Link:
     Raises ValueError or DataError, when it is made or loads its data, for what cannot be run.
     """
 
+    INTERFACE: ClassVar[type[Interface]]
     SERVES: ClassVar[str] = ""
     DATA: ClassVar[str] = ""
     OPTIONS: ClassVar[tuple[type[Options], ...]] = ()
@@ -91,8 +94,8 @@ class Link:
 
     @classmethod
     def serves(cls, bundle: Bundle) -> bool:
-        """Whether bundles such as this one are run by this link."""
-        raise NotImplementedError
+        """Whether this link runs a bundle."""
+        return isinstance(bundle.manifest.interface, cls.INTERFACE)
 
     def __init__(self, bundle: Bundle, told: LinkOptions, *options: Options):
         self.bundle, self.told = bundle, told
@@ -153,10 +156,10 @@ def kinds() -> list[type[Link]]:
 
 
 def link_for(bundle: Bundle) -> type[Link]:
-    """The link that runs a bundle. Raises ValueError when none does."""
-    for kind in kinds():
-        if kind.serves(bundle):
-            return kind
+    """The link that runs a bundle, of several that whose interface says most. Raises ValueError for none."""
+    serving = [kind for kind in kinds() if kind.serves(bundle)]
+    if serving:
+        return max(serving, key=lambda kind: len(kind.INTERFACE.__mro__))
     expected = " or ".join(kind.SERVES for kind in kinds())
     raise ValueError(
         f"bundle {bundle.name} sends nothing through a link, expected {expected}: choose another"

@@ -12,7 +12,7 @@ import pmt
 from common.pictures import map_regularisation
 from gnuradio import blocks, gr, semisac
 
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
 
 from .options import ChannelOptions, SensingOptions
 from .waveform import WaveformSettings
@@ -26,8 +26,8 @@ class symbols_layer(gr.hier_block2):
     """
 
     def __init__(self, bundle: Bundle, channel: ChannelOptions, sensing: SensingOptions, seed: int):
-        manifest = bundle.manifest
-        channel_uses = manifest.symbols.channel_uses
+        link = bundle.interface(ImageLink)
+        channel_uses = link.symbols.channel_uses
         self.channel = semisac.fading_channel(channel_uses, channel.channel, channel.snr_db, seed)
         self.echo = semisac.echo_channel(
             channel_uses,
@@ -35,9 +35,9 @@ class symbols_layer(gr.hier_block2):
             sensing.sensing_snr_db,
             sensing.range_step_db,
             sensing.delay_symbols_per_range,
-            manifest.sensing.fading,
-            manifest.sensing.random_phase,
-            manifest.sensing.max_frequency_offset,
+            link.sensing.fading,
+            link.sensing.random_phase,
+            link.sensing.max_frequency_offset,
             sensing.target_probability,
             seed,
         )
@@ -108,7 +108,7 @@ class waveform_layer(gr.hier_block2):
         self.synchronizer = semisac.frame_synchronizer(frame)
         self.demodulator = semisac.frame_demodulator(frame, fingerprint)
         # a bundle whose detector expects fading echoes gets them, one value a frame
-        swerling = 0 if bundle.manifest.sensing.fading == "none" else 1
+        swerling = 0 if bundle.interface(ImageLink).sensing.fading == "none" else 1
         self.targets = self._make_targets(waveform, sensing, seed, swerling)
         self.radar = self._make_radar(waveform, sensing, map_regularisation(bundle))
         self.detector = semisac.cfar_detector(

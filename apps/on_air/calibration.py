@@ -18,6 +18,7 @@ from gnuradio.semisac.work_errors import ends_flow_on_error
 from pydantic import Field
 
 from semisac_ml.command_line import Options, run_program
+from semisac_ml.runtime import ImageLink
 from semisac_ml.signal.direct_path import direct_path
 
 from .command import Program, on_air_flowgraph, on_air_program
@@ -134,7 +135,7 @@ class calibration_flowgraph(on_air_flowgraph):
     def __init__(self, called: Program, frames: int, patience_s: float):
         gr.top_block.__init__(self, "calibrate")
         self._called, self._frames = called, frames
-        sizeless = called.bundle.manifest.symbols.code is not None
+        sizeless = called.bundle.interface(ImageLink).symbols.code is not None
         images = SourceOptions(data="synthetic" if sizeless else "sample", images_per_s=IMAGES_PER_S)
         self.sender = sender(called, images, repeat=True)
         self.meter = path_meter(frames)

@@ -22,7 +22,7 @@ from rich.console import Console
 from semisac_ml.command_line import new_program
 from semisac_ml.data.sigmf_recording import base_path
 from semisac_ml.outputs import check_outputs, console_beside
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
 from semisac_ml.signal.frame import FrameParameters
 
 from . import results
@@ -110,7 +110,8 @@ class Program:
         self.name, self.role, self.radio, self.frame, self.run = name, role, radio, frame, run
         self.own = own
         check_outputs({"--json": run.json_file})
-        self.bundle = Bundle.load(frame.bundle).with_symbols()
+        self.bundle = Bundle.load(frame.bundle)
+        self.bundle.interface(ImageLink)  # raises for those that send no images
         self.layout: FrameParameters = frame.layout(self.bundle, radio.sample_rate_hz)
         self._date = datetime.now(UTC)
         self.in_force: dict[str, object] = {}

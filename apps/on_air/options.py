@@ -15,7 +15,7 @@ from cyclopts import Group, Parameter
 from gnuradio.semisac.radio import RadioSettings, radios
 from pydantic import Field
 
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
 from semisac_ml.signal.frame import FrameParameters
 
 IMAGES_PER_FRAME = 8
@@ -62,7 +62,7 @@ class FrameOptions(FrameShape):
 
     def layout(self, bundle: Bundle, sample_rate_hz: float) -> FrameParameters:
         """Layout for the symbols of a bundle. Raises ValueError."""
-        channel_uses = bundle.manifest.symbols.channel_uses
+        channel_uses = bundle.interface(ImageLink).symbols.channel_uses
         images = self._images_per_frame(bundle)
         return self.parameters(self.phy, sample_rate_hz, channel_uses, images, self.gap_samples)
 
@@ -71,7 +71,7 @@ class FrameOptions(FrameShape):
 
         chosen: of the transmitter.
         """
-        if bundle.manifest.symbols.code is not None:
+        if bundle.interface(ImageLink).symbols.code is not None:
             size = self.picture_size or DEFAULT_SIZE
             return PictureSettings.parse(bundle, size, chosen, self._images_per_frame(bundle))
         given = {"--picture-size": self.picture_size, "--fit": chosen.fit}
@@ -86,7 +86,8 @@ class FrameOptions(FrameShape):
     def _images_per_frame(self, bundle: Bundle) -> int:
         if self.images_per_frame is not None:
             return self.images_per_frame
-        return IMAGES_PER_FRAME if bundle.manifest.symbols.code is None else MOST_PACKETS_PER_FRAME
+        code = bundle.interface(ImageLink).symbols.code
+        return IMAGES_PER_FRAME if code is None else MOST_PACKETS_PER_FRAME
 
 
 class SourceOptions(PictureCode):

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from semisac_ml.command_line import Options, run_program
 from semisac_ml.outputs import is_standard_output
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
 
 from .command import Program, on_air_flowgraph, on_air_program
 from .level import ReceivedLevel
@@ -107,14 +107,14 @@ class receiver_flowgraph(on_air_flowgraph):
                 f"bundle {bundle.name} holds no network for images (reconstruction, task): choose another "
                 "--bundle"
             )
-        data = bundle.manifest.data
+        link = bundle.interface(ImageLink)
         size = called.frame.pictures(bundle)
         if size is None:
             self.decoder = semisac.jscc_decoder(bundle, BATCH) if rebuilds else None
             self.task = semisac.task_decoder(bundle, BATCH) if names else None
             shape = _picture_shape(bundle) if rebuilds else None
         else:
-            classes = len(data.classes) if names else 0
+            classes = len(link.classes) if names else 0
             self.decoder = semisac.picture_decoder(
                 bundle, size.height, size.width, layout.images_per_frame, classes
             )
@@ -130,13 +130,13 @@ class receiver_flowgraph(on_air_flowgraph):
             )
         self.sink = received_images(
             shape,
-            list(data.classes) if names else [],
-            list(data.animal_classes),
+            list(link.classes) if names else [],
+            list(link.animal_classes),
             truth,
             own.images,
             self.files.take if self.files else None,
         )
-        self._window = self._make_window(list(data.classes)) if called.run.window else None
+        self._window = self._make_window(list(link.classes)) if called.run.window else None
         self.connect(self.synchronizer, self.demodulator)
         for port, block in enumerate(block for block in (self.decoder, self.task) if block is not None):
             self.connect(self.demodulator, block, (self.sink, port))
@@ -220,7 +220,7 @@ class receiver_flowgraph(on_air_flowgraph):
 
     def _make_window(self, class_names: list[str]) -> Window:
         start_qt()
-        from gnuradio.semisac.image_view import ImageView
+        from gnuradio.semisac.images.image_view import ImageView
 
         view = ImageView(self.sink.take_newest, class_names if self._called.bundle.has("task") else [], 20.0)
         return Window("semisac receiver", [view])

@@ -14,7 +14,7 @@ from common.options import snr_warnings
 from gnuradio import gr, semisac
 from gnuradio.semisac.radio import front_end
 
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
 
 from .options import SourceOptions
 from .status import Rows
@@ -47,9 +47,9 @@ class sender:
 
     def __init__(self, called: Program, settings: SourceOptions, repeat: bool):
         bundle, layout = called.bundle, called.layout
-        reference_db = bundle.manifest.channel.reference_snr_db
-        snr_db = reference_db if settings.snr_db is None else settings.snr_db
-        for warning in snr_warnings("--snr-db", snr_db, bundle.manifest.channel.snr_db, bundle.name):
+        trained = bundle.interface(ImageLink).channel
+        snr_db = trained.reference_snr_db if settings.snr_db is None else settings.snr_db
+        for warning in snr_warnings("--snr-db", snr_db, trained.snr_db, bundle.name):
             called.warn(warning)
         own = called.frame.pictures(bundle, settings)
         if own is None:

@@ -22,6 +22,7 @@ from pydantic import Field, model_validator
 from scipy.constants import speed_of_light
 
 from semisac_ml.command_line import run_program
+from semisac_ml.runtime import ImageLink
 from semisac_ml.signal.radar_parameters import RadarParameters
 
 from .command import Program, on_air_flowgraph, on_air_program
@@ -174,7 +175,7 @@ class sensing_flowgraph(on_air_flowgraph):
             frames_per_interval=own.frames_per_map,
         )
         self.sender = sender(called, source, repeat=not source.images)
-        reference_db = called.bundle.manifest.sensing.reference_snr_db
+        reference_db = called.bundle.interface(ImageLink).sensing.reference_snr_db
         self.processor = semisac.echo_processor(
             self.radar,
             self._gate_samples(called, own.gate_m),
@@ -219,7 +220,7 @@ class sensing_flowgraph(on_air_flowgraph):
             self.unused = blocks.null_sink(gr.sizeof_gr_complex * layout.channel_uses)
             self.connect((self.processor, 0), self.unused)
             return
-        sensing = bundle.manifest.sensing
+        sensing = bundle.interface(ImageLink).sensing
         self.processor.set_velocity_mps(self._own.gate_mps)
         self.processor.set_phase_tracking(sensing.fading == "none")
         sent = SentSymbols(layout.channel_uses)

@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from semisac_ml.cli.mistakes import run_program
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
 
 from . import air, channels, frames, learned, radar
 from .record import Comparison, Record, machine, record, write
@@ -112,7 +112,7 @@ def _comparisons(bundle: Bundle, batch: int) -> list[Comparison]:
     networks = learned.Networks(bundle, batch)
     return [
         *learned.comparisons(networks),
-        *channels.comparisons(bundle.manifest.symbols.channel_uses),
+        *channels.comparisons(bundle.interface(ImageLink).symbols.channel_uses),
         *frames.comparisons(),
         *radar.comparisons(),
         *air.comparisons(),

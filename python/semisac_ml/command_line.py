@@ -31,7 +31,7 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from pathlib import PurePath
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import cyclopts
 from cyclopts import App, Argument, ArgumentCollection, Group, Parameter
@@ -40,7 +40,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from semisac_ml.configuration_file import FITTING, check_not_empty, kind_of, read_into
 
 EXIT_CODES = "Exit codes: 0 done, 1 the run failed, 2 a mistake in the options, 130 interrupted."
-ARGUMENTS, OPTIONS, COMMANDS = Group("Arguments", sort_key=0), Group("Options", sort_key=1), Group("Commands")
+OnOff = Annotated[bool, Parameter(negative=None)]
+"""Kind of an option that ``--no-`` before its name turns off."""
+OPTIONS = Group("Options", sort_key=1)
+GROUPS = {
+    "group_arguments": Group("Arguments", sort_key=0),
+    "group_parameters": OPTIONS,
+    "group_commands": Group("Commands"),
+}
 
 
 @Parameter(name="*", allow_leading_hyphen=True)
@@ -103,15 +110,17 @@ def new_program(
         help_format="markdown",
         help_epilogue=f"Examples:\n\n{lines}\n\n{exit_codes}" if lines else exit_codes,
         default_parameter=Parameter(negative=(), allow_repeating=True, show_default=readable),
-        group_arguments=ARGUMENTS,
-        group_parameters=OPTIONS,
-        group_commands=COMMANDS,
         config=partial(_complete, frozenset(programs)),
-        **{"version_flags": (), **settings},
+        **{**GROUPS, "version_flags": (), **settings},
     )
     for flag in (*program.help_flags, *program.version_flags):
         program[flag].group = OPTIONS
     return program
+
+
+def new_commands(name: str, help: str) -> App:
+    """A group of commands of a program, which is made known to it by ``program.command``."""
+    return App(name, help, **GROUPS)
 
 
 def run_program(
@@ -138,7 +147,7 @@ def run_program(
             return 2
         result = command(*bound.args, **bound.kwargs)
     except KeyboardInterrupt:
-        return _complain(name, "interrupted", 130)
+        return 130
     except ImportError as error:
         missing = error if isinstance(error, ModuleNotFoundError) else error.__cause__  # of a lazy command
         message = explain(missing) if isinstance(missing, ModuleNotFoundError) else None

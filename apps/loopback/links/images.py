@@ -8,7 +8,7 @@ from __future__ import annotations
 from common.pictures import Pictures, load_pictures
 from gnuradio import semisac
 
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
 
 from ..image_link import EXAMPLES, LinkOfImages, image_flowgraph
 from ..options import WaveformOptions
@@ -25,8 +25,7 @@ class Images(LinkOfImages):
 
     @classmethod
     def serves(cls, bundle: Bundle) -> bool:
-        symbols = bundle.manifest.symbols
-        return symbols is not None and symbols.code is None
+        return LinkOfImages.serves(bundle) and bundle.interface(ImageLink).symbols.code is None
 
     def images_per_frame(self) -> int:
         chosen = self.chosen(WaveformOptions).images_per_frame
@@ -44,7 +43,7 @@ class images_flowgraph(image_flowgraph):
 
     def __init__(self, link: Images, count: int):
         image_flowgraph.__init__(self, link)
-        bundle, batch, data = link.bundle, link.told.batch, link.bundle.manifest.data
+        bundle, batch = link.bundle, link.told.batch
         self.source = semisac.image_source(
             link.pictures.images,
             link.pictures.labels,
@@ -56,8 +55,8 @@ class images_flowgraph(image_flowgraph):
         self.decoder = semisac.jscc_decoder(bundle, batch)
         self.task = semisac.task_decoder(bundle, batch)
         self.sink = semisac.metrics_sink(
-            classes=len(data.classes),
-            animal_classes=data.animal_classes,
+            classes=len(link.interface.classes),
+            animal_classes=link.interface.animal_classes,
             hypotheses=1 + link.sensing.ranges,
             examples=EXAMPLES,
         )

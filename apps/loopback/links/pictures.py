@@ -14,11 +14,11 @@ from common.options import PictureCode, PictureSize
 from common.pictures import DEFAULT_SIZE, Pictures, PictureSettings
 from cyclopts import Group, Parameter
 from gnuradio import semisac
-from gnuradio.semisac import frame_tags
-from gnuradio.semisac.frame_join import frame_collector
-from gnuradio.semisac.link_metrics import FRAME, UNKNOWN, sensing_figures
+from gnuradio.semisac.frames import frame_tags
+from gnuradio.semisac.frames.frame_join import frame_collector
+from gnuradio.semisac.metrics.link_metrics import FRAME, UNKNOWN, sensing_figures
 
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
 from semisac_ml.signal.metrics import Metric
 
 from ..image_link import EXAMPLES, LinkOfImages, image_flowgraph
@@ -43,8 +43,7 @@ class PicturesOfAnySize(LinkOfImages):
 
     @classmethod
     def serves(cls, bundle: Bundle) -> bool:
-        symbols = bundle.manifest.symbols
-        return symbols is not None and symbols.code is not None
+        return LinkOfImages.serves(bundle) and bundle.interface(ImageLink).symbols.code is not None
 
     def check_use(self, channel: ChannelOptions, sensing: SensingOptions) -> None:
         sensing.refuse(["sensing_knowledge"], "with pictures, whose detector knows the symbols")
@@ -98,12 +97,11 @@ class pictures_flowgraph(image_flowgraph):
         self.encoder = semisac.picture_encoder(
             bundle, size.height, size.width, size.sent_channels, link.channel.snr_db, per_frame
         )
-        data = bundle.manifest.data
         labelled = is_set and len(pictures.labels) > 0 and pictures.labels.max() >= 0
-        classes = len(data.classes) if labelled and bundle.has("task") else 0
+        classes = len(link.interface.classes) if labelled and bundle.has("task") else 0
         self.decoder = semisac.picture_decoder(bundle, size.height, size.width, per_frame, classes)
         self.sink = semisac.metrics_sink(
-            size.shape, classes, data.animal_classes, hypotheses=0, examples=EXAMPLES
+            size.shape, classes, link.interface.animal_classes, hypotheses=0, examples=EXAMPLES
         )
         self._lock = threading.Lock()
         self._sensed: list[np.ndarray] = []

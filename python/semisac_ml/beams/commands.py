@@ -33,7 +33,7 @@ from semisac_ml.beams.recordings import Recordings
 from semisac_ml.beams.samples import AT_RANDOM, BY_SEQUENCE, BeamSamples
 from semisac_ml.beams.scores import Tested
 from semisac_ml.outputs import check_outputs, console_beside, write_output
-from semisac_ml.runtime import Bundle, check_replaceable
+from semisac_ml.runtime import BeamPrediction, Bundle, check_replaceable
 from semisac_ml.sensors import declared
 from semisac_ml.training import save_checkpoint
 
@@ -202,7 +202,8 @@ def retrain_and_measure(asked: Evaluation, perceptron: bool) -> None:
 
 def measure_bundle(asked: Evaluation, name: str) -> None:
     """Measure a bundle on the drives that its training held out; prints and writes the figures."""
-    bundle = Bundle.load(name).with_beams()
+    bundle = Bundle.load(name)
+    bundle.interface(BeamPrediction)  # raises for others
     sets = sets_of(asked.texts, sensors_of(bundle, asked.recordings))
     samples, tested = test_bundle(bundle, asked.recordings, sets, asked.console)
     about = {

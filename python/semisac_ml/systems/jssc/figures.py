@@ -10,7 +10,7 @@ import numpy as np
 from rich.console import Console
 
 from semisac_ml.data import cifar10
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
 from semisac_ml.signal import channel as reference_channel
 from semisac_ml.signal import metrics, posterior
 from semisac_ml.systems.jssc import baselines
@@ -80,7 +80,7 @@ def _bundle_rows(figure: str, bundles: list[str], images: int | None, console: C
     pictures, labels = (part[:images] for part in cifar10.load("test"))
     for name in bundles:
         bundle = Bundle.load(name)
-        model = bundle.manifest.channel.model
+        model = bundle.interface(ImageLink).channel.model
         for panel, conditions in panels[figure]:
             for x, at in conditions:
                 console.print(f"{bundle.name}: {panel} {x:g}")
@@ -94,7 +94,7 @@ def _bundle_rows(figure: str, bundles: list[str], images: int | None, console: C
                 if figure == "6":
                     animal = measured["animal_accuracy"]
                     yield Row.of(figure, panel, model, "bundle", x, "task_accuracy", animal)
-                n = bundle.manifest.symbols.real_dimensions
+                n = bundle.interface(ImageLink).symbols.real_dimensions
                 place = (figure, panel, model)
                 yield from baselines.bound_rows(place, x, n, at.snr_db, at.sensing_snr_db, at.ranges)
 
@@ -104,7 +104,8 @@ def _snr_rows(bundles: list[str], images: int | None, console: Console) -> Itera
     pictures, labels = (part[:images] for part in cifar10.load("test"))
     for name in bundles:
         bundle = Bundle.load(name)
-        model, n = bundle.manifest.channel.model, bundle.manifest.symbols.real_dimensions
+        link = bundle.interface(ImageLink)
+        model, n = link.channel.model, link.symbols.real_dimensions
         for snr_db in np.arange(-10.0, 20.1, 2.5):
             console.print(f"{bundle.name}: {snr_db:g} dB")
             place = ("snr", "SNR in dB", model)
@@ -138,7 +139,7 @@ def encoded_symbols(bundle: Bundle, channel_uses: int) -> np.ndarray:
     Only as many images are encoded as are needed.
     """
     pictures, _ = cifar10.load("test")
-    wanted = -(-channel_uses // bundle.manifest.symbols.channel_uses)
+    wanted = -(-channel_uses // bundle.interface(ImageLink).symbols.channel_uses)
     pictures = pictures[:wanted]
     parts = [encode(bundle, pictures[i : i + 500], 3.0) for i in range(0, len(pictures), 500)]
     return np.concatenate(parts).ravel()[:channel_uses]
@@ -158,7 +159,7 @@ def _presence_rows(bundles: list[str], images: int | None, console: Console) -> 
     """Detector with known symbols against the exact ceiling, for waveforms of n = 2 … 64 reals."""
     for name in bundles:
         bundle = Bundle.load(name)
-        model = bundle.manifest.channel.model
+        model = bundle.interface(ImageLink).channel.model
         frames = images or DETECTION_FRAMES
         encoded = encoded_symbols(bundle, frames * PRESENCE_DIMENSIONS[-1] // 2)
         for n in PRESENCE_DIMENSIONS:
@@ -176,7 +177,7 @@ def _range_rows(bundles: list[str], images: int | None, console: Console) -> Ite
     """Ranges told apart by amplitude alone and by delay, against the optimal decision on the same echoes."""
     for name in bundles:
         bundle = Bundle.load(name)
-        model = bundle.manifest.channel.model
+        model = bundle.interface(ImageLink).channel.model
         frames = images or DETECTION_FRAMES
         symbols = learned_waveforms(encoded_symbols(bundle, 10 * frames), 10, frames)
         for delay in (0, 1):
@@ -196,7 +197,7 @@ def detector_accuracy(
     bundle: Bundle, symbols: np.ndarray, conditions: Conditions
 ) -> tuple[metrics.Metric, metrics.Metric]:
     """Accuracy of the bundle's detector, and of the optimal decision on the very same echoes."""
-    at, sensing = conditions, bundle.manifest.sensing
+    at, sensing = conditions, bundle.interface(ImageLink).sensing
     setting = {
         "sensing_snr_db": at.sensing_snr_db,
         "ranges": at.ranges,

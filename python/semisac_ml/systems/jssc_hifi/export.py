@@ -19,7 +19,7 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from semisac_ml.data import cifar10
-from semisac_ml.runtime import Bundle, check_replaceable, write_bundle
+from semisac_ml.runtime import Bundle, ImageLink, check_replaceable, write_bundle
 from semisac_ml.signal import metrics
 from semisac_ml.systems.jssc.export import round_weights, source_commit, to_onnx
 from semisac_ml.systems.jssc.settings import ANIMAL_CLASSES, SENSING_MAX_RANGES, SENSING_SNR_DB
@@ -154,35 +154,34 @@ def export_bundle(
         name=folder.name,
         description=description,
         licence="GPL-3.0-or-later",
-        symbols={
-            "channel_uses": CHANNEL_USES,
-            "real_dimensions": 2 * CHANNEL_USES,
-            "bandwidth_ratio": bandwidth_ratio(sent[-1]),
-            "power": "unit mean |x|² a complex channel use, for each picture",
-            "layout": "packets of a picture's code: two real values of it, a and b, are (a + jb)/√2",
-            "code": {"channels": CODE_CHANNELS, "stride": STRIDE, "sent_channels": sent},
-        },
-        channel={
-            "model": "awgn",
-            "snr_db": served,
-            "reference_snr_db": REFERENCE_SNR_DB if settings.snr_db is None else settings.snr_db,
-            "gain_known_at_receiver": True,
-        },
-        sensing={
-            "fading": "none",
-            "snr_db": list(SENSING_SNR_DB),
-            "reference_snr_db": 3.0,
-            "range_step_db": 3.0,
-            "max_ranges": SENSING_MAX_RANGES,
-            "random_phase": False,
-            "max_frequency_offset": 0.0,
-        },
-        data={
-            "name": settings.data,
-            "split": "50000 for training, 10000 for testing",
+        interface={
+            "symbols": {
+                "channel_uses": CHANNEL_USES,
+                "real_dimensions": 2 * CHANNEL_USES,
+                "bandwidth_ratio": bandwidth_ratio(sent[-1]),
+                "power": "unit mean |x|² a complex channel use, for each picture",
+                "layout": "packets of a picture's code: two real values of it, a and b, are (a + jb)/√2",
+                "code": {"channels": CODE_CHANNELS, "stride": STRIDE, "sent_channels": sent},
+            },
+            "channel": {
+                "model": "awgn",
+                "snr_db": served,
+                "reference_snr_db": REFERENCE_SNR_DB if settings.snr_db is None else settings.snr_db,
+                "gain_known_at_receiver": True,
+            },
+            "sensing": {
+                "fading": "none",
+                "snr_db": list(SENSING_SNR_DB),
+                "reference_snr_db": 3.0,
+                "range_step_db": 3.0,
+                "max_ranges": SENSING_MAX_RANGES,
+                "random_phase": False,
+                "max_frequency_offset": 0.0,
+            },
             "classes": list(cifar10.CLASSES),
             "animal_classes": list(ANIMAL_CLASSES),
         },
+        data={"name": settings.data, "split": "50000 for training, 10000 for testing"},
         training={
             "command": command,
             "seed": settings.seed,
@@ -219,7 +218,7 @@ def bundle_metrics(bundle: Bundle, images: np.ndarray, labels: np.ndarray) -> di
     code = LearnedCode(str(bundle.path))
     task = bundle.session("task") if "task" in bundle.manifest.networks else None
     figures = {}
-    for sent in bundle.manifest.symbols.code.sent_channels:
+    for sent in bundle.interface(ImageLink).symbols.code.sent_channels:
         at = REFERENCE_SNR_DB, sent, "awgn", 0
         conditions = f"AWGN {REFERENCE_SNR_DB:g} dB, k/n = {bandwidth_ratio(sent):.4g}"
         psnr_db = metrics.mean(metrics.psnr_db(images, code.reconstruct(images, *at)))
