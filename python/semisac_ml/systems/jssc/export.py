@@ -20,7 +20,6 @@ from semisac_ml.data import cifar10
 from semisac_ml.runtime import Bundle, check_replaceable, write_bundle
 from semisac_ml.systems.jssc.model import IMAGE_SIZE, JointModel
 from semisac_ml.systems.jssc.settings import (
-    ANIMAL_CLASSES,
     COMMUNICATION_SNR_DB,
     SENSING_MAX_RANGES,
     SENSING_SNR_DB,
@@ -206,7 +205,7 @@ def export_bundle(
             "name": settings.data,
             "split": _SPLITS[settings.data],
             "classes": list(cifar10.CLASSES) if every_class else ["no animal", "animal"],
-            "animal_classes": list(ANIMAL_CLASSES) if every_class else [1],
+            "animal_classes": list(cifar10.ANIMALS) if every_class else [1],
         },
         training={
             "command": command,

@@ -13,10 +13,10 @@ import typer
 from rich.console import Console
 
 from semisac_ml.outputs import write_output
-from semisac_ml.systems.jssc.pretrain import ImageSet
 from semisac_ml.systems.jssc_hifi.train_code import HifiTraining, train
 from semisac_ml.systems.jssc_hifi.train_task import train_task
 from semisac_ml.training import choose_device
+from semisac_ml.training.images import ImageSet
 
 
 def command(
