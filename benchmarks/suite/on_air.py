@@ -183,7 +183,7 @@ def on_air(
         for row in MEASUREMENTS[name](seconds or (FULL_SECONDS if full else SECONDS)[name]):
             goal = f", goal {row.goal}" if row.goal else ""
             print(f"{row.measurement}: {row.condition}: {row.value:.4g} {row.unit}{goal}")
-            write(row, file)
+            write(row, file, "on_air", "programs")
     return 0
 
 

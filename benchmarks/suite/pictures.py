@@ -111,7 +111,7 @@ def pictures(
         for row in MEASUREMENTS[name](count or PICTURES[name]):
             goal = f", goal {row.goal}" if row.goal else ""
             print(f"{row.measurement}: {row.condition}: {row.value:.4g} {row.unit}{goal}", flush=True)
-            write(row, file)
+            write(row, file, "jssc_hifi", "loopback")
     return 0
 
 
