@@ -1,7 +1,10 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""No module of semisac_ml imports one that imports it, be it by a detour or within a function."""
+"""No module of semisac_ml imports one that imports it, be it by a detour or within a function.
+
+And no system imports another: each is one folder, which can come and go.
+"""
 
 from __future__ import annotations
 
@@ -70,8 +73,36 @@ def circles(folder: Path) -> list[list[str]]:
     return found
 
 
+def other_systems(folder: Path) -> dict[str, set[str]]:
+    """Systems below the folder of a package that are imported by another one, by its name."""
+    known = modules_below(folder)
+    room = f"{folder.name}.systems."
+    found: dict[str, set[str]] = {}
+    for name, file in known.items():
+        if name.startswith(room):
+            own = name.removeprefix(room).partition(".")[0]
+            imported = {
+                other.removeprefix(room).partition(".")[0]
+                for other in imports_of(name, file, known)
+                if other.startswith(room)
+            }
+            found.setdefault(own, set()).update(imported - {own})
+    return {name: others for name, others in found.items() if others}
+
+
 def test_no_circle_of_imports():
     assert circles(PACKAGE) == []
+
+
+def test_no_system_imports_another(tmp_path):
+    assert other_systems(PACKAGE) == {}
+    made_up = tmp_path / "made_up"
+    for system, text in (("a", "from made_up.systems.b.model import two"), ("b", "from . import model")):
+        (made_up / "systems" / system).mkdir(parents=True)
+        (made_up / "systems" / system / "__init__.py").write_text("")
+        (made_up / "systems" / system / "model.py").write_text("two = 2\n")
+        (made_up / "systems" / system / "train.py").write_text(f"def f():\n    {text}\n")
+    assert other_systems(made_up) == {"a": {"b"}}
 
 
 @pytest.mark.parametrize(
