@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 from gnuradio import gr, semisac
-from gnuradio.semisac import frame_tags
-from gnuradio.semisac.frame_join import frame_collector
-from gnuradio.semisac.link_metrics import FRAME, UNKNOWN, sensing_figures
+from gnuradio.semisac.frames import frame_tags
+from gnuradio.semisac.frames.frame_join import frame_collector
+from gnuradio.semisac.metrics.link_metrics import FRAME, UNKNOWN, sensing_figures
 
 from semisac_ml.data import cifar10
 from semisac_ml.data.images import FITS, load_images

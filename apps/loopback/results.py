@@ -59,7 +59,7 @@ class RunResult:
     """One run: what was sent how, the figures, and what the report shows.
 
     figures: by name, see ROWS.
-    records: one a complete frame, see gnuradio.semisac.link_metrics.FRAME.
+    records: one a complete frame, see gnuradio.semisac.metrics.link_metrics.FRAME.
     sensing_records: the same, one an echo; of pictures each has several.
     examples: first frames, whole.
     sent_symbols, received_symbols: complex64 [frames, channel uses], the first of each.

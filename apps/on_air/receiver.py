@@ -230,7 +230,7 @@ class receiver_flowgraph(on_air_flowgraph):
 
     def _make_window(self, class_names: list[str]) -> Window:
         start_qt()
-        from gnuradio.semisac.image_view import ImageView
+        from gnuradio.semisac.images.image_view import ImageView
 
         view = ImageView(self.sink.take_newest, class_names if self._called.bundle.has("task") else [], 20.0)
         return Window("semisac receiver", [view])

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 import onnxruntime
 from gnuradio import blocks, gr, semisac
-from gnuradio.semisac import frame_tags
+from gnuradio.semisac.frames import frame_tags
 
 from semisac_ml.data import cifar10
 from semisac_ml.runtime import Bundle

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from cyclopts import Parameter
 
+from semisac_ml.command_line import new_commands
 from semisac_ml.outputs import print_json
+from semisac_ml.shared_options import PrintOptions
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,28 +20,23 @@ if TYPE_CHECKING:
     from semisac_ml.runtime import Bundle, Metric
     from semisac_ml.runtime.manifest import Beams, Manifest
 
-commands = typer.Typer(
-    name="bundle", no_args_is_help=True, help="Check and describe bundles of trained networks."
-)
+commands = new_commands("bundle", "Check and describe bundles of trained networks.")
 
-BundleArgument = Annotated[
-    str, typer.Argument(metavar="PATH|NAME", help="Folder of a bundle, or <system>/<name>.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+BundleArgument = Annotated[str, Parameter(metavar="PATH|NAME", help="Folder of a bundle, or system/name.")]
 
 
-@commands.command()
-def verify(bundle: BundleArgument, as_json: JsonOption = False) -> None:
+@commands.command
+def verify(bundle: BundleArgument, /, *, options: PrintOptions = PrintOptions()) -> None:
     """Run every check: manifest, hashes, weights, interfaces, and an inference with each network."""
     from semisac_ml.runtime import Bundle, BundleError
 
     try:
         checked = Bundle.verify(bundle)
     except BundleError as error:
-        if as_json:
+        if options.as_json:
             print_json({"bundle": bundle, "valid": False, "error": str(error)})
         raise
-    if as_json:
+    if options.as_json:
         print_json({**_identity(checked), "valid": True, "networks": _networks(checked)})
         return
     from rich.console import Console
@@ -54,13 +51,13 @@ def verify(bundle: BundleArgument, as_json: JsonOption = False) -> None:
     console.print(f"[green]ok[/]  {where}", soft_wrap=True)
 
 
-@commands.command()
-def show(bundle: BundleArgument, as_json: JsonOption = False) -> None:
+@commands.command
+def show(bundle: BundleArgument, /, *, options: PrintOptions = PrintOptions()) -> None:
     """Describe a bundle: networks, what they were trained for, and how well they do."""
     from semisac_ml.runtime import Bundle
 
     loaded = Bundle.load(bundle)
-    if as_json:
+    if options.as_json:
         print_json({**_identity(loaded), "manifest": loaded.manifest.model_dump(mode="json")})
         return
     _print_tables(loaded)

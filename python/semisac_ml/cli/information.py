@@ -11,15 +11,14 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib import metadata
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from semisac_ml import __version__
+from semisac_ml.command_line import said_of
 from semisac_ml.numpy_generation import mismatch
 from semisac_ml.outputs import print_json
+from semisac_ml.shared_options import PrintOptions
 
-from .mistakes import said_of
 from .systems import install_command
 
 _PROBE_SECONDS = 20
@@ -154,14 +153,12 @@ def data() -> list[dict[str, Any]]:
     return found
 
 
-def info(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
-) -> None:
+def info(*, options: PrintOptions = PrintOptions()) -> None:
     """Show versions of everything, what is missing and how to get it, and the bundles and data found."""
     parts = components()
     # with the other numpy nothing can be imported that would look at them
     have_bundles, have_data = ([], []) if mismatch() else (bundles(), data())
-    if as_json:
+    if options.as_json:
         report = {
             "components": [asdict(part) for part in parts],
             "bundles": have_bundles,
