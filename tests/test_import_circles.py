@@ -3,8 +3,8 @@
 
 """No file imports or includes one that imports it, be it by a detour or within a function.
 
-Rooms of lib/ and of python/semisac know those rooms that they may. No system of semisac_ml imports another: each
-is one folder, which can come and go.
+Rooms of lib/ and of python/semisac know those rooms that they may. No system of semisac_ml imports another:
+each is one folder, which can come and go.
 """
 
 from __future__ import annotations
