@@ -19,7 +19,7 @@ from semisac_ml.beams.samples import AT_RANDOM, BY_SEQUENCE, BeamSamples
 from semisac_ml.beams.scores import Tested, pooled_reliability, sample_scores, summarise
 from semisac_ml.outputs import write_output
 from semisac_ml.results import Result, write_results
-from semisac_ml.results.drawing import curves, picture, side_by_side, spread
+from semisac_ml.results.drawing import curves, picture, side_by_side, slant_names, spread
 from semisac_ml.signal.beams import PAPER_THRESHOLDS
 
 SHOWN = {
@@ -275,7 +275,6 @@ def part_rows(
 def draw_dba(axis: Any, rows: list[Result], name: Any, series: Any) -> None:
     """Bars of DBA by name, of several series side by side."""
     side_by_side(axis, [row for row in rows if row.metric == "dba"], name, series)
-    for label in axis.get_xticklabels():
-        label.set(rotation=45, horizontalalignment="right", rotation_mode="anchor")
+    slant_names(axis)
     axis.set_ylabel("DBA (challenge), drives held out")
     axis.legend(fontsize=6, ncols=2, loc="lower right")

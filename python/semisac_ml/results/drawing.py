@@ -148,3 +148,9 @@ def side_by_side(axis: Axes, rows: Sequence[Result], name: Text, series: Text, b
         else:
             axis.errorbar(middle, values, spread(own), fmt="o", capsize=3, label=label)
     axis.set_xticks(range(len(names)), names, fontsize=7)
+
+
+def slant_names(axis: Axes) -> None:
+    """Make room for many names below the axes."""
+    for label in axis.get_xticklabels():
+        label.set(rotation=45, horizontalalignment="right", rotation_mode="anchor", fontsize=7)

@@ -31,7 +31,7 @@ from semisac_ml.beams.tensors import SampleTensors
 from semisac_ml.beams.training import PowerRecipe, Trainer
 from semisac_ml.data.splits import Split
 from semisac_ml.results import Result, write_results
-from semisac_ml.results.drawing import picture
+from semisac_ml.results.drawing import picture, slant_names
 from semisac_ml.systems.lam_msac.costs import Cost, Costs
 
 ALONE, CASE_STUDY_FILE = "alone", "case_study"
@@ -203,7 +203,7 @@ def draw_study(path: Path, rows: list[Result]) -> None:
         weights_mb = overall(ONE, "weights_mb")
         kept.plot(list(weights_mb), np.cumsum(list(weights_mb.values())), "o-", label=EACH)
         kept.plot(list(weights_mb), [max(weights_mb.values())] * len(weights_mb), "s-", label=ONE)
-        kept.tick_params(axis="x", rotation=60, labelsize=7)
+        slant_names(kept)
         kept.set_ylabel("weights to keep, MB")
         kept.legend(fontsize=7)
 
