@@ -102,7 +102,7 @@ def assert_one_line(done: subprocess.CompletedProcess, pattern: str) -> None:
         (("--report", "no_such_folder/report.html"), "no_such_folder does not exist"),
         (("--report", "same", "--json", "same"), "--report and --json are both same"),
         (("--report", "-", "--json", "/dev/stdout"), "--report and --json are both -"),
-        (("--loud",), "No such option"),
+        (("--loud",), "Unknown option: --loud"),
     ],
 )
 def test_a_mistake_is_one_line(tiny_bundle, called_here, arguments, pattern):
@@ -119,7 +119,7 @@ def test_a_python_without_gnu_radio_is_told_what_to_do():
     [
         ("gnuradio.semisac", "gnuradio.semisac is not installed.*make loopback"),
         ("semisac_ml.runtime", "semisac_ml.runtime is not installed.*make loopback"),
-        ("typer", "lacks a Python package.*typer.*make loopback|activate"),
+        ("cyclopts", "lacks a Python package.*cyclopts.*make loopback|activate"),
     ],
 )
 def test_a_missing_module_is_told(module, pattern):
