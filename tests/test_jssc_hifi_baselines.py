@@ -299,19 +299,21 @@ def test_every_codec_is_drawn() -> None:
     assert set(comparison_figures.COLOURS) == {"learned", "linear", *codecs.codecs()}
 
 
-def test_the_flag_of_jssc_hands_over(tmp_path) -> None:
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"compare_digital": True, "ratios": "1/5"}, "ratio is 1/5, expected one of"),
+        ({"compare_digital": True, "snr_db": "1;2"}, "snr_db is '1;2', expected numbers separated by commas"),
+        ({"compare_digital": True, "ratios": "a/b"}, "ratios is 'a/b', expected some of"),
+        ({"snr_db": "1,2"}, "expected one number in dB"),
+        ({"compare_digital": True, "bundle": ["a", "b"]}, "2 bundles are given, expected one with --compare"),
+    ],
+)
+def test_the_flag_of_jssc_hands_over(options, said, tmp_path) -> None:
     from semisac_ml.systems.jssc import evaluate as jssc
 
-    with pytest.raises(ValueError, match="ratio is 1/5, expected one of"):
-        jssc.command(compare_digital=True, ratios="1/5", results=tmp_path)
-    with pytest.raises(ValueError, match="snr_db is '1;2', expected numbers separated by commas"):
-        jssc.command(compare_digital=True, snr_db="1;2", results=tmp_path)
-    with pytest.raises(ValueError, match="ratios is 'a/b', expected some of"):
-        jssc.command(compare_digital=True, ratios="a/b", results=tmp_path)
-    with pytest.raises(ValueError, match="expected one number in dB"):
-        jssc.command(snr_db="1,2")
-    with pytest.raises(ValueError, match="2 bundles are given, expected one with --compare-digital"):
-        jssc.command(bundle=["a", "b"], compare_digital=True)
+    with pytest.raises(ValueError, match=said):
+        jssc.command(options=jssc.EvaluateOptions(**options, results=tmp_path))
 
 
 def test_findings_tell_slope_and_where_the_learned_code_is_above(tmp_path):

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,7 +108,7 @@ def train_task(
             step=step,
             validate=lambda: accuracy(encoder, both.average, data.test_images, data.test_labels, device),
             seed=settings.seed,
-            settings=dataclasses.asdict(settings),
+            settings=settings.model_dump(),
         ),
         folder,
         console,
