@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 from common.options import completed, snr_warnings
 from common.pictures import Pictures
+from common.results import IMAGE_ROWS, Row, decimals, percent
 from gnuradio import gr, semisac
 from markupsafe import Markup
 
@@ -19,7 +20,7 @@ from semisac_ml.signal.metrics import Metric
 
 from .air import AirSummary, summarise
 from .image_report import ImageReport, Kept
-from .link import Link, Row, decimals, link_flowgraph, percent
+from .link import Link, link_flowgraph
 from .options import ChannelOptions, LinkOptions, RadarOptions, SensingOptions, WaveformOptions, WayOptions
 from .physical_layer import symbols_layer, waveform_layer
 from .waveform import WaveformSettings
@@ -41,11 +42,7 @@ class LinkOfImages(Link):
     ROWS = {
         "frames_sent": Row("Images sent", decimals(0), is_count=True),
         "frames_lost": Row("Images lost", decimals(0), is_count=True),
-        "psnr_db": Row("PSNR, mean of images", decimals(2, " dB")),
-        "ssim": Row("SSIM", decimals(4)),
-        "mse": Row("MSE, full scale 1", decimals(5)),
-        "class_accuracy": Row("Class right", percent),
-        "animal_accuracy": Row("Animal or not right", percent),
+        **IMAGE_ROWS,
         "sensing_accuracy": Row("Target right", percent),
         "false_alarm_rate": Row("False alarms, no target", percent),
         "miss_rate": Row("Missed targets", percent),
