@@ -48,7 +48,8 @@ class ToneOptions(Options):
 class Tones(Link):
     """A constant."""
     INTERFACE = Interface
-    SERVES = "one for tones"
+    SERVES = "tones"
+    ITEMS = "tones"
     DATA = "**silence**"
     OPTIONS = (ToneOptions,)
     ROWS = {"power_db": Row("Loudness", decimals(1, " dB"))}

@@ -57,7 +57,7 @@ class Link:
     """One kind of link. A module of ``links/`` with a class derived from this one is all it takes.
 
     INTERFACE: of the bundles that it runs.
-    SERVES: the bundles for which its options are, such as "one for pictures, jssc/hifi".
+    SERVES: what its bundles are for, and one of them: "pictures, jssc/hifi". ITEMS: what is counted.
     DATA: what ``--data`` may be, in Markdown.
     OPTIONS: models of the options that it reads beside LinkOptions, each with a panel in the help. Links may
     share models.
@@ -69,6 +69,7 @@ class Link:
 
     INTERFACE: ClassVar[type[Interface]]
     SERVES: ClassVar[str] = ""
+    ITEMS: ClassVar[str] = "images"
     DATA: ClassVar[str] = ""
     OPTIONS: ClassVar[tuple[type[Options], ...]] = ()
     ROWS: ClassVar[Mapping[str, Row]] = {}
@@ -143,7 +144,7 @@ def link_for(bundle: Bundle) -> type[Link]:
     serving = [kind for kind in kinds() if kind.serves(bundle)]
     if serving:
         return max(serving, key=lambda kind: len(kind.INTERFACE.__mro__))
-    expected = " or ".join(kind.SERVES for kind in kinds())
     raise ValueError(
-        f"bundle {bundle.name} {bundle.manifest.interface.does}, expected {expected}: choose another --bundle"
+        f"bundle {bundle.name} {bundle.manifest.interface.does}, expected one for "
+        f"{' or '.join(kind.SERVES for kind in kinds())}: choose another --bundle"
     )
