@@ -110,9 +110,7 @@ def _run(link: Link, count: int, console: Console | None) -> RunResult:
     # Only now: GNU Radio complains when others map memory while it maps its buffers.
     loading = threading.Thread(target=_load, args=link.MODULES, daemon=True)
     loading.start()
-    finished = wait_for_end(
-        flowgraph, link.ITEMS, count or None, console or Console(quiet=True), console is not None
-    )
+    finished = wait_for_end(flowgraph, link.ITEMS, count or None, console)
     error = flowgraph.error()
     figures = None
     if finished and error is None:

@@ -17,12 +17,10 @@ POLL_S = 0.05
 STOP_S = 5.0
 
 
-def wait_for_end(
-    flowgraph: link_flowgraph, items: str, count: int | None, console: Console, show_progress: bool
-) -> bool:
+def wait_for_end(flowgraph: link_flowgraph, items: str, count: int | None, console: Console | None) -> bool:
     """Wait for a started flowgraph; True when it ended by itself, False when Ctrl-C stopped it.
 
-    items: what is counted. count: how many in all, None: unknown.
+    items: what is counted. count: how many in all, None: unknown. console: None: show nothing.
     """
     ended = threading.Event()
 
@@ -36,8 +34,8 @@ def wait_for_end(
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
-        console=console,
-        disable=not show_progress,
+        console=console or Console(quiet=True),
+        disable=console is None,
         transient=True,
     )
     with progress:
