@@ -3,7 +3,8 @@
 
 """No file imports or includes one that imports it, be it by a detour or within a function.
 
-Rooms of lib/ and of python/semisac know those rooms that they may.
+Rooms of lib/ and of python/semisac know those rooms that they may. No system of semisac_ml imports another:
+each is one folder, which can come and go.
 """
 
 from __future__ import annotations
@@ -150,6 +151,27 @@ def test_rooms_of_the_module():
     }
     crossing -= {(name, other) for name, other in crossing if name == "semisac"}  # __init__ names all blocks
     assert not crossing, sorted(crossing)
+
+
+def other_systems(package: Path) -> dict[str, set[str]]:
+    """Of each system below a package those that it imports, where there are any."""
+    room = f"{package.name}.systems."
+    found: dict[str, set[str]] = {}
+    for name, others in imports_below(package).items():
+        if name.startswith(room):
+            own, *rest = (one.removeprefix(room).partition(".")[0] for one in (name, *others) if room in one)
+            found.setdefault(own, set()).update(set(rest) - {own})
+    return {name: others for name, others in found.items() if others}
+
+
+def test_no_system_imports_another(tmp_path):
+    assert other_systems(ROOT / "python" / "semisac_ml") == {}
+    package = tmp_path / "made_up"
+    for system, text in (("a", "from made_up.systems.b.model import two"), ("b", "from . import model")):
+        (package / "systems" / system).mkdir(parents=True)
+        for name, content in (("__init__", ""), ("model", "two = 2"), ("train", f"def f():\n    {text}")):
+            (package / "systems" / system / f"{name}.py").write_text(f"{content}\n")
+    assert other_systems(package) == {"a": {"b"}}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ import pytest
 import semisac_ml
 
 PACKAGE = Path(semisac_ml.__file__).parent
-LIGHT = ("signal", "runtime", "data", "cli")
+LIGHT = ("signal", "runtime", "data", "results", "cli")
 BLOCKER = """
 import importlib.abc, sys
 class Blocker(importlib.abc.MetaPathFinder):

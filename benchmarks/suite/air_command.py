@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import csv
-import dataclasses
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +15,8 @@ from pydantic import Field
 
 from semisac_ml.command_line import Options, new_program, run_program
 from semisac_ml.data import DataError, wifi_iq
-from semisac_ml.outputs import output_file
+from semisac_ml.results import Result, ResultTable
+from semisac_ml.results.rows import GOAL
 
 from . import air_images, air_trials
 from .air_trials import Row, share_failed
@@ -115,31 +114,20 @@ def _measurements(full: bool) -> dict[str, Callable[[], Iterator[Row]]]:
     }
 
 
-def write(row: Row, file: Path) -> None:
+def write(row: Row, file: Path, system: str = "air_interface", figure: str = "frames") -> None:
     """Put a row into a CSV, in the place of an older one of the same measurement and condition."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    names = [field.name for field in dataclasses.fields(Row)]
-    rows = []
-    if file.exists():
-        with file.open(newline="") as stream:
-            rows = list(csv.DictReader(stream))
-    new = {name: "" if value is None else value for name, value in dataclasses.asdict(row).items()}
-    for name in ("value", "upper_95"):
-        if new[name] != "":
-            new[name] = f"{new[name]:.4g}"
-    same = [
-        n
-        for n, old in enumerate(rows)
-        if (old["measurement"], old["condition"]) == (row.measurement, row.condition)
-    ]
-    if same:
-        rows[same[0]] = new
-    else:
-        rows.append(new)
-    with output_file(file) as unfinished, unfinished.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    conditions = {"condition": row.condition} | ({GOAL: row.goal} if row.goal else {})
+    result = Result(
+        system=system,
+        figure=figure,
+        conditions=conditions,
+        metric=row.measurement,
+        value=row.value,
+        high=row.upper_95,
+        n=row.trials,
+        unit=row.unit,
+    )
+    ResultTable.open(file).replace([result])
 
 
 def run(arguments: list[str]) -> int:

@@ -177,7 +177,7 @@ def on_air(*, options: MeasureOptions = MeasureOptions()) -> int:
         for row in MEASUREMENTS[name](options.seconds or usual[name]):
             goal = f", goal {row.goal}" if row.goal else ""
             print(f"{row.measurement}: {row.condition}: {row.value:.4g} {row.unit}{goal}")
-            write(row, options.file)
+            write(row, options.file, "on_air", "programs")
     return 0
 
 

@@ -101,7 +101,7 @@ def pictures(*, options: MeasureOptions = MeasureOptions()) -> int:
         for row in MEASUREMENTS[name](options.pictures or PICTURES[name]):
             goal = f", goal {row.goal}" if row.goal else ""
             print(f"{row.measurement}: {row.condition}: {row.value:.4g} {row.unit}{goal}", flush=True)
-            write(row, options.file)
+            write(row, options.file, "jssc_hifi", "loopback")
     return 0
 
 

@@ -221,10 +221,8 @@ def write_figures(
         written = [f"written: {asked.json_file}"]
     if asked.results:
         stem = samples.source if asked.recordings.sensors else POWER
-        table, drawn = asked.results / f"{stem}.csv", asked.results / f"{stem}.png"
-        report.write_csv(table, content)
-        report.draw(drawn, samples, tested, content)
-        written += [f"written: {table}, {drawn}"]
+        files = report.write_figures(asked.results, stem, samples, tested, content)
+        written += ["written: " + ", ".join(map(str, files))]
     for kind in (BY_SEQUENCE, AT_RANDOM):
         if report.SPLIT_KEYS[kind] in content:
             console.print(report.console_table(content, kind))

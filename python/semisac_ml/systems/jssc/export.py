@@ -20,7 +20,6 @@ from semisac_ml.runtime import Bundle, check_replaceable, write_bundle
 from semisac_ml.shared_options import MeasuredExportOptions
 from semisac_ml.systems.jssc.model import IMAGE_SIZE, JointModel
 from semisac_ml.systems.jssc.settings import (
-    ANIMAL_CLASSES,
     COMMUNICATION_SNR_DB,
     SENSING_MAX_RANGES,
     SENSING_SNR_DB,
@@ -204,7 +203,7 @@ def export_bundle(
                 "max_frequency_offset": settings.model.max_frequency_offset,
             },
             "classes": list(cifar10.CLASSES) if every_class else ["no animal", "animal"],
-            "animal_classes": list(ANIMAL_CLASSES) if every_class else [1],
+            "animal_classes": list(cifar10.ANIMALS) if every_class else [1],
         },
         data={"name": settings.data, "split": _SPLITS[settings.data]},
         training={

@@ -23,17 +23,11 @@ from torch.nn import functional
 
 from semisac_ml.channels import FadingChannel
 from semisac_ml.command_line import OnOff, Options
+from semisac_ml.data import cifar10
 from semisac_ml.shared_options import DeviceOptions
 from semisac_ml.systems.jssc.model import COEFFICIENTS, JointModel, ModelSettings, SemanticBackbone
-from semisac_ml.systems.jssc.pretrain import (
-    ImageSet,
-    backbone_features,
-    batches,
-    to_unit,
-    train_backbone,
-)
+from semisac_ml.systems.jssc.pretrain import backbone_features, train_backbone
 from semisac_ml.systems.jssc.settings import (
-    ANIMAL_CLASSES,
     COMMUNICATION_SNR_DB,
     LOSS_REFERENCE,
     SENSING_MAX_RANGES,
@@ -44,6 +38,7 @@ from semisac_ml.systems.jssc.settings import (
     save_settings,
 )
 from semisac_ml.training import Stage, autocast, choose_device, load_checkpoint, train_stage
+from semisac_ml.training.images import ImageSet, batches, to_unit
 
 
 def draw_snr(
@@ -63,7 +58,7 @@ def task_labels(settings: ModelSettings, labels: Tensor) -> Tensor:
     """Labels of decoder 3: the ten classes, or 1 for an animal and 0 for none."""
     if settings.task == "classes":
         return labels
-    return torch.isin(labels, torch.tensor(ANIMAL_CLASSES, device=labels.device)).long()
+    return torch.isin(labels, torch.tensor(cifar10.ANIMALS, device=labels.device)).long()
 
 
 class JointTraining:

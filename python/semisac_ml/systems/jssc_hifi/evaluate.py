@@ -12,9 +12,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table as ConsoleTable
 
 from semisac_ml.command_line import Options
+from semisac_ml.results import Result, ResultTable
 from semisac_ml.runtime import BundleError
 from semisac_ml.systems.jssc_hifi import comparison_figures
-from semisac_ml.systems.jssc_hifi.comparison import LEARNED, Comparison, Schemes, Table, conditions, run
+from semisac_ml.systems.jssc_hifi.comparison import LEARNED, Comparison, Schemes, conditions, open_table, run
 
 DEFAULT_BUNDLE = "jssc/hifi"
 REFERENCE = "AVIF + ideal code"
@@ -50,7 +51,7 @@ def compare(comparison: Comparison, code: str | None, results: Path, console: Co
     else:
         schemes = Schemes(comparison, code)
     name = f"compare_{comparison.name}" + ("" if comparison.counted == "data" else f"_{comparison.counted}")
-    table = Table.open(results / f"{name}.csv")
+    table = open_table(results / f"{name}.csv")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         total = len(schemes.heads()) * len(conditions(comparison))
@@ -65,7 +66,7 @@ def compare(comparison: Comparison, code: str | None, results: Path, console: Co
     for channel in comparison.channels:
         written.append(
             comparison_figures.draw_curves(
-                [row for row in table.rows if row.channel == channel and row.n == len(schemes.pictures)],
+                measured(comparison, table, channel, len(schemes.pictures)),
                 results / f"{name}_{channel}.png",
             )
         )
@@ -76,7 +77,17 @@ def compare(comparison: Comparison, code: str | None, results: Path, console: Co
     return written
 
 
-def findings(comparison: Comparison, table: Table, count: int) -> list[str]:
+def measured(comparison: Comparison, table: ResultTable, channel: str, count: int) -> list[Result]:
+    """Rows of one channel, of so many of these pictures."""
+    place = comparison.name, channel, comparison.counted
+    return [
+        row
+        for row in table.rows
+        if (*(row.conditions[key] for key in ("data", "channel", "counted")), row.n) == (*place, count)
+    ]
+
+
+def findings(comparison: Comparison, table: ResultTable, count: int) -> list[str]:
     """What the curves of the learned code say, a line for each channel and bandwidth.
 
     How steep it is at most, and where it lies above AVIF with an ideal code.
@@ -86,10 +97,9 @@ def findings(comparison: Comparison, table: Table, count: int) -> list[str]:
         for ratio in map(str, comparison.ratios):
             curves = {
                 scheme: sorted(
-                    (row.snr_db, row.value)
-                    for row in table.rows
-                    if (row.scheme, row.channel, row.ratio, row.metric, row.n)
-                    == (scheme, channel, ratio, "psnr_db", count)
+                    (row.x, row.value)
+                    for row in measured(comparison, table, channel, count)
+                    if (row.variant, row.conditions["ratio"], row.metric) == (scheme, ratio, "psnr_db")
                 )
                 for scheme in (LEARNED, REFERENCE)
             }
@@ -110,7 +120,7 @@ def findings(comparison: Comparison, table: Table, count: int) -> list[str]:
     return lines
 
 
-def _print(comparison: Comparison, table: Table, count: int, console: Console) -> None:
+def _print(comparison: Comparison, table: ResultTable, count: int, console: Console) -> None:
     """PSNR of each scheme, modes of polar codes left out."""
     for channel in comparison.channels:
         shown = ConsoleTable(
@@ -123,9 +133,9 @@ def _print(comparison: Comparison, table: Table, count: int, console: Console) -
             shown.add_column(f"{snr_db:g} dB", justify="right")
         for ratio in map(str, comparison.ratios):
             at = {
-                (row.scheme, row.snr_db): row.value
-                for row in table.rows
-                if (row.channel, row.ratio, row.metric, row.n) == (channel, ratio, "psnr_db", count)
+                (row.variant, row.x): row.value
+                for row in measured(comparison, table, channel, count)
+                if (row.conditions["ratio"], row.metric) == (ratio, "psnr_db")
             }
             for scheme in dict.fromkeys(scheme for scheme, _ in at):
                 if "polar" not in scheme or scheme.endswith("best mode"):

@@ -21,8 +21,7 @@ from semisac_ml.data import cifar10
 from semisac_ml.runtime import Bundle, ImageLink, check_replaceable, write_bundle
 from semisac_ml.shared_options import MeasuredExportOptions
 from semisac_ml.signal import metrics
-from semisac_ml.systems.jssc.export import round_weights, source_commit, to_onnx
-from semisac_ml.systems.jssc.settings import ANIMAL_CLASSES, SENSING_MAX_RANGES, SENSING_SNR_DB
+from semisac_ml.systems.jssc.settings import SENSING_MAX_RANGES, SENSING_SNR_DB
 from semisac_ml.systems.jssc_hifi.model import (
     CODE_CHANNELS,
     SENT_CHANNELS,
@@ -35,6 +34,7 @@ from semisac_ml.systems.jssc_hifi.model import (
 from semisac_ml.systems.jssc_hifi.train_code import HifiTraining, trained_model
 from semisac_ml.systems.jssc_hifi.train_task import trained_task
 from semisac_ml.training.checkpoint import read_counters
+from semisac_ml.training.onnx_export import round_weights, source_commit, to_onnx
 
 CHANNEL_USES = 256  # of a packet
 REFERENCE_SNR_DB = 10.0
@@ -179,7 +179,7 @@ def export_bundle(
                 "max_frequency_offset": 0.0,
             },
             "classes": list(cifar10.CLASSES),
-            "animal_classes": list(ANIMAL_CLASSES),
+            "animal_classes": list(cifar10.ANIMALS),
         },
         data={"name": settings.data, "split": "50000 for training, 10000 for testing"},
         training={

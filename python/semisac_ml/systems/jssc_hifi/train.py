@@ -11,10 +11,10 @@ from rich.console import Console
 from semisac_ml.command_line import Options
 from semisac_ml.outputs import write_output
 from semisac_ml.shared_options import DeviceOptions
-from semisac_ml.systems.jssc.pretrain import ImageSet
 from semisac_ml.systems.jssc_hifi.train_code import HifiTraining, train
 from semisac_ml.systems.jssc_hifi.train_task import train_task
 from semisac_ml.training import choose_device
+from semisac_ml.training.images import ImageSet
 
 
 class RunOptions(Options):

@@ -19,10 +19,10 @@ from torch import Tensor, nn
 
 from semisac_ml.command_line import Options
 from semisac_ml.data import images
-from semisac_ml.systems.jssc.pretrain import ImageSet, batches, to_unit
 from semisac_ml.systems.jssc_hifi.link import transmit
 from semisac_ml.systems.jssc_hifi.model import SENT_CHANNELS, SNR_DB, HifiModel, HifiSettings
 from semisac_ml.training import Stage, autocast, load_checkpoint, train_stage
+from semisac_ml.training.images import ImageSet, batches, to_unit
 
 AVERAGE_OVER_STEPS = 1000
 LEAST_ERROR = 1e-4  # 40 dB: what is better than that need not get better still

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from semisac_ml.data import cifar10
-from semisac_ml.systems.jssc.pretrain import ImageSet, augment, batches, to_unit
 from semisac_ml.systems.jssc_hifi.link import transmit
 from semisac_ml.systems.jssc_hifi.model import SENT_CHANNELS, HifiEncoder, HifiTask
 from semisac_ml.systems.jssc_hifi.train_code import (
@@ -24,6 +23,7 @@ from semisac_ml.systems.jssc_hifi.train_code import (
     draw_conditions,
 )
 from semisac_ml.training import Stage, autocast, load_checkpoint, train_stage
+from semisac_ml.training.images import ImageSet, augment, batches, to_unit
 
 LEARNING_RATE, WEIGHT_DECAY, WARM_UP = 2e-3, 0.05, 0.05
 
