@@ -78,7 +78,7 @@ def receive(
 
     Bundle and frame options must be those of the transmitter; frames of others are counted and left alone.
     """
-    if own.print_images and is_standard_output(run.json_file):
+    if own.print_images and run.json_file and is_standard_output(run.json_file):
         raise ValueError("--print and --json - both write to standard output: give --json a file")
     called = Program("run_receiver", "receive", radio.settings(), frame, run, own.plain())
     size = frame.pictures(called.bundle)
