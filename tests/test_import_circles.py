@@ -175,6 +175,8 @@ def other_systems(package: Path) -> dict[str, set[str]]:
 def test_no_system_imports_another(tmp_path):
     assert other_systems(ROOT / "python" / "semisac_ml") == {}
     package = tmp_path / "made_up"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
     for system, text in (("a", "from made_up.systems.b.model import two"), ("b", "from . import model")):
         (package / "systems" / system).mkdir(parents=True)
         for name, content in (("__init__", ""), ("model", "two = 2"), ("train", f"def f():\n    {text}")):
