@@ -83,9 +83,10 @@ class PictureCode(Options):
     )
 
 
-class FalseAlarms(Options):
-    """How often the detector in range-Doppler maps may be wrong."""
+class MapOptions(Options):
+    """Of what range-Doppler maps are made, and how often the detector in them may be wrong."""
 
+    frames_per_map: int = Field(1, ge=1, description="Frames in a range-Doppler map.")
     false_alarm_rate: float = Field(
         0.01, ge=1e-15, le=0.5, description="Probability that a map without a target shows one."
     )
