@@ -193,7 +193,7 @@ class sensing_flowgraph(on_air_flowgraph):
         self.connect((self.processor, 1), self.detector)
         self.msg_connect(self.detector, "detections", self.targets, "detections")
         self._connect_echoes(called)
-        self._window = self._make_window() if called.run.window else None
+        self.window = self._make_window() if called.run.window else None
         self._warnings = radar_warnings(self.radar, called.radio)
         for warning in self._warnings:
             called.warn(warning)
@@ -339,9 +339,6 @@ class sensing_flowgraph(on_air_flowgraph):
             "detections": self.targets.newest(),
             "warnings": [*self._warnings, *filter(None, [self.targets.doubt()])],
         }
-
-    def make_window(self) -> Window | None:
-        return self._window
 
     def _make_window(self) -> Window:
         start_qt()
