@@ -15,6 +15,7 @@ from semisac_ml.command_line import Options
 from semisac_ml.signal.frame import FrameParameters
 
 FARTHEST_OUTSIDE_DB = 10.0
+IMAGES_PER_FRAME = 8
 
 Chosen = TypeVar("Chosen", bound=Options)
 BundleName = Annotated[
