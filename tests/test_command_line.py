@@ -93,6 +93,23 @@ def test_what_is_given_is_known(call):
         own.refuse(("small", "json_file"), "here")
 
 
+def test_models_say_the_same_of_what_they_are_given():
+    for given, said in (
+        ({"rx_channels": 3}, "rx_channels is 3, expected 1 to 2"),
+        ({"sample_rate_hz": "fast"}, "sample_rate_hz is 'fast', expected a number"),
+        ({"loud": 1}, "loud is unknown, expected one of radio, sample_rate_hz, rx_channels"),
+    ):
+        with pytest.raises(ValueError, match=f"^{re.escape(said)}"):
+            RadioOptions(**given)
+    with pytest.raises(ValueError, match="^--repeat and --save contradict each other: give one of them$"):
+        OwnOptions(repeat=True, save="x")
+    assert RadioOptions(sample_rate_hz=5e6, rx_channels=2, radio_option=["a", "b"]).words() == [
+        "--rx-channels 2", "--radio-option a", "--radio-option b",
+    ]  # fmt: skip
+    assert OwnOptions(small=False, quiet=True, json_file="f").words() == ["--no-small", "--json f", "--quiet"]
+    assert RadioOptions.model_validate_json(RadioOptions(rx_channels=2).model_dump_json()).rx_channels == 2
+
+
 def test_help(call, monkeypatch):
     monkeypatch.setenv("COLUMNS", "150")
     code, _, out, err = call("-h")

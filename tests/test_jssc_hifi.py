@@ -15,7 +15,6 @@ pytest.importorskip("onnx", reason="export needs onnx")
 from rich.console import Console  # noqa: E402
 
 from semisac_ml.runtime import ImageLink  # noqa: E402
-from semisac_ml.systems.jssc.pretrain import ImageSet  # noqa: E402
 from semisac_ml.systems.jssc_hifi.export import export_bundle, training_command  # noqa: E402
 from semisac_ml.systems.jssc_hifi.link import transmit  # noqa: E402
 from semisac_ml.systems.jssc_hifi.model import (  # noqa: E402
@@ -35,6 +34,7 @@ from semisac_ml.systems.jssc_hifi.train_code import (  # noqa: E402
     trained_model,
 )
 from semisac_ml.systems.jssc_hifi.train_task import train_task, trained_task  # noqa: E402
+from semisac_ml.training.images import ImageSet  # noqa: E402
 
 SMALL = HifiSettings(fine_width=8, coarse_width=16, encoder_blocks=(1, 1), decoder_blocks=(1, 1))
 

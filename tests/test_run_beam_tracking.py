@@ -96,7 +96,7 @@ def assert_one_line(done: subprocess.CompletedProcess, pattern: str) -> None:
         (("--json", "same", "--report", "same"), "--report and --json are both same"),
         (("--report", ""), "--report is empty, expected a value"),
         (("--scenario", "7"), "--scenario is 7, but --data made-up has none: leave it out"),
-        (("--loud",), "No such option"),
+        (("--loud",), "Unknown option: --loud"),
     ],
 )
 def test_a_mistake_is_one_line(called_here, arguments, pattern, tmp_path, monkeypatch):

@@ -23,7 +23,6 @@ SENSORS = {
     BEAMS: "beam measurements",
     PREDICTOR: "predictor",
 }
-DRIVES = ("held-out", "all")
 
 
 @dataclass(frozen=True)

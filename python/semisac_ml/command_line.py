@@ -31,11 +31,12 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from pathlib import PurePath
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
 import cyclopts
 from cyclopts import App, Argument, ArgumentCollection, Group, Parameter
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 
 from semisac_ml.configuration_file import FITTING, check_not_empty, kind_of, read_into
 
@@ -50,6 +51,14 @@ GROUPS = {
 }
 
 
+class OptionError(ValueError):
+    """A value that does not fit its option. name: of the option. rest: what it is, what was expected."""
+
+    def __init__(self, name: str, rest: str) -> None:
+        super().__init__(f"{name} {rest}")
+        self.name, self.rest = name, rest
+
+
 @Parameter(name="*", allow_leading_hyphen=True)
 class Options(BaseModel):
     """Base of all models of options. Frozen; unknown names are refused.
@@ -60,6 +69,13 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     section: ClassVar[str] = ""
 
+    def __init__(self, /, **values: Any) -> None:
+        """Raises ValueError, an OptionError where a value does not fit its option."""
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise _first_mistake(type(self), error) from None
+
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         """Help on an option ends with its range."""
@@ -68,14 +84,23 @@ class Options(BaseModel):
             if limits and not (field.description or "").endswith(f"[{limits}]"):
                 field.description = f"{field.description or ''} [{limits}]".lstrip()
 
+    def words(self) -> list[str]:
+        """Words of a command line that give these options; what equals the defaults is left out."""
+        found = []
+        for name, field in type(self).model_fields.items():
+            value, option = getattr(self, name), _typed(name, field)
+            if value == field.get_default(call_default_factory=True):
+                continue
+            if isinstance(value, bool):
+                found.append(option if value else option.replace("--", "--no-", 1))
+            else:
+                found += [f"{option} {one}" for one in (value if isinstance(value, list) else [value])]
+        return found
+
     def given(self, *names: str) -> list[str]:
         """Those of these options that the caller gave, as they are typed; of all options without names."""
         fields = type(self).model_fields
-        return [
-            next((item.name[0] for item in fields[name].metadata if _names(item)), _typed(name))
-            for name in names or fields
-            if name in self.model_fields_set
-        ]
+        return [_typed(name, fields[name]) for name in names or fields if name in self.model_fields_set]
 
     def refuse(self, names: Iterable[str], why: str) -> None:
         """Raise ValueError where one of these options was given.
@@ -127,15 +152,17 @@ def run_program(
     program: App,
     arguments: Sequence[str] | None = None,
     *,
+    name: str = "",
     explain: Callable[[ModuleNotFoundError], str | None] = lambda error: None,
 ) -> int:
     """Run a command line and return its exit code; set SEMISAC_DEBUG=1 to see where an error comes from.
 
     0 done, 1 the run failed, 2 a mistake of the caller, 130 interrupted.
 
+    name: before each line on stderr, if other than the program's.
     explain: turns a missing package into a message, None if the package is none that the program asks for.
     """
-    name = program_name(program)
+    name = name or program_name(program)
     debug = bool(os.environ.get("SEMISAC_DEBUG"))
     given = list(sys.argv[1:] if arguments is None else arguments)
     try:
@@ -217,13 +244,13 @@ def _complete(programs: frozenset[str], app: App, commands: tuple[str, ...], arg
 def _said_of_mistake(error: cyclopts.CycloptsError, given: list[str]) -> str:
     """What is wrong with a command line, in one sentence: the option's name, its value, what was expected."""
     if isinstance(error, cyclopts.ValidationError) and isinstance(error.__cause__, ValidationError):
-        return _said_of_value(error.argument, error.__cause__)
+        return _said_of_value(error.argument, error.__cause__.errors()[0]["ctx"]["error"])
     if isinstance(error, cyclopts.CoercionError) and error.argument and error.token:
-        return f"{_shown(error.argument)} is {error.token.value!r}, expected {_expected(error.argument)}"
+        return f"{_shown(error.argument)} is {error.token.value!r}, expected {_expected(error.argument.hint)}"
     if isinstance(error, cyclopts.MissingArgumentError):
         if error.keyword:
-            return f"{error.keyword} stands without a value, expected {_expected(error.argument)}"
-        return f"{_shown(error.argument)} is missing, expected {_expected(error.argument)}"
+            return f"{error.keyword} stands without a value, expected {_expected(error.argument.hint)}"
+        return f"{_shown(error.argument)} is missing, expected {_expected(error.argument.hint)}"
     if isinstance(error, cyclopts.UnknownCommandError):
         word, known = error.unused_tokens[0], [name for name in error.app if not name.startswith("-")]
         close = difflib.get_close_matches(word, known, n=1)
@@ -237,16 +264,27 @@ def _said_of_mistake(error: cyclopts.CycloptsError, given: list[str]) -> str:
     return str(error)
 
 
-def _said_of_value(argument: Argument, cause: ValidationError) -> str:
-    """The first mistake that a model found; `argument` is the model's, or one that stands alone."""
-    first = cause.errors()[0]
+def _first_mistake(options: type[Options], error: ValidationError) -> ValueError:
+    """The first of what is wrong with values, in our words."""
+    first = error.errors()[0]
     if first["type"] == "value_error":  # of a validator of ours, which says it all
-        return str(first["ctx"]["error"])
-    field = first["loc"][0] if first["loc"] else None
-    argument = next((child for child in argument.children if child.field_info.name == field), argument)
-    limits = _limits(argument.field_info.annotation.__metadata__) if _is_limit(first["type"]) else ""
-    value = first["input"] if limits else repr(first["input"])
-    return f"{_shown(argument)} is {value}, expected {limits or _expected(argument)}"
+        return first["ctx"]["error"]
+    name, fields = str(first["loc"][0]), options.model_fields
+    if name not in fields:
+        return OptionError(name, f"is unknown, expected one of {', '.join(fields)}")
+    if first["type"] == "missing":
+        return OptionError(name, f"is missing, expected {_expected(fields[name].annotation)}")
+    if first["type"].startswith(("greater_than", "less_than")):
+        return OptionError(name, f"is {first['input']}, expected {_limits(fields[name].metadata)}")
+    return OptionError(name, f"is {first['input']!r}, expected {_expected(fields[name].annotation)}")
+
+
+def _said_of_value(argument: Argument, error: ValueError) -> str:
+    """The same with the option as it is typed. argument: of the model."""
+    if not isinstance(error, OptionError):
+        return str(error)
+    option = next(child for child in argument.children if child.field_info.name == error.name)
+    return f"{_shown(option)} {error.rest}"
 
 
 def _shown(argument: Argument) -> str:
@@ -258,16 +296,13 @@ def _shown(argument: Argument) -> str:
     return name if name.startswith("-") else argument.parameter.metavar or name.upper()
 
 
-def _expected(argument: Argument) -> str:
-    choices = argument.get_choices(force=True)
-    if choices:
-        return f"one of {', '.join(choices)}"
-    kind = kind_of(argument.hint)
+def _expected(hint: Any) -> str:
+    """What a value of a kind looks like."""
+    for kind in (*get_args(hint), hint):
+        if get_origin(kind) is Literal:
+            return f"one of {', '.join(map(str, get_args(kind)))}"
+    kind = kind_of(hint)
     return FITTING[kind][1] if kind in (bool, int, float) else "a value"
-
-
-def _is_limit(kind: str) -> bool:
-    return kind.startswith(("greater_than", "less_than"))
 
 
 def _limits(metadata: Iterable[object]) -> str:
@@ -284,9 +319,7 @@ def _limits(metadata: Iterable[object]) -> str:
     return ", ".join(text.format(found[name]) for name, text in words.items() if name in found)
 
 
-def _names(item: object) -> bool:
-    return isinstance(item, Parameter) and bool(item.name)
-
-
-def _typed(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
+def _typed(name: str, field: FieldInfo) -> str:
+    """An option as it is typed."""
+    named = (item.name[0] for item in field.metadata if isinstance(item, Parameter) and item.name)
+    return next(named, f"--{name.replace('_', '-')}")

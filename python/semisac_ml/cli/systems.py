@@ -11,6 +11,7 @@ them.
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from cyclopts import App
@@ -38,12 +39,16 @@ def missing_package(error: ModuleNotFoundError, purpose: str) -> str | None:
     return f"{named} is not installed, expected for {purpose}: {install_command('train')}"
 
 
-def system_commands(action: str, summary: str) -> App:
-    """The group of commands for one action: the systems."""
+def system_commands(action: str, summary: str, named: Sequence[str]) -> App:
+    """The group of commands for one action: the systems.
+
+    named: words of the command line; a system among them is described by its command, the others in a list.
+    """
     group = new_commands(action, summary)
     group.usage = f"Usage: semisac {action} SYSTEM [OPTIONS]"
     for system in systems_with(action):
-        group.command(f"semisac_ml.systems.{system}.{action}:command", name=system, help=_summary(system))
+        described = None if system in named else _summary(system)
+        group.command(f"semisac_ml.systems.{system}.{action}:command", name=system, help=described)
     return group
 
 

@@ -7,20 +7,19 @@ import datetime
 import platform
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import onnx
 import onnxruntime
 import torch
-import typer
 from rich.console import Console
 from torch import Tensor, nn
 
 from semisac_ml.data import cifar10
 from semisac_ml.runtime import Bundle, check_replaceable, write_bundle
+from semisac_ml.shared_options import MeasuredExportOptions
 from semisac_ml.systems.jssc.model import IMAGE_SIZE, JointModel
 from semisac_ml.systems.jssc.settings import (
-    ANIMAL_CLASSES,
     COMMUNICATION_SNR_DB,
     SENSING_MAX_RANGES,
     SENSING_SNR_DB,
@@ -204,7 +203,7 @@ def export_bundle(
                 "max_frequency_offset": settings.model.max_frequency_offset,
             },
             "classes": list(cifar10.CLASSES) if every_class else ["no animal", "animal"],
-            "animal_classes": list(ANIMAL_CLASSES) if every_class else [1],
+            "animal_classes": list(cifar10.ANIMALS) if every_class else [1],
         },
         data={"name": settings.data, "split": _SPLITS[settings.data]},
         training={
@@ -272,25 +271,16 @@ def training_command(settings: TrainingSettings) -> str:
     return " ".join(words)
 
 
-def command(
-    run: Annotated[Path, typer.Option(help="Folder of a finished training (semisac train jssc --run).")],
-    output: Annotated[
-        Path | None,
-        typer.Option(help="Folder of the bundle [default: models/jssc/CHANNEL, or CHANNEL-sample]."),
-    ] = None,
-    evaluate: Annotated[
-        bool, typer.Option(help="Measure the bundle on its test images and state the figures in it.")
-    ] = True,
-) -> None:
+def command(*, options: MeasuredExportOptions) -> None:
     """Export a trained link as a bundle: ONNX networks and a manifest that states what they are.
 
     Large weights are stored in half precision; arithmetic is float32.
     """
     console = Console()
-    settings = load_settings(run)
-    model = trained_model(settings, run)
+    settings = load_settings(options.run)
+    model = trained_model(settings, options.run)
     label = settings.channel if settings.data == "cifar10" else f"{settings.channel}-{settings.data}"
-    folder = output or Path("models") / "jssc" / label
+    folder = options.output or Path("models") / "jssc" / label
     check_replaceable(folder)
     stated = {
         "description": f"Joint sensing and semantic link, {settings.channel} channel, "
@@ -299,7 +289,7 @@ def command(
         "commit": source_commit(),
     }
     bundle = export_bundle(model, settings, folder, **stated)
-    if evaluate:
+    if options.evaluate:
         from semisac_ml.systems.jssc.measuring import bundle_metrics
 
         console.print("measuring the bundle on its test images …")
