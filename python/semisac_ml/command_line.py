@@ -31,7 +31,7 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from pathlib import PurePath
-from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 
 import cyclopts
 from cyclopts import App, Argument, ArgumentCollection, Group, Parameter
@@ -84,15 +84,27 @@ class Options(BaseModel):
             if limits and not (field.description or "").endswith(f"[{limits}]"):
                 field.description = f"{field.description or ''} [{limits}]".lstrip()
 
-    def words(self) -> list[str]:
-        """Words of a command line that give these options; what equals the defaults is left out."""
+    def replaced(self, **values: Any) -> Self:
+        """The same with other values. Raises ValueError."""
+        return type(self)(**dict(self) | values)
+
+    def words(self, usual: Self | None = None) -> list[str]:
+        """Words of a command line that give these options; what equals the usual ones is left out.
+
+        usual: without them the defaults.
+        """
         found = []
         for name, field in type(self).model_fields.items():
             value, option = getattr(self, name), _typed(name, field)
-            if value == field.get_default(call_default_factory=True):
+            expected = field.get_default(call_default_factory=True) if usual is None else getattr(usual, name)
+            if isinstance(value, Options):
+                found += value.words(expected)
+            elif value == expected:
                 continue
-            if isinstance(value, bool):
+            elif isinstance(value, bool):
                 found.append(option if value else option.replace("--", "--no-", 1))
+            elif isinstance(value, tuple):
+                found.append(f"{option} {','.join(f'{one:.6g}' for one in value)}")
             else:
                 found += [f"{option} {one}" for one in (value if isinstance(value, list) else [value])]
         return found
@@ -283,7 +295,7 @@ def _said_of_value(argument: Argument, error: ValueError) -> str:
     """The same with the option as it is typed. argument: of the model."""
     if not isinstance(error, OptionError):
         return str(error)
-    option = next(child for child in argument.children if child.field_info.name == error.name)
+    option = next(child for child in argument.children_recursive if child.field_info.name == error.name)
     return f"{_shown(option)} {error.rest}"
 
 
