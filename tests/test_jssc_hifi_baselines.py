@@ -321,6 +321,13 @@ def test_the_flag_of_jssc_hands_over(options, said, tmp_path) -> None:
         jssc.command(options=jssc.EvaluateOptions(**options, results=tmp_path))
 
 
+def test_a_system_that_is_not_there_is_told() -> None:
+    from semisac_ml.systems import system_module
+
+    with pytest.raises(ValueError, match="moon has no evaluate, expected one of the systems: jssc"):
+        system_module("moon", "evaluate")
+
+
 def test_findings_tell_slope_and_where_the_learned_code_is_above(tmp_path):
     given = comparison.Comparison(
         "sample", ratios=(Fraction(1, 12),), snr_db=(0.0, 5.0, 10.0), channels=("awgn",)

@@ -93,3 +93,17 @@ def test_what_is_its_own_in_the_manifest_is_read_as_strictly(folder):
     file.write_text(whole)
     complaint = call(folder, *SEMISAC, "bundle", "verify", "mosaic/first", code=2, systems="")
     assert "system: is 'mosaic', which is not installed" in complaint and "SEMISAC_SYSTEMS" in complaint
+
+
+def test_a_folder_of_ones_own_comes_first(folder, tmp_path):
+    for system in ("first/jssc", "second/jssc", "second/other"):
+        (tmp_path / system).mkdir(parents=True)
+        (tmp_path / system / "__init__.py").touch()
+    (tmp_path / "first" / "other").mkdir()  # a folder of bundles, say: no system
+    program = (
+        "from semisac_ml import systems; import semisac_ml.systems.jssc as used;"
+        "print(used.__path__[0], systems.system_folders()['jssc'], systems.system_folders()['other'])"
+    )
+    places = os.pathsep.join(str(tmp_path / name) for name in ("absent", "first", "second"))
+    first, other = tmp_path / "first" / "jssc", tmp_path / "second" / "other"
+    assert call(folder, "-c", program, systems=places) == f"{first} {first} {other}\n"

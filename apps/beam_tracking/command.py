@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
+from common import results
 from cyclopts import Parameter
 from gnuradio import gr
-from on_air import results
 from on_air.running import Ending, Interruption
 from on_air.window import start_qt
 from pydantic import Field

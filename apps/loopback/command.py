@@ -36,16 +36,17 @@ PATIENCE_AFTER_INTERRUPT_S = 0.2
 def program() -> App:
     """The command line, with the options of all links that there are."""
     made = new_program("run_loopback.py")
-    meanings = [f"{kind.DATA} ({kind.SERVES})" for kind in kinds() if kind.DATA]
-    data = Annotated[str, Field(description=f"What to send: {'; '.join(meanings)}.")]
+    meanings = [f"for {kind.SERVES}: {kind.DATA}" for kind in kinds() if kind.DATA]
+    data = Annotated[str, Field(description=f"What to send. With a bundle {'; '.join(meanings)}.")]
     told = create_model("LinkOptions", __base__=LinkOptions, data=(data, LinkOptions().data))
     own = dict.fromkeys(model for kind in kinds() for model in kind.OPTIONS)
-
-    models = {"told": told, "report": ReportOptions, **{model.__name__: model for model in own}}
+    models = {"told": told, **{f"own_{number}": model for number, model in enumerate(own)}}
+    models["report"] = ReportOptions
     defaults = {name: model() for name, model in models.items()}
 
     def loopback(**given: Options) -> int:
-        return run_link(*(defaults | given).values())
+        chosen = defaults | given
+        return run_link(chosen.pop("told"), chosen.pop("report"), *chosen.values())
 
     loopback.__doc__ = run_link.__doc__
     loopback.__annotations__ = {**models, "return": int}
@@ -70,7 +71,7 @@ def run_link(told: LinkOptions, report: ReportOptions, *own: Options) -> int:
     for options in own:
         if type(options) not in kind.OPTIONS:
             users = " or ".join(other.SERVES for other in kinds() if type(options) in other.OPTIONS)
-            options.refuse((), f"with this --bundle, expected {users}")
+            options.refuse((), f"with this --bundle, expected one for {users}")
     link = kind(bundle, told, *own)
     page = None if report.no_report else report.report
     check_outputs({"--json": report.json_file, "--report": page})
@@ -96,7 +97,7 @@ def run_link(told: LinkOptions, report: ReportOptions, *own: Options) -> int:
         return 1
     if not result.finished:
         of_all = f" of {count}" if count else ""
-        print(f"run_loopback: interrupted after {result.done}{of_all} images", file=sys.stderr)
+        print(f"run_loopback: interrupted after {result.done}{of_all} {link.ITEMS}", file=sys.stderr)
         return 130
     return 0
 
@@ -109,7 +110,7 @@ def _run(link: Link, count: int, console: Console | None) -> RunResult:
     # Only now: GNU Radio complains when others map memory while it maps its buffers.
     loading = threading.Thread(target=_load, args=link.MODULES, daemon=True)
     loading.start()
-    finished = wait_for_end(flowgraph, count or None, console or Console(quiet=True), console is not None)
+    finished = wait_for_end(flowgraph, link.ITEMS, count or None, console)
     error = flowgraph.error()
     figures = None
     if finished and error is None:
@@ -135,7 +136,7 @@ def _run(link: Link, count: int, console: Console | None) -> RunResult:
 def _figures_of_whole_run(flowgraph: link_flowgraph, console: Console | None) -> dict[str, Metric]:
     if console is None:
         return flowgraph.figures(True, None)
-    with console.status("comparing the pictures (SSIM)"):
+    with console.status("comparing what was sent and received"):
         return flowgraph.figures(True, None)
 
 

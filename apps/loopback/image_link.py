@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 from common.options import completed, snr_warnings
 from common.pictures import Pictures
+from common.results import IMAGE_ROWS, Row, decimals, percent
 from gnuradio import gr, semisac
 from markupsafe import Markup
 
@@ -19,7 +20,7 @@ from semisac_ml.signal.metrics import Metric
 
 from .air import AirSummary, summarise
 from .image_report import ImageReport, Kept
-from .link import Link, Row, decimals, link_flowgraph, percent
+from .link import Link, link_flowgraph
 from .options import ChannelOptions, LinkOptions, RadarOptions, SensingOptions, WaveformOptions, WayOptions
 from .physical_layer import symbols_layer, waveform_layer
 from .waveform import WaveformSettings
@@ -41,11 +42,7 @@ class LinkOfImages(Link):
     ROWS = {
         "frames_sent": Row("Images sent", decimals(0), is_count=True),
         "frames_lost": Row("Images lost", decimals(0), is_count=True),
-        "psnr_db": Row("PSNR, mean of images", decimals(2, " dB")),
-        "ssim": Row("SSIM", decimals(4)),
-        "mse": Row("MSE, full scale 1", decimals(5)),
-        "class_accuracy": Row("Class right", percent),
-        "animal_accuracy": Row("Animal or not right", percent),
+        **IMAGE_ROWS,
         "sensing_accuracy": Row("Target right", percent),
         "false_alarm_rate": Row("False alarms, no target", percent),
         "miss_rate": Row("Missed targets", percent),
@@ -67,9 +64,8 @@ class LinkOfImages(Link):
         self.interface = trained = bundle.interface(ImageLink)
         channel, sensing = self.chosen(ChannelOptions), self.chosen(SensingOptions)
         self.check_use(channel, sensing)
-        self.channel = completed(
-            channel, channel=trained.channel.model, snr_db=trained.channel.reference_snr_db
-        )
+        self.told = completed(told, snr_db=trained.channel.reference_snr_db)
+        self.channel = completed(channel, channel=trained.channel.model)
         self.sensing = completed(
             sensing,
             sensing_snr_db=trained.sensing.reference_snr_db,
@@ -106,7 +102,7 @@ class LinkOfImages(Link):
     def _warnings(self) -> list[str]:
         """Where the bundle was trained for something else; ValueError where it cannot serve."""
         name, trained, sensing = self.bundle.name, self.interface, self.sensing
-        warnings = snr_warnings("--snr-db", self.channel.snr_db, trained.channel.snr_db, name)
+        warnings = snr_warnings("--snr-db", self.told.snr_db, trained.channel.snr_db, name)
         warnings += snr_warnings("--sensing-snr-db", sensing.sensing_snr_db, trained.sensing.snr_db, name)
         if self.channel.channel != trained.channel.model:
             warnings.append(
@@ -146,14 +142,14 @@ class LinkOfImages(Link):
 
     def layer(self) -> gr.hier_block2:
         """The physical layer as it was chosen."""
-        shared = self.bundle, self.channel, self.sensing, self.told.seed
+        shared = self.bundle, self.told, self.channel, self.sensing
         return waveform_layer(*shared, self.waveform) if self.waveform else symbols_layer(*shared)
 
     def conditions(self) -> list[str]:
         channel = "AWGN" if self.channel.channel == "awgn" else "Rayleigh fading"
         ranges = f", {self.sensing.ranges} ranges" if self.sensing.ranges > 1 else ""
         return [
-            f"{channel} at {self.channel.snr_db:g} dB",
+            f"{channel} at {self.told.snr_db:g} dB",
             f"sensing at {self.sensing.sensing_snr_db:g} dB{ranges}",
         ]
 
@@ -161,7 +157,7 @@ class LinkOfImages(Link):
         return f"{self.interface.symbols.channel_uses} channel uses an image"
 
     def settings(self) -> dict[str, object]:
-        told = {name: getattr(self.told, name) for name in ("seed", "batch", "images_per_s")}
+        told = {name: getattr(self.told, name) for name in ("snr_db", "seed", "batch", "images_per_s")}
         waveform = self.waveform.plain() if self.waveform else {}
         return {**self.channel.model_dump(), **self.sensing.model_dump(), **told, **waveform}
 

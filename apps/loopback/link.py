@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
-from typing import ClassVar, NamedTuple
+from collections.abc import Mapping
+from typing import ClassVar
 
 from common.options import Chosen
+from common.results import Row
 from gnuradio import gr
 from markupsafe import Markup
 
@@ -22,24 +23,6 @@ from semisac_ml.signal.metrics import Metric
 from . import links
 from .air import AirSummary
 from .options import LinkOptions
-
-
-def percent(share: float) -> str:
-    """Share as text."""
-    return f"{100 * share:.2f} %"
-
-
-def decimals(places: int, unit: str = "") -> Callable[[float], str]:
-    """Function that gives a number with so many decimals and its unit as text."""
-    return lambda value: f"{value:.{places}f}{unit}"
-
-
-class Row(NamedTuple):
-    """How a figure is shown: its label, its value as text; whether it is a count, which has no interval."""
-
-    label: str
-    text: Callable[[float], str]
-    is_count: bool = False
 
 
 class link_flowgraph(gr.top_block):
@@ -74,7 +57,7 @@ class Link:
     """One kind of link. A module of ``links/`` with a class derived from this one is all it takes.
 
     INTERFACE: of the bundles that it runs.
-    SERVES: the bundles for which its options are, such as "one for pictures, jssc/hifi".
+    SERVES: what its bundles are for, and one of them: "pictures, jssc/hifi". ITEMS: what is counted.
     DATA: what ``--data`` may be, in Markdown.
     OPTIONS: models of the options that it reads beside LinkOptions, each with a panel in the help. Links may
     share models.
@@ -86,6 +69,7 @@ class Link:
 
     INTERFACE: ClassVar[type[Interface]]
     SERVES: ClassVar[str] = ""
+    ITEMS: ClassVar[str] = "images"
     DATA: ClassVar[str] = ""
     OPTIONS: ClassVar[tuple[type[Options], ...]] = ()
     ROWS: ClassVar[Mapping[str, Row]] = {}
@@ -160,7 +144,7 @@ def link_for(bundle: Bundle) -> type[Link]:
     serving = [kind for kind in kinds() if kind.serves(bundle)]
     if serving:
         return max(serving, key=lambda kind: len(kind.INTERFACE.__mro__))
-    expected = " or ".join(kind.SERVES for kind in kinds())
     raise ValueError(
-        f"bundle {bundle.name} sends nothing through a link, expected {expected}: choose another"
+        f"bundle {bundle.name} {bundle.manifest.interface.does}, expected one for "
+        f"{' or '.join(kind.SERVES for kind in kinds())}: choose another --bundle"
     )

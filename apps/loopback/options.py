@@ -26,6 +26,9 @@ class LinkOptions(Options):
     images: int | None = Field(
         None, ge=1, description="Images to send; a smaller set is repeated. Without it: each once."
     )
+    snr_db: float | None = Field(
+        None, description="Mean Es/N0 of the link in dB. [default: the bundle's reference]"
+    )
     images_per_s: float = Field(
         0.0, ge=0, allow_inf_nan=False, description="Pace; 0 sends as fast as possible."
     )
@@ -60,9 +63,6 @@ class ChannelOptions(Options):
     )
     channel: Literal["awgn", "rayleigh"] | None = Field(
         None, description="**awgn** or **rayleigh**. Without it: the bundle's."
-    )
-    snr_db: float | None = Field(
-        None, description="Mean Es/N0 of the link in dB. [default: the bundle's reference]"
     )
 
 

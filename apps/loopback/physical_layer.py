@@ -14,7 +14,7 @@ from gnuradio import blocks, gr, semisac
 
 from semisac_ml.runtime import Bundle, ImageLink
 
-from .options import ChannelOptions, SensingOptions
+from .options import ChannelOptions, LinkOptions, SensingOptions
 from .waveform import WaveformSettings
 
 
@@ -25,10 +25,10 @@ class symbols_layer(gr.hier_block2):
     Output 0: received symbols. Output 1: echoes, for `sensing_decoder`.
     """
 
-    def __init__(self, bundle: Bundle, channel: ChannelOptions, sensing: SensingOptions, seed: int):
+    def __init__(self, bundle: Bundle, told: LinkOptions, channel: ChannelOptions, sensing: SensingOptions):
         link = bundle.interface(ImageLink)
         channel_uses = link.symbols.channel_uses
-        self.channel = semisac.fading_channel(channel_uses, channel.channel, channel.snr_db, seed)
+        self.channel = semisac.fading_channel(channel_uses, channel.channel, told.snr_db, told.seed)
         self.echo = semisac.echo_channel(
             channel_uses,
             sensing.ranges,
@@ -39,7 +39,7 @@ class symbols_layer(gr.hier_block2):
             link.sensing.random_phase,
             link.sensing.max_frequency_offset,
             sensing.target_probability,
-            seed,
+            told.seed,
         )
         item = gr.sizeof_gr_complex
         gr.hier_block2.__init__(
@@ -89,9 +89,9 @@ class waveform_layer(gr.hier_block2):
     def __init__(
         self,
         bundle: Bundle,
+        told: LinkOptions,
         channel: ChannelOptions,
         sensing: SensingOptions,
-        seed: int,
         waveform: WaveformSettings,
     ):
         frame, radar, echoes = waveform.frame, waveform.radar, waveform.echoes
@@ -100,8 +100,8 @@ class waveform_layer(gr.hier_block2):
         self.channel = semisac.fading_channel(
             1,
             channel.channel,
-            channel.snr_db,
-            seed,
+            told.snr_db,
+            told.seed,
             frame.sample_rate_hz,
             **{"block_length": frame.frame_samples, **waveform.way.impairments()},
         )
@@ -109,7 +109,7 @@ class waveform_layer(gr.hier_block2):
         self.demodulator = semisac.frame_demodulator(frame, fingerprint)
         # a bundle whose detector expects fading echoes gets them, one value a frame
         swerling = 0 if bundle.interface(ImageLink).sensing.fading == "none" else 1
-        self.targets = self._make_targets(waveform, sensing, seed, swerling)
+        self.targets = self._make_targets(waveform, sensing, told.seed, swerling)
         self.radar = self._make_radar(waveform, sensing, map_regularisation(bundle))
         self.detector = semisac.cfar_detector(
             radar,

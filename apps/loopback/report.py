@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from common.results import versions
 from gnuradio.semisac.map_drawing import colours
 
 from semisac_ml.outputs import write_output
@@ -15,7 +16,7 @@ from semisac_ml.outputs import write_output
 from . import charts
 from .air import AirSummary
 from .pages import data_url, render
-from .results import RunResult, error_texts, versions
+from .results import RunResult, error_texts
 
 LONGEST_SHOWN = 3.0  # of the map, times the range of the farthest target
 

@@ -6,16 +6,14 @@
 from __future__ import annotations
 
 import json
-import platform
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import numpy as np
-from gnuradio import gr
+from common.results import described, figure_table, versions
 from rich.console import Console
 from rich.table import Table
 
-from semisac_ml import __version__
 from semisac_ml.signal.metrics import Metric
 
 from .air import AirSummary, TargetAccuracy
@@ -44,24 +42,8 @@ class RunResult:
     date: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     def rows(self) -> list[dict[str, str]]:
-        """Figures that apply, as text: name, label, value, interval (95 %), samples."""
-        rows = []
-        for name, row in self.link.ROWS.items():
-            metric = self.figures.get(name)
-            if metric is None:
-                continue
-            text = row.text
-            interval = "" if metric.low == metric.high else f"{text(metric.low)} … {text(metric.high)}"
-            rows.append(
-                {
-                    "name": name,
-                    "label": row.label,
-                    "value": text(metric.value),
-                    "interval": interval,
-                    "samples": "" if row.is_count else str(metric.n),
-                }
-            )
-        return rows
+        """Figures that apply, as text."""
+        return described(self.figures, self.link.ROWS)
 
     def as_json(self) -> str:
         """The figures, and everything needed to get them again."""
@@ -80,27 +62,10 @@ class RunResult:
         return json.dumps(content, indent=2, allow_nan=False) + "\n"
 
 
-def versions() -> dict[str, str]:
-    """Versions of what the link ran on."""
-    import onnxruntime
-
-    return {
-        "semisac": __version__,
-        "gnuradio": gr.version(),
-        "onnxruntime": onnxruntime.__version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-    }
-
-
 def print_table(result: RunResult, console: Console) -> None:
     """Print the figures."""
     title = ", ".join((result.link.bundle.name, *result.link.conditions()))
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="dim")
-    table.add_column("")
-    table.add_column("value", justify="right", style="bold")
-    table.add_column("95 % interval", justify="right")
-    table.add_column("samples", justify="right", style="dim")
+    table = figure_table(title, samples=True)
     for row in result.rows():
         table.add_row(row["label"], row["value"], row["interval"], row["samples"])
     console.print(table)

@@ -20,10 +20,10 @@ from pydantic import Field
 from semisac_ml.command_line import Options, run_program
 from semisac_ml.runtime import ImageLink
 from semisac_ml.signal.direct_path import direct_path
+from semisac_ml.signal.metrics import Metric
 
 from .command import Program, on_air_flowgraph, on_air_program
 from .options import FrameOptions, RadioOptions, RunOptions, SourceOptions
-from .results import Metric
 from .sending import sender
 from .status import Rows
 from .window import Window

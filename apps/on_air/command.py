@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from common import results
 from cyclopts import App
 from gnuradio import gr
 from gnuradio.semisac.radio import RadioSettings, front_end, open_front_end
@@ -24,8 +25,9 @@ from semisac_ml.data.sigmf_recording import base_path
 from semisac_ml.outputs import check_outputs, console_beside
 from semisac_ml.runtime import Bundle, ImageLink
 from semisac_ml.signal.frame import FrameParameters
+from semisac_ml.signal.metrics import Metric
 
-from . import results
+from .figures import print_figures
 from .options import FrameOptions, RunOptions
 from .running import CLOSE_S, DONE, FAILED, INTERRUPTED, MISTAKE, Ending, Interruption, Run, within
 from .status import Rows, Status
@@ -75,7 +77,7 @@ class on_air_flowgraph(gr.top_block):
         """What became of frames and images."""
         return {}
 
-    def figures(self) -> dict[str, results.Metric]:
+    def figures(self) -> dict[str, Metric]:
         """Figures of merit by name."""
         return {}
 
@@ -234,7 +236,7 @@ class Program:
                 events = {f"events: {kind}": count for kind, count in radio.events.counts().items()}
                 title = f"{self.name}, {self.radio.radio}, {seconds:.1f} s"
                 console = console_beside(self.run.json_file)
-                results.print_figures(title, counters | events, figures, console)
+                print_figures(title, counters | events, figures, console)
 
     def _report_failure(self, error: BaseException) -> None:
         if not self.run.json_file:

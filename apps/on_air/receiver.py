@@ -18,13 +18,13 @@ from pydantic import Field
 from semisac_ml.command_line import Options, run_program
 from semisac_ml.outputs import is_standard_output
 from semisac_ml.runtime import Bundle, ImageLink
+from semisac_ml.signal.metrics import Metric
 
 from .command import Program, on_air_flowgraph, on_air_program
 from .level import ReceivedLevel
 from .options import FrameOptions, RadioOptions, RunOptions
 from .picture_files import PictureFiles
 from .received import received_images
-from .results import Metric
 from .sending import fingerprint
 from .status import Rows
 from .window import Window, start_qt
@@ -78,7 +78,7 @@ def receive(
 
     Bundle and frame options must be those of the transmitter; frames of others are counted and left alone.
     """
-    if own.print_images and is_standard_output(run.json_file):
+    if own.print_images and run.json_file and is_standard_output(run.json_file):
         raise ValueError("--print and --json - both write to standard output: give --json a file")
     called = Program("run_receiver", "receive", radio.settings(), frame, run, own.plain())
     size = frame.pictures(called.bundle)

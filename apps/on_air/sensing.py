@@ -23,6 +23,7 @@ from scipy.constants import speed_of_light
 
 from semisac_ml.command_line import run_program
 from semisac_ml.runtime import ImageLink
+from semisac_ml.signal.metrics import Metric
 from semisac_ml.signal.radar_parameters import RadarParameters
 
 from .command import Program, on_air_flowgraph, on_air_program
@@ -30,7 +31,6 @@ from .figures import RunningShare, present
 from .level import ReceivedLevel
 from .options import FrameOptions, RadioOptions, RunOptions, SourceOptions
 from .recall import SentSymbols, symbol_memory, symbol_recall
-from .results import Metric
 from .sending import sender
 from .status import Rows
 from .targets import target_list

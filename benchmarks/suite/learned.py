@@ -185,20 +185,17 @@ def _sensing(flowgraph: gr.top_block, networks: Networks):
 
 def loopback_comparison(networks: Networks) -> Comparison:
     """The whole link of apps/run_loopback.py against its four networks alone."""
-    from loopback.flowgraph import loopback_flowgraph
-    from loopback.settings import LinkSettings, load_pictures
+    from loopback.links.images import Images
+    from loopback.options import ChannelOptions, LinkOptions, SensingOptions
 
-    pictures = load_pictures("sample")
-    settings = LinkSettings(
-        channel=networks.bundle.interface(ImageLink).channel.model,
-        snr_db=SNR_DB,
-        sensing_snr_db=SNR_DB,
-        batch=networks.batch,
-    )
+    told = LinkOptions(snr_db=SNR_DB, batch=networks.batch)
+    options = ChannelOptions(phy="symbols"), SensingOptions(sensing_snr_db=SNR_DB)
+    link = Images(networks.bundle, told, *options)
+    link.load()
 
     def measure(seconds: float) -> float:
-        flowgraph = loopback_flowgraph(networks.bundle, pictures, 10**9, settings)
-        rate = flowgraph_rate(flowgraph, flowgraph.sink.frames_complete, seconds)
+        flowgraph = link.flowgraph(10**9)
+        rate = flowgraph_rate(flowgraph, flowgraph.done, seconds)
         if flowgraph.error() is not None:
             raise flowgraph.error()
         return rate

@@ -19,7 +19,7 @@ IMAGES_PER_FRAME = 8
 class Images(LinkOfImages):
     """Each image is one item of symbols: rebuilt, classified, and sensed with."""
 
-    SERVES = "one for images, such as jssc/awgn"
+    SERVES = "images, such as jssc/awgn"
     DATA = "**sample** (the 64 that ship), **cifar10** (the test set), or a picture or folder"
     NETWORKS = (*LinkOfImages.NETWORKS, "task")
 
@@ -51,7 +51,7 @@ class images_flowgraph(image_flowgraph):
             batch=batch,
             images_per_s=link.told.images_per_s,
         )
-        self.encoder = semisac.jscc_encoder(bundle, link.channel.snr_db, batch)
+        self.encoder = semisac.jscc_encoder(bundle, link.told.snr_db, batch)
         self.decoder = semisac.jscc_decoder(bundle, batch)
         self.task = semisac.task_decoder(bundle, batch)
         self.sink = semisac.metrics_sink(

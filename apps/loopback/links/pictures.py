@@ -37,8 +37,8 @@ class PictureOptions(PictureCode):
 class PicturesOfAnySize(LinkOfImages):
     """Each picture is many packets of symbols, each packet an echo."""
 
-    SERVES = "one for pictures, jssc/hifi"
-    DATA = "pictures of any size also **synthetic**, a video file, **camera** or **camera:N**"
+    SERVES = "pictures, jssc/hifi"
+    DATA = "also **synthetic**, a video file, **camera** or **camera:N**"
     OPTIONS = (*LinkOfImages.OPTIONS, PictureOptions)
 
     @classmethod
@@ -95,7 +95,7 @@ class pictures_flowgraph(image_flowgraph):
         )
         per_frame = size.packets_per_frame if link.waveform else 1
         self.encoder = semisac.picture_encoder(
-            bundle, size.height, size.width, size.sent_channels, link.channel.snr_db, per_frame
+            bundle, size.height, size.width, size.sent_channels, link.told.snr_db, per_frame
         )
         labelled = is_set and len(pictures.labels) > 0 and pictures.labels.max() >= 0
         classes = len(link.interface.classes) if labelled and bundle.has("task") else 0

@@ -9,8 +9,10 @@ variable SEMISAC_SYSTEMS names (separated as in PATH), first match wins, as with
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
+from types import ModuleType
 
 _OWN = [entry for entry in os.environ.get("SEMISAC_SYSTEMS", "").split(os.pathsep) if entry]
 __path__ = [*(str(Path(entry).expanduser().absolute()) for entry in _OWN), *__path__]
@@ -28,3 +30,14 @@ def system_folders() -> dict[str, Path]:
 def systems_with(action: str) -> list[str]:
     """Names of the systems that have a module of this name, sorted."""
     return [name for name, folder in system_folders().items() if (folder / f"{action}.py").is_file()]
+
+
+def system_module(system: str, name: str) -> ModuleType:
+    """A system's module, imported by its name: systems do not import each other, but may hand over.
+
+    Raises ValueError for a system that is not there or has no such module.
+    """
+    known = systems_with(name)
+    if system not in known:
+        raise ValueError(f"{system} has no {name}, expected one of the systems: {', '.join(known) or 'none'}")
+    return importlib.import_module(f"{__name__}.{system}.{name}")

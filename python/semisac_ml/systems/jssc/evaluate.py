@@ -17,6 +17,7 @@ from semisac_ml.data import cifar10
 from semisac_ml.outputs import check_outputs, console_beside, write_output
 from semisac_ml.runtime import Bundle
 from semisac_ml.signal.metrics import Metric
+from semisac_ml.systems import system_module
 from semisac_ml.systems.jssc import figures
 from semisac_ml.systems.jssc.measuring import Conditions, evaluate_bundle
 
@@ -123,9 +124,7 @@ def command(*, options: EvaluateOptions = EvaluateOptions()) -> None:
 
 
 def _compare_digital(options: EvaluateOptions) -> None:
-    from semisac_ml.systems.jssc_hifi.evaluate import CompareOptions
-    from semisac_ml.systems.jssc_hifi.evaluate import command as compare
-
+    """What `semisac evaluate jssc_hifi` does, with the options that both have."""
     if len(options.bundle) > 1:
         raise ValueError(f"{len(options.bundle)} bundles are given, expected one with --compare-digital")
     given = {
@@ -136,7 +135,9 @@ def _compare_digital(options: EvaluateOptions) -> None:
         "results": options.results,
     }
     shared = options.model_dump(include={"ratios", "channel", "seed"})
-    compare(options=CompareOptions(**shared, **{name: value for name, value in given.items() if value}))
+    hifi = system_module("jssc_hifi", "evaluate")
+    given = {name: value for name, value in given.items() if value}
+    hifi.command(options=hifi.CompareOptions(**shared, **given))
 
 
 def _single_number(text: str) -> float:

@@ -21,7 +21,6 @@ from semisac_ml.data import cifar10
 from semisac_ml.runtime import Bundle, ImageLink, check_replaceable, write_bundle
 from semisac_ml.shared_options import MeasuredExportOptions
 from semisac_ml.signal import metrics
-from semisac_ml.systems.jssc.settings import SENSING_MAX_RANGES, SENSING_SNR_DB
 from semisac_ml.systems.jssc_hifi.model import (
     CODE_CHANNELS,
     SENT_CHANNELS,
@@ -169,15 +168,7 @@ def export_bundle(
                 "reference_snr_db": REFERENCE_SNR_DB if settings.snr_db is None else settings.snr_db,
                 "gain_known_at_receiver": True,
             },
-            "sensing": {
-                "fading": "none",
-                "snr_db": list(SENSING_SNR_DB),
-                "reference_snr_db": 3.0,
-                "range_step_db": 3.0,
-                "max_ranges": SENSING_MAX_RANGES,
-                "random_phase": False,
-                "max_frequency_offset": 0.0,
-            },
+            "sensing": detector.interface(ImageLink).sensing.model_dump(),
             "classes": list(cifar10.CLASSES),
             "animal_classes": list(cifar10.ANIMALS),
         },
