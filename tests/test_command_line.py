@@ -147,6 +147,25 @@ def test_defaults_are_readable(value, text):
     assert readable(value) == text
 
 
+def test_an_option_that_is_missing_may_be_one_with_a_mistake_in_it(capsys):
+    class ExportOptions(Options):
+        run: Path = Field(description="Folder.")
+
+    program = new_program("export")
+
+    def export(*, options) -> None:
+        """Export."""
+
+    export.__annotations__["options"] = ExportOptions
+    program.default(export)
+    for arguments, said in (
+        ((), "--run is missing, expected a value"),
+        (("--rum", "x"), "Unknown option: --rum. Did you mean --run?"),
+    ):
+        assert run_program(program, arguments) == 2
+        assert capsys.readouterr().err == f"export: {said} (see 'export --help')\n"
+
+
 HINT = re.escape(" (see 'listen.py --help')")
 
 
@@ -197,6 +216,7 @@ def test_nothing_is_not_a_value(call, arguments, said):
 
 def test_an_argument_that_is_missing(call):
     assert call()[::3] == (2, "listen: PATH is missing, expected a value (see 'listen.py --help')\n")
+    assert call("--adress")[3].startswith("listen: Unknown option: --adress. Did you mean --address? (see")
 
 
 @pytest.fixture

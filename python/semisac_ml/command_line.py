@@ -34,7 +34,7 @@ from pathlib import PurePath
 from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 
 import cyclopts
-from cyclopts import App, Argument, ArgumentCollection, Group, Parameter
+from cyclopts import App, Argument, ArgumentCollection, Group, Parameter, Token
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
@@ -262,6 +262,11 @@ def _said_of_mistake(error: cyclopts.CycloptsError, given: list[str]) -> str:
     if isinstance(error, cyclopts.MissingArgumentError):
         if error.keyword:
             return f"{error.keyword} stands without a value, expected {_expected(error.argument.hint)}"
+        unknown = next((word for word in error.unused_tokens or () if word.startswith("--")), None)
+        if unknown:  # likely the one that is missing, with a mistake in it
+            token = Token(keyword=unknown.partition("=")[0], source="cli")
+            known = error.app.assemble_argument_collection()
+            return str(cyclopts.UnknownOptionError(verbose=False, token=token, argument_collection=known))
         return f"{_shown(error.argument)} is missing, expected {_expected(error.argument.hint)}"
     if isinstance(error, cyclopts.UnknownCommandError):
         word, known = error.unused_tokens[0], [name for name in error.app if not name.startswith("-")]
