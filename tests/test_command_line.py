@@ -228,7 +228,7 @@ def several(capsys):
             "several", "Do **several** things.", version="several 1", version_flags="--version"
         )
 
-        def alpha(*, number: int = 3) -> None:
+        def alpha(*, number: int = 3, steps: Annotated[int, Field(gt=0)] = 1) -> None:
             """First."""
             if raising:
                 raise raising
@@ -244,6 +244,8 @@ def several(capsys):
 def test_several_commands(several):
     assert several("alpha", "--number", "4") == (0, "4\n", "")
     assert several("--version") == (0, "several 1\n", "")
+    line = "--steps is 0: input should be greater than 0 (see 'several alpha --help')"
+    assert several("alpha", "--steps", "0") == (2, "", f"several: {line}\n")
     code, out, err = several("--help")
     assert code == 0 and "alpha" in out and "Second." in out and "--version" in out and err == ""
     assert several() == (2, "", out)

@@ -256,7 +256,7 @@ def _complete(programs: frozenset[str], app: App, commands: tuple[str, ...], arg
 def _said_of_mistake(error: cyclopts.CycloptsError, given: list[str]) -> str:
     """What is wrong with a command line, in one sentence: the option's name, its value, what was expected."""
     if isinstance(error, cyclopts.ValidationError) and isinstance(error.__cause__, ValidationError):
-        return _said_of_value(error.argument, error.__cause__.errors()[0]["ctx"]["error"])
+        return _said_of_value(error.argument, error.__cause__.errors()[0])
     if isinstance(error, cyclopts.CoercionError) and error.argument and error.token:
         return f"{_shown(error.argument)} is {error.token.value!r}, expected {_expected(error.argument.hint)}"
     if isinstance(error, cyclopts.MissingArgumentError):
@@ -296,12 +296,16 @@ def _first_mistake(options: type[Options], error: ValidationError) -> ValueError
     return OptionError(name, f"is {first['input']!r}, expected {_expected(fields[name].annotation)}")
 
 
-def _said_of_value(argument: Argument, error: ValueError) -> str:
-    """The same with the option as it is typed. argument: of the model."""
-    if not isinstance(error, OptionError):
-        return str(error)
-    option = next(child for child in argument.children_recursive if child.field_info.name == error.name)
-    return f"{_shown(option)} {error.rest}"
+def _said_of_value(argument: Argument, first: dict[str, Any]) -> str:
+    """The same with the option as it is typed. argument: of the model, or one that stands for itself."""
+    error = first.get("ctx", {}).get("error")
+    if error is None:
+        return f"{_shown(argument)} is {first['input']!r}: {first['msg'][:1].lower()}{first['msg'][1:]}"
+    if isinstance(error, OptionError):
+        for option in argument.children_recursive:
+            if option.field_info.name == error.name:
+                return f"{_shown(option)} {error.rest}"
+    return str(error)
 
 
 def _shown(argument: Argument) -> str:
