@@ -66,7 +66,7 @@ def complain(called_here):
         (("--radio", "simulation", "--bundle", ""), "--bundle is empty, expected a value; is a variable not"),
         (("--radio", "simulation", "--bundle="), "--bundle is empty, expected a value; is a variable not"),
         (("--radio", "simulation", ""), "argument 5 is empty"),
-        (("--radio", "simulation", "--loud"), "Unknown option: --loud"),
+        (("--loud",), "Unknown option: --loud"),
     ],
 )
 def test_a_mistake_is_one_line(tiny_bundle, complain, name, arguments, pattern):
