@@ -74,16 +74,16 @@ def read_conditions(text: str) -> dict[str, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """One value; see the columns above. conditions: what is given as numbers is text afterwards."""
+    """One value; its fields are the columns above. conditions: numbers that are given are text afterwards."""
 
     system: str
     figure: str
-    metric: str
-    value: float
     variant: str = ""
     inputs: str = ""
     conditions: Mapping[str, str] = field(default_factory=dict)
     x: float | None = None
+    metric: str
+    value: float
     low: float | None = None
     high: float | None = None
     n: int | None = None
