@@ -40,8 +40,13 @@ _UNITS = {"_db": "dB", "_ms": "ms", "_mb": "MB", "_beams": "beams", "_cycles": "
 def command_line() -> str:
     """What was typed to start this program, without the folder of an installed one."""
     program, *words = sys.argv
-    name = Path(program).name
-    typed = ["python", program] if name.endswith(".py") and not Path(program).is_absolute() else [name]
+    name, module = Path(program).name, getattr(sys.modules["__main__"], "__spec__", None)
+    if module is not None:
+        typed = ["python", "-m", module.name.removesuffix(".__main__")]
+    elif name.endswith(".py") and not Path(program).is_absolute():
+        typed = ["python", program]
+    else:
+        typed = [name]
     return shlex.join([*typed, *words])
 
 
