@@ -101,7 +101,7 @@ def networks(
     return described
 
 
-def interfaces(contents: Mapping[str, bytes]) -> dict[str, dict[str, list[dict[str, object]]]]:
+def described_tensors(contents: Mapping[str, bytes]) -> dict[str, dict[str, list[dict[str, object]]]]:
     """Units, ranges and meanings of all tensors; names and shapes are read from the ONNX files.
 
     A network has no input that it does not use: the paper's are not given the SNR.
@@ -174,7 +174,7 @@ def export_bundle(
     return write_bundle(
         folder,
         networks=contents,
-        interfaces=interfaces(contents),
+        tensors=described_tensors(contents),
         system="jssc",
         name=folder.name,
         description=description,
