@@ -9,6 +9,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from simac_testing import tiny_settings
 
 from semisac_ml.data.folders import roots
 from semisac_ml.systems.simac import channel_text
@@ -37,20 +38,13 @@ from semisac_ml.systems.simac.language import LanguageEncoder, LanguageSettings 
 from semisac_ml.systems.simac.model import (  # noqa: E402
     ChannelState,
     LossWeights,
-    SignalSettings,
     Simac,
     SimacSettings,
     task_losses,
     total_loss,
 )
 
-TINY = SimacSettings(
-    SignalSettings(antennas=3, length=128, widths=(4, 8, 8), kernels=(5, 3, 3)),
-    BiFormerSettings(64, widths=(8, 16, 16, 32), depths=(1, 1, 1, 1), routed=(1, 2, 4, 4), regions=2, head=8),
-    LanguageSettings(size=32, layers=2, heads=2, whole_vocabulary=False, dropout=0.0),
-    DecoderSettings(size=16, width=32, blocks=1, heads=2, patch=2, head_width=8),
-    fusion_heads=2,
-)
+TINY = tiny_settings()
 
 
 @pytest.fixture(autouse=True)

@@ -7,40 +7,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from simac_testing import made_up
 
 from semisac_ml.data import DataError, cdnet
 from semisac_ml.data.scenes.reader import SceneSet
 from semisac_ml.data.scenes.sample import sample
-from semisac_ml.data.tracks import Tracks
 from semisac_ml.systems.simac import samples
 from semisac_ml.systems.simac.samples import TEST, TRAIN, VALIDATION, Limits
-
-SIZE = (60, 80)
-RATE_HZ = 10.0
-
-
-def made_up_video(vehicles: int = 12, seconds: float = 3.0):
-    """Boxes that pass one after the other along the diagonal to the lower right corner, 20 px/s."""
-    rows = []
-    for vehicle in range(vehicles):
-        for step in range(int(seconds * RATE_HZ)):
-            way = 2.0 * step * 0.5**0.5
-            frame = vehicle * int(seconds * RATE_HZ) + step
-            rows.append((frame, vehicle, [10 + way, 2 + way, 8.0, 6.0]))
-    frames, numbers, boxes = zip(*rows, strict=True)
-    return Tracks(np.array(frames), np.array(numbers), np.array(boxes))
-
-
-def frame_of(number: int) -> np.ndarray:
-    picture = np.full((*SIZE, 3), 50, np.uint8)
-    picture[..., 0] = number % 200
-    return picture
-
-
-def made_up(vehicles: int = 12, metres_per_pixel: float = 0.5):
-    return samples.of_video(
-        "made up", made_up_video(vehicles), SIZE, RATE_HZ, frame_of, metres_per_pixel=metres_per_pixel
-    )
 
 
 def test_states_of_a_video():

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-STATES = ("distance", "angle", "velocity")
+from .samples import STATES
+
 TASKS = (*STATES, "picture")
 
 

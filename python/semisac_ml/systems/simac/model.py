@@ -22,9 +22,10 @@ from semisac_ml.channels.digital import DigitalChannel
 
 from .biformer import BiFormerSettings
 from .channel_text import LENGTH
-from .decoder import STATES, TASKS, DecoderSettings, SensingDecoder, named_outputs
+from .decoder import TASKS, DecoderSettings, SensingDecoder, named_outputs
 from .fusion import CrossAttentionFusion, SignalExtractor, VisionExtractor
 from .language import LanguageEncoder, LanguageSettings
+from .samples import STATES
 
 MODALITIES = ("camera", "radar")
 

@@ -26,6 +26,7 @@ from PIL import Image
 from semisac_ml.data import DataError, cdnet, tracks
 from semisac_ml.data.scenes.reader import Moment, SceneSet
 
+STATES = ("distance", "angle", "velocity")
 TRAIN, VALIDATION, TEST = 0, 1, 2
 SHARES = (0.6, 0.2)
 """Of training and validation; the rest is for testing."""

@@ -17,10 +17,9 @@ from semisac_ml.signal.lfm_simo_echo import LfmSimoRadar, lfm_simo_echo
 from semisac_ml.signal.simo_echo import EchoSettings, simo_echo
 
 from . import channel_text
-from .decoder import STATES
 from .link_budget import modulation_at
 from .model import ChannelState
-from .samples import Limits, TargetSet, cut_out, shrunk
+from .samples import STATES, Limits, TargetSet, cut_out, shrunk
 
 ECHOES = ("lfm", "paper")
 UNIT_DISTANCE_M = 100.0

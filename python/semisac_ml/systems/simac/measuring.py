@@ -1,0 +1,50 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A system on samples at one SNR of the channel."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+
+from .model import Simac
+from .samples import STATES, TEST
+from .scoring import Outcome
+from .tensors import SampleTensors, channel_state
+
+CHUNK = 64
+
+
+@torch.no_grad()
+def run(
+    system: Simac, tensors: SampleTensors, snr_db: float, fading: str, part: int = TEST, seed: int = 0
+) -> Outcome:
+    """A system on a part of the samples at one SNR of the channel."""
+    system.eval()
+    rows = tensors.samples.of(part)
+    generator, rng = torch.Generator().manual_seed(seed), np.random.default_rng(seed)
+    found: dict[str, list[np.ndarray]] = {}
+    sent = []
+    for chunk in np.array_split(rows, math.ceil(len(rows) / CHUNK)):
+        batch = tensors.batch(chunk, rng)
+        state = channel_state(np.full(len(chunk), snr_db), fading)
+        for task, value in system(batch.pictures, batch.echoes, state, fading, generator).items():
+            found.setdefault(task, []).append(value.numpy())
+        sent.append(batch.truth["picture"].numpy())
+    low, high = tensors.limits.low, tensors.limits.high
+    states = {
+        task: low[place] + np.concatenate(found[task]).astype(np.float64) * (high - low)[place]
+        for place, task in enumerate(STATES)
+        if task in found
+    }
+    if "picture" not in found:
+        return Outcome(rows, states)
+    pictures, shown = (_as_bytes(np.concatenate(part)) for part in (found["picture"], sent))
+    return Outcome(rows, states, pictures=pictures, sent=shown)
+
+
+def _as_bytes(pictures: np.ndarray) -> np.ndarray:
+    return np.rint(255.0 * np.clip(pictures, 0.0, 1.0)).astype(np.uint8).transpose(0, 2, 3, 1)
