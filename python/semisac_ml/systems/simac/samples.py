@@ -24,6 +24,7 @@ import numpy as np
 from PIL import Image
 
 from semisac_ml.data import DataError, cdnet, tracks
+from semisac_ml.data.scenes.camera import Camera
 from semisac_ml.data.scenes.reader import Moment, SceneSet
 
 STATES = ("distance", "angle", "velocity")
@@ -51,6 +52,7 @@ class TargetSet:
     intervals are taken over, int64: the drive, or the vehicle of a video. part: TRAIN, VALIDATION or TEST.
     broadside_rad: angle of the array's broadside from its axis as Eq. (48) counts angles.
     read_frame: frame -> uint8 [height, width, 3]. read_mask: sample -> bool [height, width], its pixels.
+    read_camera: sample -> its camera; None where no camera is known, as of videos.
     """
 
     name: str
@@ -66,6 +68,7 @@ class TargetSet:
     broadside_rad: float
     read_frame: Callable[[int], np.ndarray]
     read_mask: Callable[[int], np.ndarray]
+    read_camera: Callable[[int], Camera] | None = None
 
     def __len__(self) -> int:
         return len(self.distance_m)
@@ -197,12 +200,16 @@ def street(
         broadside_rad=STREET_BROADSIDE_RAD,
         read_frame=lambda place: moments[place].image(),
         read_mask=lambda row: instances(rows[row][0]) == instance[row],
+        read_camera=lambda row: _camera(rows[row][1]),
     )
 
 
-def moment_of(folder: str | os.PathLike[str], layout: str, frame: int) -> Moment:
-    """The step of a street that a frame of :func:`street` is."""
-    return [moment for moment in SceneSet.open(folder) if moment.drive["layout"] == layout][frame]
+def _camera(moment: Moment) -> Camera:
+    stored = moment.drive["camera"]
+    return Camera(
+        np.array(stored["position_m"]),
+        *(stored[name] for name in ("heading_rad", "pitch_rad", "width", "height", "field_of_view_deg")),
+    )
 
 
 def highway(root: str | os.PathLike[str] | None = None) -> TargetSet:
