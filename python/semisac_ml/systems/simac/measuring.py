@@ -14,16 +14,27 @@ from .model import Simac
 from .samples import STATES, TEST
 from .scoring import Outcome
 from .tensors import SampleTensors, channel_state
+from .tuned import TunedSimac
 
 CHUNK = 64
 
 
 @torch.no_grad()
 def run(
-    system: Simac, tensors: SampleTensors, snr_db: float, fading: str, part: int = TEST, seed: int = 0
+    system: Simac | TunedSimac,
+    tensors: SampleTensors,
+    snr_db: float,
+    fading: str,
+    part: int = TEST,
+    seed: int = 0,
+    sensors: tuple[str, ...] | None = None,
 ) -> Outcome:
-    """A system on a part of the samples at one SNR of the channel."""
+    """A system on a part of the samples at one SNR of the channel.
+
+    sensors: that work, of a system that can do without one; all by default.
+    """
     system.eval()
+    working = {} if sensors is None else {"sensors": sensors}
     rows = tensors.samples.of(part)
     generator, rng = torch.Generator().manual_seed(seed), np.random.default_rng(seed)
     found: dict[str, list[np.ndarray]] = {}
@@ -31,7 +42,8 @@ def run(
     for chunk in np.array_split(rows, math.ceil(len(rows) / CHUNK)):
         batch = tensors.batch(chunk, rng)
         state = channel_state(np.full(len(chunk), snr_db), fading)
-        for task, value in system(batch.pictures, batch.echoes, state, fading, generator).items():
+        outputs = system(batch.pictures, batch.echoes, state, fading, generator, **working)
+        for task, value in outputs.items():
             found.setdefault(task, []).append(value.numpy())
         sent.append(batch.truth["picture"].numpy())
     low, high = tensors.limits.low, tensors.limits.high
@@ -40,10 +52,15 @@ def run(
         for place, task in enumerate(STATES)
         if task in found
     }
+    deviations = {
+        task: (high - low)[place] * np.concatenate(found[f"{task}_deviation"]).astype(np.float64)
+        for place, task in enumerate(STATES)
+        if f"{task}_deviation" in found
+    }
     if "picture" not in found:
-        return Outcome(rows, states)
+        return Outcome(rows, states, deviations)
     pictures, shown = (_as_bytes(np.concatenate(part)) for part in (found["picture"], sent))
-    return Outcome(rows, states, pictures=pictures, sent=shown)
+    return Outcome(rows, states, deviations, pictures, shown)
 
 
 def _as_bytes(pictures: np.ndarray) -> np.ndarray:

@@ -73,6 +73,16 @@ class SimacSettings:
             )
 
     @property
+    def frame_pixels(self) -> int:
+        """Side of the frames that go in."""
+        return self.vision.picture
+
+    @property
+    def picture_pixels(self) -> int:
+        """Side of the pictures that come out."""
+        return self.decoder.picture
+
+    @property
     def values(self) -> int:
         """Real values of an encoding."""
         return self.decoder.side**2 * self.decoder.size
@@ -199,15 +209,23 @@ class Simac(nn.Module):
         found = self.decoder(received.view_as(encoding))
         return named_outputs(found, self.settings.decoder.tasks)
 
+    def losses(self, found: dict[str, Tensor], truth: dict[str, Tensor]) -> dict[str, Tensor]:
+        """See :func:`task_losses`."""
+        return task_losses(found, truth)
+
 
 @dataclass(frozen=True)
 class LossWeights:
-    """l1 to l4 of Eq. (46). Eq. (17a) numbers them otherwise; the text gives the picture 100."""
+    """l1 to l4 of Eq. (46). Eq. (17a) numbers them otherwise; the text gives the picture 100.
+
+    box: of where the target is in the frame, which the tuned system learns besides.
+    """
 
     picture: float = 100.0
     angle: float = 1.0
     velocity: float = 1.0
     distance: float = 1.0
+    box: float = 10.0
 
 
 def task_losses(found: dict[str, Tensor], truth: dict[str, Tensor]) -> dict[str, Tensor]:

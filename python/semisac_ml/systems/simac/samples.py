@@ -315,6 +315,19 @@ def _slopes(time_s: np.ndarray, values: np.ndarray) -> np.ndarray:
     return slopes
 
 
+def _square(box_px: np.ndarray) -> tuple[float, float, float]:
+    """Middle and half the side of what is cut out."""
+    left, top, width, height = (float(value) for value in box_px)
+    return left + width / 2, top + height / 2, MARGIN * max(width, height, 1.0) / 2
+
+
+def part_of_frame(box_px: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """What is cut out, in sides of the frame: middle x and y, half its width and height, float64 [4]."""
+    x, y, half = _square(box_px)
+    height, width = size
+    return np.array([x / width, y / height, half / width, half / height])
+
+
 def cut_out(frame: np.ndarray, mask: np.ndarray, box_px: np.ndarray, pixels: int) -> np.ndarray:
     """The target alone, black around it, in a square picture, uint8 [pixels, pixels, 3].
 
@@ -325,10 +338,8 @@ def cut_out(frame: np.ndarray, mask: np.ndarray, box_px: np.ndarray, pixels: int
     box_px : ndarray [4]
         Left, top, width, height.
     """
-    left, top, width, height = box_px
-    half = MARGIN * max(width, height, 1.0) / 2
-    middle = (left + width / 2, top + height / 2)
-    corners = (middle[0] - half, middle[1] - half, middle[0] + half, middle[1] + half)
+    x, y, half = _square(box_px)
+    corners = (x - half, y - half, x + half, y + half)
     alone = Image.fromarray(np.where(mask[..., None], frame, np.uint8(0)))
     # what lies outside of the frame is black: a frame around it, as wide as the cut-out may reach
     edge = int(np.ceil(2 * half)) + 1

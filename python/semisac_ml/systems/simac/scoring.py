@@ -22,6 +22,9 @@ from semisac_ml.signal.metrics import CONFIDENCE, Metric
 from .samples import STATES, Limits, TargetSet
 
 RESAMPLED = 1000
+NOMINAL_COVERAGE = 0.9
+HALF_WIDTH = 1.6448536269514722
+"""Deviations to either side that hold 90 % of a normal distribution."""
 UNITS = {"distance": "m", "angle": "deg", "velocity": "mps"}
 
 
@@ -44,6 +47,8 @@ class Outcome:
 def figures(outcome: Outcome, samples: TargetSet, limits: Limits) -> dict[str, Metric]:
     """Figures by name: "distance_rmse" (normalised), "distance_rmse_m", ..., "psnr_db", "ssim".
 
+    "distance_coverage": share of samples within the interval that is to hold 90 %, where deviations are told.
+
     Samples without an estimate are left out of RMSE; "distance_share" says how many have one, if not all do.
     """
     group = samples.group[outcome.rows]
@@ -59,6 +64,9 @@ def figures(outcome: Outcome, samples: TargetSet, limits: Limits) -> dict[str, M
             continue
         rmse = root_mean_square(error[there], group[there])
         found[f"{task}_rmse"] = scaled(rmse, 1.0 / (limits.high - limits.low)[place])
+        if task in outcome.deviations:
+            inside = np.abs(error) <= HALF_WIDTH * outcome.deviations[task]
+            found[f"{task}_coverage"] = mean_over_groups(inside[there].astype(np.float64), group[there])
         found[f"{task}_rmse_{UNITS[task]}"] = scaled(rmse, 180.0 / math.pi if task == "angle" else 1.0)
     if outcome.pictures is not None:
         found["psnr_db"] = mean_over_groups(metrics.psnr_db(outcome.sent, outcome.pictures), group)

@@ -19,7 +19,7 @@ from semisac_ml.signal.simo_echo import EchoSettings, simo_echo
 from . import channel_text
 from .link_budget import modulation_at
 from .model import ChannelState
-from .samples import STATES, Limits, TargetSet, cut_out, shrunk
+from .samples import STATES, Limits, TargetSet, cut_out, part_of_frame, shrunk
 
 ECHOES = ("lfm", "paper")
 UNIT_DISTANCE_M = 100.0
@@ -62,7 +62,7 @@ class EchoSource:
 
 @dataclass(frozen=True)
 class Batch:
-    """Inputs and truth of some samples; truth by task, states normalised."""
+    """Inputs and truth of some samples; truth by task, states normalised, "box" as part_of_frame says."""
 
     pictures: Tensor
     echoes: Tensor
@@ -83,15 +83,18 @@ class SampleTensors:
         numbers, self._frame_of = np.unique(samples.frame, return_inverse=True)
         frames = np.empty((len(numbers), frame_pixels, frame_pixels, 3), np.uint8)
         pictures = np.empty((len(samples), picture_pixels, picture_pixels, 3), np.uint8)
+        boxes = np.empty((len(samples), 4), np.float32)
         for place, number in enumerate(numbers):
             frame = samples.read_frame(int(number))
             frames[place] = shrunk(frame, frame_pixels)
             for row in np.flatnonzero(self._frame_of == place):
                 mask = samples.read_mask(int(row))
+                boxes[row] = part_of_frame(samples.box_px[row], frame.shape[:2])
                 pictures[row] = cut_out(frame, mask, samples.box_px[row], picture_pixels)
         self._frames, self._pictures = (
             torch.from_numpy(part).permute(0, 3, 1, 2) for part in (frames, pictures)
         )
+        self._boxes = torch.from_numpy(boxes)
         self._states = torch.from_numpy(self.limits.normalise(samples.states)).float()
 
     def batch(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:
@@ -99,6 +102,7 @@ class SampleTensors:
         states, broadside = self.samples.states, self.samples.broadside_rad
         echoes = np.stack([self.echoes.echo(states[row], broadside, rng) for row in rows])
         truth = {name: self._states[rows, place] for place, name in enumerate(STATES)}
+        truth["box"] = self._boxes[rows]
         truth["picture"] = self._pictures[rows].float() / 255.0
         pictures = self._frames[self._frame_of[rows]].float() / 255.0
         return Batch(pictures, torch.from_numpy(echoes), truth)

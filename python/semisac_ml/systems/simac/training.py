@@ -18,14 +18,18 @@ from rich.console import Console
 from torch import nn
 
 from semisac_ml.outputs import write_output
-from semisac_ml.training import Stage, load_checkpoint, train_stage
+from semisac_ml.training import Stage, load_checkpoint, save_checkpoint, train_stage
 from semisac_ml.training.early_stopping import BestKept
 
-from .model import LossWeights, Simac, SimacSettings, task_losses, total_loss
-from .samples import TRAIN, VALIDATION
+from .measuring import run
+from .model import LossWeights, Simac, SimacSettings, total_loss
+from .samples import STATES, TRAIN, VALIDATION
+from .scoring import HALF_WIDTH, NOMINAL_COVERAGE
 from .tensors import Batch, EchoSource, SampleTensors, channel_state, drawn_snr_db
+from .tuned import TunedSettings, TunedSimac
 
 SETTINGS_FILE = "settings.json"
+BEST_FILE = "best.safetensors"
 STAGE = "simac"
 CLIPPED_NORM = 1.0
 WARM_UP = 0.05
@@ -34,14 +38,17 @@ SHUFFLED = "shuffled sentence"
 """A variant of training, not of the network: every sentence is that of another sample."""
 
 
+System = Simac | TunedSimac
+
+
 @dataclass(frozen=True)
 class SimacTraining:
     """How a network is trained; its fields are what a checkpoint must share to be gone on from.
 
-    size: "paper" or "small". variant: see SimacSettings.variant, or SHUFFLED. fading: "awgn" or "rayleigh".
-    echo: "lfm" or "paper". epochs: at most. patience: epochs without improvement on validation that end it.
-    learning_rate: of AdamW, at its height; it rises at first, then falls as a cosine over all epochs.
-    picture_weight: l1. gpt2: weights of GPT-2 to start from, "" for none.
+    size: "paper" or "small". variant: see SimacSettings.variant and TunedSettings.variant, or SHUFFLED.
+    fading: "awgn" or "rayleigh". echo: "lfm" or "paper". epochs: at most. patience: epochs without
+    improvement on validation that end it. learning_rate: of AdamW, at its height; it rises at first, then
+    falls as a cosine over all epochs. picture_weight: l1. gpt2: weights of GPT-2 to start from, "" for none.
     """
 
     size: str = "small"
@@ -66,11 +73,18 @@ class SimacTraining:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
         self.network()
 
-    def network(self) -> SimacSettings:
+    def network(self) -> SimacSettings | TunedSettings:
         """Sizes of the network."""
+        if self.variant.startswith("tuned"):
+            return TunedSettings.variant(self.variant)
         named = SimacSettings.named(self.size).for_echoes(*EchoSource(self.echo).shape)
         named = dataclasses.replace(named, bits=self.bits)
         return named if self.variant == SHUFFLED else named.variant(self.variant)
+
+    def untrained(self) -> System:
+        """The network with no training yet but that of GPT-2."""
+        sizes = self.network()
+        return TunedSimac(sizes) if isinstance(sizes, TunedSettings) else Simac(sizes, self.gpt2 or None)
 
     @property
     def weights(self) -> LossWeights:
@@ -81,11 +95,11 @@ class SimacTraining:
 def tensors_for(settings: SimacTraining, samples) -> SampleTensors:
     """A scene as tensors of the network's sizes."""
     network = settings.network()
-    return SampleTensors(samples, network.vision.picture, network.decoder.picture, EchoSource(settings.echo))
+    return SampleTensors(samples, network.frame_pixels, network.picture_pixels, EchoSource(settings.echo))
 
 
 def losses_of(
-    system: Simac,
+    system: System,
     batch: Batch,
     snr_db: np.ndarray,
     settings: SimacTraining,
@@ -98,12 +112,12 @@ def losses_of(
     if settings.variant == SHUFFLED:
         state = dataclasses.replace(state, places=state.places[torch.as_tensor(rng.permutation(len(snr_db)))])
     found = system(batch.pictures.to(device), batch.echoes.to(device), state, settings.fading, generator)
-    losses = task_losses(found, {task: batch.truth[task].to(device) for task in found})
+    losses = system.losses(found, {task: value.to(device) for task, value in batch.truth.items()})
     return {**losses, "loss": total_loss(losses, settings.weights)}
 
 
 @torch.no_grad()
-def validation_losses(system: Simac, tensors: SampleTensors, settings: SimacTraining) -> dict[str, float]:
+def validation_losses(system: System, tensors: SampleTensors, settings: SimacTraining) -> dict[str, float]:
     """Mean losses of the validation part at three SNRs, with the same draws every time."""
     device = next(system.parameters()).device
     generator, rng = torch.Generator(device).manual_seed(0), np.random.default_rng(0)
@@ -125,7 +139,7 @@ def train(
     folder: Path,
     console: Console,
     device: torch.device | None = None,
-) -> Simac:
+) -> System:
     """Train, going on from a checkpoint in the folder; the network that was best on validation, on the CPU.
 
     Raises CheckpointError if the folder holds a training with other settings.
@@ -133,7 +147,7 @@ def train(
     device = device or torch.device("cpu")
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(settings.seed)
-    both = BestKept(Simac(settings.network(), settings.gpt2 or None), settings.patience).to(device)
+    both = BestKept(settings.untrained(), settings.patience).to(device)
     parameters = [one for one in both.model.parameters() if one.requires_grad]
     optimiser = torch.optim.AdamW(_groups(both.model, settings), betas=(0.9, 0.98))
     rows = tensors.samples.of(TRAIN)
@@ -178,10 +192,28 @@ def train(
         folder,
         console,
     )
-    return both.best.cpu().eval()
+    best = both.best.cpu().eval()
+    if isinstance(best, TunedSimac):
+        calibrate(best, tensors, settings)
+    save_checkpoint(folder / BEST_FILE, best, None, stored)
+    return best
 
 
-def trained(folder: Path) -> tuple[Simac, SimacTraining]:
+@torch.no_grad()
+def calibrate(system: TunedSimac, tensors: SampleTensors, settings: SimacTraining) -> None:
+    """Widen or narrow deviations, so that 90 % of the validation part lie where they should."""
+    system.decoder.widening.fill_(1.0)
+    ratios = []
+    for place, snr_db in enumerate(VALIDATION_SNR_DB):
+        outcome = run(system, tensors, snr_db, settings.fading, VALIDATION, seed=place)
+        truth = tensors.samples.states[outcome.rows]
+        error = [outcome.states[task] - truth[:, k] for k, task in enumerate(STATES)]
+        ratios.append(np.abs(error) / [outcome.deviations[task] for task in STATES])
+    quantile = np.quantile(np.concatenate(ratios, axis=1), NOMINAL_COVERAGE, axis=1)
+    system.decoder.widening.copy_(torch.as_tensor(quantile / HALF_WIDTH))
+
+
+def trained(folder: Path) -> tuple[System, SimacTraining]:
     """The best network that ``train`` left in a folder, and its settings.
 
     Raises ValueError if the folder holds no training, CheckpointError if it holds another one.
@@ -190,11 +222,11 @@ def trained(folder: Path) -> tuple[Simac, SimacTraining]:
         settings = SimacTraining(**json.loads((folder / SETTINGS_FILE).read_text()))
     except (OSError, TypeError, json.JSONDecodeError) as error:
         raise ValueError(
-            f"{folder} holds no training of simac ({error}), expected {SETTINGS_FILE} and {STAGE}.safetensors"
+            f"{folder} holds no training of simac ({error}), expected {SETTINGS_FILE} and {BEST_FILE}"
         ) from error
-    both = BestKept(Simac(settings.network()), settings.patience)
-    load_checkpoint(folder / f"{STAGE}.safetensors", both)
-    return both.best.eval(), settings
+    system = dataclasses.replace(settings, gpt2="").untrained()
+    load_checkpoint(folder / BEST_FILE, system)
+    return system.eval(), settings
 
 
 def _groups(model: nn.Module, settings: SimacTraining) -> list[dict[str, object]]:
