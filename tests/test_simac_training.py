@@ -56,9 +56,9 @@ def test_batches(scene):
     assert batch.truth["picture"].shape == (3, 3, 28, 28)
     # the red of a frame is its number
     assert batch.pictures[1, 0].mean().item() == pytest.approx((scene.frame[rows[1]] % 200) / 255, abs=1e-6)
-    # pulses one after the other, noise of variance one on the echo of the state
-    echo = torch.view_as_complex(batch.echoes[2].contiguous()).numpy().reshape(10, 64, 32)
-    clean = lfm_simo_echo(*scene.states[rows[2]], LfmSimoRadar())
+    # range bins one after the other, noise of variance one on the echo of the state
+    echo = torch.view_as_complex(batch.echoes[2].contiguous()).numpy().reshape(10, 32, 64)
+    clean = lfm_simo_echo(*scene.states[rows[2]], LfmSimoRadar()).transpose(0, 2, 1)
     assert np.mean(np.abs(echo - clean) ** 2) == pytest.approx(1.0, abs=0.05)
     normalised = Limits.of(scene).normalise(scene.states)[rows]
     np.testing.assert_allclose(batch.truth["velocity"].numpy(), normalised[:, 2], rtol=1e-5)

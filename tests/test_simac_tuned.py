@@ -37,7 +37,7 @@ RADAR = LfmSimoRadar()
 def echoes_of(states: np.ndarray, radar: LfmSimoRadar, seed: int) -> torch.Tensor:
     rng = np.random.default_rng(seed)
     found = np.stack([lfm_simo_echo(*state, radar, rng) for state in states])
-    return torch.view_as_real(torch.from_numpy(found)).flatten(2, 3)
+    return torch.view_as_real(torch.from_numpy(found)).transpose(2, 3).flatten(2, 3)
 
 
 @pytest.mark.parametrize("distance_m", [25.0, 70.0])

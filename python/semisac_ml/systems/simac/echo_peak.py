@@ -29,7 +29,7 @@ LEAST_SNR = 1e-3
 
 
 class EchoPeak(nn.Module):
-    """Echoes [batch, antennas, pulses * range_bins, 2] to what they say of their strongest target."""
+    """Echoes [batch, antennas, range_bins * pulses, 2] to what they say of their strongest target."""
 
     def __init__(self, radar: LfmSimoRadar) -> None:
         super().__init__()
@@ -64,7 +64,7 @@ class EchoPeak(nn.Module):
             Mean over the antennas; 1 where there is noise alone.
         """
         radar = self.radar
-        cube = echoes.unflatten(2, (radar.pulses, radar.range_bins))
+        cube = echoes.unflatten(2, (radar.range_bins, radar.pulses)).transpose(2, 3)
         maps = complex_product(self.doppler, cube, -3)  # [batch, antennas, 2 pulses, range_bins, 2]
         power = maps.square().sum(dim=4).mean(dim=1)
         peak = power.flatten(1).argmax(dim=1)

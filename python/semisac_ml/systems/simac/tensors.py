@@ -30,8 +30,9 @@ UNIT_DISTANCE_M = 100.0
 class EchoSource:
     """Echoes of targets as a network hears them, float32 [antennas, length, 2].
 
-    kind: "lfm", chirps behind their matched filter, pulse after pulse, with noise; or "paper", Eq. (1) as
-    printed, a tone without noise.
+    kind: "lfm", chirps behind their matched filter, with noise, one range bin after the other and in each all
+    pulses: what is convolved and pooled is then slow time, and a range bin is a place in the sequence. Or
+    "paper", Eq. (1) as printed, a tone without noise.
     """
 
     kind: str = "lfm"
@@ -53,7 +54,8 @@ class EchoSource:
         """Echo of a target at (distance_m, azimuth_rad, velocity_mps)."""
         distance, azimuth, velocity = (float(value) for value in state)
         if self.kind == "lfm":
-            found = lfm_simo_echo(distance, azimuth, velocity, self.radar, rng).reshape(self.shape)
+            found = lfm_simo_echo(distance, azimuth, velocity, self.radar, rng)
+            found = found.transpose(0, 2, 1).reshape(self.shape)
         else:
             found = simo_echo(distance, azimuth + broadside_rad, velocity, self.printed)
             found = found / np.abs(simo_echo(UNIT_DISTANCE_M, 0.0, 0.0, self.printed)[0, 0])
