@@ -10,15 +10,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
 import pmt
-import typer
 from gnuradio import blocks, gr, semisac
 from gnuradio.semisac.radio import RadioSettings, open_front_end
+from pydantic import Field
 from scipy.constants import speed_of_light
 
+from semisac_ml.command_line import Options, new_program, run_program
 from semisac_ml.signal.complex_pairs import as_complex
 from semisac_ml.signal.frame import FrameParameters
 from semisac_ml.signal.radar_parameters import RadarParameters
@@ -172,23 +172,32 @@ def _peak_samples(cells: np.ndarray, radar: RadarParameters) -> float:
     return refined * bin_samples
 
 
-def main(
-    frames: Annotated[int, typer.Option(help="Frames to send and receive.")] = 1000,
-    restarts: Annotated[int, typer.Option(help="Starts with another offset each.")] = 20,
-    sample_rate_hz: Annotated[float, typer.Option(help="Of the device.")] = 1e6,
-) -> None:
+class MeasureOptions(Options):
+    """What is measured."""
+
+    frames: int = Field(1000, description="Frames to send and receive.")
+    restarts: int = Field(20, description="Starts with another offset each.")
+    sample_rate_hz: float = Field(1e6, description="Of the device.")
+
+
+program = new_program("benchmarks/pluto.py")
+
+
+@program.default
+def main(*, options: MeasureOptions = MeasureOptions()) -> None:
     """Frames lost and CPU share at a rate, cyclic and streamed; error of a range after restarts.
 
     The device is a process that loses what is not taken in time: a quiet machine with two cores is needed.
     """
-    frame = FrameParameters(sample_rate_hz=sample_rate_hz, images_per_frame=8)
-    figures: dict[str, object] = {"sample_rate_hz": sample_rate_hz, "frame_samples": frame.frame_samples}
-    if frames:
-        figures["link"] = [frames_lost(frame, frames, cyclic) for cyclic in (True, False)]
-    if restarts:
-        figures["ranging"] = range_errors(frame, restarts)
+    rate_hz = options.sample_rate_hz
+    frame = FrameParameters(sample_rate_hz=rate_hz, images_per_frame=8)
+    figures: dict[str, object] = {"sample_rate_hz": rate_hz, "frame_samples": frame.frame_samples}
+    if options.frames:
+        figures["link"] = [frames_lost(frame, options.frames, cyclic) for cyclic in (True, False)]
+    if options.restarts:
+        figures["ranging"] = range_errors(frame, options.restarts)
     print(json.dumps(figures, indent=2))
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    sys.exit(run_program(program))

@@ -8,8 +8,8 @@
 #include "config.h"
 #endif
 
+#include "block/parameter_checks.h"
 #include "cfar_detector_impl.h"
-#include "parameter_checks.h"
 #include <gnuradio/io_signature.h>
 
 namespace gr {

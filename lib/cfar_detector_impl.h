@@ -7,9 +7,9 @@
 #ifndef INCLUDED_SEMISAC_CFAR_DETECTOR_IMPL_H
 #define INCLUDED_SEMISAC_CFAR_DETECTOR_IMPL_H
 
-#include "guarded_block.h"
-#include "tag_values.h"
-#include "target_search.h"
+#include "block/guarded_block.h"
+#include "block/tag_values.h"
+#include "radar/target_search.h"
 #include <atomic>
 #include <mutex>
 

@@ -8,9 +8,9 @@
 #include "config.h"
 #endif
 
+#include "block/end_of_input.h"
+#include "block/parameter_checks.h"
 #include "echo_aligner_impl.h"
-#include "end_of_input.h"
-#include "parameter_checks.h"
 #include <gnuradio/io_signature.h>
 #include <algorithm>
 #include <chrono>

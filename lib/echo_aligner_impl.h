@@ -7,14 +7,14 @@
 #ifndef INCLUDED_SEMISAC_ECHO_ALIGNER_IMPL_H
 #define INCLUDED_SEMISAC_ECHO_ALIGNER_IMPL_H
 
-#include "fractional_delay.h"
-#include "frame_store.h"
-#include "guarded_block.h"
-#include "latency_search.h"
-#include "leakage_peak.h"
-#include "lost_samples.h"
-#include "running_mean.h"
-#include "sample_line.h"
+#include "block/guarded_block.h"
+#include "math/fractional_delay.h"
+#include "math/running_mean.h"
+#include "math/sample_line.h"
+#include "radio/frame_store.h"
+#include "radio/latency_search.h"
+#include "radio/leakage_peak.h"
+#include "radio/lost_samples.h"
 #include <gnuradio/semisac/echo_aligner.h>
 #include <atomic>
 #include <deque>

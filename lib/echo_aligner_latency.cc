@@ -10,9 +10,9 @@
 
 // The latency of echo_aligner: set, searched for, looked after.
 
+#include "block/parameter_checks.h"
 #include "echo_aligner_impl.h"
-#include "parameter_checks.h"
-#include "sample_energy.h"
+#include "math/sample_energy.h"
 #include <volk/volk.h>
 #include <algorithm>
 #include <cmath>

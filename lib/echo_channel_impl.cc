@@ -8,10 +8,10 @@
 #include "config.h"
 #endif
 
+#include "block/parameter_checks.h"
+#include "block/tag_values.h"
 #include "echo_channel_impl.h"
-#include "parameter_checks.h"
-#include "philox.h"
-#include "tag_values.h"
+#include "math/philox.h"
 #include <gnuradio/io_signature.h>
 #include <algorithm>
 #include <cmath>

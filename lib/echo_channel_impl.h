@@ -7,7 +7,7 @@
 #ifndef INCLUDED_SEMISAC_ECHO_CHANNEL_IMPL_H
 #define INCLUDED_SEMISAC_ECHO_CHANNEL_IMPL_H
 
-#include "guarded_block.h"
+#include "block/guarded_block.h"
 #include <gnuradio/semisac/echo_channel.h>
 #include <mutex>
 #include <vector>

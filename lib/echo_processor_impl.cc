@@ -9,8 +9,8 @@
 #endif
 
 #include "echo_processor_impl.h"
-#include "sample_energy.h"
-#include "speed_of_light.h"
+#include "math/sample_energy.h"
+#include "math/speed_of_light.h"
 #include <gnuradio/block_detail.h>
 #include <gnuradio/buffer.h>
 #include <gnuradio/io_signature.h>

@@ -7,11 +7,11 @@
 #ifndef INCLUDED_SEMISAC_ECHO_PROCESSOR_IMPL_H
 #define INCLUDED_SEMISAC_ECHO_PROCESSOR_IMPL_H
 
-#include "echo_maps.h"
-#include "echo_vectors.h"
-#include "guarded_block.h"
-#include "running_mean.h"
-#include "tag_values.h"
+#include "block/guarded_block.h"
+#include "block/tag_values.h"
+#include "math/running_mean.h"
+#include "radar/echo_maps.h"
+#include "radar/echo_vectors.h"
 #include <gnuradio/semisac/echo_processor.h>
 #include <atomic>
 #include <mutex>

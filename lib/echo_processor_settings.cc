@@ -4,9 +4,9 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
+#include "block/parameter_checks.h"
 #include "echo_processor_impl.h"
-#include "parameter_checks.h"
-#include "speed_of_light.h"
+#include "math/speed_of_light.h"
 #include <cmath>
 
 namespace gr {

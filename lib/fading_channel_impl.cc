@@ -8,9 +8,9 @@
 #include "config.h"
 #endif
 
-#include "end_of_input.h"
+#include "block/end_of_input.h"
+#include "block/parameter_checks.h"
 #include "fading_channel_impl.h"
-#include "parameter_checks.h"
 #include <gnuradio/io_signature.h>
 #include <algorithm>
 #include <climits>

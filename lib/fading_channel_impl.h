@@ -7,8 +7,8 @@
 #ifndef INCLUDED_SEMISAC_FADING_CHANNEL_IMPL_H
 #define INCLUDED_SEMISAC_FADING_CHANNEL_IMPL_H
 
-#include "guarded_block.h"
-#include "sample_channel.h"
+#include "block/guarded_block.h"
+#include "channel/sample_channel.h"
 #include <gnuradio/semisac/fading_channel.h>
 #include <memory>
 #include <mutex>

@@ -8,9 +8,9 @@
 #include "config.h"
 #endif
 
+#include "block/parameter_checks.h"
+#include "frame/frame_item.h"
 #include "frame_demodulator_impl.h"
-#include "frame_item.h"
-#include "parameter_checks.h"
 #include <gnuradio/io_signature.h>
 #include <algorithm>
 #include <cmath>

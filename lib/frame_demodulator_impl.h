@@ -7,10 +7,10 @@
 #ifndef INCLUDED_SEMISAC_FRAME_DEMODULATOR_IMPL_H
 #define INCLUDED_SEMISAC_FRAME_DEMODULATOR_IMPL_H
 
-#include "frame_header.h"
-#include "frame_receiver.h"
-#include "guarded_block.h"
-#include "tag_values.h"
+#include "block/guarded_block.h"
+#include "block/tag_values.h"
+#include "frame/frame_header.h"
+#include "frame/frame_receiver.h"
 #include <gnuradio/semisac/frame_demodulator.h>
 #include <atomic>
 #include <mutex>

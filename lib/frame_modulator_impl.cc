@@ -8,10 +8,10 @@
 #include "config.h"
 #endif
 
-#include "end_of_input.h"
+#include "block/end_of_input.h"
+#include "block/parameter_checks.h"
+#include "frame/lfm.h"
 #include "frame_modulator_impl.h"
-#include "lfm.h"
-#include "parameter_checks.h"
 #include <gnuradio/io_signature.h>
 #include <volk/volk.h>
 #include <algorithm>

@@ -7,10 +7,10 @@
 #ifndef INCLUDED_SEMISAC_FRAME_MODULATOR_IMPL_H
 #define INCLUDED_SEMISAC_FRAME_MODULATOR_IMPL_H
 
-#include "frame_header.h"
-#include "frame_mapping.h"
-#include "guarded_block.h"
-#include "tag_values.h"
+#include "block/guarded_block.h"
+#include "block/tag_values.h"
+#include "frame/frame_header.h"
+#include "frame/frame_mapping.h"
 #include <gnuradio/fft/fft.h>
 #include <gnuradio/semisac/frame_modulator.h>
 #include <atomic>

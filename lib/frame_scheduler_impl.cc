@@ -8,11 +8,11 @@
 #include "config.h"
 #endif
 
-#include "end_of_input.h"
+#include "block/end_of_input.h"
+#include "block/parameter_checks.h"
 #include "frame_scheduler_impl.h"
-#include "parameter_checks.h"
-#include "radio_checks.h"
-#include "vector_clones.h"
+#include "math/vector_clones.h"
+#include "radio/radio_checks.h"
 #include <gnuradio/buffer.h>
 #include <gnuradio/io_signature.h>
 #include <algorithm>

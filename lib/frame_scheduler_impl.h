@@ -7,10 +7,10 @@
 #ifndef INCLUDED_SEMISAC_FRAME_SCHEDULER_IMPL_H
 #define INCLUDED_SEMISAC_FRAME_SCHEDULER_IMPL_H
 
-#include "frame_log.h"
-#include "frame_store.h"
-#include "guarded_block.h"
-#include "running_clock.h"
+#include "block/guarded_block.h"
+#include "radio/frame_log.h"
+#include "radio/frame_store.h"
+#include "radio/running_clock.h"
 #include <gnuradio/semisac/frame_scheduler.h>
 #include <atomic>
 #include <mutex>

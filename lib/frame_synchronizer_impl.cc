@@ -8,13 +8,13 @@
 #include "config.h"
 #endif
 
-#include "end_of_input.h"
-#include "frame_item.h"
+#include "block/end_of_input.h"
+#include "block/parameter_checks.h"
+#include "frame/frame_item.h"
+#include "frame/lfm.h"
 #include "frame_synchronizer_impl.h"
-#include "lfm.h"
-#include "parameter_checks.h"
-#include "sinc_interpolator.h"
-#include "turn.h"
+#include "math/sinc_interpolator.h"
+#include "math/turn.h"
 #include <gnuradio/io_signature.h>
 #include <algorithm>
 #include <cmath>

@@ -7,10 +7,10 @@
 #ifndef INCLUDED_SEMISAC_FRAME_SYNCHRONIZER_IMPL_H
 #define INCLUDED_SEMISAC_FRAME_SYNCHRONIZER_IMPL_H
 
-#include "chirp_pair.h"
-#include "chirp_search.h"
-#include "guarded_block.h"
-#include "lost_samples.h"
+#include "block/guarded_block.h"
+#include "frame/chirp_pair.h"
+#include "frame/chirp_search.h"
+#include "radio/lost_samples.h"
 #include <gnuradio/semisac/frame_synchronizer.h>
 #include <atomic>
 #include <vector>

@@ -9,7 +9,7 @@
 #endif
 
 #include "gap_filler_impl.h"
-#include "radio_checks.h"
+#include "radio/radio_checks.h"
 #include <gnuradio/block_detail.h>
 #include <gnuradio/buffer_reader.h>
 #include <gnuradio/io_signature.h>

@@ -7,8 +7,8 @@
 #ifndef INCLUDED_SEMISAC_GAP_FILLER_IMPL_H
 #define INCLUDED_SEMISAC_GAP_FILLER_IMPL_H
 
-#include "guarded_block.h"
-#include "sample_clock.h"
+#include "block/guarded_block.h"
+#include "radio/sample_clock.h"
 #include <gnuradio/semisac/gap_filler.h>
 #include <atomic>
 #include <mutex>

@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
-#include "philox.h"
+#include "math/philox.h"
 #include <boost/test/unit_test.hpp>
 #include <array>
 #include <cmath>

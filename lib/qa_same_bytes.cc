@@ -66,8 +66,9 @@ BOOST_AUTO_TEST_CASE(products_are_rounded_before_they_are_added_to)
     BOOST_CHECK_EQUAL(factor * factor + MINUS_SQUARE, 0.0f);
 }
 
-// At 0 dB the noise takes but +, -, *, sqrt and whole numbers (lib/sample_noise.h), which
-// IEEE 754 defines to the last bit; no function of the mathematical library.
+// At 0 dB the noise takes but +, -, *, sqrt and whole numbers
+// (lib/channel/sample_noise.h), which IEEE 754 defines to the last bit; no function of
+// the mathematical library.
 BOOST_AUTO_TEST_CASE(noise)
 {
     const auto channel = gr::semisac::fading_channel::make(

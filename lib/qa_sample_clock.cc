@@ -4,8 +4,8 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
-#include "frame_log.h"
-#include "sample_clock.h"
+#include "radio/frame_log.h"
+#include "radio/sample_clock.h"
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <memory>

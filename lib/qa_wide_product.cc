@@ -4,8 +4,8 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
-#include "philox.h"
-#include "wide_product.h"
+#include "math/philox.h"
+#include "math/wide_product.h"
 #include <boost/test/unit_test.hpp>
 #include <cstdint>
 

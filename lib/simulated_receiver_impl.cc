@@ -8,10 +8,10 @@
 #include "config.h"
 #endif
 
-#include "converter.h"
-#include "end_of_input.h"
-#include "philox.h"
-#include "radio_checks.h"
+#include "block/end_of_input.h"
+#include "math/philox.h"
+#include "radio/converter.h"
+#include "radio/radio_checks.h"
 #include "simulated_receiver_impl.h"
 #include <gnuradio/io_signature.h>
 #include <algorithm>

@@ -7,9 +7,9 @@
 #ifndef INCLUDED_SEMISAC_SIMULATED_RECEIVER_IMPL_H
 #define INCLUDED_SEMISAC_SIMULATED_RECEIVER_IMPL_H
 
-#include "device_fault.h"
-#include "guarded_block.h"
-#include "sample_clock.h"
+#include "block/guarded_block.h"
+#include "radio/device_fault.h"
+#include "radio/sample_clock.h"
 #include <gnuradio/semisac/simulated_receiver.h>
 #include <atomic>
 #include <mutex>

@@ -8,9 +8,9 @@
 #include "config.h"
 #endif
 
-#include "end_of_input.h"
-#include "frame_store.h"
-#include "radio_checks.h"
+#include "block/end_of_input.h"
+#include "radio/frame_store.h"
+#include "radio/radio_checks.h"
 #include "simulated_transmitter_impl.h"
 #include <gnuradio/io_signature.h>
 #include <algorithm>

@@ -8,10 +8,10 @@
 #include "config.h"
 #endif
 
-#include "end_of_input.h"
-#include "parameter_checks.h"
+#include "block/end_of_input.h"
+#include "block/parameter_checks.h"
+#include "channel/target_message.h"
 #include "target_emulator_impl.h"
-#include "target_message.h"
 #include <gnuradio/io_signature.h>
 #include <algorithm>
 #include <climits>

@@ -7,11 +7,11 @@
 #ifndef INCLUDED_SEMISAC_TARGET_EMULATOR_IMPL_H
 #define INCLUDED_SEMISAC_TARGET_EMULATOR_IMPL_H
 
-#include "echo_paths.h"
-#include "guarded_block.h"
-#include "sample_line.h"
-#include "sample_noise.h"
-#include "tag_values.h"
+#include "block/guarded_block.h"
+#include "block/tag_values.h"
+#include "channel/echo_paths.h"
+#include "channel/sample_noise.h"
+#include "math/sample_line.h"
 #include <gnuradio/semisac/target_emulator.h>
 #include <array>
 #include <memory>

@@ -9,6 +9,7 @@ enlarged four times, and frames of other folders, such as the camera's of a set 
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -16,9 +17,11 @@ import matplotlib
 import numpy as np
 import skimage.data
 import sklearn.datasets
-import typer
+from cyclopts import Parameter
 from PIL import Image
+from pydantic import Field
 
+from semisac_ml.command_line import Options, new_program, run_program
 from semisac_ml.data import cifar10, images
 
 SHEETS, TILES, ENLARGED = 60, 4, 128
@@ -33,12 +36,22 @@ PHOTOGRAPHS = (
 )
 
 
+class GatherOptions(Options):
+    """What is gathered beside the photographs."""
+
+    frames: list[Path] = Field([], description="Folder of further pictures; repeat it for several.")
+    seed: int = Field(0, description="Which images of CIFAR-10.")
+
+
+program = new_program("scripts/gather_pictures.py")
+
+
+@program.default
 def main(
-    folder: Annotated[Path, typer.Argument(help="Folder to make.")],
-    frames: Annotated[
-        list[Path] | None, typer.Option(help="Folder of further pictures; repeat it for several.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Which images of CIFAR-10.")] = 0,
+    folder: Annotated[Path, Parameter(help="Folder to make.")],
+    /,
+    *,
+    options: GatherOptions = GatherOptions(),
 ) -> None:
     """Gather the pictures."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -54,14 +67,14 @@ def main(
             keep(picture)
             keep(picture.convert("RGB").resize([round(SMALLER * side) for side in picture.size]))
     small = cifar10.load("train")[0]
-    chosen = np.random.default_rng(seed).choice(len(small), (SHEETS, TILES, TILES), replace=False)
+    chosen = np.random.default_rng(options.seed).choice(len(small), (SHEETS, TILES, TILES), replace=False)
     for sheet in chosen:
         pasted = Image.new("RGB", (TILES * ENLARGED, TILES * ENLARGED))
         for place, index in np.ndenumerate(sheet):
             tile = Image.fromarray(small[index]).resize((ENLARGED, ENLARGED), Image.Resampling.BICUBIC)
             pasted.paste(tile, (place[1] * ENLARGED, place[0] * ENLARGED))
         keep(pasted)
-    for other in frames or ():
+    for other in options.frames:
         for file in images.picture_files(other):
             with Image.open(file) as picture:
                 keep(picture)
@@ -69,4 +82,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    sys.exit(run_program(program))

@@ -10,21 +10,19 @@ the points that the file already has.
 from __future__ import annotations
 
 import argparse
-import csv
 from pathlib import Path
 
 import numpy as np
 from gnuradio import blocks, fec, gr
 
-from semisac_ml.outputs import output_file
-from semisac_ml.systems import jssc_hifi
+from semisac_ml.results import Result, ResultTable
+from semisac_ml.signal.metrics import proportion
 from semisac_ml.systems.jssc_hifi import real_code
 
 LIST_SIZE = 8
 STEP_DB = 0.5
 LEAST_RATE = 3e-3
 CHUNK = 100
-FIELDS = ("mode", "block", "snr_db", "blocks", "errors")
 
 
 def run(block: object, item_in: int, item_out: int, values: np.ndarray) -> np.ndarray:
@@ -80,34 +78,40 @@ def first_snr_db(mode: real_code.Mode) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    default = Path(jssc_hifi.__file__).parent / "block_errors.csv"
-    parser.add_argument("--output", type=Path, default=default)
+    parser.add_argument("--output", type=Path, default=real_code.BLOCK_ERRORS)
     parser.add_argument("--most-blocks", type=int, default=600, help="blocks a point, at most")
     parser.add_argument("--seed", type=int, default=0)
     chosen = parser.parse_args()
-    rows = list(csv.DictReader(chosen.output.open())) if chosen.output.exists() else []
-    known = {(row["mode"], int(row["block"]), float(row["snr_db"])): row for row in rows}
+    table = ResultTable.open(chosen.output)
+    known = {row.place: row for row in table.rows}
     for mode in real_code.MODES:
         for block in (256, 512, 1024, 2048):
             snr_db, rate = first_snr_db(mode), 1.0
             while rate > LEAST_RATE:
-                row = known.get((mode.name, block, snr_db))
-                if row is None:
+                row = point(mode, block, snr_db, 0, 1, chosen.seed)
+                if row.place in known:
+                    row = known[row.place]
+                else:
                     sent, wrong = measure(mode, block, snr_db, chosen.most_blocks, chosen.seed)
-                    row = dict(zip(FIELDS, (mode.name, block, snr_db, sent, wrong), strict=True))
-                    rows.append(row)
-                    write(chosen.output, rows)
-                rate = int(row["errors"]) / int(row["blocks"])
+                    row = point(mode, block, snr_db, wrong, sent, chosen.seed)
+                    table.replace([row])
+                rate = row.value
                 print(f"{mode.name}, {block} bits, {snr_db:g} dB: {rate:.4f}", flush=True)
                 snr_db += STEP_DB
 
 
-def write(path: Path, rows: list[dict[str, object]]) -> None:
-    """Write the table, whole or not at all."""
-    with output_file(path) as unfinished, unfinished.open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=FIELDS)
-        writer.writeheader()
-        writer.writerows(rows)
+def point(mode: real_code.Mode, block: int, snr_db: float, wrong: int, sent: int, seed: int) -> Result:
+    """Row of the table."""
+    return Result.of(
+        proportion(wrong, sent),
+        system="jssc_hifi",
+        figure="block_errors",
+        variant=mode.name,
+        conditions={"x": "SNR (Es/N0) in dB", "block": block},
+        x=snr_db,
+        metric="block_error_rate",
+        seed=str(seed),
+    )
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ the symbols too, an angle, and noise. Half an hour on one core.
 
 from __future__ import annotations
 
-import csv
 import sys
 import time
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 import pmt
 from gnuradio import blocks, gr, semisac
 
+from semisac_ml.results import Result, write_results
 from semisac_ml.runtime import Bundle
 from semisac_ml.signal import detection, radar_trials
 from semisac_ml.signal.frame import FrameParameters
@@ -117,17 +117,24 @@ def measure_blocks() -> None:
             measured = np.array([one for one in collected if one is not None])
             loss_db = radar_trials.loss_to_bound_db(measured, bound)
             rows += [
-                {
-                    "regularisation": regularisation,
-                    "parameter": name,
-                    "snr_db": snr_db,
-                    "trials": len(collected),
-                    "missed": missed,
-                    "loss_db": float(loss_db[axis]),
-                }
+                Result(
+                    system="radar",
+                    figure="blocks",
+                    conditions={
+                        "x": "SNR behind the matched filter in dB",
+                        "regularisation": regularisation,
+                        "parameter": name,
+                    },
+                    x=snr_db,
+                    metric=metric,
+                    value=value,
+                    n=len(collected),
+                    seed="11",
+                )
                 for axis, name in enumerate(("range", "doppler", "angle"))
+                for metric, value in (("loss_db", float(loss_db[axis])), ("missed", float(missed)))
             ]
-    _write("blocks", rows)
+    write_results(RESULTS / "blocks.csv", rows)
 
 
 def _scene(parameters: RadarParameters, sent: np.ndarray, snr_db: float, rng: np.random.Generator):
@@ -187,19 +194,25 @@ def measure_presence() -> None:
             correct += int(((probability[:, 1] > 0.5) == present).sum())
             matched += int((((np.conj(x) * echoes).sum(axis=1).real > energy / 2) == present).sum())
             total += len(x)
-        learned = proportion(correct, total)
-        rows.append(
-            {
-                "sensing_snr_db": snr_db,
-                "images": total,
-                "learned": learned.value,
-                "low": learned.low,
-                "high": learned.high,
-                "matched_filter_on_the_same_echoes": matched / total,
-                "optimal": detection.presence_accuracy_awgn(2 * frame.channel_uses, snr_db),
-            }
-        )
-    _write("presence", rows)
+        decided = {
+            "learned": proportion(correct, total),
+            "matched filter on the same echoes": proportion(matched, total),
+            "optimal": detection.presence_accuracy_awgn(2 * frame.channel_uses, snr_db),
+        }
+        rows += [
+            Result.of(
+                found,
+                system="radar",
+                figure="presence",
+                variant=variant,
+                conditions={"x": "sensing SNR in dB"},
+                x=snr_db,
+                metric="sensing_accuracy",
+                seed="" if variant == "optimal" else "12",
+            )
+            for variant, found in decided.items()
+        ]
+    write_results(RESULTS / "presence.csv", rows)
 
 
 def _echoes(frame: FrameParameters, sent: np.ndarray, received: np.ndarray, snr_db: float) -> np.ndarray:
@@ -210,15 +223,6 @@ def _echoes(frame: FrameParameters, sent: np.ndarray, received: np.ndarray, snr_
     flowgraph.connect(processor, sink)
     flowgraph.run()
     return np.array(sink.data(), dtype=np.complex64).reshape(-1, frame.channel_uses)
-
-
-def _write(name: str, rows: list[dict]) -> None:
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    with (RESULTS / f"{name}.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({key: f"{v:.6g}" if isinstance(v, float) else v for key, v in row.items()})
 
 
 PARTS = {"blocks": measure_blocks, "presence": measure_presence}

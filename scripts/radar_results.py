@@ -11,13 +11,15 @@ Without a name all of them, about ten minutes on one core. Each has a seed of it
 
 from __future__ import annotations
 
-import csv
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from semisac_ml.results import Result, write_results
+from semisac_ml.results.drawing import line_charts, picture
 from semisac_ml.signal import cfar, radar_trials
 from semisac_ml.signal.cfar import CfarWindow
 from semisac_ml.signal.frame import FrameParameters
@@ -30,18 +32,10 @@ RESULTS = ROOT / "results" / "radar"
 TRIALS = 4000
 SNR_DB = (15.0, 18.0, 21.0, 25.0, 30.0, 35.0, 40.0, 45.0)
 PARAMETERS = ("range", "doppler", "angle")
+SNR_NAME = "SNR behind the matched filter in dB"
+MEASURED, BOUND = "measured", "Cramér-Rao bound"
 CELLS = 10_000_000
 NOISE_MAPS = 20_000
-
-
-def write_csv(name: str, rows: list[dict]) -> None:
-    """Write results/radar/<name>.csv; numbers with six digits."""
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    with (RESULTS / f"{name}.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        for row in rows:
-            writer.writerow({key: f"{v:.6g}" if isinstance(v, float) else v for key, v in row.items()})
 
 
 def bounds() -> None:
@@ -57,39 +51,39 @@ def bounds() -> None:
             bound = radar_trials.bound(geometry, snr_db)
             loss_db = radar_trials.loss_to_bound_db(errors, bound)
             for axis in np.flatnonzero(np.isfinite(bound)):
-                rows.append(
-                    {
-                        "estimated": kind,
-                        "parameter": PARAMETERS[axis],
-                        "snr_db": snr_db,
-                        "trials": TRIALS,
-                        "rmse_cycles": float(np.sqrt((errors[:, axis] ** 2).mean())),
-                        "bound_cycles": float(bound[axis]),
-                        "loss_db": float(loss_db[axis]),
-                    }
-                )
-    write_csv("bounds", rows)
-    _draw_bounds(rows)
+                conditions = {"x": SNR_NAME, "parameter": PARAMETERS[axis], "estimated": kind}
+                told = {"system": "radar", "figure": "bounds", "conditions": conditions, "x": snr_db}
+                measured = partial(Result, **told, variant=MEASURED, n=TRIALS, seed="1")
+                rmse = float(np.sqrt((errors[:, axis] ** 2).mean()))
+                rows += [
+                    measured(metric="rmse_cycles", value=rmse),
+                    Result.of(bound[axis], **told, variant=BOUND, metric="rmse_cycles"),
+                    measured(metric="loss_db", value=float(loss_db[axis])),
+                ]
+    write_results(RESULTS / "bounds.csv", rows)
+    draw_bounds(rows, RESULTS / "bounds.png")
 
 
-def _draw_bounds(rows: list[dict]) -> None:
-    from matplotlib import pyplot
+def draw_bounds(rows: list[Result], file: Path) -> None:
+    """Errors over the SNR as marks, bounds as lines."""
 
-    figure, axes = pyplot.subplots(1, 3, figsize=(11, 3.4), layout="constrained")
-    for axis, parameter in zip(axes, PARAMETERS, strict=True):
-        for kind, marker in ((parameter, "o"), ("joint", "x")):
-            chosen = [row for row in rows if row["parameter"] == parameter and row["estimated"] == kind]
-            snr_db = [row["snr_db"] for row in chosen]
-            label = "alone" if kind == parameter else "all three together"
-            axis.semilogy(snr_db, [row["bound_cycles"] for row in chosen], "k-", linewidth=0.8)
-            axis.semilogy(snr_db, [row["rmse_cycles"] for row in chosen], marker, label=label)
-        axis.set(
-            xlabel="SNR behind the matched filter in dB", ylabel="RMSE in cycles a cell", title=parameter
-        )
-        axis.grid(True, which="both", alpha=0.3)
-        axis.legend()
-    figure.suptitle(f"{TRIALS} trials a point; lines: Cramér-Rao bounds")
-    figure.savefig(RESULTS / "bounds.png", dpi=110)
+    def style(row: Result) -> dict[str, object]:
+        if row.variant == BOUND:
+            return {"color": "black", "linewidth": 0.8, "zorder": 1, "label": "Cramér-Rao bound"}
+        marks = {"linestyle": "", "markersize": 6}
+        if row.conditions["estimated"] == "joint":
+            return {**marks, "marker": "x", "color": "tab:orange", "label": "all three together"}
+        return {**marks, "marker": "o", "color": "tab:blue", "label": "alone"}
+
+    line_charts(
+        file,
+        rows,
+        {"rmse_cycles": "RMSE in cycles a cell"},
+        lambda row: row.conditions["parameter"],
+        style,
+        f"{max(row.n for row in rows)} trials a point",
+        logarithmic=True,
+    )
 
 
 def pairs() -> None:
@@ -104,20 +98,23 @@ def pairs() -> None:
                 share = radar_trials.share_of_pairs_found(
                     geometry, axis, separation, 20.0, 1000, rng, settings
                 )
-                interval = proportion(round(share * 1000), 1000)
                 rows.append(
-                    {
-                        "apart_in": PARAMETERS[axis],
-                        "separation_cells": separation,
-                        "snr_db": 20.0,
-                        "fft_oversampling": oversampling,
-                        "trials": 1000,
-                        "both_found": share,
-                        "low": interval.low,
-                        "high": interval.high,
-                    }
+                    Result.of(
+                        proportion(round(share * 1000), 1000),
+                        system="radar",
+                        figure="pairs",
+                        conditions={
+                            "x": "separation in cells",
+                            "apart_in": PARAMETERS[axis],
+                            "snr_db": 20.0,
+                            "fft_oversampling": oversampling,
+                        },
+                        x=separation,
+                        metric="both_found",
+                        seed="2",
+                    )
                 )
-    write_csv("pairs", rows)
+    write_results(RESULTS / "pairs.csv", rows)
 
 
 def false_alarms() -> None:
@@ -127,18 +124,16 @@ def false_alarms() -> None:
     rows = []
 
     def add(maps: str, method: str, looks: int, cells: int, count: int) -> None:
-        metric = proportion(count, cells)
         rows.append(
-            {
-                "maps": maps,
-                "method": method,
-                "antennas": looks,
-                "asked": 1e-4,
-                "cells": cells,
-                "measured": metric.value,
-                "low": metric.low,
-                "high": metric.high,
-            }
+            Result.of(
+                proportion(count, cells),
+                system="radar",
+                figure="false_alarms",
+                variant=method,
+                conditions={"maps": maps, "antennas": looks, "asked": 1e-4},
+                metric="false_alarm_rate",
+                seed="3",
+            )
         )
 
     for method, looks in (("ca", 1), ("ca", 4), ("os", 1), ("os", 4)):
@@ -153,12 +148,20 @@ def false_alarms() -> None:
         settings = DetectionSettings(false_alarm_rate=1e-4, false_alarms_per="cell")
         count = radar_trials.false_alarms(geometry, settings, maps, rng)
         add(f"OFDM, 52 of 64 subcarriers, {weights} window", "ca", 1, maps * 64 * 64, count)
-    write_csv("false_alarms", rows)
+    write_results(RESULTS / "false_alarms.csv", rows)
     losses = [
-        {"reference_cells": count, "false_alarm_rate": 1e-4, "loss_db": cfar.ca_loss_db(1e-4, count)}
+        Result.of(
+            cfar.ca_loss_db(1e-4, count),
+            system="radar",
+            figure="cfar_loss",
+            variant="ca",
+            conditions={"x": "reference cells", "false_alarm_rate": 1e-4},
+            x=float(count),
+            metric="loss_db",
+        )
         for count in (8, 16, 24, 32, 64, 128)
     ]
-    write_csv("cfar_loss", losses)
+    write_results(RESULTS / "cfar_loss.csv", losses)
 
 
 def map_false_alarms() -> None:
@@ -182,25 +185,22 @@ def map_false_alarms() -> None:
     for name, (geometry, maps) in cases.items():
         rng = np.random.default_rng(5)
         shown = radar_trials.maps_with_false_alarms(geometry, DetectionSettings(), maps, rng)
-        metric = proportion(shown, maps)
+        cells = geometry.doppler_bins * geometry.range_bins
         rows.append(
-            {
-                "maps of": name,
-                "cells": geometry.doppler_bins * geometry.range_bins,
-                "asked": 0.01,
-                "maps": maps,
-                "measured": metric.value,
-                "low": metric.low,
-                "high": metric.high,
-            }
+            Result.of(
+                proportion(shown, maps),
+                system="radar",
+                figure="map_false_alarms",
+                conditions={"maps of": name, "cells": cells, "asked": 0.01},
+                metric="maps_with_false_alarms",
+                seed="5",
+            )
         )
-    write_csv("map_false_alarms", rows)
+    write_results(RESULTS / "map_false_alarms.csv", rows)
 
 
 def fmcw() -> None:
     """Maps of the recorded FMCW cubes with what is detected in them."""
-    from matplotlib import pyplot
-
     from semisac_ml.data import openradar_fmcw
     from semisac_ml.signal.radar_detection import detect
     from semisac_ml.signal.range_doppler import range_doppler_map
@@ -208,21 +208,20 @@ def fmcw() -> None:
     settings = DetectionSettings(
         method="os", window=CfarWindow(guard=(3, 3), reference=(12, 12), stride=(2, 2)), most_targets=12
     )
-    figure, axes = pyplot.subplots(1, 3, figsize=(13, 4.2), layout="constrained")
-    for axis, (name, chirp) in zip(axes, openradar_fmcw.CUBES.items(), strict=True):
-        cells, geometry = openradar_fmcw.cells_and_geometry(openradar_fmcw.load(name), chirp)
-        rd_map = range_doppler_map(cells, geometry)
-        power_db = 10 * np.log10((np.abs(rd_map) ** 2).mean(axis=0))
-        top = power_db.max()
-        extent = (0, geometry.range_bins * geometry.range_bin_m, *geometry.velocities_mps[[0, -1]])
-        axis.imshow(power_db, origin="lower", aspect="auto", extent=extent, vmin=top - 60, vmax=top)
-        found = detect(rd_map, geometry, settings)
-        axis.plot([one.range_m for one in found], [one.velocity_mps for one in found], "r+", markersize=8)
-        unit = ("m", "m/s") if chirp else ("resolution cells",) * 2
-        axis.set(xlabel=f"range in {unit[0]}", ylabel=f"closing speed in {unit[1]}", title=name)
-        zoom = 2.0 if chirp else 24
-        axis.set(ylim=(-zoom, zoom), xlim=(0, extent[1] * (0.95 if chirp else 0.5)))
-    figure.savefig(ROOT / "docs" / "images" / "radar_fmcw.png", dpi=90)
+    with picture(ROOT / "docs" / "images" / "radar_fmcw.png", 13, 4.2, grid=False, dpi=90) as figure:
+        for axis, (name, chirp) in zip(figure.subplots(1, 3), openradar_fmcw.CUBES.items(), strict=True):
+            cells, geometry = openradar_fmcw.cells_and_geometry(openradar_fmcw.load(name), chirp)
+            rd_map = range_doppler_map(cells, geometry)
+            power_db = 10 * np.log10((np.abs(rd_map) ** 2).mean(axis=0))
+            top = power_db.max()
+            extent = (0, geometry.range_bins * geometry.range_bin_m, *geometry.velocities_mps[[0, -1]])
+            axis.imshow(power_db, origin="lower", aspect="auto", extent=extent, vmin=top - 60, vmax=top)
+            found = detect(rd_map, geometry, settings)
+            axis.plot([one.range_m for one in found], [one.velocity_mps for one in found], "r+", markersize=8)
+            unit = ("m", "m/s") if chirp else ("resolution cells",) * 2
+            axis.set(xlabel=f"range in {unit[0]}", ylabel=f"closing speed in {unit[1]}", title=name)
+            zoom = 2.0 if chirp else 24
+            axis.set(ylim=(-zoom, zoom), xlim=(0, extent[1] * (0.95 if chirp else 0.5)))
 
 
 PARTS = {"bounds": bounds, "pairs": pairs, "cfar": false_alarms, "maps": map_false_alarms, "fmcw": fmcw}
@@ -234,9 +233,6 @@ def main(names: list[str]) -> int:
     if unknown:
         print(f"radar_results: {unknown[0]!r} is none of {', '.join(PARTS)}", file=sys.stderr)
         return 2
-    import matplotlib
-
-    matplotlib.use("Agg")
     for name in names or PARTS:
         PARTS[name]()
         print(f"{name}: done")

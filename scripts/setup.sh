@@ -226,12 +226,18 @@ install_module() {
     fi
     say "building the GNU Radio module"
     mkdir -p build
+    local before
+    before=$(sort build/install_manifest.txt 2>/dev/null || true)
     if ! { cmake -S . -B build -G Ninja -DCMAKE_INSTALL_PREFIX="$venv" -DPYTHON_EXECUTABLE="$venv/bin/python" &&
         cmake --build build --parallel "$(nproc)" &&
         cmake --install build; } >build/setup.log 2>&1; then
         tail -n 40 build/setup.log >&2
         fail "the module did not build; the end of build/setup.log is above"
     fi
+    # A module that moved would stay importable where it was.
+    comm -23 <(echo "$before") <(sort build/install_manifest.txt) | while IFS= read -r file; do
+        rm -f "$file"
+    done
 }
 
 case "${1:-}" in

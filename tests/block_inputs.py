@@ -18,7 +18,7 @@ import tiny_beam_bundle
 import tiny_picture_bundle
 from driven_flow import Flow, Stream, Tag
 from gnuradio import semisac
-from gnuradio.semisac.beam_messages import pdu, tick
+from gnuradio.semisac.beams.beam_messages import pdu, tick
 
 from semisac_ml.signal import picture_packets
 from semisac_ml.signal.frame import FrameParameters

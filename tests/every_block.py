@@ -23,7 +23,7 @@ import pmt
 import tiny_beam_bundle
 from driven_flow import Flow, Given, Stream
 from gnuradio import semisac
-from gnuradio.semisac.beam_messages import tick
+from gnuradio.semisac.beams.beam_messages import tick
 from gnuradio.semisac.radio.sigmf_sink import sigmf_sink
 from gnuradio.semisac.radio.sigmf_source import sigmf_source
 
@@ -157,7 +157,10 @@ BLOCKS: dict[str, Block] = {
         with_qt(lambda: semisac.beam_sink(good.BEAMS)),
         messages=good.judged,
         results=lambda sink: sink.figures(),
-        bounds=("semisac_ml.signal.tracking_score.MOST_FRAMES", "gnuradio.semisac.beam_sink.REMEMBERED"),
+        bounds=(
+            "semisac_ml.signal.tracking_score.MOST_FRAMES",
+            "gnuradio.semisac.beams.beam_sink.REMEMBERED",
+        ),
     ),
     "beam_tracker": Block(lambda: semisac.beam_tracker(good.BEAMS, most=4), messages=good.tracked),
     "cfar_detector": Block(lambda: semisac.cfar_detector(good.radar_parameters()), lambda: [good.maps()]),
@@ -209,7 +212,7 @@ BLOCKS: dict[str, Block] = {
         with_qt(lambda: semisac.image_sink([str(n) for n in range(10)])),
         lambda: [good.images(), good.images(2), good.probabilities(10), good.probabilities(2)],
         results=painted,
-        bounds=("gnuradio.semisac.frame_join.MOST_WAITING",),
+        bounds=("gnuradio.semisac.frames.frame_join.MOST_WAITING",),
     ),
     "image_source": Block(
         lambda: semisac.image_source(bt.pictures(good.UNITS)), passing=("image_time", "frame_id")
@@ -221,9 +224,9 @@ BLOCKS: dict[str, Block] = {
         lambda: [good.images(), good.images(2), good.probabilities(10), good.probabilities(2)],
         results=link_figures,
         bounds=(
-            "gnuradio.semisac.link_metrics.MOST_FRAMES",
-            "gnuradio.semisac.link_metrics.SSIM_FRAMES",
-            "gnuradio.semisac.frame_join.MOST_WAITING",
+            "gnuradio.semisac.metrics.link_metrics.MOST_FRAMES",
+            "gnuradio.semisac.metrics.link_metrics.SSIM_FRAMES",
+            "gnuradio.semisac.frames.frame_join.MOST_WAITING",
         ),
     ),
     "picture_decoder": Block(

@@ -17,7 +17,7 @@ from gnuradio import gr, semisac, zeromq
 from gnuradio.semisac.radio import RadioSettings, open_front_end
 from patience import HANG_S, until
 
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
 from semisac_ml.signal.frame import FrameParameters
 
 RATE = 250e3
@@ -25,7 +25,7 @@ SNR_DB = 30.0
 
 
 def layout(bundle: str) -> FrameParameters:
-    uses = Bundle.load(bundle).manifest.symbols.channel_uses
+    uses = Bundle.load(bundle).interface(ImageLink).symbols.channel_uses
     return FrameParameters(sample_rate_hz=RATE, images_per_frame=4, channel_uses=uses)
 
 

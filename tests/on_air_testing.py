@@ -14,7 +14,7 @@ import numpy as np
 from patience import HANG_S
 
 from semisac_ml.data import cifar10
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
 from semisac_ml.signal import metrics
 
 APPS = Path(__file__).resolve().parents[1] / "apps"
@@ -55,7 +55,7 @@ def decoded_offline(bundle: Bundle, count: int) -> np.ndarray:
     """PSNR of the sample images, encoded and rebuilt without GNU Radio or noise."""
     images = cifar10.sample()[0][np.arange(count) % 64]
     pixels = (images.transpose(0, 3, 1, 2) / np.float32(255)).astype(np.float32)
-    snr_db = np.full(count, bundle.manifest.channel.reference_snr_db, np.float32)
+    snr_db = np.full(count, bundle.interface(ImageLink).channel.reference_snr_db, np.float32)
     symbols = bundle.session("encoder").run(image=pixels, snr_db=snr_db)["symbols"]
     high_db = np.full(count, 70.0, np.float32)
     gain = np.stack([np.ones(count), np.zeros(count)], axis=-1).astype(np.float32)

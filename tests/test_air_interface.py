@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from pathlib import Path
 
@@ -18,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 from suite import air_command, air_trials  # noqa: E402
 
 from semisac_ml.data import DataError, wifi_iq  # noqa: E402
+from semisac_ml.results import read_results  # noqa: E402
 from semisac_ml.signal import impairments  # noqa: E402
 
 
@@ -73,8 +73,9 @@ def test_rows_are_written_and_replaced(tmp_path: Path):
     for lost in (3, 0):
         air_command.write(air_trials.share_failed("frames lost", "no noise", lost, 1000, "0"), file)
     air_command.write(air_trials.Row("false frames", "noise", 10, 0.0, "count", "0"), file)
-    rows = list(csv.DictReader(file.open()))
-    assert [row["measurement"] for row in rows] == ["frames lost", "false frames"]
-    assert rows[0]["value"] == "0" and float(rows[0]["upper_95"]) == pytest.approx(0.2991, rel=1e-3)
+    rows = read_results(file)
+    assert [row.metric for row in rows] == ["frames lost", "false frames"]
+    assert rows[0].value == 0 and rows[0].high == pytest.approx(0.2991, rel=1e-3)
+    assert rows[0].conditions == {"condition": "no noise", "goal": "0"} and rows[0].low is None
     with pytest.raises(ValueError, match="--only is 'x', expected one of lost, detected"):
         air_command.air_interface(only=["x"])

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import importlib
 import io
@@ -43,7 +42,8 @@ from semisac_ml.layers.residual import (  # noqa: E402
     ResidualDecoder,
     ResidualEncoder,
 )
-from semisac_ml.runtime import Bundle  # noqa: E402
+from semisac_ml.results import read_results  # noqa: E402
+from semisac_ml.runtime import BeamPrediction, Bundle  # noqa: E402
 from semisac_ml.signal.beam_codebook import beam_azimuths_rad  # noqa: E402
 
 pytestmark = pytest.mark.slow
@@ -409,7 +409,7 @@ def test_street_trains_ships_and_is_measured(system, folder, street, tmp_path, m
     network = network_of(system)
     load_checkpoint(tmp_path / "run" / "trained.safetensors", network)
     round_weights(network)
-    tensors = SampleTensors(street, 0.5, bundle.manifest.beams.frames)
+    tensors = SampleTensors(street, 0.5, bundle.interface(BeamPrediction).beams.frames)
     texts = ("gps,beams8,camera,lidar,radar", "lidar")
     sets = tuple(InputSet.parse(text, SENSORS) for text in texts)
     rows = np.arange(9)
@@ -428,14 +428,14 @@ def test_figures_are_drawn_from_what_they_train(system, figure, file, folder, tm
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     where = ["--data", "street", "--folder", str(folder), "--figure", figure, "--epochs", "1"]
     assert run(["evaluate", system, *where, "--results", "results"]) == 0
-    with (tmp_path / "results" / f"{file}.csv").open(newline="") as table:
-        rows = list(csv.DictReader(table))
-    assert all(0.0 <= float(row["dba"]) <= 1.0 for row in rows if row["dba"])
+    rows = read_results(tmp_path / "results" / f"{file}.csv")
+    assert all(0.0 <= row.value <= 1.0 for row in rows if row.metric == "dba")
+    assert {row.system for row in rows} == {system} and {row.figure for row in rows} == {file}
     assert (tmp_path / "results" / f"{file}.png").is_file()
     if figure == "case-study":
-        shares = [float(row["top1"]) for row in rows if row["setting"].startswith("load of expert")]
+        shares = [row.value for row in rows if row.metric == "expert_load"]
         assert len(shares) == 4 and sum(shares) == pytest.approx(1.0, abs=1e-3)
-        cost = {(row["setting"], row["model"]): float(row["flops"] or 0) for row in rows}
+        cost = {(row.conditions["setting"], row.variant): row.value for row in rows if row.metric == "flops"}
         # more sensors cost more, and two of four experts less than one as wide as all
         assert (
             cost["FISAC", "one network"] > cost["TISAC-PIC", "one network"] > cost["DISAC-PI", "one network"]

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import importlib
 import json
@@ -23,12 +22,14 @@ from semisac_ml.beams.bundles import example_inputs  # noqa: E402
 from semisac_ml.beams.inputs import InputSet, given, random_presence  # noqa: E402
 from semisac_ml.beams.mixed import FramePerceptron  # noqa: E402
 from semisac_ml.beams.recordings import Recordings  # noqa: E402
+from semisac_ml.beams.report import over_scenarios  # noqa: E402
 from semisac_ml.beams.tensors import PLAIN, SampleTensors  # noqa: E402
 from semisac_ml.beams.training import Batch, PowerRecipe, TrainingJob, train_network  # noqa: E402
 from semisac_ml.cli import main  # noqa: E402
 from semisac_ml.layers.beam_features import BEARING_OCTAVES, BeamFeatures  # noqa: E402
 from semisac_ml.layers.mixture_of_experts import MixtureOfExperts, load_balance  # noqa: E402
-from semisac_ml.runtime import Bundle  # noqa: E402
+from semisac_ml.results import read_results  # noqa: E402
+from semisac_ml.runtime import BeamPrediction, Bundle  # noqa: E402
 from semisac_ml.signal import beams  # noqa: E402
 from semisac_ml.systems.lam_msac.model import MixtureBeamModel, MixtureSettings  # noqa: E402
 from semisac_ml.systems.vi_beam.model import (  # noqa: E402
@@ -198,12 +199,22 @@ def test_training_learns_the_street_and_ships(system, data, tmp_path, monkeypatc
     assert metrics["dba"]["value"] > 0.8
     assert content["split"].startswith("by sequence, 20 % for testing")
     assert "random_split" in content and list(content["per_scenario"]) == ["scenario1"]
-    assert (tmp_path / "results" / "deepsense6g.csv").is_file()
+    rows = read_results(tmp_path / "results" / "deepsense6g.csv")
+    (dba,) = (row for row in over_scenarios(rows, "dba") if row.variant == system)
+    assert dba.value == pytest.approx(metrics["dba"]["value"], rel=1e-5) and dba.seed == "0"
+    # what is drawn stands in the file: right ones of all samples, and the error of calibration
+    told = [row for row in over_scenarios(rows, "reliability") if row.variant == system]
+    confidence, right, count = (
+        np.array([getattr(row, name) for row in told]) for name in ("x", "value", "n")
+    )
+    assert (count * right).sum() / count.sum() == pytest.approx(metrics["top1"]["value"], abs=1e-4)
+    error = (count * np.abs(right - confidence)).sum() / count.sum()
+    assert error == pytest.approx(metrics["ece"]["value"], abs=1e-4)
 
     assert run(["train", system, *words, "--run", "run"]) == 0
     assert run(["export", system, "--run", "run", "--output", f"models/{system}/made_up"]) == 0
     bundle = Bundle.verify(tmp_path / "models" / system / "made_up")
-    assert bundle.manifest.beams.sites == ["scenario1"]
+    assert bundle.interface(BeamPrediction).beams.sites == ["scenario1"]
     assert bundle.manifest.licence == "CC-BY-NC-SA-4.0"
     given = random_inputs()._replace(site=torch.tensor([0, -1, 0, 0, -1, 0]))
     said = bundle.session("beams").run(**{name: one.numpy() for name, one in given._asdict().items()})
@@ -295,8 +306,8 @@ def test_ablations_train_what_they_compare(figure, data, tmp_path, monkeypatch):
     monkeypatch.setattr(figures, "RECIPE", PowerRecipe(epochs=2, members=1, least_steps=1))
     words = ["--scenarios", "1", "--splits", "1", "--inputs", "gps,beams8", "--processes", "1"]
     assert run(["evaluate", "vi_beam", *words, "--figure", figure, "--results", str(tmp_path)]) == 0
-    lines = (tmp_path / f"{figure}.csv").read_text().splitlines()
-    assert {line.split(",")[1] for line in lines[1:]} == set(figures.FIGURES[figure])
+    rows = read_results(tmp_path / f"{figure}.csv")
+    assert {row.variant for row in rows} == set(figures.FIGURES[figure])
     assert (tmp_path / f"{figure}.png").stat().st_size > 10_000
     aligned, apart = stages.separated(np.arange(240), 0.25, 0)
     assert len(aligned) == 60
@@ -313,8 +324,7 @@ def test_one_network_is_compared_with_one_for_each_set(data, tmp_path, monkeypat
     words = ["--scenarios", "1", "--splits", "1", "--inputs", "gps,beams8", "--inputs", "gps"]
     words += ["--figure", "alone", "--processes", "1", "--results", str(tmp_path)]
     assert run(["evaluate", "lam_msac", *words]) == 0
-    with (tmp_path / "alone.csv").open() as file:
-        found = {(row["predictor"], row["inputs"]) for row in csv.DictReader(file)}
+    found = {(row.variant, row.inputs) for row in read_results(tmp_path / "alone.csv")}
     assert found == {
         (label, inputs) for label in (figures.ONE, figures.EACH) for inputs in ("gps,beams8", "gps")
     }

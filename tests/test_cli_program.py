@@ -112,7 +112,22 @@ def test_bundle_show(semisac, monkeypatch):
     for text in ("range_snr_db", "channel_uses", "awgn", "10 channel uses (20 reals)", "GPL-3.0-or-later"):
         assert text in out
     code, out, _ = semisac("bundle", "show", "jssc/tiny", "--json")
-    assert json.loads(out)["manifest"]["symbols"]["channel_uses"] == 10
+    assert json.loads(out)["manifest"]["interface"]["symbols"]["channel_uses"] == 10
+
+
+def test_bundle_convert(semisac, tiny_bundle, tmp_path):
+    folder = tmp_path / "old"
+    shutil.copytree(tiny_bundle, folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    interface = {name: manifest["interface"].pop(name) for name in ("symbols", "channel", "sensing")}
+    manifest["data"] |= manifest.pop("interface")
+    (folder / "manifest.json").write_text(json.dumps(manifest | interface | {"format_version": 1}))
+    code, out, err = semisac("bundle", "convert", str(folder))
+    assert (code, err) == (0, "") and ", now " in out
+    assert (folder / "manifest.json").read_text() == (tiny_bundle / "manifest.json").read_text()
+    assert semisac("bundle", "convert", str(folder)) == (0, "jssc/tiny: is of today's format\n", "")
+    code, out, err = semisac("bundle", "convert", str(tmp_path))
+    assert (code, out) == (2, "") and one_line(err)
 
 
 def test_conditions_that_all_figures_share_are_shown_once():
@@ -154,6 +169,7 @@ def test_info(semisac, tiny_models):
     assert all(part["version"] or part["get"] for part in report["components"])
     found = {bundle["name"]: bundle for bundle in report["bundles"]}
     assert found["jssc/tiny"]["valid"] is True
+    assert {"jssc", "vi_beam"} <= {entry["name"] for entry in report["systems"] if "train" in entry["does"]}
     assert {"cifar10", "deepsense6g"} <= {entry["name"] for entry in report["data"]}
 
 
@@ -211,7 +227,7 @@ def made_up_system(tmp_path, monkeypatch):
     (folder / "echo_test" / "__init__.py").write_text('"""Repeats what it is told.\n\nMore."""\n')
     (folder / "echo_test" / "train.py").write_text("")
     (folder / "__pycache__").mkdir()
-    monkeypatch.setattr(systems.resources, "files", lambda package: folder)
+    monkeypatch.setattr(semisac_ml.systems, "__path__", [str(folder)])
     module = types.ModuleType("semisac_ml.systems.echo_test.train")
     monkeypatch.setitem(
         sys.modules, "semisac_ml.systems.echo_test", types.ModuleType("semisac_ml.systems.echo_test")

@@ -86,7 +86,7 @@ def test_no_source_reads_or_writes_numbers_by_the_locale():
     asks_the_locale = re.compile(
         r"\b(\w*printf|strto(d|f|ld)|sto(d|f|ld)|atof|lexical_cast|[io]?stringstream)\b"
     )
-    sources = [*ROOT.glob("lib/*.*"), *ROOT.glob("include/**/*.h"), *ROOT.glob("python/**/bindings/*.cc")]
+    sources = [*ROOT.glob("lib/**/*.*"), *ROOT.glob("include/**/*.h"), *ROOT.glob("python/**/bindings/*.cc")]
     found = {
         source.name: match[0]
         for source in sources

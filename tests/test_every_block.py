@@ -21,7 +21,7 @@ from block_inputs import UNITS
 from driven_flow import Given, Stream, port_names
 from every_block import BLOCKS, WHOLE_RADIOS, Block, is_block, name_of, painted
 from gnuradio import semisac
-from gnuradio.semisac.frame_tags import FrameTagError
+from gnuradio.semisac.frames.frame_tags import FrameTagError
 
 ROOT = Path(__file__).resolve().parents[1]
 every_block = pytest.mark.parametrize("case", BLOCKS)
@@ -223,7 +223,7 @@ TAGGED = range(1, 7)  # units
 def every_key() -> list[str]:
     """Keys of tags that any block's source names."""
     found = set()
-    for file in [*(ROOT / "lib").glob("*.h"), *(ROOT / "lib").glob("*.cc")]:
+    for file in [*(ROOT / "lib").rglob("*.h"), *(ROOT / "lib").rglob("*.cc")]:
         found |= set(re.findall(r'd_key_\w+ = pmt::mp\("(\w+)"\)', file.read_text()))
     for file in (ROOT / "python" / "semisac").glob("**/*.py"):
         found |= set(re.findall(r'^[A-Z_]+ = pmt.intern\("(\w+)"\)', file.read_text(), re.MULTILINE))

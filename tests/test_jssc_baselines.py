@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from semisac_ml.data import DataError, cifar10
+from semisac_ml.results import write_results
 from semisac_ml.signal.metrics import proportion
 from semisac_ml.systems.jssc import baselines, drawing
-from semisac_ml.systems.jssc.rows import Row
+from semisac_ml.systems.jssc.rows import Place
 
 
 @pytest.fixture(scope="module")
@@ -38,14 +39,14 @@ def test_presence_ceilings_at_three_decibels() -> None:
     assert baselines.range_ceiling("rayleigh", 20, 3.0, 2) == pytest.approx(0.649, abs=0.01)
 
 
-@pytest.mark.parametrize("panels", [["SNR in dB"], ["amplitude only", "n = 4"]])
+@pytest.mark.parametrize("panels", [[""], ["amplitude only", "n = 4"]])
 def test_rows_are_drawn_and_written(panels: list[str], tmp_path: Path) -> None:
     rows = [
-        Row.of("snr", panel, channel, "bundle", x, "class_accuracy", proportion(80 + x, 100))
+        Place("snr", "SNR in dB", channel, panel).row("bundle", x, "class_accuracy", proportion(80 + x, 100))
         for panel in panels
         for channel in drawing.CHANNELS
         for x in (0, 3)
     ]
-    text = drawing.write_csv(rows, tmp_path / "trial.csv").read_text()
+    text = write_results(tmp_path / "trial.csv", rows).read_text()
     assert text.count("\n") == 1 + len(rows) and "0.83," in text
     assert drawing.draw_rows(rows, tmp_path / "trial.png").read_bytes().startswith(b"\x89PNG")

@@ -14,7 +14,7 @@ pytest.importorskip("onnx", reason="export needs onnx")
 
 from rich.console import Console  # noqa: E402
 
-from semisac_ml.systems.jssc.pretrain import ImageSet  # noqa: E402
+from semisac_ml.runtime import ImageLink  # noqa: E402
 from semisac_ml.systems.jssc_hifi.export import export_bundle, training_command  # noqa: E402
 from semisac_ml.systems.jssc_hifi.link import transmit  # noqa: E402
 from semisac_ml.systems.jssc_hifi.model import (  # noqa: E402
@@ -34,6 +34,7 @@ from semisac_ml.systems.jssc_hifi.train_code import (  # noqa: E402
     trained_model,
 )
 from semisac_ml.systems.jssc_hifi.train_task import train_task, trained_task  # noqa: E402
+from semisac_ml.training.images import ImageSet  # noqa: E402
 
 SMALL = HifiSettings(fine_width=8, coarse_width=16, encoder_blocks=(1, 1), decoder_blocks=(1, 1))
 
@@ -120,7 +121,7 @@ def test_the_exported_networks_are_the_trained_ones(tmp_path):
         model, HifiTraining(), tmp_path / "jssc" / "hifi", task=task, command="x", commit="y"
     )
     assert bundle.name == "jssc/hifi"
-    assert bundle.manifest.symbols.code.sent_channels == list(SENT_CHANNELS)
+    assert bundle.interface(ImageLink).symbols.code.sent_channels == list(SENT_CHANNELS)
     rng = np.random.default_rng(3)
     for height, width in ((32, 32), (20, 64)):
         image = rng.random((2, 3, height, width), np.float32)

@@ -13,7 +13,9 @@ import pytest
 from scipy import stats
 
 from semisac_ml.data import cifar10
+from semisac_ml.results import Result, ResultTable, write_results
 from semisac_ml.signal import rate_distortion
+from semisac_ml.signal.metrics import Metric
 from semisac_ml.systems.jssc_hifi import air, baselines, codecs, comparison, evaluate, real_code
 from semisac_ml.systems.jssc_hifi.linear_code import LinearCode, blocks_of, pictures_of
 
@@ -247,17 +249,17 @@ def test_comparison_goes_on_where_it_ended(tmp_path) -> None:
         if len(done) == 5:
             raise KeyboardInterrupt
 
-    table = comparison.Table.open(tmp_path / "table.csv")
+    table = comparison.open_table(tmp_path / "table.csv")
     with pytest.raises(KeyboardInterrupt):
         comparison.run(given, schemes, table, interrupted)
-    kept = comparison.Table.open(tmp_path / "table.csv")
-    assert {row.scheme.partition(" + ")[0] for row in kept.rows} == {"linear", "JPEG"}
+    kept = comparison.open_table(tmp_path / "table.csv")
+    assert {row.variant.partition(" + ")[0] for row in kept.rows} == {"linear", "JPEG"}
     before = list(kept.rows)
     comparison.run(given, schemes, kept)
     assert kept.rows[: len(before)] == before
-    whole = comparison.Table.open(tmp_path / "table.csv")
+    whole = comparison.open_table(tmp_path / "table.csv")
     assert [row.value for row in whole.rows] == pytest.approx([row.value for row in kept.rows], rel=1e-5)
-    assert len({row.group for row in whole.rows}) == 3 * 2 * 2
+    assert len({comparison.group(row) for row in whole.rows}) == 3 * 2 * 2
 
 
 def test_figures_are_drawn_without_a_learned_code(tmp_path) -> None:
@@ -289,8 +291,11 @@ def test_mistakes_are_named(change: dict[str, object], message: str) -> None:
 
 def test_a_foreign_table_is_left_alone(tmp_path) -> None:
     (tmp_path / "table.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(ValueError, match="is no table of a comparison"):
-        comparison.Table.open(tmp_path / "table.csv")
+    with pytest.raises(ValueError, match="is no table of results"):
+        comparison.open_table(tmp_path / "table.csv")
+    write_results(tmp_path / "table.csv", [Result(system="radar", figure="pairs", metric="found", value=1.0)])
+    with pytest.raises(ValueError, match="holds rows of pairs, expected a comparison"):
+        comparison.open_table(tmp_path / "table.csv")
 
 
 def test_every_codec_is_drawn() -> None:
@@ -299,35 +304,42 @@ def test_every_codec_is_drawn() -> None:
     assert set(comparison_figures.COLOURS) == {"learned", "linear", *codecs.codecs()}
 
 
-def test_the_flag_of_jssc_hands_over(tmp_path) -> None:
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"compare_digital": True, "ratios": "1/5"}, "ratio is 1/5, expected one of"),
+        ({"compare_digital": True, "snr_db": "1;2"}, "snr_db is '1;2', expected numbers separated by commas"),
+        ({"compare_digital": True, "ratios": "a/b"}, "ratios is 'a/b', expected some of"),
+        ({"snr_db": "1,2"}, "expected one number in dB"),
+        ({"compare_digital": True, "bundle": ["a", "b"]}, "2 bundles are given, expected one with --compare"),
+    ],
+)
+def test_the_flag_of_jssc_hands_over(options, said, tmp_path) -> None:
     from semisac_ml.systems.jssc import evaluate as jssc
 
-    with pytest.raises(ValueError, match="ratio is 1/5, expected one of"):
-        jssc.command(compare_digital=True, ratios="1/5", results=tmp_path)
-    with pytest.raises(ValueError, match="snr_db is '1;2', expected numbers separated by commas"):
-        jssc.command(compare_digital=True, snr_db="1;2", results=tmp_path)
-    with pytest.raises(ValueError, match="ratios is 'a/b', expected some of"):
-        jssc.command(compare_digital=True, ratios="a/b", results=tmp_path)
-    with pytest.raises(ValueError, match="expected one number in dB"):
-        jssc.command(snr_db="1,2")
-    with pytest.raises(ValueError, match="2 bundles are given, expected one with --compare-digital"):
-        jssc.command(bundle=["a", "b"], compare_digital=True)
+    with pytest.raises(ValueError, match=said):
+        jssc.command(options=jssc.EvaluateOptions(**options, results=tmp_path))
+
+
+def test_a_system_that_is_not_there_is_told() -> None:
+    from semisac_ml.systems import system_module
+
+    with pytest.raises(ValueError, match="moon has no evaluate, expected one of the systems: jssc"):
+        system_module("moon", "evaluate")
 
 
 def test_findings_tell_slope_and_where_the_learned_code_is_above(tmp_path):
     given = comparison.Comparison(
         "sample", ratios=(Fraction(1, 12),), snr_db=(0.0, 5.0, 10.0), channels=("awgn",)
     )
-    table = comparison.Table(tmp_path / "rows.csv")
+    table = ResultTable(tmp_path / "rows.csv")
     curves = {"learned": (20.0, 24.0, 26.0), "AVIF + ideal code": (18.0, 23.0, 28.0)}
     for scheme, curve in curves.items():
         for snr_db, value in zip(given.snr_db, curve, strict=True):
-            row = comparison.Row(
-                "sample", "awgn", "1/12", snr_db, scheme, "data", "psnr_db", value, value, value, 64
-            )
-            table.rows.append(row)
+            place, found = ("sample", "awgn", "1/12", snr_db), Metric(value, value, value, 64)
+            table.rows.append(comparison.row(place, scheme, "data", "psnr_db", found, 0))
     (line,) = evaluate.findings(given, table, 64)
     assert line == (
         "awgn, k/n = 1/12: learned code at most 0.80 dB a dB; above AVIF + ideal code at 0, 5 dB of 0, 5, 10"
     )
-    assert evaluate.findings(given, comparison.Table(tmp_path / "none.csv"), 64) == []
+    assert evaluate.findings(given, ResultTable(tmp_path / "none.csv"), 64) == []

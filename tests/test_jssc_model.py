@@ -25,9 +25,9 @@ from semisac_ml.systems.jssc import baselines, export, sweeps, train, trained_fi
 from semisac_ml.systems.jssc import settings as settings_module  # noqa: E402
 from semisac_ml.systems.jssc.measuring import Conditions, evaluate_bundle, run_link  # noqa: E402
 from semisac_ml.systems.jssc.model import JointModel, ModelSettings  # noqa: E402
-from semisac_ml.systems.jssc.pretrain import ImageSet  # noqa: E402
 from semisac_ml.systems.jssc.settings import TrainingSettings, load_settings, parse_weights, save_settings  # noqa: E402
 from semisac_ml.training import CheckpointError, load_checkpoint, save_checkpoint  # noqa: E402
+from semisac_ml.training.images import ImageSet  # noqa: E402
 
 QUIET = Console(quiet=True)
 TINY = TrainingSettings(epochs=2, backbone_epochs=1, batch=32, data="sample")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from on_air_testing import BUNDLE, MODULES, PROGRAMS, call, decoded_offline, measure
 
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
 
 pytest.importorskip("gnuradio.semisac", reason="the programs need GNU Radio and the module")
 
@@ -66,7 +66,7 @@ def complain(called_here):
         (("--radio", "simulation", "--bundle", ""), "--bundle is empty, expected a value; is a variable not"),
         (("--radio", "simulation", "--bundle="), "--bundle is empty, expected a value; is a variable not"),
         (("--radio", "simulation", ""), "argument 5 is empty"),
-        (("--loud",), "No such option"),
+        (("--radio", "simulation", "--loud"), "Unknown option: --loud"),
     ],
 )
 def test_a_mistake_is_one_line(tiny_bundle, complain, name, arguments, pattern):
@@ -248,7 +248,7 @@ def test_a_receiver_stops_after_so_many_images_and_prints_them(tiny_bundle, tmp_
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert len(lines) == 5
-    names = "|".join(Bundle.load("jssc/tiny").manifest.data.classes)
+    names = "|".join(Bundle.load("jssc/tiny").interface(ImageLink).classes)
     for number, line in enumerate(lines):
         assert re.fullmatch(rf"{number}: ({names}) \d+ %, SNR \d+\.\d dB", line)
 

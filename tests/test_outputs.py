@@ -133,13 +133,30 @@ def test_onnx_runtime_is_told_to_report_nothing_before_it_is_imported():
     assert kept.stdout == "0\n"
 
 
-def test_no_other_way_to_write_stands_in_the_tree():
+def holding(pattern: str) -> list[str]:
+    """Files of the tree in which a pattern is found."""
     root = Path(__file__).resolve().parents[1]
-    found = []
-    for folder in ("apps", "python/semisac_ml", "python/semisac", "scripts", "benchmarks"):
-        for file in (root / folder).rglob("*.py"):
-            text = file.read_text(encoding="utf-8")
-            if re.search(r'\.partial"|\.part"|os\.replace\(', text):
-                found.append(str(file.relative_to(root)))
+    return sorted(
+        str(file.relative_to(root))
+        for folder in ("apps", "python/semisac_ml", "python/semisac", "scripts", "benchmarks")
+        for file in (root / folder).rglob("*.py")
+        if re.search(pattern, file.read_text(encoding="utf-8"))
+    )
+
+
+def test_no_other_way_to_write_stands_in_the_tree():
     # recordings are written for hours, and locked meanwhile
-    assert sorted(found) == ["python/semisac/radio/unfinished_file.py", "python/semisac_ml/outputs.py"]
+    assert holding(r'\.partial"|\.part"|os\.replace\(') == [
+        "python/semisac/radio/unfinished_file.py",
+        "python/semisac_ml/outputs.py",
+    ]
+
+
+def test_no_other_way_to_write_and_draw_results_stands_in_the_tree():
+    # beside files of results: tables of scenes in DeepSense's layout, and the log of a training's epochs
+    assert holding(r"csv\.(Dict)?[wW]riter\(") == [
+        "python/semisac_ml/data/scenes/assemble.py",
+        "python/semisac_ml/results/tables.py",
+        "python/semisac_ml/training/loop.py",
+    ]
+    assert holding(r"savefig\(|pyplot") == ["python/semisac_ml/results/drawing.py"]

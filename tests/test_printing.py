@@ -125,18 +125,17 @@ with harmless_printing("program"):
 def test_results_that_were_asked_for_are_not_lost_in_silence(tmp_path):
     program = """
 import sys
-from semisac_ml.cli.mistakes import run_program
+from semisac_ml.command_line import new_program, run_program
 from semisac_ml.printing import harmless_printing
 from semisac_ml.outputs import check_outputs, print_json
-import typer
-program = typer.Typer()
-@program.command()
-def command(check: bool = False):
+program = new_program("program")
+@program.default
+def command(*, check: bool = False):
     if check:
         check_outputs({"--json": "-"})
     print_json([0])
 with harmless_printing("program"):
-    sys.exit(run_program(program, "program", None))
+    sys.exit(run_program(program))
 """
     done = run(tmp_path, program, redirect=">/dev/full")
     assert (done.returncode, done.stderr) == (2, b"program: standard output: No space left on device\n")

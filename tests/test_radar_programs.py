@@ -18,9 +18,10 @@ semisac = pytest.importorskip("gnuradio.semisac", reason="the programs need GNU 
 sys.path.insert(0, str(APPS))
 
 from gnuradio.semisac.radio import RadioSettings  # noqa: E402
-from loopback.waveform import Target, WaveformSettings  # noqa: E402
+from loopback.options import Target  # noqa: E402
+from loopback.waveform import WaveformSettings  # noqa: E402
+from on_air.options import FrameOptions  # noqa: E402
 from on_air.sensing import radar_warnings  # noqa: E402
-from on_air.settings import FrameSettings  # noqa: E402
 from on_air.targets import LEAST_MAPS, target_list  # noqa: E402
 
 from semisac_ml.runtime import Bundle  # noqa: E402
@@ -29,16 +30,16 @@ from semisac_ml.signal.radar_parameters import RadarParameters  # noqa: E402
 from semisac_ml.signal.targets import motion  # noqa: E402
 
 
-def settings(bundle: str, phy: str, fft_size: int, images: int) -> FrameSettings:
-    return FrameSettings(bundle, phy, fft_size, images, gap_samples=0, picture_size=None)
+def options(bundle: str, phy: str, fft_size: int, images: int) -> FrameOptions:
+    return FrameOptions(bundle=bundle, phy=phy, fft_size=fft_size, images_per_frame=images)
 
 
 @pytest.mark.parametrize("phy", ["ofdm", "lfm"])
 @pytest.mark.parametrize("fft_size", [64, 128, 256, 512, 1024, 2048])
 def test_every_size_of_the_help_has_a_detector(tiny_bundle, phy, fft_size):
-    bundle = Bundle.load("jssc/tiny").with_symbols()
+    bundle = Bundle.load("jssc/tiny")
     for images in (1, 8, 64, 80, 119, 320):
-        frame = settings("jssc/tiny", phy, fft_size, images).layout(bundle, 1e6)
+        frame = options("jssc/tiny", phy, fft_size, images).layout(bundle, 1e6)
         for frames in (1, 2, 8, 16):
             radar = RadarParameters(frame, mode=phy, frames_per_interval=frames)
             assert 0.0 < semisac.cfar_detector(radar).cell_false_alarm_rate() <= 0.01

@@ -78,7 +78,7 @@ def assert_one_line(done: subprocess.CompletedProcess, pattern: str) -> None:
         (("--data", "sample", "--scenario", "7"), "scenario 7 is not there, expected one of: 100, 120"),
         (
             ("--bundle", str(ROOT / "models/jssc/awgn")),
-            "bundle jssc/awgn predicts no beams: choose one",
+            "bundle jssc/awgn sends images, expected one that predicts beams: choose one",
         ),
         (("--bundle", "vi_beam/unheard_of"), "'vi_beam/unheard_of' not found.*vi_beam/tiny"),
         (("--kill", "sonar@5s"), "--kill is 'sonar@5s', expected SENSOR@SECONDS .* of gps, camera,"),
@@ -96,7 +96,7 @@ def assert_one_line(done: subprocess.CompletedProcess, pattern: str) -> None:
         (("--json", "same", "--report", "same"), "--report and --json are both same"),
         (("--report", ""), "--report is empty, expected a value"),
         (("--scenario", "7"), "--scenario is 7, but --data made-up has none: leave it out"),
-        (("--loud",), "No such option"),
+        (("--loud",), "Unknown option: --loud"),
     ],
 )
 def test_a_mistake_is_one_line(called_here, arguments, pattern, tmp_path, monkeypatch):

@@ -19,7 +19,7 @@ import running_program
 from patience import HANG_S
 
 from semisac_ml.data import cifar10
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
 from semisac_ml.signal import channel, metrics
 
 pytest.importorskip("gnuradio.semisac", reason="run_loopback.py needs GNU Radio and the module")
@@ -102,7 +102,7 @@ def assert_one_line(done: subprocess.CompletedProcess, pattern: str) -> None:
         (("--report", "no_such_folder/report.html"), "no_such_folder does not exist"),
         (("--report", "same", "--json", "same"), "--report and --json are both same"),
         (("--report", "-", "--json", "/dev/stdout"), "--report and --json are both -"),
-        (("--loud",), "No such option"),
+        (("--loud",), "Unknown option: --loud"),
     ],
 )
 def test_a_mistake_is_one_line(tiny_bundle, called_here, arguments, pattern):
@@ -119,7 +119,7 @@ def test_a_python_without_gnu_radio_is_told_what_to_do():
     [
         ("gnuradio.semisac", "gnuradio.semisac is not installed.*make loopback"),
         ("semisac_ml.runtime", "semisac_ml.runtime is not installed.*make loopback"),
-        ("typer", "lacks a Python package.*typer.*make loopback|activate"),
+        ("cyclopts", "lacks a Python package.*cyclopts.*make loopback|activate"),
     ],
 )
 def test_a_missing_module_is_told(module, pattern):
@@ -219,8 +219,8 @@ def offline(bundle: Bundle, count: int, seed: int, model: str, ranges: int, dela
         sensing_snr_db=3.0,
         ranges=ranges,
         delay_symbols_per_range=delay,
-        fading=bundle.manifest.sensing.fading,
-        random_phase=bundle.manifest.sensing.random_phase,
+        fading=bundle.interface(ImageLink).sensing.fading,
+        random_phase=bundle.interface(ImageLink).sensing.random_phase,
         seed=seed,
     )
     hypotheses = bundle.session("sensing").run(

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import shutil
 import sys
@@ -15,15 +16,40 @@ from typing import Any
 import numpy as np
 import pytest
 
-from semisac_ml.runtime import Bundle, BundleError, list_bundles, model_folders, write_bundle
+from semisac_ml import systems
+from semisac_ml.runtime import (
+    BeamPrediction,
+    Bundle,
+    BundleError,
+    ImageLink,
+    convert_bundle,
+    list_bundles,
+    model_folders,
+    write_bundle,
+)
 
 onnx = pytest.importorskip("onnx")
+from tiny_beam_bundle import make_tiny_beam_bundle  # noqa: E402
 
 
 @pytest.fixture
 def copy(tiny_bundle: Path, tmp_path: Path) -> Path:
     """A copy of the made-up bundle to damage."""
     return Path(shutil.copytree(tiny_bundle, tmp_path / "jssc" / "tiny"))
+
+
+@pytest.fixture
+def made_up_system(tmp_path, monkeypatch):
+    """Writes the manifest.py of a system "made_up" that lies in a folder of its own."""
+    folder = tmp_path / "systems" / "made_up"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").touch()
+    monkeypatch.setattr(systems, "__path__", [*systems.__path__, str(folder.parent)])
+    importlib.invalidate_caches()
+    yield (folder / "manifest.py").write_text
+    for name in [name for name in sys.modules if name.startswith("semisac_ml.systems.made_up")]:
+        del sys.modules[name]
+    vars(systems).pop("made_up", None)
 
 
 def manifest_of(folder: Path) -> dict[str, Any]:
@@ -183,7 +209,7 @@ def test_missing_manifest(copy):
 # Manifest
 
 
-@pytest.mark.parametrize("version", [2, 99, 0, -1, "1", 1.5, True, [1]])
+@pytest.mark.parametrize("version", [3, 99, 0, -1, "1", 1.5, True, [1]])
 def test_other_format_version(copy, version):
     set_field(copy, "format_version", version)
     refused(copy, "manifest.json", "format_version", "expected 1")
@@ -210,8 +236,9 @@ def test_not_a_number_in_the_manifest(copy):
     refused(copy, "manifest.json", "NaN")
 
 
-FIELDS = "system name description licence networks symbols channel sensing data training metrics".split()
-FIELDS += "symbols.channel_uses channel.model sensing.max_ranges training.seed data.split".split()
+FIELDS = "system name description licence interface networks data training metrics".split()
+FIELDS += "interface.symbols interface.channel interface.sensing training.seed data.split".split()
+FIELDS += "interface.symbols.channel_uses interface.channel.model interface.sensing.max_ranges".split()
 FIELDS += "networks.task.sha256 networks.task.file networks.task.inputs networks.task.inputs.0.name".split()
 
 
@@ -233,11 +260,15 @@ def test_missing_field(copy, field):
         ("networks.task.inputs.0.range", [1.0, 0.0]),
         ("networks.task.inputs.0.dtype", "object"),
         ("networks.task.inputs.0.shape", ["batch", 0, 2]),
-        ("symbols.real_dimensions", 7),
-        ("symbols.channel_uses", "ten"),
-        ("channel.model", "telepathy"),
-        ("channel.snr_db", [0.0]),
-        ("sensing.fading", 3),
+        ("interface.surprise", 1),
+        ("interface.symbols.surprise", 1),
+        ("interface.symbols.real_dimensions", 7),
+        ("interface.symbols.channel_uses", "ten"),
+        ("interface.channel.model", "telepathy"),
+        ("interface.channel.snr_db", [0.0]),
+        ("interface.sensing.fading", 3),
+        ("interface.classes", "ten"),
+        ("interface", []),
         ("system", "../jssc"),
         ("name", "a/b"),
         ("metrics", {"psnr_db": {"value": 3.0, "low": 4.0, "high": 5.0, "n": 10}}),
@@ -247,7 +278,143 @@ def test_missing_field(copy, field):
 )
 def test_wrong_field(copy, field, value):
     set_field(copy, field, value)
-    refused(copy, "manifest.json", field.split(".")[0])
+    depth = 2 if field.startswith("interface.") else 1
+    refused(copy, "manifest.json", ".".join(field.split(".")[:depth]))
+
+
+# The section of a system
+
+
+def test_blocks_ask_for_an_interface(tiny_bundle):
+    bundle = Bundle.load(tiny_bundle)
+    link = bundle.interface(ImageLink)
+    assert (link.symbols.channel_uses, link.channel.model, len(link.classes)) == (10, "awgn", 10)
+    with pytest.raises(BundleError) as caught:
+        bundle.interface(BeamPrediction)
+    assert str(caught.value) == (
+        "bundle jssc/tiny sends images, expected one that predicts beams: choose one that does, "
+        "such as lam_msac/deepsense, lam_msac/street, vi_beam/deepsense"
+    )
+
+
+@pytest.mark.parametrize("system", ["unheard_of", "jssc_hifi"])  # without a folder, without its manifest.py
+def test_system_that_is_not_installed(copy, system):
+    set_field(copy, "system", system)
+    refused(copy, f"system: is '{system}', which is not installed", f"{system}/manifest.py")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "made_up.manifest has no class Interface"),
+        ("class Interface: pass", "made_up.manifest has no class Interface"),
+        (
+            "import absent_package",
+            "cannot be imported (ModuleNotFoundError: No module named 'absent_package')",
+        ),
+        ("1 / 0", "cannot be imported (ZeroDivisionError: division by zero)"),
+    ],
+)
+def test_system_whose_own_file_is_wrong(copy, made_up_system, text, said):
+    made_up_system(text)
+    set_field(copy, "system", "made_up")
+    refused(copy, "manifest.json: system: ", said)
+
+
+BOTH = """
+from semisac_ml.runtime import BeamPrediction, ImageLink
+
+class Interface(ImageLink, BeamPrediction):
+    waves: int
+
+    def axis_lengths(self):
+        return super().axis_lengths() | {"waves": self.waves}
+"""
+
+
+def test_system_that_serves_several_interfaces_and_has_fields_of_its_own(copy, made_up_system):
+    made_up_system(BOTH)
+    set_field(copy, "system", "made_up")
+    refused(copy, "interface.beams: is missing", "(and 1 more)")
+    set_field(copy, "interface.beams", {"count": 8, "frames": 1, "sites": ["roof"], "measured": {}})
+    set_field(copy, "interface.waves", 3)
+    bundle = Bundle.verify(copy)
+    assert bundle.interface(ImageLink) is bundle.interface(BeamPrediction)
+    assert bundle.interface(BeamPrediction).beams.count == 8
+    rows = dict(bundle.manifest.interface.summary())
+    assert rows["waves"] == "3" and rows["beams"] == "8, from up to 1 frames; sites roof"
+    lengths = bundle.manifest.interface.axis_lengths()
+    assert (lengths["waves"], lengths["channel_uses"]) == (3, 10)
+
+
+# Format 1
+
+
+@pytest.fixture
+def old(copy) -> Path:
+    """The made-up bundle with a manifest of format 1."""
+    manifest = manifest_of(copy)
+    interface = manifest.pop("interface")
+    manifest["data"] |= {name: interface.pop(name) for name in ("classes", "animal_classes")}
+    (copy / "manifest.json").write_text(json.dumps({**manifest, **interface, "format_version": 1}))
+    return copy
+
+
+def test_format_1_loads_and_is_converted_once(old, tiny_bundle):
+    networks = {file.name: file.read_bytes() for file in old.glob("*.onnx")}
+    read, today = Bundle.load(old), Bundle.load(tiny_bundle)
+    assert read.manifest.model_dump() == today.manifest.model_dump()
+    assert read.fingerprint == hashlib.sha256((old / "manifest.json").read_bytes()).hexdigest()[:12]
+    assert read.interface(ImageLink).symbols.channel_uses == 10
+    assert convert_bundle(old).fingerprint == today.fingerprint != read.fingerprint
+    assert (old / "manifest.json").read_text() == (tiny_bundle / "manifest.json").read_text()
+    assert convert_bundle(old).fingerprint == today.fingerprint  # and changes nothing
+    assert {file.name: file.read_bytes() for file in old.glob("*.onnx")} == networks
+    assert sorted(file.name for file in old.iterdir()) == sorted([*networks, "manifest.json"])
+
+
+def test_beams_of_format_1(tmp_path):
+    folder = make_tiny_beam_bundle(tmp_path / "vi_beam" / "tiny")
+    today, manifest = Bundle.load(folder), manifest_of(folder)
+    manifest |= {**manifest.pop("interface"), "format_version": 1}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert Bundle.load(folder).interface(BeamPrediction).beams == today.interface(BeamPrediction).beams
+    set_field(folder, "symbols", {})
+    refused(folder, "symbols: is stated beside beams, expected beams alone")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("symbols", ...),
+        ("sensing.max_ranges", ...),
+        ("channel.model", "telepathy"),
+        ("symbols.surprise", 1),
+        ("surprise", 1),
+        ("interface", {}),
+        ("data.classes", 10),
+        ("data.animal_classes", ["two"]),
+        ("data.split", ...),
+        ("data", []),
+    ],
+)
+def test_format_1_is_read_as_strictly_as_ever(old, field, value):
+    set_field(old, field, value)
+    before = (old / "manifest.json").read_bytes()
+    message = refused(old, f"manifest.json: {field}")
+    assert "format 1" in message if field.endswith(("surprise", "interface")) else "interface" not in message
+    with pytest.raises(BundleError):
+        convert_bundle(old)
+    assert (old / "manifest.json").read_bytes() == before
+
+
+def test_format_1_of_a_system_that_is_not_here_runs_and_stays(old):
+    set_field(old, "system", "unheard_of")
+    assert Bundle.load(old).interface(ImageLink).channel.model == "awgn"
+    before = (old / "manifest.json").read_bytes()
+    with pytest.raises(BundleError, match="which is not installed"):
+        convert_bundle(old)
+    assert (old / "manifest.json").read_bytes() == before
 
 
 # Manifest against network
@@ -416,9 +583,9 @@ def test_failed_write_leaves_the_old_bundle(copy):
     broken = changed(copy, "encoder", with_value(np.nan))
     with pytest.raises(BundleError, match="NaN"):
         write_bundle(copy, networks={"encoder": broken}, **fields_of(copy))
-    with pytest.raises(BundleError, match="channel: is missing"):
+    with pytest.raises(BundleError, match="interface.channel: is missing"):
         fields = fields_of(copy)
-        del fields["channel"]
+        del fields["interface"]["channel"]
         write_bundle(copy, networks={"encoder": (copy / "encoder.onnx").read_bytes()}, **fields)
     assert Bundle.load(copy).fingerprint == before
     assert [p.name for p in copy.parent.iterdir()] == ["tiny"]

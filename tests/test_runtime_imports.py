@@ -15,7 +15,7 @@ import pytest
 import semisac_ml
 
 PACKAGE = Path(semisac_ml.__file__).parent
-LIGHT = ("signal", "runtime", "data", "cli")
+LIGHT = ("signal", "runtime", "data", "results", "cli")
 BLOCKER = """
 import importlib.abc, sys
 class Blocker(importlib.abc.MetaPathFinder):
@@ -48,10 +48,14 @@ def modules_of(*folders: str) -> list[str]:
     return [name.removesuffix(".__init__") for name in names if not name.endswith("__main__")]
 
 
+def manifests() -> list[str]:
+    """Modules in which systems describe their bundles."""
+    return [name for name in modules_of("systems") if name.endswith(".manifest")]
+
+
 def test_light_parts_import_without_torch_and_gnuradio():
-    imports = "".join(
-        f"import {name}\n" for name in ("semisac_ml", "semisac_ml.systems", *modules_of(*LIGHT, "sensors"))
-    )
+    names = ("semisac_ml", "semisac_ml.systems", *modules_of(*LIGHT, "sensors"), *manifests())
+    imports = "".join(f"import {name}\n" for name in names)
     done = run_blocked(imports)
     assert done.returncode == 0, done.stderr
 
@@ -84,7 +88,7 @@ def test_no_gnuradio_import_anywhere(file):
     assert not imported_packages(file) & {"gnuradio", "pmt"}
 
 
-@pytest.mark.parametrize("name", modules_of(*LIGHT))
+@pytest.mark.parametrize("name", [*modules_of(*LIGHT), *manifests()])
 def test_light_parts_name_no_torch(name):
     file = PACKAGE.parent.joinpath(*name.split("."))
     file = file / "__init__.py" if file.is_dir() else file.with_suffix(".py")

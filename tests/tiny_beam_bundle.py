@@ -87,12 +87,14 @@ def make_tiny_beam_bundle(path: str | Path, camera: bool = False, picture: tuple
         name=path.name,
         description="Made up for tests: nothing is trained",
         licence="GPL-3.0-or-later",
-        beams={
-            "count": BEAMS,
-            "frames": FRAMES,
-            "sites": ["scenario1", "scenario2"],
-            "measured": {},
-            "tempering": 0.5,
+        interface={
+            "beams": {
+                "count": BEAMS,
+                "frames": FRAMES,
+                "sites": ["scenario1", "scenario2"],
+                "measured": {},
+                "tempering": 0.5,
+            }
         },
         data={"name": "none", "split": "none"},
         training={

@@ -14,7 +14,7 @@ from gnuradio.semisac import map_drawing
 from rich.console import Console
 from rich.table import Table
 
-from semisac_ml.outputs import output_file
+from semisac_ml.results.drawing import picture
 from semisac_ml.signal.tracking_score import TrackingScore
 
 from .settings import SENSORS, Kill, working
@@ -76,41 +76,32 @@ def print_table(run: Tracked, console: Console) -> None:
 
 def write_picture(run: Tracked, file: Path) -> None:
     """Map, power, beams measured and distance from the strongest beam, as a PNG file."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure = pyplot.figure(figsize=(12.5, 7.5), constrained_layout=True)
-    grid = figure.add_gridspec(3, 2, width_ratios=(1, 1.8))
-    _draw_map(figure.add_subplot(grid[:, 0]), run)
-    score, frames = run.score, np.arange(len(run.score))
-    axes = [figure.add_subplot(grid[k, 1]) for k in range(3)]
-    axes[0].plot(frames, -np.array(score.loss_db), color=USED, linewidth=0.9)
-    axes[0].set_ylabel("power against the\nstrongest beam, dB")
-    axes[1].plot(frames, score.measured, color=BEST, linewidth=0.9)
-    axes[1].axhline(score.beams, color="grey", linewidth=0.8, linestyle="--")
-    axes[1].set_ylabel(f"beams measured,\ndashed: all {score.beams}")
-    axes[1].set_ylim(0, score.beams + 4)
-    axes[2].plot(frames, score.best, color=BEST, linewidth=2.2, label="strongest")
-    axes[2].plot(frames, score.beam, color=USED, linewidth=0.9, label="in use")
-    axes[2].set_ylabel("beam")
-    axes[2].set_xlabel("frame")
-    axes[2].legend(loc="upper right", fontsize="small")
-    for one in axes:
-        one.set_xlim(0, max(len(score) - 1, 1))
-        one.grid(color="#e4e7eb")
-        _shade(one, run)
-    figures = {name: ROWS[name][1](metric.value) for name, metric in score.figures().items()}
-    if figures:
-        told = f"{figures['beams_per_frame']} beams a frame, {figures['overhead_saved']} of a sweep saved, "
-        told += f"{figures['power_loss_db']} below the strongest, {figures['lost']} more than 5 beams off"
-        figure.suptitle(f"{run.title}\n{told}", fontsize="medium")
-    try:
-        with output_file(file) as unfinished:
-            figure.savefig(unfinished, dpi=100, format="png")
-    finally:
-        pyplot.close(figure)
+    with picture(file, 12.5, 7.5, dpi=100) as figure:
+        grid = figure.add_gridspec(3, 2, width_ratios=(1, 1.8))
+        _draw_map(figure.add_subplot(grid[:, 0]), run)
+        score, frames = run.score, np.arange(len(run.score))
+        axes = [figure.add_subplot(grid[k, 1]) for k in range(3)]
+        axes[0].plot(frames, -np.array(score.loss_db), color=USED, linewidth=0.9)
+        axes[0].set_ylabel("power against the\nstrongest beam, dB")
+        axes[1].plot(frames, score.measured, color=BEST, linewidth=0.9)
+        axes[1].axhline(score.beams, color="grey", linewidth=0.8, linestyle="--")
+        axes[1].set_ylabel(f"beams measured,\ndashed: all {score.beams}")
+        axes[1].set_ylim(0, score.beams + 4)
+        axes[2].plot(frames, score.best, color=BEST, linewidth=2.2, label="strongest")
+        axes[2].plot(frames, score.beam, color=USED, linewidth=0.9, label="in use")
+        axes[2].set_ylabel("beam")
+        axes[2].set_xlabel("frame")
+        axes[2].legend(loc="upper right")
+        for one in axes:
+            one.set_xlim(0, max(len(score) - 1, 1))
+            _shade(one, run)
+        figures = {name: ROWS[name][1](metric.value) for name, metric in score.figures().items()}
+        if figures:
+            told = (
+                f"{figures['beams_per_frame']} beams a frame, {figures['overhead_saved']} of a sweep saved, "
+            )
+            told += f"{figures['power_loss_db']} below the strongest, {figures['lost']} more than 5 beams off"
+            figure.suptitle(f"{run.title}\n{told}", fontsize="medium")
 
 
 def _draw_map(axes, run: Tracked) -> None:
@@ -121,7 +112,6 @@ def _draw_map(axes, run: Tracked) -> None:
     axes.set_xlabel("metres east of the base station")
     axes.set_ylabel("metres north")
     axes.set_title("positions; colour: beam in use", fontsize="small")
-    axes.grid(color="#e4e7eb")
 
 
 def _shade(axes, run: Tracked) -> None:

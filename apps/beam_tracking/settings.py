@@ -12,7 +12,7 @@ import numpy as np
 
 from semisac_ml.data.beam_recordings import POSITION, BeamRecording
 from semisac_ml.data.splits import sequence_split
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import BeamPrediction, Bundle
 from semisac_ml.sensors import declared
 
 BEAMS, PREDICTOR = "beams", "predictor"
@@ -23,7 +23,6 @@ SENSORS = {
     BEAMS: "beam measurements",
     PREDICTOR: "predictor",
 }
-DRIVES = ("held-out", "all")
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ def unseen(recording: BeamRecording, bundle: Bundle) -> tuple[BeamRecording, str
     All are unseen of a base station that it was not trained at.
     """
     stated = re.match(r"by sequence, (\d+) % for testing, seed (\d+)", bundle.manifest.data.split)
-    known = set(bundle.manifest.beams.sites) & set(recording.site)
+    known = set(bundle.interface(BeamPrediction).beams.sites) & set(recording.site)
     if recording.paths is not None or not known:
         return recording, "all drives, none of which the bundle has seen"
     if not stated:

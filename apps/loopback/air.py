@@ -11,6 +11,7 @@ import numpy as np
 
 from semisac_ml.signal.targets import motion
 
+from .options import Target
 from .physical_layer import waveform_layer
 from .waveform import WaveformSettings
 
@@ -37,12 +38,15 @@ class TargetAccuracy:
 class AirSummary:
     """What the report says of waveform and radar.
 
+    waveform: as it was set. target_probability: share of frames with the targets.
     counters: frames by what became of them.
     channel: gain at the used subcarriers of the last frame, complex.
     power_db: newest map, mean of the antennas, over noise, [doppler, range]. ranges_m, velocities_mps: axes.
     detections: of that map. targets: accuracy of each.
     """
 
+    waveform: WaveformSettings
+    target_probability: float
     counters: dict[str, int]
     channel: np.ndarray
     power_db: np.ndarray | None
@@ -70,8 +74,10 @@ class AirSummary:
         }
 
 
-def summarise(layer: waveform_layer, waveform: WaveformSettings, records: np.ndarray) -> AirSummary:
-    """Summary of a run; records: of its complete frames, whose hypotheses are the truth of presence."""
+def summarise(
+    layer: waveform_layer, waveform: WaveformSettings, target_probability: float, present: dict[int, bool]
+) -> AirSummary:
+    """Summary of a run; present: whether the targets were there, by frame_id of each complete frame."""
     maps = layer.detections.maps()
     geometry = waveform.radar.geometry
     power_db = None
@@ -80,23 +86,23 @@ def summarise(layer: waveform_layer, waveform: WaveformSettings, records: np.nda
             geometry.antennas, geometry.doppler_bins, geometry.range_bins
         )
         power_db = 10.0 * np.log10(np.mean(np.abs(cells) ** 2, axis=0) + 1e-12)
-    present = {int(r["frame_id"]): int(r["hypothesis"]) > 0 for r in records}
     return AirSummary(
+        waveform=waveform,
+        target_probability=target_probability,
         counters=layer.counters(),
         channel=np.asarray(layer.demodulator.channel_estimate()),
         power_db=power_db,
         ranges_m=geometry.ranges_m,
         velocities_mps=geometry.velocities_mps,
         detections=maps[-1]["detections"] if maps else [],
-        targets=[_accuracy(maps, waveform, present, number) for number in range(len(waveform.targets))],
+        targets=[_accuracy(maps, waveform, present, target) for target in waveform.echoes.targets],
     )
 
 
 def _accuracy(
-    maps: list[dict], waveform: WaveformSettings, present: dict[int, bool], number: int
+    maps: list[dict], waveform: WaveformSettings, present: dict[int, bool], target: Target
 ) -> TargetAccuracy:
-    target = waveform.targets[number]
-    interval_s = waveform.frames_per_map * waveform.frame.frame_samples / waveform.frame.sample_rate_hz
+    interval_s = waveform.echoes.frames_per_map * waveform.frame.frame_samples / waveform.frame.sample_rate_hz
     there, errors, deviations = 0, [], []
     for index, found in enumerate(maps):
         if not present.get(found["frame_id"], False):

@@ -18,7 +18,7 @@ PACKAGES = (
     "scipy",
     "onnxruntime",
     "pydantic",
-    "typer",
+    "cyclopts",
     "rich",
     "jinja2",
     "PIL",

@@ -9,11 +9,13 @@ import threading
 from dataclasses import asdict, replace
 
 import pmt
+from common.pictures import map_regularisation
 from gnuradio import blocks, gr, semisac
 
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
 
-from .settings import LinkSettings
+from .options import ChannelOptions, LinkOptions, SensingOptions
+from .waveform import WaveformSettings
 
 
 class symbols_layer(gr.hier_block2):
@@ -23,21 +25,21 @@ class symbols_layer(gr.hier_block2):
     Output 0: received symbols. Output 1: echoes, for `sensing_decoder`.
     """
 
-    def __init__(self, bundle: Bundle, settings: LinkSettings):
-        manifest = bundle.manifest
-        channel_uses = manifest.symbols.channel_uses
-        self.channel = semisac.fading_channel(channel_uses, settings.channel, settings.snr_db, settings.seed)
+    def __init__(self, bundle: Bundle, told: LinkOptions, channel: ChannelOptions, sensing: SensingOptions):
+        link = bundle.interface(ImageLink)
+        channel_uses = link.symbols.channel_uses
+        self.channel = semisac.fading_channel(channel_uses, channel.channel, told.snr_db, told.seed)
         self.echo = semisac.echo_channel(
             channel_uses,
-            settings.ranges,
-            settings.sensing_snr_db,
-            settings.range_step_db,
-            settings.delay_symbols_per_range,
-            manifest.sensing.fading,
-            manifest.sensing.random_phase,
-            manifest.sensing.max_frequency_offset,
-            settings.target_probability,
-            settings.seed,
+            sensing.ranges,
+            sensing.sensing_snr_db,
+            sensing.range_step_db,
+            sensing.delay_symbols_per_range,
+            link.sensing.fading,
+            link.sensing.random_phase,
+            link.sensing.max_frequency_offset,
+            sensing.target_probability,
+            told.seed,
         )
         item = gr.sizeof_gr_complex
         gr.hier_block2.__init__(
@@ -48,14 +50,6 @@ class symbols_layer(gr.hier_block2):
         )
         self.connect(self, self.channel, (self, 0))
         self.connect(self, self.echo, (self, 1))
-
-
-def map_regularisation(bundle: Bundle) -> float:
-    """Of the division by the symbols sent. Packets of pictures have a pattern in power that gives a strong
-    target side lobes 20 dB below it with the block's default, 1; 0.03 costs 3.5 dB of SNR and leaves none
-    above the noise up to 45 dB.
-    """
-    return 1.0 if bundle.manifest.symbols.code is None else 0.03
 
 
 class detection_log(gr.basic_block):
@@ -92,28 +86,35 @@ class waveform_layer(gr.hier_block2):
     Output 0: received symbols of the frames that were found. Output 1: echoes, for `sensing_decoder`.
     """
 
-    def __init__(self, bundle: Bundle, settings: LinkSettings):
-        waveform = settings.waveform
-        frame, radar = waveform.frame, waveform.radar
+    def __init__(
+        self,
+        bundle: Bundle,
+        told: LinkOptions,
+        channel: ChannelOptions,
+        sensing: SensingOptions,
+        waveform: WaveformSettings,
+    ):
+        frame, radar, echoes = waveform.frame, waveform.radar, waveform.echoes
         fingerprint = int(bundle.fingerprint[:6], 16)
         self.modulator = semisac.frame_modulator(frame, fingerprint)
         self.channel = semisac.fading_channel(
             1,
-            settings.channel,
-            settings.snr_db,
-            settings.seed,
+            channel.channel,
+            told.snr_db,
+            told.seed,
             frame.sample_rate_hz,
-            **{"block_length": frame.frame_samples, **waveform.impairments},
+            **{"block_length": frame.frame_samples, **waveform.way.impairments()},
         )
         self.synchronizer = semisac.frame_synchronizer(frame)
         self.demodulator = semisac.frame_demodulator(frame, fingerprint)
         # a bundle whose detector expects fading echoes gets them, one value a frame
-        self.targets = self._make_targets(settings, 0 if bundle.manifest.sensing.fading == "none" else 1)
-        self.radar = self._make_radar(settings, map_regularisation(bundle))
+        swerling = 0 if bundle.interface(ImageLink).sensing.fading == "none" else 1
+        self.targets = self._make_targets(waveform, sensing, told.seed, swerling)
+        self.radar = self._make_radar(waveform, sensing, map_regularisation(bundle))
         self.detector = semisac.cfar_detector(
             radar,
-            false_alarm_rate=waveform.false_alarm_rate,
-            false_alarms_per=waveform.false_alarms_per,
+            false_alarm_rate=echoes.false_alarm_rate,
+            false_alarms_per=echoes.false_alarms_per,
         )
         self.detections = detection_log()
         self.map = blocks.probe_signal_vc(
@@ -134,37 +135,36 @@ class waveform_layer(gr.hier_block2):
         self.msg_connect(self.detector, "detections", self.detections, "detections")
 
     @staticmethod
-    def _make_targets(settings: LinkSettings, swerling: int):
-        waveform = settings.waveform
+    def _make_targets(waveform: WaveformSettings, sensing: SensingOptions, seed: int, swerling: int):
+        echoes = waveform.echoes
         targets = [
             replace(
                 waveform.moving(target),
                 swerling=swerling,
-                snr_db=settings.sensing_snr_db if target.snr_db is None else target.snr_db,
+                snr_db=sensing.sensing_snr_db if target.snr_db is None else target.snr_db,
             )
-            for target in waveform.targets
+            for target in echoes.targets
         ]
-        leakage = {} if waveform.leakage_db is None else {"leakage_gain_db": waveform.leakage_db}
+        leakage = {} if echoes.leakage_db is None else {"leakage_gain_db": echoes.leakage_db}
         return semisac.target_emulator(
             waveform.frame.sample_rate_hz,
             waveform.carrier_hz,
-            waveform.antennas,
-            seed=settings.seed,
+            echoes.antennas,
+            seed=seed,
             targets=[asdict(target) for target in targets],
             noise_variance=1.0,
-            target_probability=settings.target_probability,
-            frames_per_interval=waveform.frames_per_map,
+            target_probability=sensing.target_probability,
+            frames_per_interval=echoes.frames_per_map,
             **leakage,
         )
 
     @staticmethod
-    def _make_radar(settings: LinkSettings, regularisation: float):
-        waveform = settings.waveform
+    def _make_radar(waveform: WaveformSettings, sensing: SensingOptions, regularisation: float):
         block = semisac.echo_processor(
             waveform.radar,
-            sensing_snr_db=settings.sensing_snr_db,
+            sensing_snr_db=sensing.sensing_snr_db,
             regularisation=regularisation,
-            leakage_removal="none" if waveform.leakage_db is None else "zero_delay",
+            leakage_removal="none" if waveform.echoes.leakage_db is None else "zero_delay",
         )
         block.set_follow_target(True)
         block.set_phase_tracking(True)
@@ -183,6 +183,3 @@ class waveform_layer(gr.hier_block2):
             "frames of another bundle": self.demodulator.frames_with_wrong_bundle(),
             "candidates dropped": self.synchronizer.candidates_dropped(),
         }
-
-
-LAYERS = {"symbols": symbols_layer, "ofdm": waveform_layer, "lfm": waveform_layer}

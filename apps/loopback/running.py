@@ -11,18 +11,16 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from .flowgraph import loopback_flowgraph
+from .link import link_flowgraph
 
 POLL_S = 0.05
 STOP_S = 5.0
 
 
-def wait_for_end(
-    flowgraph: loopback_flowgraph, count: int | None, console: Console, show_progress: bool
-) -> bool:
+def wait_for_end(flowgraph: link_flowgraph, items: str, count: int | None, console: Console | None) -> bool:
     """Wait for a started flowgraph; True when it ended by itself, False when Ctrl-C stopped it.
 
-    count: images in all, None: unknown.
+    items: what is counted. count: how many in all, None: unknown. console: None: show nothing.
     """
     ended = threading.Event()
 
@@ -31,13 +29,13 @@ def wait_for_end(
         ended.set()
 
     progress = Progress(
-        TextColumn("sending images"),
+        TextColumn(f"sending {items}"),
         BarColumn(bar_width=40),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
-        console=console,
-        disable=not show_progress,
+        console=console or Console(quiet=True),
+        disable=console is None,
         transient=True,
     )
     with progress:
@@ -46,10 +44,10 @@ def wait_for_end(
         threading.Thread(target=wait, daemon=True).start()
         try:
             while not ended.wait(POLL_S):
-                done = flowgraph.sink.frames_complete()
+                done = flowgraph.done()
                 rate = done / (time.monotonic() - started)
-                progress.update(task, completed=done, rate=f"{rate:.0f} images/s")
-            progress.update(task, completed=flowgraph.sink.frames_complete())
+                progress.update(task, completed=done, rate=f"{rate:.0f} {items}/s")
+            progress.update(task, completed=flowgraph.done())
             return True
         except KeyboardInterrupt:
             flowgraph.stop()

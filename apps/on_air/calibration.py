@@ -9,23 +9,22 @@ import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Annotated
 
 import numpy as np
 import pmt
-import typer
 from gnuradio import blocks, gr
-from gnuradio.semisac.radio import Calibration, CalibrationStore, RadioSettings, front_end, front_end_class
+from gnuradio.semisac.radio import Calibration, CalibrationStore, front_end, front_end_class
 from gnuradio.semisac.work_errors import ends_flow_on_error
+from pydantic import Field
 
-from semisac_ml.cli.mistakes import run_program
+from semisac_ml.command_line import Options, run_program
+from semisac_ml.runtime import ImageLink
 from semisac_ml.signal.direct_path import direct_path
+from semisac_ml.signal.metrics import Metric
 
-from .command import Program, on_air_flowgraph, typer_program
-from .options import with_shared_options
-from .results import Metric
+from .command import Program, on_air_flowgraph, on_air_program
+from .options import FrameOptions, RadioOptions, RunOptions, SourceOptions
 from .sending import sender
-from .settings import FrameSettings, RunSettings, SourceSettings
 from .status import Rows
 from .window import Window
 
@@ -35,16 +34,22 @@ MOST_SPREAD_SAMPLES = 0.1
 IMAGES_PER_S = 500.0
 PATIENCE_S = 20.0
 
-program = typer_program()
+program = on_air_program("calibrate.py")
 
 
-@program.command()
-@with_shared_options
+class CalibrationOptions(Options):
+    """How long to measure."""
+
+    frames: int = Field(100, ge=2, description="Frames to measure.")
+
+
+@program.default
 def calibrate(
-    radio: RadioSettings,
-    frame: FrameSettings,
-    run: RunSettings,
-    frames: Annotated[int, typer.Option(help="Frames to measure.")] = 100,
+    *,
+    own: CalibrationOptions = CalibrationOptions(),
+    radio: RadioOptions,
+    frame: FrameOptions = FrameOptions(),
+    run: RunOptions = RunOptions(),
 ) -> int:
     """Measure delay and strength of the direct path from transmitter to receiver, and keep them.
 
@@ -53,9 +58,8 @@ def calibrate(
     With antennas as they will stand, or TX and RX joined by a cable with an attenuator of 30 dB or more,
     never without one.
     """
-    if frames < 2:
-        raise ValueError(f"--frames is {frames}, expected 2 or more")
-    measuring = replace(radio, options={**radio.options, "measure_latency": True})
+    settings = radio.settings()
+    measuring = replace(settings, options={**settings.options, "measure_latency": True})
     if not front_end_class(radio.radio).capabilities.needs_calibration:
         raise ValueError(
             f"--radio {radio.radio} needs no calibration: run_sensing.py takes its delay from the direct "
@@ -64,9 +68,9 @@ def calibrate(
         )
     CalibrationStore().check_writable()  # before the measurement, not behind it
     patience_s = run.duration_s or PATIENCE_S
-    own = {"frames": frames}
-    called = Program("calibrate", "monostatic", measuring, frame, replace(run, duration_s=0.0), own)
-    return called.on_air(lambda: calibration_flowgraph(called, frames, patience_s))
+    endless = run.model_copy(update={"duration_s": 0.0})
+    called = Program("calibrate", "monostatic", measuring, frame, endless, own.model_dump())
+    return called.on_air(lambda: calibration_flowgraph(called, own.frames, patience_s))
 
 
 class path_meter(gr.sync_block):
@@ -131,8 +135,8 @@ class calibration_flowgraph(on_air_flowgraph):
     def __init__(self, called: Program, frames: int, patience_s: float):
         gr.top_block.__init__(self, "calibrate")
         self._called, self._frames = called, frames
-        sizeless = called.bundle.manifest.symbols.code is not None
-        images = SourceSettings("synthetic" if sizeless else "sample", 0, IMAGES_PER_S, None, None, None)
+        sizeless = called.bundle.interface(ImageLink).symbols.code is not None
+        images = SourceOptions(data="synthetic" if sizeless else "sample", images_per_s=IMAGES_PER_S)
         self.sender = sender(called, images, repeat=True)
         self.meter = path_meter(frames)
         self._radio: front_end | None = None
@@ -241,4 +245,4 @@ class calibration_flowgraph(on_air_flowgraph):
 
 def run(arguments: list[str]) -> int:
     """Run a command line of this program and return its exit code."""
-    return run_program(program, "calibrate", arguments, typed="calibrate.py")
+    return run_program(program, arguments)

@@ -9,45 +9,40 @@ import os
 import shlex
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
-import typer
+from common import results
+from cyclopts import App
 from gnuradio import gr
 from gnuradio.semisac.radio import RadioSettings, front_end, open_front_end
 from gnuradio.semisac.radio.sigmf_writer import bases_of, files_of
 from rich.console import Console
 
+from semisac_ml.command_line import new_program
 from semisac_ml.data.sigmf_recording import base_path
 from semisac_ml.outputs import check_outputs, console_beside
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
 from semisac_ml.signal.frame import FrameParameters
+from semisac_ml.signal.metrics import Metric
 
-from . import results
+from .figures import print_figures
+from .options import FrameOptions, RunOptions
 from .running import CLOSE_S, DONE, FAILED, INTERRUPTED, MISTAKE, Ending, Interruption, Run, within
-from .settings import FrameSettings, RunSettings
 from .status import Rows, Status
 
 EXIT_CODES = (
     "Exit codes: 0 done (also when nothing was received, which a line on standard error says), 1 the radio "
     "failed or is lost, 2 a mistake in the options, 130 interrupted."
 )
+PROGRAMS = frozenset(file.stem for file in Path(__file__).resolve().parents[1].glob("*.py"))
 
 
-def epilog(*examples: str) -> str:
-    """Last paragraphs of a program's help: example calls, and the exit codes."""
-    lines = "\n\n".join(f"`python apps/{example}`" for example in examples)
-    return f"Examples:\n\n{lines}\n\n{EXIT_CODES}"
-
-
-def typer_program() -> typer.Typer:
-    """Command line in the form that all programs have."""
-    return typer.Typer(
-        add_completion=False,
-        pretty_exceptions_enable=False,
-        rich_markup_mode="markdown",
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
+def on_air_program(name: str, *examples: str) -> App:
+    """Command line in the form that all programs have; name: of its file, as that of the examples."""
+    calls = [f"python apps/{example}" for example in examples]
+    return new_program(name, examples=calls, exit_codes=EXIT_CODES, programs=PROGRAMS)
 
 
 class on_air_flowgraph(gr.top_block):
@@ -82,7 +77,7 @@ class on_air_flowgraph(gr.top_block):
         """What became of frames and images."""
         return {}
 
-    def figures(self) -> dict[str, results.Metric]:
+    def figures(self) -> dict[str, Metric]:
         """Figures of merit by name."""
         return {}
 
@@ -110,13 +105,15 @@ class Program:
         name: str,
         role: str,
         radio: RadioSettings,
-        frame: FrameSettings,
-        run: RunSettings,
+        frame: FrameOptions,
+        run: RunOptions,
         own: dict[str, object],
     ):
         self.name, self.role, self.radio, self.frame, self.run = name, role, radio, frame, run
         self.own = own
-        self.bundle = Bundle.load(frame.bundle).with_symbols()
+        check_outputs({"--json": run.json_file})
+        self.bundle = Bundle.load(frame.bundle)
+        self.bundle.interface(ImageLink)  # raises for those that send no images
         self.layout: FrameParameters = frame.layout(self.bundle, radio.sample_rate_hz)
         self._date = datetime.now(UTC)
         self.in_force: dict[str, object] = {}
@@ -155,7 +152,7 @@ class Program:
             base = base_path(path)
             files = files_of(base, [*bases_of(base, channels), *bases_of(base, ["sent", *channels])])
             recorded = {f"the recording's {file.name}": file for file in files}
-            check_outputs({**recorded, "--json": self.run.json or None})
+            check_outputs({**recorded, "--json": self.run.json_file})
 
     def plain_bundle(self) -> dict[str, str]:
         """Name and fingerprint of the bundle, for JSON."""
@@ -219,7 +216,7 @@ class Program:
     ) -> None:
         counters, figures = flowgraph.counters(), flowgraph.figures()
         try:
-            if self.run.json:
+            if self.run.json_file:
                 content = self._content(ending, seconds)
                 content |= {
                     "counters": counters,
@@ -233,21 +230,21 @@ class Program:
                     "radio_status": state,
                     "status_cpu_share": cpu_s / seconds if seconds > 0 else 0.0,
                 }
-                results.write(self.run.json, content)
+                results.write(self.run.json_file, content)
         finally:  # the table is there also when the disk is full
             if not self.run.quiet:
                 events = {f"events: {kind}": count for kind, count in radio.events.counts().items()}
                 title = f"{self.name}, {self.radio.radio}, {seconds:.1f} s"
-                console = console_beside(self.run.json or None)
-                results.print_figures(title, counters | events, figures, console)
+                console = console_beside(self.run.json_file)
+                print_figures(title, counters | events, figures, console)
 
     def _report_failure(self, error: BaseException) -> None:
-        if not self.run.json:
+        if not self.run.json_file:
             return
         ending = Ending("failed", FAILED if isinstance(error, RuntimeError) else MISTAKE, str(error))
         if isinstance(error, KeyboardInterrupt):
             ending = Ending("interrupted", INTERRUPTED)
-        results.write(self.run.json, self._content(ending, 0.0))
+        results.write(self.run.json_file, self._content(ending, 0.0))
 
     def _content(self, ending: Ending, seconds: float) -> dict[str, object]:
         return {
@@ -257,7 +254,7 @@ class Program:
             "exit_code": ending.code,
             "message": ending.message,
             "duration_s": seconds,
-            "settings": {"radio": self.radio.plain(), "frame": asdict(self.frame), "program": self.own},
+            "settings": {"radio": self.radio.plain(), "frame": self.frame.model_dump(), "program": self.own},
             "radio": self.in_force,
             "frame_samples": self.layout.frame_samples,
             "bundle": self.plain_bundle(),

@@ -6,12 +6,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
+from common.results import IMAGE_ROWS, Row, decimals, described, figure_table, percent
+from rich.console import Console
 from scipy import stats
 
 from semisac_ml.signal import metrics
 from semisac_ml.signal.metrics import Metric
+
+ROWS = IMAGE_ROWS | {
+    "snr_db": Row("SNR, mean of frames", decimals(2, " dB")),
+    "cfo_hz": Row("Carrier offset, mean", decimals(1, " Hz")),
+    "images_per_s": Row("Images a second", decimals(0)),
+    "latency_samples": Row("Delay of the direct path", decimals(4, " samples")),
+    "leakage_db": Row("Direct path, received over sent", decimals(2, " dB")),
+    "adc_peak": Row("ADC peak, share of full scale", decimals(3)),
+    "presence": Row("Target reported in the gate", percent),
+}
 
 
 class RunningMean:
@@ -66,3 +79,16 @@ class RunningShare:
 def present(figures: dict[str, Metric | None]) -> dict[str, Metric]:
     """The figures that have samples."""
     return {name: figure for name, figure in figures.items() if figure is not None}
+
+
+def print_figures(
+    title: str, counters: Mapping[str, int], figures: Mapping[str, Metric], console: Console
+) -> None:
+    """Print counters that are not 0, and figures with their intervals."""
+    table = figure_table(title)
+    for name, count in counters.items():
+        if count:
+            table.add_row(name.replace("_", " ").capitalize(), str(count), "")
+    for row in described(figures, ROWS):
+        table.add_row(row["label"], row["value"], row["interval"])
+    console.print(table)

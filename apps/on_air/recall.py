@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 from gnuradio import gr
-from gnuradio.semisac import frame_tags
+from gnuradio.semisac.frames import frame_tags
 from gnuradio.semisac.work_errors import ends_flow_on_error
 
 REMEMBERED = 1 << 15  # images, at 1900 images a second those of 17 s

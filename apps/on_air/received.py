@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
+from common.pictures import Pictures
 from gnuradio import gr
-from gnuradio.semisac import frame_tags
-from gnuradio.semisac.link_metrics import LEAST_MSE, mean_squared_error
+from gnuradio.semisac.frames import frame_tags
+from gnuradio.semisac.metrics.link_metrics import LEAST_MSE, mean_squared_error
 from gnuradio.semisac.work_errors import ends_flow_on_error
-from loopback.settings import Pictures
 
 from semisac_ml.signal.metrics import Metric
 

@@ -9,33 +9,30 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import typer
+from common.pictures import Pictures, load_pictures
+from cyclopts import Parameter
 from gnuradio import blocks, gr, semisac
-from gnuradio.semisac.radio import RadioSettings, front_end
-from loopback.pictures import load
-from loopback.settings import Pictures, load_pictures
+from gnuradio.semisac.radio import front_end
+from pydantic import Field
 
-from semisac_ml.cli.mistakes import run_program
+from semisac_ml.command_line import Options, run_program
 from semisac_ml.outputs import is_standard_output
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
+from semisac_ml.signal.metrics import Metric
 
-from .command import Program, epilog, on_air_flowgraph, typer_program
+from .command import Program, on_air_flowgraph, on_air_program
 from .level import ReceivedLevel
-from .options import with_shared_options
+from .options import FrameOptions, RadioOptions, RunOptions
 from .picture_files import PictureFiles
 from .received import received_images
-from .results import Metric
 from .sending import fingerprint
-from .settings import FrameSettings, RunSettings, check_not_negative
 from .status import Rows
 from .window import Window, start_qt
 
 BATCH = 64
 
-program = typer_program()
-
-
-EXAMPLES = (
+program = on_air_program(
+    "run_receiver.py",
     "run_receiver.py --radio simulation --truth sample --window",
     "run_receiver.py --radio usrp --rx-antenna RX2 --rx-gain-db 40 --save pictures",
     "run_receiver.py --radio pluto --address ip:192.168.2.1 --most-cfo-hz 80e3 --json result.json",
@@ -43,75 +40,66 @@ EXAMPLES = (
 )
 
 
-@program.command(epilog=epilog(*EXAMPLES))
-@with_shared_options
+class ReceiverOptions(Options):
+    """What is received, and where it goes."""
+
+    truth: str = Field(
+        "",
+        description="What is sent, for PSNR and accuracy: **sample**, **cifar10**, a picture or folder.",
+    )
+    most_cfo_hz: float = Field(
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Largest carrier offset looked for, up to 0.1 of the chirp's bandwidth; 0: 0.02 of the "
+        "sample rate. Two radios of 20 ppm may differ by 98 kHz at 2.45 GHz.",
+    )
+    images: int = Field(0, ge=0, description="Stop after so many images; 0: no limit.")
+    save: Path | None = Field(None, description="Folder for the pictures, made if need be.")
+    print_images: Annotated[bool, Parameter(name="--print")] = Field(
+        False, description="Print a line for each image: number, class, SNR."
+    )
+
+    def plain(self) -> dict[str, object]:
+        """For JSON."""
+        named = self.model_dump() | {"save": str(self.save or "")}
+        return named | {"print": named.pop("print_images")}
+
+
+@program.default
 def receive(
-    radio: RadioSettings,
-    frame: FrameSettings,
-    run: RunSettings,
-    truth: Annotated[
-        str,
-        typer.Option(
-            help="What is sent, for PSNR and accuracy: **sample**, **cifar10**, a picture or folder.",
-            show_default=False,
-        ),
-    ] = "",
-    most_cfo_hz: Annotated[
-        float,
-        typer.Option(
-            help="Largest carrier offset looked for, up to 0.1 of the chirp's bandwidth; 0: 0.02 of the "
-            "sample rate. Two radios of 20 ppm may differ by 98 kHz at 2.45 GHz.",
-            show_default=False,
-        ),
-    ] = 0.0,
-    images: Annotated[
-        int, typer.Option(help="Stop after so many images; 0: no limit.", show_default=False)
-    ] = 0,
-    save: Annotated[
-        Path | None,
-        typer.Option(help="Folder for the pictures, made if need be.", file_okay=False, show_default=False),
-    ] = None,
-    print_images: Annotated[
-        bool, typer.Option("--print", help="Print a line for each image: number, class, SNR.")
-    ] = False,
+    *,
+    own: ReceiverOptions = ReceiverOptions(),
+    radio: RadioOptions,
+    frame: FrameOptions = FrameOptions(),
+    run: RunOptions = RunOptions(),
 ) -> int:
     """Receive images through a radio: synchronise, demodulate, rebuild the pictures, name what they show.
 
     Bundle and frame options must be those of the transmitter; frames of others are counted and left alone.
     """
-    check_not_negative("--images", images)
-    check_not_negative("--most-cfo-hz", most_cfo_hz)
-    if print_images and is_standard_output(run.json):
+    if own.print_images and run.json_file and is_standard_output(run.json_file):
         raise ValueError("--print and --json - both write to standard output: give --json a file")
-    own = {
-        "truth": truth,
-        "most_cfo_hz": most_cfo_hz,
-        "images": images,
-        "save": "" if save is None else str(save),
-        "print": print_images,
-    }
-    called = Program("run_receiver", "receive", radio, frame, run, own)
+    called = Program("run_receiver", "receive", radio.settings(), frame, run, own.plain())
     size = frame.pictures(called.bundle)
     pictures = None
-    if truth:
-        pictures = load_pictures(truth) if size is None else load(truth, size)
+    if own.truth:
+        pictures = load_pictures(own.truth) if size is None else size.load(own.truth)
         if not isinstance(pictures.images, np.ndarray):
             raise ValueError(
-                f"--truth is {truth}, expected pictures: a camera or video cannot be compared with"
+                f"--truth is {own.truth}, expected pictures: a camera or video cannot be compared with"
             )
-    return called.on_air(lambda: receiver_flowgraph(called, pictures, images, save, print_images))
+    return called.on_air(lambda: receiver_flowgraph(called, own, pictures))
 
 
 class receiver_flowgraph(on_air_flowgraph):
     """From the radio to pictures and classes; of the networks those that the bundle holds."""
 
-    def __init__(
-        self, called: Program, truth: Pictures | None, images: int, save: Path | None, print_images: bool
-    ):
+    def __init__(self, called: Program, own: ReceiverOptions, truth: Pictures | None):
         on_air_flowgraph.__init__(self, "receiver")
-        self._called, self._images = called, images
+        self._called, self._images = called, own.images
         bundle, layout = called.bundle, called.layout
-        self.synchronizer = semisac.frame_synchronizer(layout, most_cfo_hz=called.own["most_cfo_hz"])
+        self.synchronizer = semisac.frame_synchronizer(layout, most_cfo_hz=own.most_cfo_hz)
         self.demodulator = semisac.frame_demodulator(layout, fingerprint(bundle))
         rebuilds, names = bundle.has("reconstruction"), bundle.has("task")
         if not (rebuilds or names):
@@ -119,34 +107,36 @@ class receiver_flowgraph(on_air_flowgraph):
                 f"bundle {bundle.name} holds no network for images (reconstruction, task): choose another "
                 "--bundle"
             )
-        data = bundle.manifest.data
+        link = bundle.interface(ImageLink)
         size = called.frame.pictures(bundle)
         if size is None:
             self.decoder = semisac.jscc_decoder(bundle, BATCH) if rebuilds else None
             self.task = semisac.task_decoder(bundle, BATCH) if names else None
             shape = _picture_shape(bundle) if rebuilds else None
         else:
-            classes = len(data.classes) if names else 0
+            classes = len(link.classes) if names else 0
             self.decoder = semisac.picture_decoder(
                 bundle, size.height, size.width, layout.images_per_frame, classes
             )
             self.task, shape = None, size.shape
-        if save is not None and not rebuilds:
+        if own.save is not None and not rebuilds:
             raise ValueError(
                 f"--save needs pictures, but bundle {bundle.name} holds no reconstruction network"
             )
         self.files = None
-        if save is not None or print_images:
-            self.files = PictureFiles(save, print_images, shape, lambda index: self.sink.class_name(index))
+        if own.save is not None or own.print_images:
+            self.files = PictureFiles(
+                own.save, own.print_images, shape, lambda index: self.sink.class_name(index)
+            )
         self.sink = received_images(
             shape,
-            list(data.classes) if names else [],
-            list(data.animal_classes),
+            list(link.classes) if names else [],
+            list(link.animal_classes),
             truth,
-            images,
+            own.images,
             self.files.take if self.files else None,
         )
-        self._window = self._make_window(list(data.classes)) if called.run.window else None
+        self._window = self._make_window(list(link.classes)) if called.run.window else None
         self.connect(self.synchronizer, self.demodulator)
         for port, block in enumerate(block for block in (self.decoder, self.task) if block is not None):
             self.connect(self.demodulator, block, (self.sink, port))
@@ -230,7 +220,7 @@ class receiver_flowgraph(on_air_flowgraph):
 
     def _make_window(self, class_names: list[str]) -> Window:
         start_qt()
-        from gnuradio.semisac.image_view import ImageView
+        from gnuradio.semisac.images.image_view import ImageView
 
         view = ImageView(self.sink.take_newest, class_names if self._called.bundle.has("task") else [], 20.0)
         return Window("semisac receiver", [view])
@@ -255,4 +245,4 @@ def _picture_shape(bundle: Bundle) -> tuple[int, int, int]:
 
 def run(arguments: list[str]) -> int:
     """Run a command line of this program and return its exit code."""
-    return run_program(program, "run_receiver", arguments, typed="run_receiver.py")
+    return run_program(program, arguments)

@@ -9,41 +9,49 @@ import math
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from cyclopts import Parameter
 from gnuradio import analog
-from gnuradio.semisac.radio import RadioSettings, front_end
+from gnuradio.semisac.radio import front_end
 from gnuradio.semisac.radio.sigmf_fields import plain_frame
 from gnuradio.semisac.radio.sigmf_sink import sigmf_sink
+from pydantic import Field
 
-from semisac_ml.cli.mistakes import run_program
+from semisac_ml.command_line import Options, run_program
 
-from .command import Program, on_air_flowgraph, typer_program
-from .options import with_shared_options
-from .settings import FrameSettings, RunSettings
+from .command import Program, on_air_flowgraph, on_air_program
+from .options import FrameOptions, RadioOptions, RunOptions
 from .status import Rows
 from .window import Window
 
 LEVEL_AVERAGE = 1e-5  # of the newest sample: over about 100,000 of them
 BYTES_PER_SAMPLE = 8
 
-program = typer_program()
+program = on_air_program("record.py")
 
 
-@program.command()
-@with_shared_options
+class RecordingOptions(Options):
+    """What the recording says of itself."""
+
+    author: str = Field("", description="Who records.")
+    description: str = Field("", description="What is recorded.")
+    overwrite: bool = Field(False, description="Replace a recording of this name.")
+
+
+@program.default
 def record(
     path: Annotated[
         Path,
-        typer.Argument(
-            help="Recording to write, without ending; with two channels .sigmf-collection opens it."
+        Parameter(
+            metavar="PATH",
+            help="Recording to write, without ending; with two channels .sigmf-collection opens it.",
         ),
     ],
-    radio: RadioSettings,
-    frame: FrameSettings,
-    run: RunSettings,
-    author: Annotated[str, typer.Option(help="Who records.", show_default=False)] = "",
-    description: Annotated[str, typer.Option(help="What is recorded.", show_default=False)] = "",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a recording of this name.")] = False,
+    /,
+    *,
+    own: RecordingOptions = RecordingOptions(),
+    radio: RadioOptions,
+    frame: FrameOptions = FrameOptions(),
+    run: RunOptions = RunOptions(),
 ) -> int:
     """Record what a radio receives as SigMF, with its settings, the losses and what it counted.
 
@@ -51,28 +59,26 @@ def record(
     `run_receiver.py --radio file --address PATH` decodes the recording as if it came from the radio. A second
     takes 8 bytes a sample: 8 MB at 1 MS/s.
     """
-    own = {"path": str(path), "author": author, "description": description, "overwrite": overwrite}
-    called = Program("record", "receive", radio, frame, run, own)
-    recorder = make_recorder(called)
+    plain = {"path": str(path), **own.model_dump()}
+    called = Program("record", "receive", radio.settings(), frame, run, plain)
+    recorder = make_recorder(called, own)
     return called.on_air(lambda: recorder_flowgraph(called, recorder))
 
 
-def make_recorder(called: Program) -> sigmf_sink:
+def make_recorder(called: Program, own: RecordingOptions) -> sigmf_sink:
     """The recording, not begun yet. Raises DataError when it cannot be written."""
-    own, settings = called.own, called.radio
+    settings = called.radio
     return sigmf_sink(
-        own["path"],
+        called.own["path"],
         settings.sample_rate_hz,
         settings.center_frequency_hz,
         [f"rx{channel}" for channel in range(settings.rx_channels)],
-        author=own["author"],
-        description=own["description"],
         metadata={
             "frame": plain_frame(called.layout),
             "bundle": called.plain_bundle(),
             "radio": settings.plain(),
         },
-        overwrite=own["overwrite"],
+        **own.model_dump(),
     )
 
 
@@ -123,4 +129,4 @@ class recorder_flowgraph(on_air_flowgraph):
 
 def run(arguments: list[str]) -> int:
     """Run a command line of this program and return its exit code."""
-    return run_program(program, "record", arguments, typed="record.py")
+    return run_program(program, arguments)

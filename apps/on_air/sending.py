@@ -10,14 +10,13 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import numpy as np
+from common.options import snr_warnings
 from gnuradio import gr, semisac
 from gnuradio.semisac.radio import front_end
-from loopback.pictures import load
-from loopback.settings import snr_warnings
 
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
 
-from .settings import SourceSettings
+from .options import SourceOptions
 from .status import Rows
 
 if TYPE_CHECKING:
@@ -46,13 +45,13 @@ class sender:
     settings that do not fit the bundle.
     """
 
-    def __init__(self, called: Program, settings: SourceSettings, repeat: bool):
+    def __init__(self, called: Program, settings: SourceOptions, repeat: bool):
         bundle, layout = called.bundle, called.layout
-        reference_db = bundle.manifest.channel.reference_snr_db
-        snr_db = reference_db if settings.snr_db is None else settings.snr_db
-        for warning in snr_warnings("--snr-db", snr_db, bundle.manifest.channel.snr_db, bundle.name):
+        trained = bundle.interface(ImageLink).channel
+        snr_db = trained.reference_snr_db if settings.snr_db is None else settings.snr_db
+        for warning in snr_warnings("--snr-db", snr_db, trained.snr_db, bundle.name):
             called.warn(warning)
-        own = called.frame.pictures(bundle, settings.bandwidth_ratio, settings.fit)
+        own = called.frame.pictures(bundle, settings)
         if own is None:
             self.source = ending_source(
                 settings.data,
@@ -64,7 +63,7 @@ class sender:
             self.encoder = semisac.jscc_encoder(bundle, snr_db, BATCH, REMEMBERED)
             self._frames_per_image = Fraction(1, layout.images_per_frame)
         else:
-            images = load(settings.data, own).images
+            images = own.load(settings.data).images
             self.source = ending_source(
                 images,
                 repeat=repeat,

@@ -7,44 +7,40 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Literal
 
 import numpy as np
-import typer
+from common.options import FalseAlarms
+from common.pictures import map_regularisation
+from cyclopts import Group, Parameter
 from gnuradio import blocks, gr, semisac
 from gnuradio.semisac.radio import RadioSettings, front_end
 from gnuradio.semisac.radio.simulation import DEFAULT_TARGETS, parse_targets
 from gnuradio.semisac.work_errors import ends_flow_on_error
-from loopback.physical_layer import map_regularisation
-from loopback.waveform import check_false_alarms
+from pydantic import Field, model_validator
 from scipy.constants import speed_of_light
 
-from semisac_ml.cli.mistakes import run_program
+from semisac_ml.command_line import run_program
+from semisac_ml.runtime import ImageLink
+from semisac_ml.signal.metrics import Metric
 from semisac_ml.signal.radar_parameters import RadarParameters
 
-from .command import Program, epilog, on_air_flowgraph, typer_program
+from .command import Program, on_air_flowgraph, on_air_program
 from .figures import RunningShare, present
 from .level import ReceivedLevel
-from .options import with_shared_options
+from .options import FrameOptions, RadioOptions, RunOptions, SourceOptions
 from .recall import SentSymbols, symbol_memory, symbol_recall
-from .results import Metric
 from .sending import sender
-from .settings import FrameSettings, RunSettings, SourceSettings, check_gate
 from .status import Rows
 from .targets import target_list
 from .window import Window, start_qt
 
-RADAR = "Radar"
-REMOVALS = ("none", "zero_delay", "static")
 RETURN_S = 2.0  # no frame came back for so long: no more do
 BATCH = 64
 
-program = typer_program()
-
-
-EXAMPLES = (
+program = on_air_program(
+    "run_sensing.py",
     "run_sensing.py --radio simulation --gate-m 600",
     "run_sensing.py --radio usrp --sample-rate-hz 5e6 --tx-gain-db 30 --rx-gain-db 20 --window",
     "run_sensing.py --radio pluto --sample-rate-hz 4e6 --tx-gain-db -10 --record echoes --duration-s 20",
@@ -52,64 +48,52 @@ EXAMPLES = (
 )
 
 
-@program.command(epilog=epilog(*EXAMPLES))
-@with_shared_options
+@Parameter(group=Group("Radar", sort_key=5))
+class RadarOptions(FalseAlarms):
+    """What is made of the echoes."""
+
+    gate_m: float | None = Field(
+        None,
+        description="Range in which the learned detector decides about a target. Without it: it does not "
+        "run.",
+    )
+    gate_mps: float = Field(0.0, description="Closing speed of that gate.")
+    gate_snr_db: float | None = Field(
+        None,
+        description="SNR of a symbol's echo that is taken for a target there. Half that amplitude decides. "
+        "[default: the bundle's reference]",
+    )
+    target_probability: float = Field(0.5, description="How probable a target in the gate is beforehand.")
+    frames_per_map: int = Field(1, description="Frames in a range-Doppler map.")
+    leakage_removal: Literal["none", "zero_delay", "static"] = Field(
+        "zero_delay",
+        description="**zero_delay** removes what comes straight from the transmitter, **static** all that "
+        "stands still, **none** nothing.",
+    )
+    record: Path | None = Field(
+        None,
+        description="SigMF recording to write of what is sent and received; --radio file replays it.",
+    )
+    element_spacing: float = Field(0.5, description="Of two receive antennas, in wavelengths.")
+
+    @model_validator(mode="after")
+    def _about_a_gate(self) -> RadarOptions:
+        if self.gate_snr_db is not None and not math.isfinite(self.gate_snr_db):
+            raise ValueError(f"--gate-snr-db is {self.gate_snr_db:g}, expected a number of dB")
+        if self.gate_m is None:
+            of_gate = ("gate_mps", "gate_snr_db", "target_probability")
+            self.refuse(of_gate, "by itself, expected --gate-m with it")
+        return self
+
+
+@program.default
 def sense(
-    source: SourceSettings,
-    radio: RadioSettings,
-    frame: FrameSettings,
-    run: RunSettings,
-    gate_m: Annotated[
-        float | None,
-        typer.Option(
-            help="Range in which the learned detector decides about a target. Without it: it does not run.",
-            rich_help_panel=RADAR,
-            show_default=False,
-        ),
-    ] = None,
-    gate_mps: Annotated[float, typer.Option(help="Closing speed of that gate.", rich_help_panel=RADAR)] = 0.0,
-    gate_snr_db: Annotated[
-        float | None,
-        typer.Option(
-            help="SNR of a symbol's echo that is taken for a target there. Half that amplitude decides. "
-            "[default: the bundle's reference]",
-            rich_help_panel=RADAR,
-        ),
-    ] = None,
-    target_probability: Annotated[
-        float, typer.Option(help="How probable a target in the gate is beforehand.", rich_help_panel=RADAR)
-    ] = 0.5,
-    frames_per_map: Annotated[
-        int, typer.Option(help="Frames in a range-Doppler map.", rich_help_panel=RADAR)
-    ] = 1,
-    leakage_removal: Annotated[
-        str,
-        typer.Option(
-            help="**zero_delay** removes what comes straight from the transmitter, **static** all that "
-            "stands still, **none** nothing.",
-            rich_help_panel=RADAR,
-        ),
-    ] = "zero_delay",
-    false_alarm_rate: Annotated[
-        float,
-        typer.Option(help="Probability that a map without a target shows one.", rich_help_panel=RADAR),
-    ] = 0.01,
-    false_alarms_per: Annotated[
-        str,
-        typer.Option(help="What that rate counts: a **map**, or a **cell** of it.", rich_help_panel=RADAR),
-    ] = "map",
-    record: Annotated[
-        Path | None,
-        typer.Option(
-            help="SigMF recording to write of what is sent and received; --radio file replays it.",
-            dir_okay=False,
-            rich_help_panel=RADAR,
-            show_default=False,
-        ),
-    ] = None,
-    element_spacing: Annotated[
-        float, typer.Option(help="Of two receive antennas, in wavelengths.", rich_help_panel=RADAR)
-    ] = 0.5,
+    *,
+    source: SourceOptions = SourceOptions(),
+    radio: RadioOptions,
+    frame: FrameOptions = FrameOptions(),
+    run: RunOptions = RunOptions(),
+    own: RadarOptions = RadarOptions(),
 ) -> int:
     """Transmit images and listen to what comes back: targets with range and speed, presence by a learned
     detector.
@@ -117,24 +101,9 @@ def sense(
     Images are sent until the program is stopped, or --images of them. Radios whose delay from transmitter to
     receiver is fixed but unknown ask for apps/calibrate.py first.
     """
-    if leakage_removal not in REMOVALS:
-        raise ValueError(f"--leakage-removal is {leakage_removal!r}, expected one of {', '.join(REMOVALS)}")
-    check_false_alarms(false_alarm_rate, false_alarms_per)
-    check_gate(gate_m, gate_mps, gate_snr_db, target_probability)
-    own = asdict(source) | {
-        "gate_m": gate_m,
-        "gate_mps": gate_mps,
-        "gate_snr_db": gate_snr_db,
-        "target_probability": target_probability,
-        "frames_per_map": frames_per_map,
-        "leakage_removal": leakage_removal,
-        "false_alarm_rate": false_alarm_rate,
-        "false_alarms_per": false_alarms_per,
-        "element_spacing": element_spacing,
-        "record": "" if record is None else str(record),
-    }
-    called = Program("run_sensing", "monostatic", radio, frame, run, own)
-    return called.on_air(lambda: sensing_flowgraph(called, source))
+    plain = source.model_dump() | own.model_dump() | {"record": str(own.record or "")}
+    called = Program("run_sensing", "monostatic", radio.settings(), frame, run, plain)
+    return called.on_air(lambda: sensing_flowgraph(called, source, own))
 
 
 class presence_log(gr.sync_block):
@@ -194,34 +163,32 @@ def _listed(target: dict[str, float | int]) -> str:
 class sensing_flowgraph(on_air_flowgraph):
     """Images to the radio, and what comes back to maps, targets and the learned detector."""
 
-    def __init__(self, called: Program, source: SourceSettings):
+    def __init__(self, called: Program, source: SourceOptions, own: RadarOptions):
         on_air_flowgraph.__init__(self, "sensing")
-        own = called.own
-        self._called = called
-        self._gate_m = own["gate_m"]
+        self._called, self._own = called, own
         self.radar = RadarParameters(
             called.layout,
             mode=called.layout.frame_type,
             carrier_hz=called.radio.center_frequency_hz,
             antennas=called.radio.rx_channels,
-            element_spacing=own["element_spacing"],
-            frames_per_interval=own["frames_per_map"],
+            element_spacing=own.element_spacing,
+            frames_per_interval=own.frames_per_map,
         )
         self.sender = sender(called, source, repeat=not source.images)
-        reference_db = called.bundle.manifest.sensing.reference_snr_db
+        reference_db = called.bundle.interface(ImageLink).sensing.reference_snr_db
         self.processor = semisac.echo_processor(
             self.radar,
-            self._gate_samples(called),
-            sensing_snr_db=reference_db if own["gate_snr_db"] is None else own["gate_snr_db"],
+            self._gate_samples(called, own.gate_m),
+            sensing_snr_db=reference_db if own.gate_snr_db is None else own.gate_snr_db,
             regularisation=map_regularisation(called.bundle),
-            leakage_removal=own["leakage_removal"],
+            leakage_removal=own.leakage_removal,
         )
         self.detector = semisac.cfar_detector(
             self.radar,
-            false_alarm_rate=own["false_alarm_rate"],
-            false_alarms_per=own["false_alarms_per"],
+            false_alarm_rate=own.false_alarm_rate,
+            false_alarms_per=own.false_alarms_per,
         )
-        self.targets = target_list(self.radar, leakage=own["leakage_removal"] != "none")
+        self.targets = target_list(self.radar, leakage=own.leakage_removal != "none")
         self.connect((self.processor, 1), self.detector)
         self.msg_connect(self.detector, "detections", self.targets, "detections")
         self._connect_echoes(called)
@@ -233,8 +200,7 @@ class sensing_flowgraph(on_air_flowgraph):
         self._replays = False
 
     @staticmethod
-    def _gate_samples(called: Program) -> float:
-        gate_m = called.own["gate_m"]
+    def _gate_samples(called: Program, gate_m: float | None) -> float:
         if gate_m is None:
             return 0.0
         farthest = speed_of_light * called.layout.prefix_samples / (2.0 * called.layout.sample_rate_hz)
@@ -250,18 +216,18 @@ class sensing_flowgraph(on_air_flowgraph):
         """The learned detector at the gate, if there is one."""
         bundle, layout = called.bundle, called.layout
         self.presence = None
-        if self._gate_m is None:
+        if self._own.gate_m is None:
             self.unused = blocks.null_sink(gr.sizeof_gr_complex * layout.channel_uses)
             self.connect((self.processor, 0), self.unused)
             return
-        sensing = bundle.manifest.sensing
-        self.processor.set_velocity_mps(called.own["gate_mps"])
+        sensing = bundle.interface(ImageLink).sensing
+        self.processor.set_velocity_mps(self._own.gate_mps)
         self.processor.set_phase_tracking(sensing.fading == "none")
         sent = SentSymbols(layout.channel_uses)
         self.memory = symbol_memory(sent, layout.channel_uses)
         self.recall = symbol_recall(sent, layout.channel_uses, sensing.reference_snr_db)
         self.sensing = semisac.sensing_decoder(
-            bundle, target_probability=called.own["target_probability"], batch=BATCH
+            bundle, target_probability=self._own.target_probability, batch=BATCH
         )
         self.presence = presence_log()
         self.connect((self.processor, 0), self.recall)
@@ -283,7 +249,7 @@ class sensing_flowgraph(on_air_flowgraph):
         self.connect(radio.sent, (self.processor, 0))
         for channel in range(radio.settings.rx_channels):
             self.connect(radio.rx(channel), (self.processor, 1 + channel))
-        if self._called.own["record"]:
+        if self._own.record:
             self._connect_recorder(radio, self._called)
 
     def _connect_recorder(self, radio: front_end, called: Program) -> None:
@@ -292,7 +258,7 @@ class sensing_flowgraph(on_air_flowgraph):
 
         channels = radio.settings.rx_channels
         self.recorder = sigmf_sink(
-            called.own["record"],
+            self._own.record,
             called.radio.sample_rate_hz,
             called.radio.center_frequency_hz,
             ["sent", *(f"rx{channel}" for channel in range(channels))],
@@ -386,4 +352,4 @@ class sensing_flowgraph(on_air_flowgraph):
 
 def run(arguments: list[str]) -> int:
     """Run a command line of this program and return its exit code."""
-    return run_program(program, "run_sensing", arguments, typed="run_sensing.py")
+    return run_program(program, arguments)

@@ -5,25 +5,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Annotated
+from gnuradio.semisac.radio import front_end
+from pydantic import Field, model_validator
 
-import typer
-from gnuradio.semisac.radio import RadioSettings, front_end
+from semisac_ml.command_line import run_program
 
-from semisac_ml.cli.mistakes import run_program
-
-from .command import Program, epilog, on_air_flowgraph, typer_program
-from .options import with_shared_options
+from .command import Program, on_air_flowgraph, on_air_program
+from .options import FrameOptions, RadioOptions, RunOptions, SourceOptions
 from .sending import sender
-from .settings import FrameSettings, RunSettings, SourceSettings
 from .status import Rows
 from .window import Window
 
-program = typer_program()
-
-
-EXAMPLES = (
+program = on_air_program(
+    "run_transmitter.py",
     "run_transmitter.py --radio simulation --images 64",
     "run_transmitter.py --radio usrp --address serial=30CD391 --tx-gain-db 20 --repeat",
     "run_transmitter.py --radio pluto --tx-gain-db -30 --data camera --radio-option cyclic=false",
@@ -31,34 +25,41 @@ EXAMPLES = (
 )
 
 
-@program.command(epilog=epilog(*EXAMPLES))
-@with_shared_options
+class TransmitterOptions(SourceOptions):
+    """What is sent, and how often."""
+
+    repeat: bool = Field(False, description="Send until stopped. Without it and --images: each image once.")
+
+    @model_validator(mode="after")
+    def _once_or_for_ever(self) -> TransmitterOptions:
+        if self.repeat and self.images:
+            raise ValueError("--repeat and --images contradict each other: give one of them")
+        return self
+
+
+@program.default
 def transmit(
-    source: SourceSettings,
-    radio: RadioSettings,
-    frame: FrameSettings,
-    run: RunSettings,
-    repeat: Annotated[
-        bool, typer.Option("--repeat", help="Send until stopped. Without it and --images: each image once.")
-    ] = False,
+    *,
+    source: TransmitterOptions = TransmitterOptions(),
+    radio: RadioOptions,
+    frame: FrameOptions = FrameOptions(),
+    run: RunOptions = RunOptions(),
 ) -> int:
     """Send images through a radio: learned encoder, frames of samples, antenna.
 
     The law and the licence of the band come first: docs/over_the_air.md. When the program has ended, by
     itself, by --duration-s or by Ctrl-C, the radio is silent.
     """
-    if repeat and source.images:
-        raise ValueError("--repeat and --images contradict each other: give one of them")
-    called = Program("run_transmitter", "transmit", radio, frame, run, asdict(source) | {"repeat": repeat})
-    return called.on_air(lambda: transmitter_flowgraph(called, source, repeat))
+    called = Program("run_transmitter", "transmit", radio.settings(), frame, run, source.model_dump())
+    return called.on_air(lambda: transmitter_flowgraph(called, source))
 
 
 class transmitter_flowgraph(on_air_flowgraph):
     """Images to the radio."""
 
-    def __init__(self, called: Program, source: SourceSettings, repeat: bool):
+    def __init__(self, called: Program, source: TransmitterOptions):
         on_air_flowgraph.__init__(self, "transmitter")
-        self.sender = sender(called, source, repeat)
+        self.sender = sender(called, source, source.repeat)
         self._window = Window.of_spectrum("semisac transmitter", called.radio) if called.run.window else None
         self._radio: front_end | None = None
 
@@ -89,4 +90,4 @@ class transmitter_flowgraph(on_air_flowgraph):
 
 def run(arguments: list[str]) -> int:
     """Run a command line of this program and return its exit code."""
-    return run_program(program, "run_transmitter", arguments, typed="run_transmitter.py")
+    return run_program(program, arguments)

@@ -5,18 +5,18 @@
 
 from __future__ import annotations
 
-import csv
-import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from cyclopts import Parameter
 from gnuradio import gr
+from pydantic import Field
 
-from semisac_ml.cli.mistakes import run_program
+from semisac_ml.command_line import Options, new_program, run_program
 from semisac_ml.data import DataError, wifi_iq
-from semisac_ml.outputs import output_file
+from semisac_ml.results import Result, ResultTable
+from semisac_ml.results.rows import GOAL
 
 from . import air_images, air_trials
 from .air_trials import Row, share_failed
@@ -35,38 +35,38 @@ BUNDLE = "jssc/awgn"
 REPEATS = {False: 1, True: 5}  # of the images
 SNRS_DB = (5.0, 10.0, 15.0, 20.0, 25.0, 30.0)
 
-program = typer.Typer(
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+program = new_program("benchmarks/air_interface.py")
 
 
-@program.command()
-def air_interface(
-    full: Annotated[
-        bool, typer.Option("--full", help="As many trials as the figures need: an hour.")
-    ] = False,
-    only: Annotated[
-        list[str] | None,
-        typer.Option(help=f"Measure this alone; may be repeated: {', '.join(QUICK)}.", show_default=False),
-    ] = None,
-    file: Annotated[
-        Path, typer.Option("--csv", help="File to write; rows of other measurements stay.")
-    ] = RESULTS,
-) -> int:
+class MeasureOptions(Options):
+    """What is measured, and where it is written."""
+
+    full: bool = Field(False, description="As many trials as the figures need: an hour.")
+    only: list[str] = Field([], description=f"Measure this alone; may be repeated: {', '.join(QUICK)}.")
+    file: Annotated[Path, Parameter(name="--csv")] = Field(
+        RESULTS, description="File to write; rows of other measurements stay."
+    )
+
+
+@program.default
+def air_interface(*, options: MeasureOptions = MeasureOptions()) -> int:
     """Measure frames lost, frames that were never sent, and times and carrier offsets over their bounds."""
-    unknown = [name for name in only or () if name not in QUICK]
-    if unknown:
-        raise ValueError(f"--only is {unknown[0]!r}, expected one of {', '.join(QUICK)}")
+    chosen = known(options.only, QUICK)
     gr.logging().set_default_level(gr.log_levels.err)
-    for name, measure in _measurements(full).items():
-        if name in (only or QUICK):
+    for name, measure in _measurements(options.full).items():
+        if name in chosen:
             for row in measure():
                 print(_line(row))
-                write(row, file)
+                write(row, options.file)
     return 0
+
+
+def known(only: Sequence[str], names: Collection[str]) -> Collection[str]:
+    """What is measured: all, or what --only names. Raises ValueError."""
+    unknown = [name for name in only if name not in names]
+    if unknown:
+        raise ValueError(f"--only is {unknown[0]!r}, expected one of {', '.join(names)}")
+    return only or names
 
 
 def _line(row: Row) -> str:
@@ -114,33 +114,22 @@ def _measurements(full: bool) -> dict[str, Callable[[], Iterator[Row]]]:
     }
 
 
-def write(row: Row, file: Path) -> None:
+def write(row: Row, file: Path, system: str = "air_interface", figure: str = "frames") -> None:
     """Put a row into a CSV, in the place of an older one of the same measurement and condition."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    names = [field.name for field in dataclasses.fields(Row)]
-    rows = []
-    if file.exists():
-        with file.open(newline="") as stream:
-            rows = list(csv.DictReader(stream))
-    new = {name: "" if value is None else value for name, value in dataclasses.asdict(row).items()}
-    for name in ("value", "upper_95"):
-        if new[name] != "":
-            new[name] = f"{new[name]:.4g}"
-    same = [
-        n
-        for n, old in enumerate(rows)
-        if (old["measurement"], old["condition"]) == (row.measurement, row.condition)
-    ]
-    if same:
-        rows[same[0]] = new
-    else:
-        rows.append(new)
-    with output_file(file) as unfinished, unfinished.open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, names, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    conditions = {"condition": row.condition} | ({GOAL: row.goal} if row.goal else {})
+    result = Result(
+        system=system,
+        figure=figure,
+        conditions=conditions,
+        metric=row.measurement,
+        value=row.value,
+        high=row.upper_95,
+        n=row.trials,
+        unit=row.unit,
+    )
+    ResultTable.open(file).replace([result])
 
 
 def run(arguments: list[str]) -> int:
     """Run a command line of this program and return its exit code."""
-    return run_program(program, "air_interface", arguments, typed="benchmarks/air_interface.py")
+    return run_program(program, arguments)

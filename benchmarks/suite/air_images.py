@@ -9,7 +9,7 @@ import numpy as np
 from gnuradio import blocks, gr, semisac
 
 from semisac_ml.data import cifar10
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
 from semisac_ml.signal import impairments
 from semisac_ml.signal.frame import FrameParameters
 from semisac_ml.signal.frame_modulation import modulate_frame
@@ -26,7 +26,7 @@ class Link:
     def __init__(self, bundle: str):
         self._bundle = Bundle.load(bundle)
         self._sessions = {name: self._bundle.session(name) for name in ("encoder", "reconstruction", "task")}
-        self.channel_uses = self._bundle.manifest.symbols.channel_uses
+        self.channel_uses = self._bundle.interface(ImageLink).symbols.channel_uses
 
     def _run(self, name: str, inputs: dict[str, np.ndarray], output: str) -> np.ndarray:
         session = self._sessions[name]

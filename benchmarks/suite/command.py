@@ -11,17 +11,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from cyclopts import Parameter
 from gnuradio import gr
+from pydantic import Field
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from semisac_ml.cli.mistakes import run_program
-from semisac_ml.runtime import Bundle
+from semisac_ml.command_line import Options, new_program, run_program
+from semisac_ml.runtime import Bundle, ImageLink
 
 from . import air, channels, frames, learned, radar
+from .air_command import known
 from .record import Comparison, Record, machine, record, write
 
 NAMES = (
@@ -41,58 +43,46 @@ NAMES = (
 RESULTS = Path(__file__).resolve().parents[2] / "results" / "benchmarks" / "bench.json"
 BUSY_LOAD = 0.5
 
-program = typer.Typer(
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+program = new_program("benchmarks/run.py")
 
 
-@program.command()
-def bench(
-    bundle: Annotated[
-        str, typer.Option(help="Trained networks: folder of a bundle, or system/name of one that ships.")
-    ] = "jssc/awgn",
-    only: Annotated[
-        list[str] | None,
-        typer.Option(help=f"Measure this alone; may be repeated: {', '.join(NAMES)}.", show_default=False),
-    ] = None,
-    batch: Annotated[int, typer.Option(help="Most frames in one inference, here and at the peer.")] = 256,
-    repeats: Annotated[int, typer.Option(help="Pairs of measurements of each benchmark.")] = 7,
-    seconds: Annotated[float, typer.Option(help="Length of one measurement.")] = 1.0,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="One pair of 0.1 s each: to see that it runs, not how fast.")
-    ] = False,
-    json: Annotated[
-        Path | None,
-        typer.Option(
-            help="File to write. [default: results/benchmarks/bench.json after a whole run, else none]",
-            dir_okay=False,
-            show_default=False,
-        ),
-    ] = None,
-) -> int:
+class MeasureOptions(Options):
+    """What is measured, how, and where it is written."""
+
+    bundle: str = Field(
+        "jssc/awgn",
+        description="Trained networks: folder of a bundle, or system/name of one that ships.",
+    )
+    only: list[str] = Field([], description=f"Measure this alone; may be repeated: {', '.join(NAMES)}.")
+    batch: int = Field(256, ge=1, description="Most frames in one inference, here and at the peer.")
+    repeats: int = Field(7, ge=1, description="Pairs of measurements of each benchmark.")
+    seconds: float = Field(1.0, ge=0.01, description="Length of one measurement.")
+    quick: bool = Field(False, description="One pair of 0.1 s each: to see that it runs, not how fast.")
+    json_file: Annotated[Path | None, Parameter(name="--json")] = Field(
+        None,
+        description="File to write. [default: results/benchmarks/bench.json after a whole run, else none]",
+    )
+
+
+@program.default
+def bench(*, options: MeasureOptions = MeasureOptions()) -> int:
     """Measure the blocks beside their peers: learned blocks beside ONNX Runtime, channels beside GNU Radio's.
 
     Each block and its peer are measured in turn, several times over; the table shows medians.
     """
-    _check("--batch", batch, 1)
-    _check("--repeats", repeats, 1)
-    _check("--seconds", seconds, 0.01)
-    chosen = _chosen(only)
-    if json is not None and not json.parent.is_dir():
-        raise ValueError(f"--json: the folder {json.parent} does not exist: make it, or choose another file")
+    chosen, file = known(options.only, NAMES), options.json_file
+    if file is not None and not file.parent.is_dir():
+        raise ValueError(f"--json: the folder {file.parent} does not exist: make it, or choose another file")
     gr.logging().set_default_level(gr.log_levels.err)
-    wanted = [one for one in _comparisons(Bundle.load(bundle), batch) if one.group in chosen]
-    if quick:
-        repeats, seconds = 1, 0.1
+    bundle = Bundle.load(options.bundle)
+    wanted = [one for one in _comparisons(bundle, options.batch) if one.group in chosen]
+    repeats, seconds = (1, 0.1) if options.quick else (options.repeats, options.seconds)
     if os.getloadavg()[0] > BUSY_LOAD:
         print("bench: warning: other programs keep this machine busy: rates will be too low", file=sys.stderr)
 
     console = Console(highlight=False)
     records: list[Record] = []
-    title = f"bundle {bundle}, batch {batch}, 1 thread an inference; {machine()}"
+    title = f"bundle {options.bundle}, batch {options.batch}, 1 thread an inference; {machine()}"
     try:
         _measure(wanted, repeats, seconds, console, records)
     except KeyboardInterrupt:
@@ -101,7 +91,7 @@ def bench(
         print("bench: interrupted, nothing written", file=sys.stderr)
         return 130
     console.print(_table(records, title))
-    file = json or (None if quick or only else RESULTS)
+    file = file or (None if options.quick or options.only else RESULTS)
     if file is not None:
         write(records, file)
         console.print(f"written: {file}", soft_wrap=True)
@@ -112,7 +102,7 @@ def _comparisons(bundle: Bundle, batch: int) -> list[Comparison]:
     networks = learned.Networks(bundle, batch)
     return [
         *learned.comparisons(networks),
-        *channels.comparisons(bundle.manifest.symbols.channel_uses),
+        *channels.comparisons(bundle.interface(ImageLink).symbols.channel_uses),
         *frames.comparisons(),
         *radar.comparisons(),
         *air.comparisons(),
@@ -168,18 +158,6 @@ def _rate(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def _chosen(only: Sequence[str] | None) -> Sequence[str]:
-    unknown = [name for name in only or () if name not in NAMES]
-    if unknown:
-        raise ValueError(f"--only is {unknown[0]!r}, expected one of {', '.join(NAMES)}")
-    return only or NAMES
-
-
-def _check(option: str, value: float, least: float) -> None:
-    if not value >= least:
-        raise ValueError(f"{option} is {value}, expected {least} or more")
-
-
 def run(arguments: list[str]) -> int:
     """Run a command line of this program and return its exit code."""
-    return run_program(program, "bench", arguments, typed="benchmarks/run.py")
+    return run_program(program, arguments, name="bench")

@@ -10,10 +10,10 @@ from collections.abc import Callable
 import numpy as np
 import onnxruntime
 from gnuradio import blocks, gr, semisac
-from gnuradio.semisac import frame_tags
+from gnuradio.semisac.frames import frame_tags
 
 from semisac_ml.data import cifar10
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
 from semisac_ml.signal.complex_pairs import as_complex
 
 from .record import Comparison
@@ -52,7 +52,7 @@ class Networks:
         self.batch = batch
         images = np.resize(cifar10.sample()[0], (batch, 32, 32, 3))
         unit = np.ascontiguousarray(images.transpose(0, 3, 1, 2), dtype=np.float32) / np.float32(255)
-        uses = bundle.manifest.symbols.channel_uses
+        uses = bundle.interface(ImageLink).symbols.channel_uses
         snr = np.full(batch, SNR_DB, np.float32)
         symbols = np.random.default_rng(1).standard_normal((batch, uses, 2)).astype(np.float32)
         symbols /= np.sqrt(np.mean(np.sum(symbols**2, axis=2), axis=1))[:, None, None]
@@ -144,7 +144,7 @@ def _symbol_source(networks: Networks) -> blocks.vector_source_c:
 
 def _received(flowgraph: gr.top_block, networks: Networks):
     """Received symbols with the tags that the channel gives them."""
-    channel = networks.bundle.manifest.channel
+    channel = networks.bundle.interface(ImageLink).channel
     link = semisac.fading_channel(networks.symbols.shape[1], channel.model, SNR_DB, 1)
     link.set_min_output_buffer(4 * networks.batch)
     flowgraph.connect(_symbol_source(networks), link)
@@ -185,20 +185,17 @@ def _sensing(flowgraph: gr.top_block, networks: Networks):
 
 def loopback_comparison(networks: Networks) -> Comparison:
     """The whole link of apps/run_loopback.py against its four networks alone."""
-    from loopback.flowgraph import loopback_flowgraph
-    from loopback.settings import LinkSettings, load_pictures
+    from loopback.links.images import Images
+    from loopback.options import ChannelOptions, LinkOptions, SensingOptions
 
-    pictures = load_pictures("sample")
-    settings = LinkSettings(
-        channel=networks.bundle.manifest.channel.model,
-        snr_db=SNR_DB,
-        sensing_snr_db=SNR_DB,
-        batch=networks.batch,
-    )
+    told = LinkOptions(snr_db=SNR_DB, batch=networks.batch)
+    options = ChannelOptions(phy="symbols"), SensingOptions(sensing_snr_db=SNR_DB)
+    link = Images(networks.bundle, told, *options)
+    link.load()
 
     def measure(seconds: float) -> float:
-        flowgraph = loopback_flowgraph(networks.bundle, pictures, 10**9, settings)
-        rate = flowgraph_rate(flowgraph, flowgraph.sink.frames_complete, seconds)
+        flowgraph = link.flowgraph(10**9)
+        rate = flowgraph_rate(flowgraph, flowgraph.done, seconds)
         if flowgraph.error() is not None:
             raise flowgraph.error()
         return rate

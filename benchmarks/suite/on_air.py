@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import typer
+from cyclopts import Parameter
+from pydantic import Field
 
-from semisac_ml.cli.mistakes import run_program
+from semisac_ml.command_line import Options, new_program, run_program
 
-from .air_command import write
+from .air_command import known, write
 from .air_trials import Row
 from .record import machine
 
@@ -33,12 +34,7 @@ RESULTS = ROOT / "results" / "on_air" / "programs.csv"
 SETTLED = 0.2  # share of a run after which its memory should stand
 SOAK_S = 1800.0
 
-program = typer.Typer(
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+program = new_program("benchmarks/on_air.py")
 
 
 @dataclass
@@ -160,33 +156,31 @@ SECONDS = {"receiver": 30.0, "soak": 60.0}
 FULL_SECONDS = {"receiver": 60.0, "soak": SOAK_S}
 
 
-@program.command()
-def on_air(
-    full: Annotated[bool, typer.Option("--full", help="As long as the figures need: an hour.")] = False,
-    only: Annotated[
-        list[str] | None,
-        typer.Option(help=f"Measure this alone; may be repeated: {', '.join(SECONDS)}.", show_default=False),
-    ] = None,
-    seconds: Annotated[
-        float | None, typer.Option(help="Of each run, in the place of the usual ones.", show_default=False)
-    ] = None,
-    file: Annotated[
-        Path, typer.Option("--csv", help="File to write; rows of other measurements stay.")
-    ] = RESULTS,
-) -> int:
+class MeasureOptions(Options):
+    """What is measured, for how long, and where it is written."""
+
+    full: bool = Field(False, description="As long as the figures need: an hour.")
+    only: list[str] = Field([], description=f"Measure this alone; may be repeated: {', '.join(SECONDS)}.")
+    seconds: float | None = Field(None, description="Of each run, in the place of the usual ones.")
+    file: Annotated[Path, Parameter(name="--csv")] = Field(
+        RESULTS, description="File to write; rows of other measurements stay."
+    )
+
+
+@program.default
+def on_air(*, options: MeasureOptions = MeasureOptions()) -> int:
     """Measure whether the programs keep up with a radio, what they cost, and whether their memory grows."""
-    unknown = [name for name in only or () if name not in SECONDS]
-    if unknown:
-        raise ValueError(f"--only is {unknown[0]!r}, expected one of {', '.join(SECONDS)}")
+    chosen = known(options.only, SECONDS)
+    usual = FULL_SECONDS if options.full else SECONDS
     print(machine())
-    for name in only or SECONDS:
-        for row in MEASUREMENTS[name](seconds or (FULL_SECONDS if full else SECONDS)[name]):
+    for name in chosen:
+        for row in MEASUREMENTS[name](options.seconds or usual[name]):
             goal = f", goal {row.goal}" if row.goal else ""
             print(f"{row.measurement}: {row.condition}: {row.value:.4g} {row.unit}{goal}")
-            write(row, file)
+            write(row, options.file, "on_air", "programs")
     return 0
 
 
 def run(arguments: list[str]) -> int:
     """Run a command line of this program and return its exit code."""
-    return run_program(program, "on_air", arguments, typed="benchmarks/on_air.py")
+    return run_program(program, arguments)

@@ -11,14 +11,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from cyclopts import Parameter
+from pydantic import Field
 
-from semisac_ml.cli.mistakes import run_program
+from semisac_ml.command_line import Options, new_program, run_program
 from semisac_ml.signal import metrics
 from semisac_ml.systems.jssc_hifi.comparison import SENT_CHANNELS, Comparison
 from semisac_ml.systems.jssc_hifi.learned_code import LearnedCode
 
-from .air_command import write
+from .air_command import known, write
 from .air_trials import Row
 from .on_air import ROOT, watch
 from .record import machine
@@ -30,12 +31,7 @@ RATIO = Fraction(1, 12)
 SNR_DB = (0.0, 5.0, 10.0, 15.0, 20.0)
 PACE = 15.0
 
-program = typer.Typer(
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+program = new_program("benchmarks/pictures.py")
 
 
 def loopback(*arguments: str) -> dict[str, dict[str, float]]:
@@ -86,35 +82,29 @@ MEASUREMENTS: dict[str, Callable[[int], Iterator[Row]]] = {"speed": speed, "qual
 PICTURES = {"speed": 150, "quality": 32}
 
 
-@program.command()
-def pictures(
-    only: Annotated[
-        list[str] | None,
-        typer.Option(help=f"Measure this alone; may be repeated: {', '.join(PICTURES)}.", show_default=False),
-    ] = None,
-    count: Annotated[
-        int | None,
-        typer.Option(
-            "--pictures", min=1, help="Of each run, in the place of the usual ones.", show_default=False
-        ),
-    ] = None,
-    file: Annotated[
-        Path, typer.Option("--csv", help="File to write; rows of other measurements stay.")
-    ] = RESULTS,
-) -> int:
+class MeasureOptions(Options):
+    """What is measured, and where it is written."""
+
+    only: list[str] = Field([], description=f"Measure this alone; may be repeated: {', '.join(PICTURES)}.")
+    pictures: int | None = Field(None, ge=1, description="Of each run, in the place of the usual ones.")
+    file: Annotated[Path, Parameter(name="--csv")] = Field(
+        RESULTS, description="File to write; rows of other measurements stay."
+    )
+
+
+@program.default
+def pictures(*, options: MeasureOptions = MeasureOptions()) -> int:
     """Measure how fast pictures of 256 x 256 pass the whole link, how late, and how good they arrive."""
-    unknown = [name for name in only or () if name not in PICTURES]
-    if unknown:
-        raise ValueError(f"--only is {unknown[0]!r}, expected one of {', '.join(PICTURES)}")
+    chosen = known(options.only, PICTURES)
     print(machine())
-    for name in only or PICTURES:
-        for row in MEASUREMENTS[name](count or PICTURES[name]):
+    for name in chosen:
+        for row in MEASUREMENTS[name](options.pictures or PICTURES[name]):
             goal = f", goal {row.goal}" if row.goal else ""
             print(f"{row.measurement}: {row.condition}: {row.value:.4g} {row.unit}{goal}", flush=True)
-            write(row, file)
+            write(row, options.file, "jssc_hifi", "loopback")
     return 0
 
 
 def run(arguments: list[str]) -> int:
     """Run a command line of this program and return its exit code."""
-    return run_program(program, "pictures", arguments, typed="benchmarks/pictures.py")
+    return run_program(program, arguments)

@@ -14,20 +14,22 @@ made. Beam tracking, by messages: `beam_replay`, `beam_codebook`, `beam_predicto
 `beam_sink`.
 """
 
-from .beam_codebook import beam_codebook
-from .beam_predictor import beam_predictor
-from .beam_replay import beam_replay
-from .beam_sink import beam_sink
-from .beam_tracker import beam_tracker
-from .image_sink import image_sink
-from .image_source import image_source
-from .jscc_decoder import jscc_decoder
-from .jscc_encoder import jscc_encoder
-from .metrics_sink import metrics_sink
-from .picture_decoder import picture_decoder
-from .picture_encoder import picture_encoder
-from .range_doppler_sink import range_doppler_sink
-from .received_image_sink import received_image_sink
+from .beams.beam_codebook import beam_codebook
+from .beams.beam_predictor import beam_predictor
+from .beams.beam_replay import beam_replay
+from .beams.beam_sink import beam_sink
+from .beams.beam_tracker import beam_tracker
+from .images.image_sink import image_sink
+from .images.image_source import image_source
+from .images.received_image_sink import received_image_sink
+from .learned.jscc_decoder import jscc_decoder
+from .learned.jscc_encoder import jscc_encoder
+from .learned.picture_decoder import picture_decoder
+from .learned.picture_encoder import picture_encoder
+from .learned.sensing_decoder import sensing_decoder
+from .learned.task_decoder import task_decoder
+from .metrics.metrics_sink import metrics_sink
+from .radar.range_doppler_sink import range_doppler_sink
 from .semisac_python import (
     cfar_detector,
     channel_model_t,
@@ -47,8 +49,6 @@ from .semisac_python import (
     simulated_transmitter,
     target_emulator,
 )
-from .sensing_decoder import sensing_decoder
-from .task_decoder import task_decoder
 from .wisdom_folder import provide_wisdom_folder as _provide_wisdom_folder
 
 _provide_wisdom_folder()

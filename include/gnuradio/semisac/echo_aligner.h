@@ -34,23 +34,23 @@ SEMISAC_API alignment_t alignment_from_name(const std::string& name);
  * Sample n of what is sent comes back from a target of delay 0 in sample n + latency of
  * what is received: filters, buffers, cables, and for radios without a clock the accident
  * of when both began. Received samples are moved earlier by that: whole samples, and the
- * fraction by the 32-tap sinc of lib/fractional_delay.h (flat to 3e-4 up to 0.43 of the
- * rate). Outputs then are what echo_processor takes: an echo of delay 0 returns in the
- * sample in which it is sent.
+ * fraction by the 32-tap sinc of lib/math/fractional_delay.h (flat to 3e-4 up to 0.43 of
+ * the rate). Outputs then are what echo_processor takes: an echo of delay 0 returns in
+ * the sample in which it is sent.
  *
  * \section leakage Mode "leakage"
  * At every start the newest frames that were sent, up to four and 65536 samples of
  * them, are correlated with all that is received from then on, coherently
- * (lib/latency_search.h), until search_samples later than a radio without delay would
- * have them. The strongest peak is the direct leakage: nothing may be stronger. Its place
- * between the samples is that of the largest value of the correlation, interpolated; with
- * one path in noise its variance is close to the Cramer-Rao bound,
- * 3 / (2 snr (pi B)^2) s^2 with snr = samples times the leakage's SNR; an echo of
- * relative amplitude a, d samples behind, pulls it by a / (2 d) samples at most (0.02 for
- * -20 dB and 2 samples). Found is what exceeds 30 times the mean power of the
- * correlation. With none the search begins anew with newer frames; until then nothing is
- * given away, and alignment_problem() says why. What is received is as sent at some other
- * time where the transmitter repeats itself: any offset modulo the cycle is good.
+ * (lib/radio/latency_search.h), until search_samples later than a radio without delay
+ * would have them. The strongest peak is the direct leakage: nothing may be stronger. Its
+ * place between the samples is that of the largest value of the correlation,
+ * interpolated; with one path in noise its variance is close to the Cramer-Rao bound, 3 /
+ * (2 snr (pi B)^2) s^2 with snr = samples times the leakage's SNR; an echo of relative
+ * amplitude a, d samples behind, pulls it by a / (2 d) samples at most (0.02 for -20 dB
+ * and 2 samples). Found is what exceeds 30 times the mean power of the correlation. With
+ * none the search begins anew with newer frames; until then nothing is given away, and
+ * alignment_problem() says why. What is received is as sent at some other time where the
+ * transmitter repeats itself: any offset modulo the cycle is good.
  *
  * Frames have their chirps and pilots in common. Where the first frames were not heard,
  * because the receiver began later, the latency found may be that of other frames; then

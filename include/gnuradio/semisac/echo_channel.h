@@ -56,8 +56,8 @@ SEMISAC_API echo_fading_t echo_fading_from_name(const std::string& name);
  * stays in its range cell for a frame. With D = 0 ranges differ in SNR only, as in the
  * source. Under TWO_HOP_RAYLEIGH E|g|^2 = 1 still, but deep fades are more frequent.
  *
- * Random draws come from a counter (see lib/philox.h): frame f of a given seed has the
- * same truth, gain and noise however the scheduler splits the stream, and the same as
+ * Random draws come from a counter (see lib/math/philox.h): frame f of a given seed has
+ * the same truth, gain and noise however the scheduler splits the stream, and the same as
  * semisac_ml.signal.channel.echo_channel.
  *
  * Input 0: symbols, gr_complex[channel_uses], one item a frame.

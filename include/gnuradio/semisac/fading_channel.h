@@ -61,9 +61,9 @@ namespace semisac {
  * nothing in the numbering of samples. A finite stream ends when its last sample has
  * arrived by the longest way: nothing is lost.
  *
- * Random draws come from a counter (see lib/philox.h): sample n of a given seed has the
- * same gain and the same noise however the scheduler splits the stream, and the same as
- * semisac_ml.signal.channel.fading_channel (frames) and
+ * Random draws come from a counter (see lib/math/philox.h): sample n of a given seed has
+ * the same gain and the same noise however the scheduler splits the stream, and the same
+ * as semisac_ml.signal.channel.fading_channel (frames) and
  * semisac_ml.signal.sample_channel.sample_channel (stream).
  *
  * Input 0: symbols, gr_complex[channel_uses].

@@ -22,8 +22,8 @@ namespace semisac {
  *
  * Each symbol's transform begins half a prefix early: paths up to prefix_samples / 2
  * before and behind the one that the synchroniser timed on do no harm. Then
- *  1. the channel is estimated from the chirps (LMMSE, see lib/channel_estimator.h),
- * which have more energy than the pilots of the header;
+ *  1. the channel is estimated from the chirps (LMMSE, see
+ * lib/frame/channel_estimator.h), which have more energy than the pilots of the header;
  *  2. what is left of the carrier offset, at most some standard deviations of the
  *     synchroniser's, is where the pilots add up best; they then improve the channel;
  *  3. the header is decoded: soft bits, summed over their repetitions, Viterbi, CRC. A

@@ -26,7 +26,8 @@ enum class frame_type_t { OFDM, LFM };
  */
 SEMISAC_API frame_type_t frame_type_from_name(const std::string& name);
 
-//! Bits of a header before and behind the convolutional code; see lib/frame_header.h.
+//! Bits of a header before and behind the convolutional code; see
+//! lib/frame/frame_header.h.
 constexpr int HEADER_BITS = 112;
 constexpr int CODED_HEADER_BITS = 2 * (HEADER_BITS + 6);
 

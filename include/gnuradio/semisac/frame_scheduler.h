@@ -63,7 +63,8 @@ SEMISAC_API scheduling_t scheduling_from_name(const std::string& name);
  * more is made for frames of occupied_samples, or of 2^18 samples if that is 0; for
  * longer ones call set_min_output_buffer.
  *
- * Times are computed from start_sample by integers (see lib/sample_clock.h): no drift.
+ * Times are computed from start_sample by integers (see lib/radio/sample_clock.h): no
+ * drift.
  *
  * \section stream Mode "stream", for a radio that takes samples as fast as it sends them
  * The output is continuous: zeros, at most 10 ms of them at a time, where no frame is

@@ -40,7 +40,8 @@ namespace semisac {
  *  - SEARCH: matched filter, blocks of lags.
  *  - PEAK: a lag exceeded t; the strongest of the next prefix_samples is taken.
  *  - CONFIRM: wait for the down-chirp; estimate time and offset from both (see
- *    lib/chirp_pair.h: within 1 dB of the Cramer-Rao bounds from 5 dB on), or drop it.
+ *    lib/frame/chirp_pair.h: within 1 dB of the Cramer-Rao bounds from 5 dB on), or drop
+ * it.
  *  - A confirmed frame waits until its samples are there and the search has passed its
  *    end, while the search goes on: a frame within it shows that it was cut short (the
  *    transmitter stopped and began anew). Such a frame is counted in frames_truncated()

@@ -65,8 +65,8 @@ struct SEMISAC_API radar_scene {
  * CN(0, 1), one value an interval of frames_per_interval frames (Swerling 1).
  *
  * The signal must be narrow against the array (one delay for all antennas) and keep to
- * +-0.43 of the sample rate (see lib/fractional_delay.h). A target is silent where its
- * range is not between 0 and 65536 samples of delay.
+ * +-0.43 of the sample rate (see lib/math/fractional_delay.h). A target is silent where
+ * its range is not between 0 and 65536 samples of delay.
  *
  * To the targets come direct leakage from the transmitter (broadside, leakage_gain_db,
  * leakage_delay_s), clutter (scatterers that stand still, ranges uniform to
@@ -79,7 +79,7 @@ struct SEMISAC_API radar_scene {
  * echo of delay tau belongs to the frame in which its sample was sent. Before the first
  * tag the targets are there, with the gains of number 0.
  *
- * Random draws come from a counter (see lib/philox.h): the same seed gives the same
+ * Random draws come from a counter (see lib/math/philox.h): the same seed gives the same
  * bytes however the scheduler splits the stream, and to single precision those of
  * semisac_ml.signal.targets.target_echoes.
  *

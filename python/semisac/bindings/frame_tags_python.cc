@@ -4,8 +4,8 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
-#include "end_of_input.h"
-#include "tag_values.h"
+#include "block/end_of_input.h"
+#include "block/tag_values.h"
 #include <gnuradio/block.h>
 #include <gnuradio/block_detail.h>
 #include <gnuradio/tags.h>

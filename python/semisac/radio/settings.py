@@ -11,46 +11,53 @@ from dataclasses import asdict, dataclass, field
 MOST_RX_CHANNELS = 2
 
 
+def setting(default: object, help: str):
+    """Field of settings with what a command line's help says of it."""
+    return field(default=default, metadata={"help": help})
+
+
 @dataclass(frozen=True)
 class RadioSettings:
-    """Settings of one radio.
+    """Settings of one radio: "usrp", "pluto", "file", "zmq" or "simulation".
 
-    radio: "usrp", "pluto", "file", "zmq" or "simulation".
-    address: device arguments of UHD, URI of libiio, path of a recording, tcp://host:port; "": the first
-        found.
-    center_frequency_hz, sample_rate_hz: of both directions.
-    bandwidth_hz: of the analog filters; 0: the sample rate.
-    tx_gain_db, rx_gain_db: in the radio's own scale (a Pluto transmits with -89.75 to 0 dB).
-    tx_antenna, rx_antenna: port names; "": the radio's default.
-    rx_channels: receive channels, 1 or 2.
-    clock_source, time_source: "internal", "external", "gpsdo"; "": the radio's default.
-    lead_time_s: how far ahead of their time frames are handed to a radio with a clock.
-    transmit_level_db: power of E|x|^2 = 1, that of the chirps, at the converter, relative to full scale. The
-        mean over a frame is up to 0.8 dB less (unused subcarriers), the peaks of OFDM lie about 10 dB higher.
-    dc_tracking: let the receiver remove its constant. For radar it may notch what does not move.
-    timeout_s: of every call to the device while it is set up. While it streams a Pluto may pause for a third
-        of it, 1 s at least.
+    transmit_level_db: power of E|x|^2 = 1, that of the chirps, at the converter.
     options: what only one radio knows; its front end names the ones it takes.
 
     Raises ValueError for a value out of range.
     """
 
-    radio: str
-    address: str = ""
-    center_frequency_hz: float = 2.45e9
-    sample_rate_hz: float = 1e6
-    bandwidth_hz: float = 0.0
-    tx_gain_db: float = 0.0
-    rx_gain_db: float = 30.0
-    tx_antenna: str = ""
-    rx_antenna: str = ""
-    rx_channels: int = 1
-    clock_source: str = ""
-    time_source: str = ""
-    lead_time_s: float = 0.05
-    transmit_level_db: float = -12.0
-    dc_tracking: bool = False
-    timeout_s: float = 3.0
+    radio: str = field(metadata={"help": "Kind of radio."})
+    address: str = setting(
+        "",
+        "Which one: device arguments of UHD (serial=…), URI of libiio (ip:192.168.2.1, usb:), path of a "
+        "recording, tcp://host:port. Without it: the first that is found, or its default.",
+    )
+    center_frequency_hz: float = setting(2.45e9, "Carrier.")
+    sample_rate_hz: float = setting(1e6, "Complex samples a second, both directions.")
+    bandwidth_hz: float = setting(0.0, "Of the analog filters; 0: the sample rate.")
+    tx_gain_db: float = setting(0.0, "Transmit gain in the radio's own scale; a Pluto takes -89.75 to 0.")
+    rx_gain_db: float = setting(30.0, "Receive gain, fixed.")
+    tx_antenna: str = setting("", "Port to transmit from. Without it: the radio's default.")
+    rx_antenna: str = setting("", "Port to receive at. Without it: the radio's default.")
+    rx_channels: int = setting(1, "Receive channels, 1 or 2.")
+    clock_source: str = setting(
+        "", "**internal**, **external** or **gpsdo**. Without it: the radio's default."
+    )
+    time_source: str = setting("", "The same for its time.")
+    lead_time_s: float = setting(0.05, "How far ahead of their time frames go to a radio with a clock.")
+    transmit_level_db: float = setting(
+        -12.0,
+        "Power of the chirps relative to full scale; a frame's mean is up to 0.8 dB less, peaks lie 10 dB "
+        "higher.",
+    )
+    dc_tracking: bool = setting(
+        False, "Let the receiver remove its constant; hides what stands still from a radar."
+    )
+    timeout_s: float = setting(
+        3.0,
+        "Of every call to the device while it is set up; while it streams a Pluto may pause for a third of "
+        "it, 1 s at least.",
+    )
     options: dict[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

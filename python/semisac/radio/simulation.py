@@ -30,13 +30,14 @@ class remote_station(gr.hier_block2):
     """
 
     def __init__(self, frame, bundle: str, frames: int, sample_rate_hz: float):
-        from semisac_ml.runtime import Bundle
+        from semisac_ml.runtime import Bundle, ImageLink
 
-        opened = Bundle.load(bundle).with_symbols()
+        opened = Bundle.load(bundle)
+        reference_snr_db = opened.interface(ImageLink).channel.reference_snr_db
         images = frames * frame.images_per_frame
         self._blocks = (
             semisac.image_source("sample", count=images, batch=images),
-            semisac.jscc_encoder(opened, opened.manifest.channel.reference_snr_db, images),
+            semisac.jscc_encoder(opened, reference_snr_db, images),
             semisac.frame_modulator(frame, int(opened.fingerprint[:6], 16)),
             semisac.frame_scheduler(sample_rate_hz, "cyclic", cycle_frames=frames),
         )

@@ -27,7 +27,7 @@ from semisac_ml.beams.recordings import Recordings
 from semisac_ml.beams.samples import BEAMS, BY_SEQUENCE, FRAMES, BeamSamples
 from semisac_ml.beams.scores import Tested, sample_scores
 from semisac_ml.beams.tensors import SampleTensors, inputs_with
-from semisac_ml.runtime import Bundle, write_bundle
+from semisac_ml.runtime import BeamPrediction, Bundle, write_bundle
 from semisac_ml.sensors import chosen, declared
 from semisac_ml.signal.beam_choice import measured_beams
 from semisac_ml.signal.metrics import mean, percentile
@@ -102,7 +102,7 @@ def interfaces(sensors: tuple[str, ...] = ()) -> dict[str, Any]:
     order = "oldest frame first, the last is now"
     power = f"received power of each beam, 10 log10 of the linear power; {order}"
     position = f"vehicle to the east and north of the base station; {order}"
-    site = "place of the base station in beams.sites, -1 for another"
+    site = "place of the base station in interface.beams.sites, -1 for another"
     inputs: list[dict[str, Any]] = [
         {"name": "power_db", "unit": "dB", "description": power},
         {"name": "measured", **MARK, "description": "1 for beams that were measured, else 0"},
@@ -176,10 +176,11 @@ def test_bundle(
     predictor, seed = BundlePredictor(bundle, sensors_of(bundle, recordings)), bundle.manifest.training.seed
     samples = recordings.samples(console).with_sensors(predictor.sensors)
     split = samples.split(BY_SEQUENCE, seed)
-    tensors = SampleTensors(samples, 1.0, bundle.manifest.beams.frames)
-    tensors.rename_sites(bundle.manifest.beams.sites)
+    beams = bundle.interface(BeamPrediction).beams
+    tensors = SampleTensors(samples, 1.0, beams.frames)
+    tensors.rename_sites(beams.sites)
     job = SplitJob(recordings, BY_SEQUENCE, seed, inputs)
-    told = (bundle.manifest.system, predictor, tensors, split, job, bundle.manifest.beams.tempering)
+    told = (bundle.manifest.system, predictor, tensors, split, job, beams.tempering)
     tested = list(test_network(*told, at_once=len(samples)))
     return samples, tested + list(test_baselines(samples, split, job))
 
@@ -189,7 +190,7 @@ def latency_s(bundle: Bundle, sensors: tuple[str, ...]) -> np.ndarray:
     predictor = BundlePredictor(bundle, sensors)
     frames = {name: example_frames(name, 1).float() / declared()[name].scale for name in predictor.sensors}
     sizes = feature_sizes(predictor, predictor.sensors)
-    given = example_inputs(1, bundle.manifest.beams.frames, sizes)
+    given = example_inputs(1, bundle.interface(BeamPrediction).beams.frames, sizes)
     times = []
     for _ in range(LATENCY_CALLS):
         begin = time.process_time()
@@ -278,7 +279,7 @@ def export_trained(
         "description": f"Beams from any of {', '.join(labels[:-1])} and {labels[-1]}: {approach.title}",
         # a street is made by this program; what derives from DeepSense 6G is licensed as that is
         "licence": "GPL-3.0-or-later" if samples.ray_traced else "CC-BY-NC-SA-4.0",
-        "beams": beams,
+        "interface": {"beams": beams},
         "data": {
             "name": RAY_TRACED if samples.ray_traced else REAL,
             "split": settings.split,

@@ -3,7 +3,7 @@
 
 """Command lines of the systems of beam prediction: options that all have, with the defaults of each."""
 
-# no `from __future__ import annotations`: typer could not resolve the options of a nested function
+# no `from __future__ import annotations`: the options of a nested function could not be resolved
 
 import dataclasses
 import json
@@ -13,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+from cyclopts import Parameter
+from pydantic import Field
 from rich.console import Console
 
 from semisac_ml.beams import report
@@ -32,81 +33,86 @@ from semisac_ml.beams.protocol import BeamSystem, Evaluation, Predictors, run_sp
 from semisac_ml.beams.recordings import Recordings
 from semisac_ml.beams.samples import AT_RANDOM, BY_SEQUENCE, BeamSamples
 from semisac_ml.beams.scores import Tested
+from semisac_ml.command_line import OnOff, Options
 from semisac_ml.outputs import check_outputs, console_beside, write_output
-from semisac_ml.runtime import Bundle, check_replaceable
+from semisac_ml.runtime import BeamPrediction, Bundle, check_replaceable
 from semisac_ml.sensors import declared
+from semisac_ml.shared_options import ExportOptions, ThreadOptions
 from semisac_ml.training import save_checkpoint
 
 POWER, SENSORS = "deepsense6g", "sensors"
 KINDS = {POWER: POWER, SENSORS: SENSORS, "street": SENSORS}  # what is meant by --data; the last is of old
-SCENARIOS = "1,2,5,8"
 POWER_ALONE = ("random_splits", "members", "perceptron", "processes")
 NEED_RETRAINING = (*POWER_ALONE, "splits", "seed", "variant", "epochs", "run")
 # without effect beside --figure, of power and position and of all sensors
 SET_BY_FIGURE = ("retrain", "variant", "bundle", "json_file")
 SET_BY_FIGURES = {POWER: ("members", "epochs", "perceptron"), SENSORS: ("inputs", "splits")}
 
-Data = Annotated[
-    str,
-    typer.Option(
-        help=f"{POWER} (power and position), or {SENSORS}: all sensors, of recordings or a ray-traced street."
-    ),
-]
-Folder = Annotated[
-    Path | None,
-    typer.Option(
-        help=f"With --data {SENSORS}: a set of `semisac data scenes`, or a folder with scenarios 31 to 34 of "
-        "DeepSense 6G [default: the latter, where SEMISAC_DATA says]."
-    ),
-]
-Scenarios = Annotated[
-    str,
-    typer.Option(help=f"Scenarios, separated by commas; with --data {SENSORS} all there are unless named."),
-]
-Inputs = Annotated[
-    list[str] | None,
-    typer.Option(
-        help=f"What a prediction may use, separated by commas: {known_words()}; with --data {SENSORS} "
+
+class RecordingOptions(Options):
+    """Which recordings are used."""
+
+    data: str = Field(
+        POWER,
+        description=f"{POWER} (power and position), or {SENSORS}: all sensors, of recordings or a ray-traced "
+        "street.",
+    )
+    folder: Path | None = Field(
+        None,
+        description=f"With --data {SENSORS}: a set of `semisac data scenes`, or a folder with scenarios 31 "
+        "to 34 of DeepSense 6G [default: the latter, where SEMISAC_DATA says].",
+    )
+    scenarios: str = Field(
+        "1,2,5,8",
+        description=f"Scenarios, separated by commas; with --data {SENSORS} all there are unless named.",
+    )
+
+    def recordings(self) -> Recordings:
+        """The recordings that are meant. Raises ValueError."""
+        if self.data not in KINDS:
+            raise ValueError(f"data is {self.data!r}, expected {POWER} or {SENSORS}")
+        if KINDS[self.data] == SENSORS:
+            named = numbers_of(self.scenarios) if self.given("scenarios") else None
+            return Recordings(named, self.folder, sensors=True)
+        self.refuse(("folder",), f"here, expected --data {SENSORS}")
+        return Recordings(numbers_of(self.scenarios))
+
+
+class RecipeOptions(Options):
+    """What is changed of the recipe with which a system's figures were made."""
+
+    epochs: int | None = Field(None, ge=1, description="Epochs [default: what the figures were made with].")
+    members: int | None = Field(None, ge=1, description="Networks that are averaged [default: four].")
+
+
+class MeasureOptions(Options):
+    """What is measured, on which splits, and what is written."""
+
+    inputs: list[str] = Field(
+        [],
+        description=f"What a prediction may use, separated by commas: {known_words()}; with --data {SENSORS} "
         f"{known_words(tuple(declared()))}. Repeat it to measure the same networks with other inputs; the "
-        "figures of the first stand for all."
-    ),
-]
-Retrain = Annotated[
-    bool, typer.Option("--retrain", help="Train anew for each split, instead of measuring the bundle.")
-]
-Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs [default: what the figures were made with].")]
-Members = Annotated[int | None, typer.Option(min=1, help="Networks that are averaged [default: four].")]
-Splits = Annotated[int, typer.Option(min=1, help="Splits by sequence (drives held out).")]
-RandomSplits = Annotated[int, typer.Option(min=0, help="Splits at random, which leak neighbouring frames.")]
-WithPerceptron = Annotated[
-    bool, typer.Option("--perceptron/--no-perceptron", help="Train the small network to beat as well.")
-]
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Write all figures to this file.")]
-Results = Annotated[
-    Path | None, typer.Option(help="Folder for CSV and picture; nothing is written without it.")
-]
-Processes = Annotated[
-    int | None, typer.Option(min=1, help="Splits at a time [default: as many as processor cores].")
-]
-Run = Annotated[
-    Path | None,
-    typer.Option(
-        help="Folder of checkpoints, which the same command goes on from [default: none kept; with "
-        f"--data {SENSORS} runs/SYSTEM/...]."
-    ),
-]
-Threads = Annotated[int | None, typer.Option(min=1, help="Processor threads [default: all].")]
-
-
-def recordings_of(context: typer.Context, data: str, folder: Path | None, scenarios: str) -> Recordings:
-    """The recordings that are meant. Raises ValueError."""
-    if data not in KINDS:
-        raise ValueError(f"data is {data!r}, expected {POWER} or {SENSORS}")
-    if KINDS[data] == SENSORS:
-        named = numbers_of(scenarios) if _is_given(context, "scenarios") else None
-        return Recordings(named, folder, sensors=True)
-    refuse_options(context, ("folder",), f"--data {SENSORS}")
-    return Recordings(numbers_of(scenarios))
+        "figures of the first stand for all.",
+    )
+    splits: int = Field(5, ge=1, description="Splits by sequence (drives held out).")
+    random_splits: int = Field(3, ge=0, description="Splits at random, which leak neighbouring frames.")
+    seed: int = Field(0, ge=0, description="Seed of the first split.")
+    retrain: bool = Field(False, description="Train anew for each split, instead of measuring the bundle.")
+    perceptron: OnOff = Field(True, description="Train the small network to beat as well.")
+    json_file: Annotated[Path | None, Parameter(name="--json")] = Field(
+        None, description="Write all figures to this file."
+    )
+    results: Path | None = Field(
+        None, description="Folder for CSV and picture; nothing is written without it."
+    )
+    processes: int | None = Field(
+        None, ge=1, description="Splits at a time [default: as many as processor cores]."
+    )
+    run: Path | None = Field(
+        None,
+        description="Folder of checkpoints, which the same command goes on from [default: none kept; with "
+        f"--data {SENSORS} runs/SYSTEM/...].",
+    )
 
 
 def numbers_of(scenarios: str) -> tuple[int, ...]:
@@ -120,18 +126,6 @@ def numbers_of(scenarios: str) -> tuple[int, ...]:
     return found
 
 
-def _is_given(context: typer.Context, name: str) -> bool:
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
-
-
-def refuse_options(context: typer.Context, names: tuple[str, ...], without: str) -> None:
-    """Raise ValueError where the command line has options that would have no effect."""
-    given = [f"--{name.replace('_', '-')}" for name in names if _is_given(context, name)]
-    if given:
-        raise ValueError(f"{', '.join(given)}: without effect here, expected {without}")
-
-
 def help_on_variants(system: BeamSystem) -> str:
     """Help on the variants of a system."""
     power, sensors = (", ".join(one.trainers) for one in (system.power, system.sensors))
@@ -142,12 +136,12 @@ def evaluation(
     system: BeamSystem,
     recordings: Recordings,
     variant: str | None,
-    changes: dict[str, Any],
+    changes: RecipeOptions,
     **asked: Any,
 ) -> Evaluation:
-    """What is trained and measured; changes: of the usual recipe, None where it is as usual."""
+    """What is trained and measured."""
     approach = system.of(recordings)
-    given = {name: value for name, value in changes.items() if value is not None}
+    given = changes.model_dump(include={"epochs", "members"}, exclude_none=True)
     recipe = dataclasses.replace(approach.recipe, **given)
     variant = variant or next(iter(approach.trainers))
     approach.trainer(variant)  # mistakes are told before anything is read
@@ -202,7 +196,8 @@ def retrain_and_measure(asked: Evaluation, perceptron: bool) -> None:
 
 def measure_bundle(asked: Evaluation, name: str) -> None:
     """Measure a bundle on the drives that its training held out; prints and writes the figures."""
-    bundle = Bundle.load(name).with_beams()
+    bundle = Bundle.load(name)
+    bundle.interface(BeamPrediction)  # raises for others
     sets = sets_of(asked.texts, sensors_of(bundle, asked.recordings))
     samples, tested = test_bundle(bundle, asked.recordings, sets, asked.console)
     about = {
@@ -226,10 +221,8 @@ def write_figures(
         written = [f"written: {asked.json_file}"]
     if asked.results:
         stem = samples.source if asked.recordings.sensors else POWER
-        table, drawn = asked.results / f"{stem}.csv", asked.results / f"{stem}.png"
-        report.write_csv(table, content)
-        report.draw(drawn, samples, tested, content)
-        written += [f"written: {table}, {drawn}"]
+        files = report.write_figures(asked.results, stem, samples, tested, content)
+        written += ["written: " + ", ".join(map(str, files))]
     for kind in (BY_SEQUENCE, AT_RANDOM):
         if report.SPLIT_KEYS[kind] in content:
             console.print(report.console_table(content, kind))
@@ -252,34 +245,28 @@ def draw_figure(asked: Evaluation, name: str) -> None:
 def train_command(system: BeamSystem) -> Callable[..., None]:
     """`semisac train` of a system."""
 
-    def command(
-        context: typer.Context,
-        data: Data = POWER,
-        folder: Folder = None,
-        scenarios: Scenarios = SCENARIOS,
-        variant: Annotated[str | None, typer.Option(help=help_on_variants(system))] = None,
-        epochs: Epochs = None,
-        members: Members = None,
-        seed: Annotated[int, typer.Option(help="Seed of the split and of the networks.")] = 0,
-        run: Annotated[
-            Path | None,
-            typer.Option(
-                help=f"Folder of checkpoints and logs [default: runs/{system.name}/seedSEED, with "
-                f"--data {SENSORS} sensorsSEED]."
-            ),
-        ] = None,
-        threads: Threads = None,
-    ) -> None:
-        import torch
+    class TrainOptions(RecipeOptions):
+        variant: str | None = Field(None, description=help_on_variants(system))
+        seed: int = Field(0, description="Seed of the split and of the networks.")
+        run: Path | None = Field(
+            None,
+            description=f"Folder of checkpoints and logs [default: runs/{system.name}/seedSEED, with "
+            f"--data {SENSORS} sensorsSEED].",
+        )
 
-        if threads:
-            torch.set_num_threads(threads)
-        recordings = recordings_of(context, data, folder, scenarios)
+    def command(
+        *,
+        data: RecordingOptions = RecordingOptions(),
+        options: TrainOptions = TrainOptions(),
+        machine: ThreadOptions = ThreadOptions(),
+    ) -> None:
+        machine.use_threads()
+        recordings = data.recordings()
         if recordings.sensors:
-            refuse_options(context, ("members",), f"--data {POWER}")
-        run = run or Path("runs") / system.name / f"{'sensors' if recordings.sensors else 'seed'}{seed}"
-        changes = {"epochs": epochs, "members": members}
-        train(evaluation(system, recordings, variant, changes, seed=seed, run=run))
+            options.refuse(("members",), f"here, expected --data {POWER}")
+        name = f"{'sensors' if recordings.sensors else 'seed'}{options.seed}"
+        run = options.run or Path("runs") / system.name / name
+        train(evaluation(system, recordings, options.variant, options, seed=options.seed, run=run))
 
     command.__doc__ = f"""Train the {system.power.title} on power and position, or all sensors.
 
@@ -292,74 +279,59 @@ def train_command(system: BeamSystem) -> Callable[..., None]:
 def evaluate_command(system: BeamSystem) -> Callable[..., None]:
     """`semisac evaluate` of a system."""
 
+    class EvaluateOptions(RecipeOptions, MeasureOptions):
+        figure: str | None = Field(
+            None,
+            description=f"Train what a figure compares and draw it, with its CSV: "
+            f"{', '.join(system.power.figures)}; with --data {SENSORS} {', '.join(system.sensors.figures)}.",
+        )
+        variant: str | None = Field(None, description=help_on_variants(system))
+        bundle: str | None = Field(
+            None,
+            description="Bundle that is measured without --retrain, on drives that it has not seen "
+            f"[default: {system.name}/deepsense or {system.name}/street].",
+        )
+
     def command(
-        context: typer.Context,
-        data: Data = POWER,
-        folder: Folder = None,
-        scenarios: Scenarios = SCENARIOS,
-        inputs: Inputs = None,
-        splits: Splits = 5,
-        random_splits: RandomSplits = 3,
-        seed: Annotated[int, typer.Option(min=0, help="Seed of the first split.")] = 0,
-        retrain: Retrain = False,
-        figure: Annotated[
-            str | None,
-            typer.Option(
-                help="Train what a figure compares and draw it, with its CSV: "
-                f"{', '.join(system.power.figures)}; with --data {SENSORS} "
-                f"{', '.join(system.sensors.figures)}."
-            ),
-        ] = None,
-        variant: Annotated[str | None, typer.Option(help=help_on_variants(system))] = None,
-        members: Members = None,
-        epochs: Epochs = None,
-        perceptron: WithPerceptron = True,
-        json_file: JsonFile = None,
-        results: Results = None,
-        processes: Processes = None,
-        run: Run = None,
-        bundle: Annotated[
-            str | None,
-            typer.Option(
-                help="Bundle that is measured without --retrain, on drives that it has not seen "
-                f"[default: {system.name}/deepsense or {system.name}/street]."
-            ),
-        ] = None,
+        *,
+        data: RecordingOptions = RecordingOptions(),
+        options: EvaluateOptions = EvaluateOptions(),
     ) -> None:
-        check_outputs({"--json": json_file})
-        recordings = recordings_of(context, data, folder, scenarios)
-        all_sensors = recordings.sensors
+        check_outputs({"--json": options.json_file})
+        recordings = data.recordings()
+        all_sensors, figure, run = recordings.sensors, options.figure, options.run
         if all_sensors:
-            refuse_options(context, POWER_ALONE, f"--data {POWER}")
+            options.refuse(POWER_ALONE, f"here, expected --data {POWER}")
             run = run or Path("runs") / system.name / (figure or "splits")
         if figure:
-            refused = (*SET_BY_FIGURE, *SET_BY_FIGURES[KINDS[data]])
-            refuse_options(context, refused, "no --figure beside it")
-        elif retrain:
-            refuse_options(context, ("bundle",), "no --retrain beside it")
+            refused = (*SET_BY_FIGURE, *SET_BY_FIGURES[KINDS[data.data]])
+            options.refuse(refused, "here, expected no --figure beside it")
+        elif options.retrain:
+            options.refuse(("bundle",), "here, expected no --retrain beside it")
         else:
-            refuse_options(context, NEED_RETRAINING, "--retrain beside it")
+            options.refuse(NEED_RETRAINING, "here, expected --retrain beside it")
         asked = evaluation(
             system,
             recordings,
-            variant,
-            {"epochs": epochs, "members": members},
-            texts=inputs,
-            splits=1 if figure and all_sensors else splits,
-            random_splits=0 if figure or all_sensors else random_splits,
-            seed=seed,
-            processes=processes,
+            options.variant,
+            options,
+            texts=options.inputs or None,
+            splits=1 if figure and all_sensors else options.splits,
+            random_splits=0 if figure or all_sensors else options.random_splits,
+            seed=options.seed,
+            processes=options.processes,
             run=run,
-            json_file=json_file,
-            console=console_beside(json_file),
-            results=results or (Path("results") / system.name if figure else None),
+            json_file=options.json_file,
+            console=console_beside(options.json_file),
+            results=options.results or (Path("results") / system.name if figure else None),
         )
         if figure:
             draw_figure(asked, figure)
-        elif retrain:
-            retrain_and_measure(asked, perceptron and not all_sensors)
+        elif options.retrain:
+            retrain_and_measure(asked, options.perceptron and not all_sensors)
         else:
-            measure_bundle(asked, bundle or f"{system.name}/{'street' if all_sensors else 'deepsense'}")
+            usual = f"{system.name}/{'street' if all_sensors else 'deepsense'}"
+            measure_bundle(asked, options.bundle or usual)
 
     command.__doc__ = f"""Measure the {system.power.title}, with drives held out and at random.
 
@@ -372,20 +344,12 @@ def evaluate_command(system: BeamSystem) -> Callable[..., None]:
 def export_command(system: BeamSystem) -> Callable[..., None]:
     """`semisac export` of a system."""
 
-    def command(
-        run: Annotated[Path, typer.Option(help=f"Folder of a training (semisac train {system.name} --run).")],
-        output: Annotated[
-            Path | None,
-            typer.Option(
-                help=f"Folder of the bundle [default: models/{system.name}/deepsense, street or recorded]."
-            ),
-        ] = None,
-    ) -> None:
-        settings = check_settings(run)
+    def command(*, options: ExportOptions) -> None:
+        settings = check_settings(options.run)
         samples = settings.recordings.samples(Console(quiet=True))
-        output = output or Path("models") / system.name / samples.source
+        output = options.output or Path("models") / system.name / samples.source
         check_replaceable(output)
-        bundle = export_trained(system, settings, samples, run, output)
+        bundle = export_trained(system, settings, samples, options.run, output)
         size = sum(file.stat().st_size for file in output.iterdir()) / 1e6
         Console().print(f"{output}: {bundle.name} {bundle.fingerprint}, {size:.1f} MB")
 

@@ -1,23 +1,25 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Figures of an evaluation as JSON, CSV, a table for the console, and pictures."""
+"""Figures of an evaluation as JSON, rows of results, a table for the console, and pictures."""
 
 from __future__ import annotations
 
-import contextlib
-import csv
+import dataclasses
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.table import Table
 
+from semisac_ml.beams.protocol import Evaluation
 from semisac_ml.beams.samples import AT_RANDOM, BY_SEQUENCE, BeamSamples
-from semisac_ml.beams.scores import Figures, Tested, pooled_reliability, sample_scores, summarise
-from semisac_ml.outputs import output_file, write_output
+from semisac_ml.beams.scores import Tested, pooled_reliability, sample_scores, summarise
+from semisac_ml.outputs import write_output
+from semisac_ml.results import Result, write_results
+from semisac_ml.results.drawing import curves, picture, side_by_side, slant_names, spread
 from semisac_ml.signal.beams import PAPER_THRESHOLDS
 
 SHOWN = {
@@ -30,6 +32,7 @@ SHOWN = {
     "ece": "ECE",
     "overhead_beams": "beams",
 }
+OWN_INPUTS, MEAN = "its own", "mean"
 SPLIT_KEYS = {BY_SEQUENCE: "split_by_sequence", AT_RANDOM: "random_split"}
 
 
@@ -60,7 +63,7 @@ def as_json(samples: BeamSamples, tested: list[Tested], about: dict[str, Any]) -
             "samples": sum(len(one.rows) for one in group),
             "samples_without_these_inputs": sum(one.asked - len(one.rows) for one in group),
         }
-        found.setdefault(SPLIT_KEYS[kind], {}).setdefault(predictor, {})[inputs or "its own"] = entry
+        found.setdefault(SPLIT_KEYS[kind], {}).setdefault(predictor, {})[inputs or OWN_INPUTS] = entry
         if "metrics" not in found:
             found |= {"split": entry["split"], "metrics": metrics, "per_scenario": per_scenario}
     if samples.light is not None:
@@ -100,21 +103,38 @@ def _entries(content: dict[str, Any]) -> list[tuple[str, str, str, dict[str, Any
     ]
 
 
-def write_csv(path: Path, content: dict[str, Any]) -> None:
-    """One figure a line."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with output_file(path) as unfinished, unfinished.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(
-            ("split", "predictor", "inputs", "scenario", "metric", "value", "low", "high", "sd", "n")
-        )
-        for kind, predictor, inputs, entry in _entries(content):
-            scenarios: dict[str, Figures] = {"mean": entry["metrics"], **entry["per_scenario"]}
-            for scenario, figures in scenarios.items():
-                for metric, one in figures.items():
-                    numbers = [f"{one[key]:.5g}" if key in one else "" for key in ("value", "low", "high")]
-                    sd = f"{one['sd']:.3g}" if "sd" in one else ""
-                    writer.writerow((kind, predictor, inputs, scenario, metric, *numbers, sd, one["n"]))
+def rows_of(
+    system: str, figure: str, samples: BeamSamples, tested: list[Tested], content: dict[str, Any]
+) -> list[Result]:
+    """Rows of an evaluation that :func:`as_json` made; ``dba_sd`` is the deviation of ``dba`` over splits.
+
+    ``reliability`` is the share of right ones over the probability of the likeliest beam.
+    """
+    rows = []
+    for (kind, predictor, inputs), group in grouped(tested).items():
+        entry = content[SPLIT_KEYS[kind]][predictor][inputs or OWN_INPUTS]
+        told = {
+            "system": system,
+            "figure": figure,
+            "variant": predictor,
+            "inputs": inputs or OWN_INPUTS,
+            "seed": " ".join(str(one.seed) for one in group),
+        }
+        for scenario, figures in ({MEAN: entry["metrics"]} | entry["per_scenario"]).items():
+            told["conditions"] = {"split": kind, "scenario": scenario}
+            for metric, one in figures.items():
+                interval = {key: one[key] for key in ("value", "low", "high", "n") if key in one}
+                rows.append(Result(**told, metric=metric, **interval))
+                if "sd" in one:
+                    rows.append(Result(**told, metric=f"{metric}_sd", value=one["sd"], n=one["n"]))
+        if kind == BY_SEQUENCE and predictor == system:
+            told["conditions"] = {"x": "probability of the likeliest beam", "split": kind, "scenario": MEAN}
+            found = pooled_reliability(samples, group)
+            for x, value, count in zip(found.confidence, found.accuracy, found.count, strict=True):
+                if count > 0:
+                    of_bin = {"x": float(x), "value": float(value), "n": int(count)}
+                    rows.append(Result(**told, metric="reliability", **of_bin))
+    return rows
 
 
 def console_table(content: dict[str, Any], kind: str) -> Table:
@@ -133,7 +153,7 @@ def console_table(content: dict[str, Any], kind: str) -> Table:
         if own_kind != kind:
             continue
         cells = [_cell(entry["metrics"].get(score)) for score in SHOWN]
-        if inputs == "its own":
+        if inputs == OWN_INPUTS:
             table.add_row(predictor, *cells)
         else:
             table.add_row(f"{predictor}\n {inputs}" if predictor != named else f" {inputs}", *cells)
@@ -149,121 +169,112 @@ def _cell(figure: dict[str, float] | None) -> str:
     return f"{figure['value']:.{digits}f}{spread}"
 
 
-@contextlib.contextmanager
-def picture(path: Path, columns: int, width: float, height: float) -> Iterator[Any]:
-    """Axes of a picture that is then written: one, or an array of several side by side."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(1, columns, figsize=(width, height), layout="constrained")
-    yield axes
-    for axis in np.atleast_1d(axes):
-        axis.grid(alpha=0.3)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    pyplot.close(figure)
+def over_scenarios(rows: list[Result], metric: str) -> list[Result]:
+    """Rows of one metric with the drives held out, mean over scenarios."""
+    place = {"split": BY_SEQUENCE, "scenario": MEAN}
+    return [row for row in rows if row.metric == metric and place.items() <= row.conditions.items()]
 
 
-def draw(path: Path, samples: BeamSamples, tested: list[Tested], content: dict[str, Any]) -> None:
+def draw(path: Path, rows: list[Result]) -> None:
     """DBA of all predictors with the drives held out, and the reliability diagram of the system."""
-    shown = [
-        (_label(predictor, inputs, content["system"]), entry["metrics"]["dba"])
-        for kind, predictor, inputs, entry in _entries(content)
-        if kind == BY_SEQUENCE and predictor != "exhaustive sweep"
-    ]
-    values = [one["value"] for _, one in shown]
-    spread = [
-        [one["value"] - one["low"] for _, one in shown],
-        [min(one["high"], 1.0) - one["value"] for _, one in shown],
-    ]
-    with picture(path, 2, 12, max(4.2, 1.0 + 0.25 * len(shown))) as (bars, diagram):
-        bars.barh(range(len(shown)), values, xerr=spread, color="tab:blue", alpha=0.8)
-        bars.set_yticks(range(len(shown)), [name for name, _ in shown], fontsize=7)
+    system = rows[0].system
+    shown = [row for row in over_scenarios(rows, "dba") if row.variant != "exhaustive sweep"]
+    values = [row.value for row in shown]
+    within = [dataclasses.replace(row, high=row.high and min(row.high, 1.0)) for row in shown]
+    error = {row.inputs: row.value for row in over_scenarios(rows, "ece") if row.variant == system}
+    with picture(path, 12, max(4.2, 1.0 + 0.25 * len(shown))) as figure:
+        bars, diagram = figure.subplots(1, 2)
+        bars.barh(range(len(shown)), values, xerr=spread(within), color="tab:blue", alpha=0.8)
+        bars.set_yticks(range(len(shown)), [_label(row) for row in shown], fontsize=7)
         bars.invert_yaxis()
         bars.set_xlim(max(min(values) - 0.15, 0.0), 1.0)
         bars.set_xlabel("DBA (challenge), drives held out, 95 % interval over splits")
-        bars.set_title(f"{content['system']} with these inputs, and what it is compared with", fontsize=9)
-        for (kind, predictor, inputs), group in grouped(tested).items():
-            if kind == BY_SEQUENCE and predictor == content["system"]:
-                found = pooled_reliability(samples, group)
-                there = found.count > 0
-                label = f"{inputs}: ECE {found.expected_calibration_error:.3f}"
-                diagram.plot(found.confidence[there], found.accuracy[there], "o-", markersize=4, label=label)
+        bars.set_title(f"{system} with these inputs, and what it is compared with", fontsize=9)
+        curves(
+            diagram,
+            over_scenarios(rows, "reliability"),
+            lambda row: {"marker": "o", "label": f"{row.inputs}: ECE {error[row.inputs]:.3f}"},
+        )
         diagram.plot((0, 1), (0, 1), "k:", linewidth=1)
         diagram.set_xlabel("probability of the likeliest beam")
         diagram.set_ylabel("share of right ones")
         diagram.legend(fontsize=7, loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
-def _label(predictor: str, inputs: str, system: str) -> str:
-    if predictor == system:
-        return inputs
-    return predictor if inputs == "its own" else f"{predictor}, {inputs}"
+def _label(row: Result) -> str:
+    if row.variant == row.system:
+        return row.inputs
+    return row.variant if row.inputs == OWN_INPUTS else f"{row.variant}, {row.inputs}"
 
 
-def draw_comparison(path: Path, title: str, content: dict[str, Any]) -> None:
-    """DBA of several trainings with each set of inputs, drives held out."""
-    entries = content[SPLIT_KEYS[BY_SEQUENCE]]
-    names = list(dict.fromkeys(inputs for by_inputs in entries.values() for inputs in by_inputs))
-    with picture(path, 1, 9, 4.2) as axis:
-        for place, (label, by_inputs) in enumerate(entries.items()):
-            scores = [one["metrics"]["dba"] for one in by_inputs.values()]
-            offset = (place - (len(entries) - 1) / 2) * 0.7 / len(entries)
-            middle = [names.index(inputs) + offset for inputs in by_inputs]
-            deviation = [one.get("sd", 0.0) for one in scores]
-            axis.errorbar(
-                middle, [one["value"] for one in scores], deviation, fmt="o", capsize=3, label=label
-            )
-        axis.set_xticks(range(len(names)), names, fontsize=8)
+def write_figures(
+    results: Path, name: str, samples: BeamSamples, tested: list[Tested], content: dict[str, Any]
+) -> list[Path]:
+    """CSV and picture of an evaluation that :func:`as_json` made; returns their files."""
+    files = [results / f"{name}.csv", results / f"{name}.png"]
+    rows = rows_of(content["system"], name, samples, tested, content)
+    write_results(files[0], rows)
+    draw(files[1], rows)
+    return files
+
+
+def draw_comparison(path: Path, rows: list[Result], parts: str) -> None:
+    """DBA of several trainings with each set of inputs, drives held out. parts: over which the mean is."""
+    deviation = {(row.variant, row.inputs): row.value for row in over_scenarios(rows, "dba_sd")}
+    shown = [
+        dataclasses.replace(row, low=row.value - sd, high=row.value + sd)
+        for row in over_scenarios(rows, "dba")
+        for sd in (deviation.get((row.variant, row.inputs), 0.0),)
+    ]
+    with picture(path, 9, 4.2) as figure:
+        axis = figure.subplots()
+        side_by_side(axis, shown, lambda row: row.inputs, lambda row: row.variant, bars=False)
         axis.set_ylabel("DBA (challenge), drives held out")
-        told = f"{title}; {', '.join(content['scenarios'])}, mean and deviation over splits"
-        axis.set_title(told, fontsize=10)
+        axis.set_title(f"{rows[0].system}: {rows[0].figure}; {parts}, mean and deviation over splits")
         axis.legend(fontsize=7, loc="lower left")
 
 
-def write_comparison(
-    results: Path, name: str, title: str, samples: BeamSamples, tested: list[Tested]
-) -> list[Path]:
+def write_comparison(asked: Evaluation, name: str, samples: BeamSamples, tested: list[Tested]) -> list[Path]:
     """CSV and picture of several trainings; returns their files."""
-    files = [results / f"{name}.csv", results / f"{name}.png"]
+    files = [asked.results / f"{name}.csv", asked.results / f"{name}.png"]
     content = as_json(samples, tested, {})
-    write_csv(files[0], content)
-    draw_comparison(files[1], title, content)
+    rows = rows_of(asked.system.name, name, samples, tested, content)
+    write_results(files[0], rows)
+    draw_comparison(files[1], rows, ", ".join(content["scenarios"]))
     return files
 
 
 SCORES_OF_PARTS = ("dba", "dba_thresholds", "top1", "top3", "power_loss_db")
+EVERY_LIGHT = "all"
 
 
-def part_rows(samples: BeamSamples, tested: Tested) -> list[dict[str, Any]]:
-    """Mean scores over all samples that were tested, then over each part: light, scores and n."""
+def part_rows(
+    samples: BeamSamples, tested: Tested, conditions: dict[str, str], **told: Any
+) -> Iterator[Result]:
+    """Mean scores over all samples that were tested, then over each part of them: times of day.
+
+    conditions: beside the light; told: further columns.
+    """
     names, part = samples.parts
     scores, own = sample_scores(samples, tested), part[tested.rows]
-    rows = []
-    for light in ("all", *(name for place, name in enumerate(names) if (own == place).any())):
-        chosen = slice(None) if light == "all" else own == names.index(light)
-        means = {score: float(scores[score][chosen].mean()) for score in SCORES_OF_PARTS}
-        rows.append({"light": light, **means, "n": len(own[chosen])})
-    return rows
+    for light in (EVERY_LIGHT, *(name for place, name in enumerate(names) if (own == place).any())):
+        chosen = slice(None) if light == EVERY_LIGHT else own == names.index(light)
+        at = {**conditions, "light": light}
+        for score in SCORES_OF_PARTS:
+            values = scores[score][chosen]
+            yield Result(
+                **told,
+                conditions=at,
+                seed=str(tested.seed),
+                metric=score,
+                value=float(values.mean()),
+                n=len(values),
+            )
 
 
-def write_rows(path: Path, columns: Sequence[str], rows: Iterable[dict[str, Any]]) -> None:
-    """A CSV file of these columns; others are left out."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with output_file(path) as unfinished, unfinished.open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns, extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def draw_bars(axis: Any, names: Sequence[str], series: dict[str, dict[str, float]]) -> None:
-    """Values by name, of several series side by side, such as DBA."""
-    for place, (label, values) in enumerate(series.items()):
-        offset = (place - (len(series) - 1) / 2) * 0.8 / len(series)
-        heights = [values.get(name, 0.0) for name in names]
-        axis.bar(np.arange(len(names)) + offset, heights, 0.8 / len(series), label=label)
-    axis.set_xticks(range(len(names)), names, rotation=30, ha="right", fontsize=7)
+def draw_dba(axis: Any, rows: list[Result], name: Any, series: Any) -> None:
+    """Bars of DBA by name, of several series side by side."""
+    side_by_side(axis, [row for row in rows if row.metric == "dba"], name, series)
+    slant_names(axis)
     axis.set_ylabel("DBA (challenge), drives held out")
     axis.legend(fontsize=6, ncols=2, loc="lower right")

@@ -1,45 +1,41 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``semisac bundle verify|show``."""
+"""``semisac bundle verify|show|convert``."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from cyclopts import Parameter
 
+from semisac_ml.command_line import new_commands
 from semisac_ml.outputs import print_json
+from semisac_ml.shared_options import PrintOptions
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
     from semisac_ml.runtime import Bundle, Metric
-    from semisac_ml.runtime.manifest import Beams, Manifest
 
-commands = typer.Typer(
-    name="bundle", no_args_is_help=True, help="Check and describe bundles of trained networks."
-)
+commands = new_commands("bundle", "Check and describe bundles of trained networks.")
 
-BundleArgument = Annotated[
-    str, typer.Argument(metavar="PATH|NAME", help="Folder of a bundle, or <system>/<name>.")
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+BundleArgument = Annotated[str, Parameter(metavar="PATH|NAME", help="Folder of a bundle, or system/name.")]
 
 
-@commands.command()
-def verify(bundle: BundleArgument, as_json: JsonOption = False) -> None:
+@commands.command
+def verify(bundle: BundleArgument, /, *, options: PrintOptions = PrintOptions()) -> None:
     """Run every check: manifest, hashes, weights, interfaces, and an inference with each network."""
     from semisac_ml.runtime import Bundle, BundleError
 
     try:
         checked = Bundle.verify(bundle)
     except BundleError as error:
-        if as_json:
+        if options.as_json:
             print_json({"bundle": bundle, "valid": False, "error": str(error)})
         raise
-    if as_json:
+    if options.as_json:
         print_json({**_identity(checked), "valid": True, "networks": _networks(checked)})
         return
     from rich.console import Console
@@ -54,16 +50,28 @@ def verify(bundle: BundleArgument, as_json: JsonOption = False) -> None:
     console.print(f"[green]ok[/]  {where}", soft_wrap=True)
 
 
-@commands.command()
-def show(bundle: BundleArgument, as_json: JsonOption = False) -> None:
+@commands.command
+def show(bundle: BundleArgument, /, *, options: PrintOptions = PrintOptions()) -> None:
     """Describe a bundle: networks, what they were trained for, and how well they do."""
     from semisac_ml.runtime import Bundle
 
     loaded = Bundle.load(bundle)
-    if as_json:
+    if options.as_json:
         print_json({**_identity(loaded), "manifest": loaded.manifest.model_dump(mode="json")})
         return
     _print_tables(loaded)
+
+
+@commands.command
+def convert(bundle: BundleArgument, /) -> None:
+    """Bring the manifest of an older bundle into today's format; its networks stay as they are."""
+    from semisac_ml.runtime import Bundle, convert_bundle
+
+    before = Bundle.load(bundle)
+    after = convert_bundle(before.path)
+    changed = after.fingerprint != before.fingerprint
+    said = f"fingerprint {before.fingerprint}, now {after.fingerprint}" if changed else "is of today's format"
+    print(f"{after.name}: {said}")
 
 
 def _identity(bundle: Bundle) -> dict[str, Any]:
@@ -81,34 +89,6 @@ def _networks(bundle: Bundle) -> dict[str, dict[str, Any]]:
     }
 
 
-def _link(manifest: Manifest) -> list[tuple[str, str]]:
-    symbols, channel, sensing = manifest.symbols, manifest.channel, manifest.sensing
-    known = "gain known" if channel.gain_known_at_receiver else "gain unknown"
-    return [
-        (
-            "symbols",
-            f"{symbols.channel_uses} channel uses ({symbols.real_dimensions} reals), {symbols.power}; "
-            f"{symbols.layout}",
-        ),
-        (
-            "channel",
-            f"{channel.model}, {_span(channel.snr_db)} (reference {channel.reference_snr_db:g} dB), {known}",
-        ),
-        (
-            "sensing",
-            f"fading {sensing.fading}, {_span(sensing.snr_db)} (reference {sensing.reference_snr_db:g} dB), "
-            f"up to {sensing.max_ranges} ranges of {sensing.range_step_db:g} dB",
-        ),
-    ]
-
-
-def _beams(beams: Beams) -> list[tuple[str, str]]:
-    return [
-        ("beams", f"{beams.count}, from up to {beams.frames} frames"),
-        ("sites", ", ".join(beams.sites)),
-    ]
-
-
 def _print_tables(bundle: Bundle) -> None:
     from rich import box
     from rich.console import Console
@@ -122,7 +102,7 @@ def _print_tables(bundle: Bundle) -> None:
     conditions = Table(box=box.SIMPLE, show_header=False)
     training = manifest.training
     for name, text in (
-        *(_beams(manifest.beams) if manifest.beams else _link(manifest)),
+        *manifest.interface.summary(),
         ("data", f"{manifest.data.name}, {manifest.data.split}"),
         (
             "training",
@@ -166,10 +146,6 @@ def _metrics_table(metrics: dict[str, Metric], console: Console) -> Table:
         cells = (f"{metric.value:.4g}", f"{metric.low:.4g} … {metric.high:.4g}", f"{metric.n:,}")
         table.add_row(name, *cells, *(() if shared else (text,)))
     return table
-
-
-def _span(limits: list[float]) -> str:
-    return f"{limits[0]:g} to {limits[1]:g} dB"
 
 
 def _conditions(metric: Metric) -> str:

@@ -11,23 +11,26 @@ from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
 
-import typer
+from cyclopts import Parameter
+from pydantic import Field
+
+from semisac_ml.command_line import Options, new_commands
 
 from . import scenes
 
-commands = typer.Typer(
-    name="data", no_args_is_help=True, help="Download data sets, check them, or make them."
-)
-commands.command("scenes")(scenes.scenes)
-commands.command("show")(scenes.show)
+commands = new_commands("data", "Download data sets, check them, or make them.")
+commands.command(scenes.scenes)
+commands.command(scenes.show)
 
-DataSetArgument = Annotated[str, typer.Argument(metavar="DATASET", help="Such as cifar10.")]
-RootOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--root", help="Folder of the data sets [default: SEMISAC_DATA, or the user's cache folder]."
-    ),
-]
+DataSetArgument = Annotated[str, Parameter(metavar="DATASET", help="Such as cifar10.")]
+
+
+class DataOptions(Options):
+    """Where data sets are."""
+
+    root: Path | None = Field(
+        None, description="Folder of the data sets [default: SEMISAC_DATA, or the user's cache folder]."
+    )
 
 
 def data_sets() -> dict[str, ModuleType]:
@@ -51,23 +54,23 @@ def _data_set(name: str) -> ModuleType:
     return known[name]
 
 
-@commands.command()
-def fetch(dataset: DataSetArgument, root: RootOption = None) -> None:
+@commands.command
+def fetch(dataset: DataSetArgument, /, *, options: DataOptions = DataOptions()) -> None:
     """Download a data set from its official place and check it; does nothing if it is there and whole."""
     from rich.console import Console
 
     module = _data_set(dataset)
     with _ProgressBar(f"downloading {dataset}") as bar:
-        folder = module.fetch(root, progressbar=bar)
+        folder = module.fetch(options.root, progressbar=bar)
     Console(highlight=False).print(f"[green]ok[/]  {dataset} in {folder}", soft_wrap=True)
 
 
-@commands.command()
-def verify(dataset: DataSetArgument, root: RootOption = None) -> None:
+@commands.command
+def verify(dataset: DataSetArgument, /, *, options: DataOptions = DataOptions()) -> None:
     """Check a data set: its official checksums where there are any, else every file of it."""
     from rich.console import Console
 
-    folder = _data_set(dataset).verify(root)
+    folder = _data_set(dataset).verify(options.root)
     Console(highlight=False).print(f"[green]ok[/]  {dataset} in {folder}", soft_wrap=True)
 
 

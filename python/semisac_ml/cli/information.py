@@ -11,15 +11,15 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib import metadata
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from semisac_ml import __version__
+from semisac_ml.command_line import said_of
 from semisac_ml.numpy_generation import mismatch
 from semisac_ml.outputs import print_json
+from semisac_ml.shared_options import PrintOptions
+from semisac_ml.systems import system_folders, systems_with
 
-from .mistakes import said_of
 from .systems import install_command
 
 _PROBE_SECONDS = 20
@@ -137,6 +137,19 @@ def bundles() -> list[dict[str, Any]]:
     return found
 
 
+def systems() -> list[dict[str, Any]]:
+    """Every system found, and what can be done with it."""
+    actions = {action: systems_with(action) for action in ("train", "evaluate", "export")}
+    return [
+        {
+            "name": name,
+            "path": str(path),
+            "does": [action for action, able in actions.items() if name in able],
+        }
+        for name, path in system_folders().items()
+    ]
+
+
 def data() -> list[dict[str, Any]]:
     """Every data set that can be fetched, and where it is."""
     from semisac_ml.data import DataError
@@ -154,16 +167,15 @@ def data() -> list[dict[str, Any]]:
     return found
 
 
-def info(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
-) -> None:
+def info(*, options: PrintOptions = PrintOptions()) -> None:
     """Show versions of everything, what is missing and how to get it, and the bundles and data found."""
     parts = components()
     # with the other numpy nothing can be imported that would look at them
     have_bundles, have_data = ([], []) if mismatch() else (bundles(), data())
-    if as_json:
+    if options.as_json:
         report = {
             "components": [asdict(part) for part in parts],
+            "systems": systems(),
             "bundles": have_bundles,
             "data": have_data,
             "platform": platform.platform(),
@@ -191,6 +203,11 @@ def _print_tables(parts: list[Component], have_bundles: list[dict], have_data: l
     console.print(table)
     if mismatch():
         return
+
+    table = Table("system", "semisac ...", "folder", box=box.SIMPLE)
+    for system in systems():
+        table.add_row(system["name"], ", ".join(system["does"]), escape(system["path"]))
+    console.print(table)
 
     table = Table("bundle", "", "folder, or what is wrong", box=box.SIMPLE)
     for bundle in have_bundles:

@@ -16,14 +16,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Annotated
 
-import typer
+from cyclopts import Parameter
+from pydantic import Field
 
+from semisac_ml.command_line import Options, new_commands
 from semisac_ml.outputs import print_json
+from semisac_ml.shared_options import PrintOptions
 
 from ..iio_address import USUAL_ADDRESSES, complete_address
 from .systems import install_command
 
-commands = typer.Typer(name="radio", no_args_is_help=True, help="Radios and their drivers.")
+commands = new_commands("radio", "Radios and their drivers.")
 
 # Importing GNU Radio takes a second or two on a slow computer.
 IMPORT_S = 15.0
@@ -215,29 +218,28 @@ def find_radios(address: str, timeout_s: float) -> tuple[list[Radio], list[str]]
         return [], [f"{address}: {error}"]
 
 
-@commands.command()
-def probe(
-    address: Annotated[
-        str,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Only this one: ip:192.168.2.1 or usb:1.2.5 (Pluto), type=b200 or addr=192.168.10.2 (USRP).",
-        ),
-    ] = "",
-    timeout_s: Annotated[
-        float, typer.Option(min=0.1, max=60.0, help="How long a device may take to answer.")
-    ] = 5.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
-) -> None:
+class ProbeOptions(Options):
+    """Which radios are asked, and for how long."""
+
+    address: Annotated[str, Parameter(metavar="ADDRESS")] = Field(
+        "",
+        description="Only this one: ip:192.168.2.1 or usb:1.2.5 (Pluto), type=b200 or addr=192.168.10.2 "
+        "(USRP).",
+    )
+    timeout_s: float = Field(5.0, ge=0.1, le=60.0, description="How long a device may take to answer.")
+
+
+@commands.command
+def probe(*, options: ProbeOptions = ProbeOptions(), printing: PrintOptions = PrintOptions()) -> None:
     """List the radios that answer, the drivers with their versions, and how to get what is missing.
 
     Exit code 1 when the radio at --address does not answer.
     """
     with ThreadPoolExecutor(len(_VERSIONS)) as pool:
-        search = pool.submit(find_radios, address, timeout_s)
+        search = pool.submit(find_radios, options.address, options.timeout_s)
         drivers = list(pool.map(_driver, _VERSIONS))
     radios, problems = search.result()
-    if as_json:
+    if printing.as_json:
         report = {"radios": radios, "drivers": drivers}
         plain = {name: [asdict(entry) for entry in entries] for name, entries in report.items()}
         print_json({**plain, "problems": problems})

@@ -11,8 +11,10 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from cyclopts import Parameter
+from pydantic import Field
 
+from semisac_ml.command_line import OnOff, Options
 from semisac_ml.outputs import check_outputs
 
 ENVIRONMENT = ".venv-scenes"
@@ -38,21 +40,29 @@ def scenes_python() -> Path:
     return python
 
 
+class SceneOptions(Options):
+    """What a set of scenes holds."""
+
+    layout: str = Field(
+        "training", description="Street layouts, separated by commas; 'all', 'training' or 'held-out'."
+    )
+    frames: int = Field(200, ge=1, description="Time steps in all.")
+    seed: int = Field(1, ge=0, description="The same seed gives the same files.")
+    time: str = Field("day,dusk,night", description="Times of day, separated by commas.")
+    drive_frames: int = Field(40, description="Time steps of one drive.")
+    interval: float = Field(0.1, description="Seconds between time steps.")
+    size: str = Field("320x240", description="Pixels of the cameras, width x height.")
+    rain: float = Field(0.15, description="Share of the drives in which it rains.")
+    density: float = Field(1.0, description="Traffic; 1 is medium.")
+    people: OnOff = Field(True, description="Walkers and cyclists.")
+    processes: int = Field(0, ge=0, description="0: one a core.")
+
+
 def scenes(
-    folder: Annotated[Path, typer.Argument(help="Where the set goes; a set that is not finished goes on.")],
-    layout: Annotated[
-        str, typer.Option(help="Street layouts, separated by commas; 'all', 'training' or 'held-out'.")
-    ] = "training",
-    frames: Annotated[int, typer.Option(min=1, help="Time steps in all.")] = 200,
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same files.")] = 1,
-    time: Annotated[str, typer.Option(help="Times of day, separated by commas.")] = "day,dusk,night",
-    drive_frames: Annotated[int, typer.Option(help="Time steps of one drive.")] = 40,
-    interval: Annotated[float, typer.Option(help="Seconds between time steps.")] = 0.1,
-    size: Annotated[str, typer.Option(help="Pixels of the cameras, width x height.")] = "320x240",
-    rain: Annotated[float, typer.Option(help="Share of the drives in which it rains.")] = 0.15,
-    density: Annotated[float, typer.Option(help="Traffic; 1 is medium.")] = 1.0,
-    people: Annotated[bool, typer.Option(help="Walkers and cyclists.")] = True,
-    processes: Annotated[int, typer.Option(min=0, help="0: one a core.")] = 0,
+    folder: Annotated[Path, Parameter(help="Where the set goes; a set that is not finished goes on.")],
+    /,
+    *,
+    options: SceneOptions = SceneOptions(),
 ) -> int:
     """Make a set of ray-traced street scenes: every sensor at once, with the truth (docs/scenes.md)."""
     from semisac_ml.data.scenes.layouts import LAYOUTS
@@ -64,25 +74,25 @@ def scenes(
         "held-out": held_out,
         "training": tuple(n for n in LAYOUTS if n not in held_out),
     }
-    width, _, height = size.partition("x")
+    width, _, height = options.size.partition("x")
     if not (width.isdecimal() and height.isdecimal()):
-        raise ValueError(f"--size is {size!r}, expected width x height such as 320x240")
+        raise ValueError(f"--size is {options.size!r}, expected width x height such as 320x240")
     plan = Plan(
-        layouts=groups.get(layout, tuple(layout.split(","))),
-        times=tuple(time.split(",")),
-        frames=frames,
-        seed=seed,
-        sequence_frames=drive_frames,
-        interval_s=interval,
+        layouts=groups.get(options.layout, tuple(options.layout.split(","))),
+        times=tuple(options.time.split(",")),
+        frames=options.frames,
+        seed=options.seed,
+        sequence_frames=options.drive_frames,
+        interval_s=options.interval,
         width=int(width),
         height=int(height),
-        rain_share=rain,
-        density=density,
-        people=people,
+        rain_share=options.rain,
+        density=options.density,
+        people=options.people,
     )
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     environment["PYTHONPATH"] = str(Path(__file__).resolve().parents[2])
-    count = processes or len(os.sched_getaffinity(0))
+    count = options.processes or len(os.sched_getaffinity(0))
     command = [
         str(scenes_python()),
         "-m",
@@ -91,14 +101,21 @@ def scenes(
         str(count),
         plan.to_json(),
     ]
-    code = subprocess.run(command, env=environment, stdout=sys.stdout, check=False).returncode
-    raise typer.Exit(code)
+    return subprocess.run(command, env=environment, stdout=sys.stdout, check=False).returncode
+
+
+class ShowOptions(Options):
+    """What a contact sheet shows."""
+
+    steps: str = Field("", description="Steps to draw, such as 0,25,50; default: six spread out.")
+    output: Path | None = Field(None, description="PNG file [default: FOLDER/contact_sheet.png].")
 
 
 def show(
-    folder: Annotated[Path, typer.Argument(help="A set that 'semisac data scenes' has made.")],
-    steps: Annotated[str, typer.Option(help="Steps to draw, such as 0,25,50; default: six spread out.")] = "",
-    output: Annotated[Path | None, typer.Option(help="PNG file [default: FOLDER/contact_sheet.png].")] = None,
+    folder: Annotated[Path, Parameter(help="A set that 'semisac data scenes' has made.")],
+    /,
+    *,
+    options: ShowOptions = ShowOptions(),
 ) -> None:
     """Draw a contact sheet: every modality of some steps, with the truth laid over it."""
     from rich.console import Console
@@ -107,10 +124,10 @@ def show(
     from semisac_ml.data.scenes.show import contact_sheet
 
     scene_set = SceneSet.open(folder)
-    chosen = [word.strip() for word in steps.split(",")] if steps else []
+    chosen = [word.strip() for word in options.steps.split(",")] if options.steps else []
     if not all(word.isdecimal() for word in chosen):
-        raise ValueError(f"--steps is {steps!r}, expected numbers of steps such as 0,25,50")
-    output = output or folder / "contact_sheet.png"
+        raise ValueError(f"--steps is {options.steps!r}, expected numbers of steps such as 0,25,50")
+    output = options.output or folder / "contact_sheet.png"
     check_outputs({"--output": output})
     file = contact_sheet(scene_set, [int(word) for word in chosen] or None, output)
     Console(highlight=False).print(f"[green]ok[/]  {file}", soft_wrap=True)

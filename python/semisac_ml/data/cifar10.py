@@ -20,6 +20,8 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
+from semisac_ml.outputs import output_file
+
 from . import DataError
 from .folders import roots
 
@@ -198,12 +200,13 @@ def write_sample(path: str | os.PathLike[str], root: str | os.PathLike[str] | No
     indices = choose_sample(labels)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(
-        path,
-        images=images[indices],
-        labels=labels[indices].astype(np.uint8),
-        indices=indices.astype(np.uint16),
-    )
+    with output_file(path) as unfinished:
+        np.savez_compressed(
+            unfinished,
+            images=images[indices],
+            labels=labels[indices].astype(np.uint8),
+            indices=indices.astype(np.uint16),
+        )
     return path
 
 

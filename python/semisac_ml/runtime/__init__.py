@@ -5,19 +5,24 @@
 
 from __future__ import annotations
 
-from .bundle import Bundle, check_replaceable, list_bundles, model_folders, write_bundle
+from .bundle import Bundle, check_replaceable, convert_bundle, list_bundles, model_folders, write_bundle
+from .interfaces import BeamPrediction, ImageLink, Interface
 from .manifest import BundleError, Manifest, Metric, Network, Tensor
 from .session import Session
 
 __all__ = [
+    "BeamPrediction",
     "Bundle",
     "BundleError",
+    "ImageLink",
+    "Interface",
     "Manifest",
     "Metric",
     "Network",
     "Session",
     "Tensor",
     "check_replaceable",
+    "convert_bundle",
     "list_bundles",
     "model_folders",
     "write_bundle",

@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -13,9 +15,12 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from semisac_ml.outputs import write_output
 
 from . import onnx_file
+from .interfaces import Interface
 from .manifest import (
     FORMAT_VERSION,
     MANIFEST_FILE,
@@ -29,6 +34,7 @@ from .manifest import (
 from .session import Session, onnx_tensors
 
 LOWEST_OPSET = 17
+Kind = TypeVar("Kind", bound=Interface)
 _NAME = re.compile(r"[a-z][a-z0-9_]*/[a-z0-9][a-z0-9_-]*")
 
 
@@ -147,21 +153,21 @@ class Bundle:
             )
         return bundle
 
-    def with_symbols(self) -> Bundle:
-        """This bundle, for one that turns images into symbols; raises BundleError for any other."""
-        if self.manifest.symbols is None:
-            raise BundleError(
-                f"bundle {self.name} sends no images: choose one that does, such as jssc/awgn or jssc/hifi"
-            )
-        return self
+    def interface(self, kind: type[Kind]) -> Kind:
+        """What the bundle's system says of it, where that is of this kind.
 
-    def with_beams(self) -> Bundle:
-        """This bundle, where it predicts beams. Raises BundleError for others."""
-        if self.manifest.beams is None:
-            raise BundleError(
-                f"bundle {self.name} predicts no beams: choose one that does, such as vi_beam/deepsense"
-            )
-        return self
+        kind: such as :class:`ImageLink`. Raises BundleError, which names bundles that would do, for others.
+        """
+        stated = self.manifest.interface
+        if isinstance(stated, kind):
+            return stated
+        others = _bundles_of(kind)
+        advice = (
+            f"choose one that does, such as {', '.join(others[:3])}"
+            if others
+            else "none is found; set SEMISAC_MODELS to their folder"
+        )
+        raise BundleError(f"bundle {self.name} {stated.does}, expected one that {kind.does}: {advice}")
 
     def has(self, network: str) -> bool:
         """Whether the bundle holds a network of this name."""
@@ -196,28 +202,21 @@ class Bundle:
         return self._sessions[key]
 
     def _probe_axes(self) -> dict[str, int]:
-        """Length of each named axis in the made-up inputs: two of everything, one echo of the symbols, and
-        pictures of two by two of a code's strides.
-        """
-        names = {
-            axis
-            for network in self.manifest.networks.values()
-            for tensor in (*network.inputs, *network.outputs)
-            for axis in tensor.shape
-            if isinstance(axis, str)
-        }
-        symbols = self.manifest.symbols
-        uses = symbols.channel_uses if symbols else 1
-        code = symbols.code if symbols else None
-        side = 2 * (code.stride if code else 1)
-        known = {
-            "hypotheses": 3,
-            "channel_uses": uses,
-            "echo_samples": uses,
-            "height": side,
-            "width": side,
-        }
-        return {name: known.get(name, 2) for name in names}
+        """Length of each named axis in the made-up inputs: two of everything, where nothing else is said."""
+        networks = self.manifest.networks.values()
+        tensors = [tensor for network in networks for tensor in (*network.inputs, *network.outputs)]
+        names = {axis for tensor in tensors for axis in tensor.shape if isinstance(axis, str)}
+        return dict.fromkeys(names, 2) | self.manifest.interface.axis_lengths()
+
+
+def _bundles_of(kind: type[Interface]) -> list[str]:
+    """Names of the bundles found whose interface is of a kind."""
+    found = []
+    for name in list_bundles():
+        with contextlib.suppress(BundleError):
+            if isinstance(read_manifest(find_bundle(name))[0].interface, kind):
+                found.append(name)
+    return found
 
 
 def _network_content(folder: Path, key: str, network: Network) -> bytes:
@@ -304,8 +303,9 @@ def write_bundle(
         entry may leave out shape and dtype, and a network may be left out: both are then read from the ONNX
         file.
     **fields
-        All other fields of the manifest: system, name, description, licence, symbols, channel, sensing, data,
-        training, metrics. (format_version, file and sha256 are filled in.)
+        All other fields of the manifest: system, name, description, licence, interface (as the system's own
+        module ``manifest`` describes it), data, training, metrics. (format_version, file and sha256 are
+        filled in.)
 
     Returns
     -------
@@ -350,6 +350,26 @@ def write_bundle(
     finally:
         shutil.rmtree(working, ignore_errors=True)
     return Bundle.load(path)
+
+
+def convert_bundle(path_or_name: str | os.PathLike[str]) -> Bundle:
+    """Write the manifest of a bundle of an older format anew, in today's; networks stay as they are.
+
+    Its fingerprint changes with the manifest. Nothing is changed where it is of today's format.
+
+    Raises
+    ------
+    BundleError
+        If there is no valid bundle; nothing is changed then.
+    """
+    bundle = Bundle.verify(path_or_name)
+    file = bundle.path / MANIFEST_FILE
+    if json.loads(file.read_bytes())["format_version"] == FORMAT_VERSION:
+        return bundle
+    text = bundle.manifest.as_json()
+    check_manifest(json.loads(text), file)
+    write_output(file, text)
+    return Bundle.load(bundle.path)
 
 
 def _describe(key: str, content: bytes, stated: Mapping[str, Any], path: Path) -> dict[str, Any]:

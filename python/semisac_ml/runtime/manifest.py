@@ -3,21 +3,27 @@
 
 """The manifest of a bundle: what its networks take and give, what they were trained for, how well they do.
 
-Format version 1. Reading is strict: unknown, missing or repeated fields are errors that name the field.
+Format version 2: what all bundles say, and a section ``interface`` that the bundle's system describes itself
+(:mod:`semisac_ml.runtime.interfaces`). Reading is strict: unknown, missing or repeated fields are errors that
+name the field. Manifests of version 1 are read as ever, and are of version 2 in memory.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-FORMAT_VERSION = 1
+from .interfaces import BeamPrediction, ImageLink, Interface, Interval, Strict
+
+FORMAT_VERSION = 2
 MANIFEST_FILE = "manifest.json"
 _LARGEST_MANIFEST_BYTES = 1 << 20
+_SYSTEM = "[a-z][a-z0-9_]*"
 
 
 class BundleError(ValueError):
@@ -25,14 +31,9 @@ class BundleError(ValueError):
 
 
 Axis = Annotated[int, Field(ge=1, strict=True)] | Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-Interval = Annotated[list[float], Field(min_length=2, max_length=2)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
-
-
-class Tensor(_Strict):
+class Tensor(Strict):
     """One input or output of a network; a named axis is dynamic, and equal names mean equal lengths."""
 
     name: str
@@ -50,7 +51,7 @@ class Tensor(_Strict):
         return value
 
 
-class Network(_Strict):
+class Network(Strict):
     """One ONNX file and its interface."""
 
     file: str
@@ -76,86 +77,12 @@ class Network(_Strict):
         return self
 
 
-class Code(_Strict):
-    """Code of a picture of any size: real values in `channels` for each `stride` x `stride` pixels, of which
-    the first are sent, as many as one of `sent_channels` says.
-    """
-
-    channels: Annotated[int, Field(ge=1)]
-    stride: Annotated[int, Field(ge=1)]
-    sent_channels: Annotated[list[int], Field(min_length=1)]
-
-    @model_validator(mode="after")
-    def _sent_are_there(self) -> Code:
-        if not all(1 <= sent <= self.channels for sent in self.sent_channels):
-            raise ValueError(f"sent_channels is {self.sent_channels}, expected 1 to {self.channels} each")
-        return self
-
-
-class Symbols(_Strict):
-    """Layout and power of the complex symbols; those of a `code` go in packets of channel_uses."""
-
-    channel_uses: Annotated[int, Field(ge=1)]
-    real_dimensions: Annotated[int, Field(ge=2)]
-    bandwidth_ratio: Annotated[float, Field(gt=0)]
-    power: str
-    layout: str
-    code: Code | None = None
-
-    @model_validator(mode="after")
-    def _two_reals_a_use(self) -> Symbols:
-        if self.real_dimensions != 2 * self.channel_uses:
-            raise ValueError(
-                f"real_dimensions is {self.real_dimensions}, expected 2 x channel_uses = "
-                f"{2 * self.channel_uses}"
-            )
-        return self
-
-
-class Channel(_Strict):
-    """Communication channel that the bundle was trained for; SNR as Es/N0 in dB, [lowest, highest]."""
-
-    model: Literal["awgn", "rayleigh"]
-    snr_db: Interval
-    reference_snr_db: float
-    gain_known_at_receiver: bool
-
-
-class Sensing(_Strict):
-    """Echo that the bundle was trained for; SNR of the nearest range in dB, [lowest, highest]."""
-
-    fading: Literal["none", "rayleigh", "two_hop_rayleigh"]
-    snr_db: Interval
-    reference_snr_db: float
-    range_step_db: float
-    max_ranges: Annotated[int, Field(ge=1)]
-    random_phase: bool
-    max_frequency_offset: float
-
-
-class Beams(_Strict):
-    """What a network that predicts beams was trained with.
-
-    count: of the codebook, in the order of the data set's tables. frames: how many it is shown, the oldest
-    first. sites: base stations in the order of the input `site`. measured: beams of the partial sweeps that
-    it was trained with, by their number. tempering: exponent of its probabilities when beams are ranked.
-    """
-
-    count: Annotated[int, Field(ge=2)]
-    frames: Annotated[int, Field(ge=1)]
-    sites: list[str]
-    measured: dict[str, list[int]]
-    tempering: Annotated[float, Field(gt=0.0)] = 1.0
-
-
 class Data(BaseModel):
     """Data set and split."""
 
     model_config = ConfigDict(extra="allow", allow_inf_nan=False, frozen=True)
     name: str
     split: str
-    classes: list[str] = []
-    animal_classes: list[int] = []
 
 
 class Training(BaseModel):
@@ -169,7 +96,7 @@ class Training(BaseModel):
     versions: dict[str, str]
 
 
-class Metric(_Strict):
+class Metric(Strict):
     """A measured figure with its 95 % interval, sample size and conditions."""
 
     value: float
@@ -185,19 +112,19 @@ class Metric(_Strict):
         return self
 
 
-class Manifest(_Strict):
-    """Everything a bundle states about itself: of a link symbols, channel and sensing, else its beams."""
+Kind = TypeVar("Kind")
 
-    format_version: Literal[1]
-    system: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+
+class Manifest(Strict, Generic[Kind]):
+    """Everything a bundle states about itself; its system's own part is ``interface``."""
+
+    format_version: Literal[2]
+    system: Annotated[str, Field(pattern=rf"^{_SYSTEM}$")]
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
     description: str
     licence: str
+    interface: Kind
     networks: Annotated[dict[str, Network], Field(min_length=1)]
-    symbols: Symbols | None = None
-    channel: Channel | None = None
-    sensing: Sensing | None = None
-    beams: Beams | None = None
     data: Data
     training: Training
     metrics: dict[str, Metric]
@@ -209,28 +136,9 @@ class Manifest(_Strict):
             raise ValueError(f"networks share a file: {', '.join(files)}")
         return self
 
-    @model_validator(mode="after")
-    def _link_or_beams(self) -> Manifest:
-        link = ("symbols", "channel", "sensing")
-        for name in link:
-            there = getattr(self, name) is not None
-            if there and self.beams is not None:
-                raise ValueError(f"{name}: is stated beside beams, expected beams alone: export it again")
-            if not there and self.beams is None:
-                raise ValueError(
-                    f"{name}: is missing, expected {', '.join(link)}, or beams alone: get the bundle again"
-                )
-        return self
-
-    def _plain(self) -> dict[str, Any]:
-        plain = {name: value for name, value in self.model_dump(mode="json").items() if value is not None}
-        if self.symbols is not None and self.symbols.code is None:
-            del plain["symbols"]["code"]
-        return plain
-
     def as_json(self) -> str:
         """Text of manifest.json."""
-        return json.dumps(self._plain(), indent=2, ensure_ascii=False) + "\n"
+        return json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
 
 
 def read_manifest(folder: Path) -> tuple[Manifest, bytes]:
@@ -282,24 +190,76 @@ def check_manifest(fields: Any, path: Path) -> Manifest:
         raise BundleError(
             f"{path}: format_version: is missing, expected {FORMAT_VERSION}: this is no manifest of a bundle"
         )
-    if version != FORMAT_VERSION or not isinstance(version, int) or isinstance(version, bool):
+    if version not in (1, FORMAT_VERSION) or type(version) is not int:
         raise BundleError(
-            f"{path}: format_version: is {version!r}, expected {FORMAT_VERSION}: "
+            f"{path}: format_version: is {version!r}, expected 1 or {FORMAT_VERSION}: "
             "update semisac (newer bundle) or export the bundle again"
         )
     try:
-        return Manifest.model_validate(fields)
+        kind, stated = _read_format_1(fields) if version == 1 else (_interface_of(fields), fields)
+        return Manifest[kind].model_validate(stated)
     except ValidationError as error:
-        raise BundleError(f"{path}: {_first_problem(error)}") from None
+        raise BundleError(f"{path}: {_first_problem(error, version)}") from None
+    except BundleError as error:
+        raise BundleError(f"{path}: {error}") from error.__cause__
 
 
-def _first_problem(error: ValidationError) -> str:
+def _interface_of(fields: dict[str, Any]) -> type:
+    """The model of the section ``interface``: its system's; any, where the name of the system is none."""
+    system = fields.get("system")
+    if not isinstance(system, str) or not re.fullmatch(_SYSTEM, system):
+        return dict
+    module = f"semisac_ml.systems.{system}.manifest"
+    try:
+        found = getattr(importlib.import_module(module), "Interface", None)
+    except Exception as error:  # it may be anybody's file
+        if isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}."):
+            raise BundleError(
+                f"system: is {system!r}, which is not installed: update semisac, or let SEMISAC_SYSTEMS name "
+                f"the folder that holds {system}/manifest.py"
+            ) from error
+        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise BundleError(f"system: {module} cannot be imported ({said}): mend it") from error
+    if not (isinstance(found, type) and issubclass(found, Interface)):
+        raise BundleError(
+            f"system: {module} has no class Interface, expected one that derives from "
+            "semisac_ml.runtime.Interface: add it"
+        )
+    return found
+
+
+_LINK, _BEAMS = ("symbols", "channel", "sensing"), "beams"
+_CLASSES = ("classes", "animal_classes")
+
+
+def _read_format_1(fields: dict[str, Any]) -> tuple[type[Interface], dict[str, Any]]:
+    """Fields of a manifest of format 1, which knew links of images and beams alone, as those of today."""
+    stated = {name: value for name, value in fields.items() if name not in (*_LINK, _BEAMS)}
+    if "interface" in stated:
+        raise BundleError("interface: is not a field of format 1")
+    interface = {name: fields[name] for name in (*_LINK, _BEAMS) if fields.get(name) is not None}
+    data = fields.get("data")
+    classes = {name: data[name] for name in _CLASSES if name in data} if isinstance(data, dict) else {}
+    if classes:
+        stated["data"] = {name: value for name, value in data.items() if name not in classes}
+    if _BEAMS not in interface:
+        return ImageLink, {**stated, "format_version": FORMAT_VERSION, "interface": {**interface, **classes}}
+    beside = [name for name in interface if name != _BEAMS]
+    if beside:
+        raise BundleError(f"{beside[0]}: is stated beside beams, expected beams alone: export it again")
+    return BeamPrediction, {**stated, "format_version": FORMAT_VERSION, "interface": interface}
+
+
+def _first_problem(error: ValidationError, version: int) -> str:
     problems = error.errors(include_url=False)
     first = problems[0]
-    field = ".".join(str(part) for part in first["loc"]) or "manifest"
+    place = [str(part) for part in first["loc"]]
+    if version == 1 and place[:1] == ["interface"]:  # where the file has it
+        place = ["data"] * (place[1] in _CLASSES) + place[1:]
+    field = ".".join(place) or "manifest"
     message = {
         "missing": "is missing: get the bundle again or export it again",
-        "extra_forbidden": "is not a field of format 1",
+        "extra_forbidden": f"is not a field of format {version}",
     }.get(first["type"], first["msg"].removeprefix("Value error, "))
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"{field}: {message}{more}"

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Values of a sampled signal between its samples, as in lib/fractional_delay.h.
+"""Values of a sampled signal between its samples, as in lib/math/fractional_delay.h.
 
 A sinc under a Kaiser window of 32 samples, beta = 6.76: flat to 3e-4 up to 0.43 of the sample rate on either
 side of the carrier.

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Phases as 64-bit fixed point, so that they stay exact in a stream without end, as in lib/phasor.h.
+"""Phases as 64-bit fixed point, so that they stay exact in a stream without end, as in lib/math/phasor.h.
 
 2^64 is one turn; sums wrap by themselves.
 """

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from semisac_ml.data import DataError
-from semisac_ml.outputs import output_file
+from semisac_ml.results.drawing import picture, show_image
 
 from .beams import beam_azimuths_rad
 from .camera import Camera
@@ -57,36 +57,23 @@ def contact_sheet(scenes: SceneSet, steps: Sequence[int] | None, file: Path) -> 
     DataError
         If a step is none of the set.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     if steps is None:
         steps = sorted({int(k) for k in np.linspace(0, len(scenes) - 1, 6)})
     for step in steps:
         if not 0 <= step < len(scenes):
             raise DataError(f"step is {step}, expected 0 to {len(scenes) - 1}")
-    figure, axes = pyplot.subplots(
-        len(steps),
-        len(COLUMNS),
-        figsize=(3.1 * len(COLUMNS), 2.5 * len(steps)),
-        squeeze=False,
-        layout="constrained",
-    )
-    for row, step in zip(axes, steps, strict=True):
-        moment = scenes.moments[step]
-        for axis, draw in zip(row, DRAWERS, strict=True):
-            draw(axis, moment)
-            axis.tick_params(labelsize=6)
-        drive = moment.drive
-        rain = ", rain" if drive["rain"] else ""
-        row[0].set_ylabel(f"{step}: {drive['layout']}, {drive['time']}{rain}", fontsize=8)
-    for axis, title in zip(axes[0], COLUMNS, strict=True):
-        axis.set_title(title, fontsize=9)
-    with output_file(file) as unfinished:
-        figure.savefig(unfinished, format="png", dpi=100)
-    pyplot.close(figure)
+    with picture(file, 3.1 * len(COLUMNS), 2.5 * len(steps), grid=False, dpi=100) as figure:
+        axes = figure.subplots(len(steps), len(COLUMNS), squeeze=False)
+        for row, step in zip(axes, steps, strict=True):
+            moment = scenes.moments[step]
+            for axis, draw in zip(row, DRAWERS, strict=True):
+                draw(axis, moment)
+                axis.tick_params(labelsize=6)
+            drive = moment.drive
+            rain = ", rain" if drive["rain"] else ""
+            row[0].set_ylabel(f"{step}: {drive['layout']}, {drive['time']}{rain}", fontsize=8)
+        for axis, title in zip(axes[0], COLUMNS, strict=True):
+            axis.set_title(title, fontsize=9)
     return file
 
 
@@ -103,14 +90,8 @@ def camera_of(moment: Moment) -> Camera:
     )
 
 
-def _picture(axis: Any, image: np.ndarray, **options: Any) -> None:
-    axis.imshow(image, **options)
-    axis.set_xticks([])
-    axis.set_yticks([])
-
-
 def _camera(axis: Any, moment: Moment) -> None:
-    _picture(axis, moment.image())
+    show_image(axis, moment.image())
     _boxes(axis, moment)
 
 
@@ -137,19 +118,19 @@ def _classes(axis: Any, moment: Moment) -> None:
     number = arrays["instances"].astype(int)
     edge = (number != np.roll(number, 1, 0)) | (number != np.roll(number, 1, 1))
     image[edge] = 255
-    _picture(axis, image.astype(np.uint8))
+    show_image(axis, image.astype(np.uint8))
 
 
 def _thermal(axis: Any, moment: Moment) -> None:
     low, high = moment.record["thermal_range_k"]
-    _picture(axis, moment.arrays()["thermal"], cmap="inferno")
+    show_image(axis, moment.arrays()["thermal"], cmap="inferno")
     axis.set_xlabel(f"{low - 273.15:.0f} to {high - 273.15:.0f} °C", fontsize=6)
 
 
 def _depth(axis: Any, moment: Moment) -> None:
     """Depth, and every twentieth LiDAR point in the colour of its own distance: it must vanish."""
     depth, camera = moment.depth_m(), camera_of(moment)
-    _picture(
+    show_image(
         axis,
         np.log(np.where(np.isfinite(depth), depth, 300)),
         cmap="viridis",

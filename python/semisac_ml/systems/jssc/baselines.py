@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from semisac_ml.data import cifar10
+from semisac_ml.results import Result
 from semisac_ml.signal import detection, posterior, rate_distortion
-from semisac_ml.systems.jssc.rows import Row
+from semisac_ml.systems.jssc.rows import Place
 
 if TYPE_CHECKING:  # settings of trainings need PyTorch
     from semisac_ml.systems.jssc.settings import TrainingSettings
@@ -78,20 +79,20 @@ def range_ceiling(channel: str, n: int, sensing_snr_db: float, ranges: int, dela
 
 
 def bound_rows(
-    place: tuple[str, str, str], x: float, n: int, snr_db: float, sensing_snr_db: float, ranges: int = 1
-) -> Iterator[Row]:
+    place: Place, x: float, n: int, snr_db: float, sensing_snr_db: float, ranges: int = 1
+) -> Iterator[Result]:
     """Bounds of reconstruction loss and sensing accuracy at one point of a figure.
 
-    place: figure, panel and channel of the rows; x: the value on the axis.
+    x: the value on the axis.
     """
-    channel = place[2]
+    channel = place.channel
     linear = linear_code_psnr_db(channel, n, snr_db)
     gaussian = gaussian_psnr_db(channel, n, snr_db)
-    yield Row.bound(*place, "linear code", x, "mse", 10.0 ** (-linear / 10.0))
-    yield Row.bound(*place, "Gaussian rate-distortion", x, "mse", 10.0 ** (-gaussian / 10.0))
+    yield place.row("linear code", x, "mse", 10.0 ** (-linear / 10.0))
+    yield place.row("Gaussian rate-distortion", x, "mse", 10.0 ** (-gaussian / 10.0))
     ceiling = (
         presence_ceiling(channel, n, sensing_snr_db)
         if ranges == 1
         else range_ceiling(channel, n, sensing_snr_db, ranges)
     )
-    yield Row.bound(*place, "optimal detector", x, "sensing_accuracy", ceiling)
+    yield place.row("optimal detector", x, "sensing_accuracy", ceiling)

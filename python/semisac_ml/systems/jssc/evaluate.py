@@ -8,135 +8,110 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from cyclopts import Parameter
+from pydantic import Field
 from rich.table import Table
 
+from semisac_ml.command_line import OnOff, Options
 from semisac_ml.data import cifar10
 from semisac_ml.outputs import check_outputs, console_beside, write_output
 from semisac_ml.runtime import Bundle
 from semisac_ml.signal.metrics import Metric
+from semisac_ml.systems import system_module
 from semisac_ml.systems.jssc import figures
 from semisac_ml.systems.jssc.measuring import Conditions, evaluate_bundle
 
 FIGURES = ("4", "5", "6", "snr", "presence", "ranges", "tradeoff")
 
 
-def command(
-    bundle: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Bundle, name or folder; repeat it for several [default: jssc/awgn jssc/rayleigh]."
-        ),
-    ] = None,
-    figure: Annotated[
-        str | None,
-        typer.Option(
-            help="Recompute a figure with its CSV and picture instead: 4, 5 or 6 of the paper (trains its "
-            "networks for each point), tradeoff (trains), snr, presence, ranges (the bundles as they are)."
-        ),
-    ] = None,
-    compare_digital: Annotated[
-        bool,
-        typer.Option(
-            help="Compare the picture code jssc/hifi with JPEG, JPEG 2000 and AVIF over ideal and real "
-            "channel codes; `semisac evaluate jssc_hifi` has more options."
-        ),
-    ] = False,
-    ratios: Annotated[
-        str, typer.Option(help="With --compare-digital: channel uses a source value.")
-    ] = "1/24,1/12,1/6",
-    channel_model: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--channel",
-            help="With --compare-digital: awgn, rayleigh or ofdm; repeat it [default: awgn rayleigh].",
-        ),
-    ] = None,
-    folder: Annotated[
-        str | None,
-        typer.Option(
-            "--pictures",
-            help="With --compare-digital: a folder, or photographs (scikit-image's) [default: CIFAR-10].",
-        ),
-    ] = None,
-    snr_db: Annotated[
-        str | None,
-        typer.Option(
-            help="Communication SNR, Es/N0 in dB [default: 3; with --compare-digital several, "
-            "-5,0,5,10,15,20]."
-        ),
-    ] = None,
-    sensing_snr_db: Annotated[float, typer.Option(help="Sensing SNR of the nearest range in dB.")] = 3.0,
-    ranges: Annotated[int, typer.Option(min=1, help="Ranges the target may be in.")] = 1,
-    delay_symbols_per_range: Annotated[int, typer.Option(min=0, help="Delay of a range in symbols.")] = 0,
-    target_probability: Annotated[
-        float | None,
-        typer.Option(min=0.0, max=1.0, help="P(target) [default: all hypotheses alike, 1/2 with one range]."),
-    ] = None,
-    images: Annotated[int | None, typer.Option(min=1, help="Test images used [default: all 10,000].")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the channels.")] = 0,
-    results: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of figures [default: results/jssc; with --compare-digital results/jssc_hifi]."
-        ),
-    ] = None,
-    runs: Annotated[Path, typer.Option(help="Folder of the trainings that figures need.")] = Path(
-        "runs/jssc"
-    ),
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="Epochs of each training that a figure needs.")
-    ] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Processor threads for training.")] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
-) -> None:
+class EvaluateOptions(Options):
+    """What is measured, and how."""
+
+    bundle: list[str] = Field(
+        [], description="Bundle, name or folder; repeat it for several [default: jssc/awgn jssc/rayleigh]."
+    )
+    figure: str | None = Field(
+        None,
+        description="Recompute a figure with its CSV and picture instead: 4, 5 or 6 of the paper (trains its "
+        "networks for each point), tradeoff (trains), snr, presence, ranges (the bundles as they are).",
+    )
+    compare_digital: OnOff = Field(
+        False,
+        description="Compare the picture code jssc/hifi with JPEG, JPEG 2000 and AVIF over ideal and real "
+        "channel codes; `semisac evaluate jssc_hifi` has more options.",
+    )
+    ratios: str = Field("1/24,1/12,1/6", description="With --compare-digital: channel uses a source value.")
+    channel: list[str] = Field(
+        [], description="With --compare-digital: awgn, rayleigh or ofdm; repeat it [default: awgn rayleigh]."
+    )
+    pictures: str | None = Field(
+        None,
+        description="With --compare-digital: a folder, or photographs (scikit-image's) [default: CIFAR-10].",
+    )
+    snr_db: str | None = Field(
+        None,
+        description="Communication SNR, Es/N0 in dB [default: 3; with --compare-digital several, "
+        "-5,0,5,10,15,20].",
+    )
+    sensing_snr_db: float = Field(3.0, description="Sensing SNR of the nearest range in dB.")
+    ranges: int = Field(1, ge=1, description="Ranges the target may be in.")
+    delay_symbols_per_range: int = Field(0, ge=0, description="Delay of a range in symbols.")
+    target_probability: float | None = Field(
+        None, ge=0, le=1, description="P(target) [default: all hypotheses alike, 1/2 with one range]."
+    )
+    images: int | None = Field(None, ge=1, description="Test images used [default: all 10,000].")
+    seed: int = Field(0, description="Seed of the channels.")
+    results: Path | None = Field(
+        None,
+        description="Folder of figures [default: results/jssc; with --compare-digital results/jssc_hifi].",
+    )
+    runs: Path = Field(Path("runs/jssc"), description="Folder of the trainings that figures need.")
+    epochs: int | None = Field(None, ge=1, description="Epochs of each training that a figure needs.")
+    threads: int | None = Field(None, ge=1, description="Processor threads for training.")
+    json_file: Annotated[Path | None, Parameter(name="--json")] = Field(
+        None, description="Write the figures to this file."
+    )
+
+
+def command(*, options: EvaluateOptions = EvaluateOptions()) -> None:
     """Measure the shipped bundles on CIFAR-10's test set, or recompute a figure.
 
     PSNR is the mean over images of each image's PSNR (data range 1); psnr_of_mean_mse_db is that of the mean
     error. Intervals are 95 %.
     """
-    check_outputs({"--json": json_file})
-    console = console_beside(json_file)
-    if compare_digital:
-        from semisac_ml.systems.jssc_hifi import evaluate as pictures_of_any_size
-
-        if bundle and len(bundle) > 1:
-            raise ValueError(f"{len(bundle)} bundles are given, expected one with --compare-digital")
-        pictures_of_any_size.command(
-            code=bundle[0] if bundle else None,
-            data=folder or "cifar10",
-            images=images,
-            ratios=ratios,
-            snr_db=snr_db or "-5,0,5,10,15,20",
-            channel=channel_model,
-            seed=seed,
-            results=results or Path("results/jssc_hifi"),
-        )
+    check_outputs({"--json": options.json_file})
+    console = console_beside(options.json_file)
+    if options.compare_digital:
+        _compare_digital(options)
         return
-    link_snr_db = _single_number(snr_db or "3")
-    results = results or Path("results/jssc")
-    names = bundle or ["jssc/awgn", "jssc/rayleigh"]
-    if figure is not None:
-        if figure not in FIGURES:
-            raise ValueError(f"unknown figure {figure!r}: expected one of {', '.join(FIGURES)}")
-        for path in figures.draw(figure, names, results, runs, epochs, threads, images, console):
+    link_snr_db = _single_number(options.snr_db or "3")
+    names = options.bundle or ["jssc/awgn", "jssc/rayleigh"]
+    if options.figure is not None:
+        if options.figure not in FIGURES:
+            raise ValueError(f"unknown figure {options.figure!r}: expected one of {', '.join(FIGURES)}")
+        where = options.results or Path("results/jssc"), options.runs
+        how = options.epochs, options.threads, options.images
+        for path in figures.draw(options.figure, names, *where, *how, console):
             console.print(f"written: {path}")
         return
+    ranges, probability = options.ranges, options.target_probability
     conditions = Conditions(
         snr_db=link_snr_db,
-        sensing_snr_db=sensing_snr_db,
+        sensing_snr_db=options.sensing_snr_db,
         ranges=ranges,
-        delay_symbols_per_range=delay_symbols_per_range,
-        target_probability=ranges / (1 + ranges) if target_probability is None else target_probability,
-        seed=seed,
+        delay_symbols_per_range=options.delay_symbols_per_range,
+        target_probability=ranges / (1 + ranges) if probability is None else probability,
+        seed=options.seed,
     )
     pictures, labels = cifar10.load("test")
     loaded = [Bundle.load(name) for name in names]
     measured = {}
     for one in loaded:
         with console.status(f"measuring {one.name} …"):
-            measured[one.name] = evaluate_bundle(one, pictures[:images], labels[:images], conditions)
-    if json_file:
+            measured[one.name] = evaluate_bundle(
+                one, pictures[: options.images], labels[: options.images], conditions
+            )
+    if options.json_file:
         document = {
             "conditions": dataclasses.asdict(conditions),
             "bundles": {
@@ -144,8 +119,25 @@ def command(
                 for name, summary in measured.items()
             },
         }
-        write_output(json_file, json.dumps(document, indent=2) + "\n")
+        write_output(options.json_file, json.dumps(document, indent=2) + "\n")
     console.print(_table(measured, conditions))
+
+
+def _compare_digital(options: EvaluateOptions) -> None:
+    """What `semisac evaluate jssc_hifi` does, with the options that both have."""
+    if len(options.bundle) > 1:
+        raise ValueError(f"{len(options.bundle)} bundles are given, expected one with --compare-digital")
+    given = {
+        "code": next(iter(options.bundle), None),
+        "data": options.pictures,
+        "images": options.images,
+        "snr_db": options.snr_db,
+        "results": options.results,
+    }
+    shared = options.model_dump(include={"ratios", "channel", "seed"})
+    hifi = system_module("jssc_hifi", "evaluate")
+    given = {name: value for name, value in given.items() if value}
+    hifi.command(options=hifi.CompareOptions(**shared, **given))
 
 
 def _single_number(text: str) -> float:

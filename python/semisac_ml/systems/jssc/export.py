@@ -7,20 +7,19 @@ import datetime
 import platform
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import onnx
 import onnxruntime
 import torch
-import typer
 from rich.console import Console
 from torch import Tensor, nn
 
 from semisac_ml.data import cifar10
 from semisac_ml.runtime import Bundle, check_replaceable, write_bundle
+from semisac_ml.shared_options import MeasuredExportOptions
 from semisac_ml.systems.jssc.model import IMAGE_SIZE, JointModel
 from semisac_ml.systems.jssc.settings import (
-    ANIMAL_CLASSES,
     COMMUNICATION_SNR_DB,
     SENSING_MAX_RANGES,
     SENSING_SNR_DB,
@@ -180,34 +179,33 @@ def export_bundle(
         name=folder.name,
         description=description,
         licence="GPL-3.0-or-later",
-        symbols={
-            "channel_uses": n // 2,
-            "real_dimensions": n,
-            "bandwidth_ratio": n / 2 / IMAGE_SIZE,
-            "power": "unit mean |x|² a complex channel use, for each image",
-            "layout": "one complex symbol a channel use: I = even, Q = odd real",
-        },
-        channel={
-            "model": settings.channel,
-            "snr_db": _served(settings.snr_db, COMMUNICATION_SNR_DB),
-            "reference_snr_db": 3.0,
-            "gain_known_at_receiver": settings.model.gain_known_at_receiver,
-        },
-        sensing={
-            "fading": settings.sensing_fading,
-            "snr_db": _served(settings.sensing_snr_db, SENSING_SNR_DB),
-            "reference_snr_db": 3.0,
-            "range_step_db": 3.0,
-            "max_ranges": SENSING_MAX_RANGES if model.sensing is not None else settings.model.ranges,
-            "random_phase": settings.random_phase,
-            "max_frequency_offset": settings.model.max_frequency_offset,
-        },
-        data={
-            "name": settings.data,
-            "split": _SPLITS[settings.data],
+        interface={
+            "symbols": {
+                "channel_uses": n // 2,
+                "real_dimensions": n,
+                "bandwidth_ratio": n / 2 / IMAGE_SIZE,
+                "power": "unit mean |x|² a complex channel use, for each image",
+                "layout": "one complex symbol a channel use: I = even, Q = odd real",
+            },
+            "channel": {
+                "model": settings.channel,
+                "snr_db": _served(settings.snr_db, COMMUNICATION_SNR_DB),
+                "reference_snr_db": 3.0,
+                "gain_known_at_receiver": settings.model.gain_known_at_receiver,
+            },
+            "sensing": {
+                "fading": settings.sensing_fading,
+                "snr_db": _served(settings.sensing_snr_db, SENSING_SNR_DB),
+                "reference_snr_db": 3.0,
+                "range_step_db": 3.0,
+                "max_ranges": SENSING_MAX_RANGES if model.sensing is not None else settings.model.ranges,
+                "random_phase": settings.random_phase,
+                "max_frequency_offset": settings.model.max_frequency_offset,
+            },
             "classes": list(cifar10.CLASSES) if every_class else ["no animal", "animal"],
-            "animal_classes": list(ANIMAL_CLASSES) if every_class else [1],
+            "animal_classes": list(cifar10.ANIMALS) if every_class else [1],
         },
+        data={"name": settings.data, "split": _SPLITS[settings.data]},
         training={
             "command": command,
             "seed": settings.seed,
@@ -273,25 +271,16 @@ def training_command(settings: TrainingSettings) -> str:
     return " ".join(words)
 
 
-def command(
-    run: Annotated[Path, typer.Option(help="Folder of a finished training (semisac train jssc --run).")],
-    output: Annotated[
-        Path | None,
-        typer.Option(help="Folder of the bundle [default: models/jssc/CHANNEL, or CHANNEL-sample]."),
-    ] = None,
-    evaluate: Annotated[
-        bool, typer.Option(help="Measure the bundle on its test images and state the figures in it.")
-    ] = True,
-) -> None:
+def command(*, options: MeasuredExportOptions) -> None:
     """Export a trained link as a bundle: ONNX networks and a manifest that states what they are.
 
     Large weights are stored in half precision; arithmetic is float32.
     """
     console = Console()
-    settings = load_settings(run)
-    model = trained_model(settings, run)
+    settings = load_settings(options.run)
+    model = trained_model(settings, options.run)
     label = settings.channel if settings.data == "cifar10" else f"{settings.channel}-{settings.data}"
-    folder = output or Path("models") / "jssc" / label
+    folder = options.output or Path("models") / "jssc" / label
     check_replaceable(folder)
     stated = {
         "description": f"Joint sensing and semantic link, {settings.channel} channel, "
@@ -300,7 +289,7 @@ def command(
         "commit": source_commit(),
     }
     bundle = export_bundle(model, settings, folder, **stated)
-    if evaluate:
+    if options.evaluate:
         from semisac_ml.systems.jssc.measuring import bundle_metrics
 
         console.print("measuring the bundle on its test images …")

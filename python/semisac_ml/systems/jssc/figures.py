@@ -10,13 +10,14 @@ import numpy as np
 from rich.console import Console
 
 from semisac_ml.data import cifar10
-from semisac_ml.runtime import Bundle
+from semisac_ml.results import Result, unique, write_results
+from semisac_ml.runtime import Bundle, ImageLink
 from semisac_ml.signal import channel as reference_channel
 from semisac_ml.signal import metrics, posterior
 from semisac_ml.systems.jssc import baselines
-from semisac_ml.systems.jssc.drawing import draw_rows, write_csv
+from semisac_ml.systems.jssc.drawing import draw_rows
 from semisac_ml.systems.jssc.measuring import Conditions, encode, evaluate_bundle, sense
-from semisac_ml.systems.jssc.rows import RANGES, SNR_DB, Row
+from semisac_ml.systems.jssc.rows import RANGES, SNR_DB, Place
 
 PRESENCE_DIMENSIONS = (2, 4, 8, 20, 32, 64)
 DETECTION_FRAMES = 40_000
@@ -50,20 +51,19 @@ def draw(
         else:
             rows = list(trained_figures.paper_rows(figure, runs, epochs, console))
             rows += list(_bundle_rows(figure, bundles, images, console))
-            # a bound that both have drawn is the same twice
-            rows = list(dict.fromkeys(rows))
+            rows = unique(rows)  # a bound that both have drawn is the same twice
     else:
-        makers: dict[str, Callable[..., Iterator[Row]]] = {
+        makers: dict[str, Callable[..., Iterator[Result]]] = {
             "snr": _snr_rows,
             "presence": _presence_rows,
             "ranges": _range_rows,
         }
         rows = list(makers[figure](bundles, images, console))
     name = f"figure{figure}" if figure.isdigit() else figure
-    return [write_csv(rows, results / f"{name}.csv"), draw_rows(rows, results / f"{name}.png")]
+    return [write_results(results / f"{name}.csv", rows), draw_rows(rows, results / f"{name}.png")]
 
 
-def _bundle_rows(figure: str, bundles: list[str], images: int | None, console: Console) -> Iterator[Row]:
+def _bundle_rows(figure: str, bundles: list[str], images: int | None, console: Console) -> Iterator[Result]:
     """The bundles that ship, on the axes of Figs. 5 and 6 that one bundle serves."""
     panels: dict[str, list[tuple[str, list[tuple[float, Conditions]]]]] = {
         "4": [],
@@ -80,43 +80,44 @@ def _bundle_rows(figure: str, bundles: list[str], images: int | None, console: C
     pictures, labels = (part[:images] for part in cifar10.load("test"))
     for name in bundles:
         bundle = Bundle.load(name)
-        model = bundle.manifest.channel.model
+        model = bundle.interface(ImageLink).channel.model
         for panel, conditions in panels[figure]:
             for x, at in conditions:
                 console.print(f"{bundle.name}: {panel} {x:g}")
                 measured = evaluate_bundle(bundle, pictures, labels, at)
-                yield Row.of(figure, panel, model, "bundle", x, "mse", measured["mse"])
+                place = Place(figure, panel, model)
+                yield place.row("bundle", x, "mse", measured["mse"])
                 sensing = measured["sensing_accuracy"]
-                yield Row.of(figure, panel, model, "bundle, symbols known", x, "sensing_accuracy", sensing)
+                yield place.row("bundle, symbols known", x, "sensing_accuracy", sensing)
                 if "echo_only_sensing_accuracy" in measured:
                     alone = measured["echo_only_sensing_accuracy"]
-                    yield Row.of(figure, panel, model, "bundle", x, "sensing_accuracy", alone)
+                    yield place.row("bundle", x, "sensing_accuracy", alone)
                 if figure == "6":
                     animal = measured["animal_accuracy"]
-                    yield Row.of(figure, panel, model, "bundle", x, "task_accuracy", animal)
-                n = bundle.manifest.symbols.real_dimensions
-                place = (figure, panel, model)
+                    yield place.row("bundle", x, "task_accuracy", animal)
+                n = bundle.interface(ImageLink).symbols.real_dimensions
                 yield from baselines.bound_rows(place, x, n, at.snr_db, at.sensing_snr_db, at.ranges)
 
 
-def _snr_rows(bundles: list[str], images: int | None, console: Console) -> Iterator[Row]:
+def _snr_rows(bundles: list[str], images: int | None, console: Console) -> Iterator[Result]:
     """A bundle over the whole range of SNR that it serves, with the bounds."""
     pictures, labels = (part[:images] for part in cifar10.load("test"))
     for name in bundles:
         bundle = Bundle.load(name)
-        model, n = bundle.manifest.channel.model, bundle.manifest.symbols.real_dimensions
+        link = bundle.interface(ImageLink)
+        model, n = link.channel.model, link.symbols.real_dimensions
         for snr_db in np.arange(-10.0, 20.1, 2.5):
             console.print(f"{bundle.name}: {snr_db:g} dB")
-            place = ("snr", "SNR in dB", model)
+            place = Place("snr", "SNR in dB", model)
             measured = evaluate_bundle(
                 bundle, pictures, labels, Conditions(snr_db=snr_db, sensing_snr_db=snr_db)
             )
             for metric in ("psnr_of_mean_mse_db", "class_accuracy", "animal_accuracy"):
-                yield Row.of(*place, "bundle", snr_db, metric, measured[metric])
+                yield place.row("bundle", snr_db, metric, measured[metric])
             sensing = measured["sensing_accuracy"]
-            yield Row.of(*place, "bundle, symbols known", snr_db, "sensing_accuracy", sensing)
+            yield place.row("bundle, symbols known", snr_db, "sensing_accuracy", sensing)
             alone = measured["echo_only_sensing_accuracy"]
-            yield Row.of(*place, "bundle, echo only", snr_db, "sensing_accuracy", alone)
+            yield place.row("bundle, echo only", snr_db, "sensing_accuracy", alone)
             bounds = {
                 "psnr_of_mean_mse_db": {
                     "linear code": baselines.linear_code_psnr_db(model, n, snr_db),
@@ -129,7 +130,7 @@ def _snr_rows(bundles: list[str], images: int | None, console: Console) -> Itera
             }
             for metric, systems in bounds.items():
                 for system, value in systems.items():
-                    yield Row.bound(*place, system, snr_db, metric, value)
+                    yield place.row(system, snr_db, metric, value)
 
 
 def encoded_symbols(bundle: Bundle, channel_uses: int) -> np.ndarray:
@@ -138,7 +139,7 @@ def encoded_symbols(bundle: Bundle, channel_uses: int) -> np.ndarray:
     Only as many images are encoded as are needed.
     """
     pictures, _ = cifar10.load("test")
-    wanted = -(-channel_uses // bundle.manifest.symbols.channel_uses)
+    wanted = -(-channel_uses // bundle.interface(ImageLink).symbols.channel_uses)
     pictures = pictures[:wanted]
     parts = [encode(bundle, pictures[i : i + 500], 3.0) for i in range(0, len(pictures), 500)]
     return np.concatenate(parts).ravel()[:channel_uses]
@@ -154,11 +155,11 @@ def learned_waveforms(symbols: np.ndarray, channel_uses: int, frames: int) -> np
     return (stream / np.sqrt(power)).astype(np.complex64)
 
 
-def _presence_rows(bundles: list[str], images: int | None, console: Console) -> Iterator[Row]:
+def _presence_rows(bundles: list[str], images: int | None, console: Console) -> Iterator[Result]:
     """Detector with known symbols against the exact ceiling, for waveforms of n = 2 … 64 reals."""
     for name in bundles:
         bundle = Bundle.load(name)
-        model = bundle.manifest.channel.model
+        model = bundle.interface(ImageLink).channel.model
         frames = images or DETECTION_FRAMES
         encoded = encoded_symbols(bundle, frames * PRESENCE_DIMENSIONS[-1] // 2)
         for n in PRESENCE_DIMENSIONS:
@@ -166,17 +167,17 @@ def _presence_rows(bundles: list[str], images: int | None, console: Console) -> 
             symbols = learned_waveforms(encoded, n // 2, frames)
             for snr_db in np.arange(-20.0, 10.1, 5.0):
                 accuracy, _ = detector_accuracy(bundle, symbols, Conditions(sensing_snr_db=snr_db))
-                place = ("presence", f"n = {n}", model)
-                yield Row.of(*place, "bundle, symbols known", snr_db, "sensing_accuracy", accuracy)
+                place = Place("presence", "sensing SNR in dB", model, f"n = {n}")
+                yield place.row("bundle, symbols known", snr_db, "sensing_accuracy", accuracy)
                 ceiling = baselines.presence_ceiling(model, n, snr_db)
-                yield Row.bound(*place, "optimal detector", snr_db, "sensing_accuracy", ceiling)
+                yield place.row("optimal detector", snr_db, "sensing_accuracy", ceiling)
 
 
-def _range_rows(bundles: list[str], images: int | None, console: Console) -> Iterator[Row]:
+def _range_rows(bundles: list[str], images: int | None, console: Console) -> Iterator[Result]:
     """Ranges told apart by amplitude alone and by delay, against the optimal decision on the same echoes."""
     for name in bundles:
         bundle = Bundle.load(name)
-        model = bundle.manifest.channel.model
+        model = bundle.interface(ImageLink).channel.model
         frames = images or DETECTION_FRAMES
         symbols = learned_waveforms(encoded_symbols(bundle, 10 * frames), 10, frames)
         for delay in (0, 1):
@@ -187,16 +188,16 @@ def _range_rows(bundles: list[str], images: int | None, console: Console) -> Ite
                     ranges=ranges, delay_symbols_per_range=delay, target_probability=ranges / (1 + ranges)
                 )
                 accuracy, optimal = detector_accuracy(bundle, symbols, at)
-                place = ("ranges", panel, model)
-                yield Row.of(*place, "bundle, symbols known", ranges, "sensing_accuracy", accuracy)
-                yield Row.of(*place, "optimal decision", ranges, "sensing_accuracy", optimal)
+                place = Place("ranges", "number of ranges", model, panel)
+                yield place.row("bundle, symbols known", ranges, "sensing_accuracy", accuracy)
+                yield place.row("optimal decision", ranges, "sensing_accuracy", optimal)
 
 
 def detector_accuracy(
     bundle: Bundle, symbols: np.ndarray, conditions: Conditions
 ) -> tuple[metrics.Metric, metrics.Metric]:
     """Accuracy of the bundle's detector, and of the optimal decision on the very same echoes."""
-    at, sensing = conditions, bundle.manifest.sensing
+    at, sensing = conditions, bundle.interface(ImageLink).sensing
     setting = {
         "sensing_snr_db": at.sensing_snr_db,
         "ranges": at.ranges,

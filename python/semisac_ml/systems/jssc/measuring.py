@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from semisac_ml.data import cifar10
-from semisac_ml.runtime import Bundle
+from semisac_ml.runtime import Bundle, ImageLink
 from semisac_ml.signal import channel, metrics
 from semisac_ml.signal.complex_pairs import as_complex, as_pairs
 from semisac_ml.signal.metrics import Metric
@@ -106,7 +106,7 @@ def reflect(
     bundle: Bundle, symbols: np.ndarray, conditions: Conditions, first_frame: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Echo of symbols in the bundle's sensing channel, and the true hypotheses."""
-    at, sensing = conditions, bundle.manifest.sensing
+    at, sensing = conditions, bundle.interface(ImageLink).sensing
     return channel.echo_channel(
         symbols,
         sensing_snr_db=at.sensing_snr_db,
@@ -129,7 +129,7 @@ def run_link(bundle: Bundle, images: np.ndarray, labels: np.ndarray, conditions:
     ----------
     images : uint8 (count, 32, 32, 3). labels : int64 (count,).
     """
-    model = conditions.model or bundle.manifest.channel.model
+    model = conditions.model or bundle.interface(ImageLink).channel.model
     parts: list[tuple[np.ndarray, ...]] = []
     for start in range(0, len(images), BATCH):
         chunk = images[start : start + BATCH]
@@ -199,20 +199,22 @@ def evaluate_bundle(
     bundle: Bundle, images: np.ndarray, labels: np.ndarray, conditions: Conditions | None = None
 ) -> dict[str, Metric]:
     """Figures of a bundle on images uint8 (count, 32, 32, 3); conditions are the paper's if not given."""
-    if len(bundle.manifest.data.classes) == 2:  # its task is to tell animals from the rest
+    link = bundle.interface(ImageLink)
+    if len(link.classes) == 2:  # its task is to tell animals from the rest
         labels = np.isin(labels, cifar10.ANIMALS).astype(np.int64)
     output = run_link(bundle, images, labels, conditions or Conditions())
-    return summarise(output, bundle.manifest.data.animal_classes)
+    return summarise(output, link.animal_classes)
 
 
 def bundle_metrics(bundle: Bundle, images: np.ndarray, labels: np.ndarray) -> dict[str, dict[str, object]]:
     """Figures for the manifest, each with its conditions."""
-    ranges = 1 if bundle.has("sensing") else bundle.manifest.sensing.max_ranges
+    link = bundle.interface(ImageLink)
+    ranges = 1 if bundle.has("sensing") else link.sensing.max_ranges
     at = Conditions(ranges=ranges, target_probability=ranges / (1 + ranges))
     kind = "images that it was trained on" if bundle.manifest.data.name == "sample" else "test images"
     several = f", {ranges} ranges" if ranges > 1 else ""
     stated = (
-        f"{len(images)} {kind}, {bundle.manifest.channel.model}, SNR {at.snr_db:g} dB, sensing SNR "
+        f"{len(images)} {kind}, {link.channel.model}, SNR {at.snr_db:g} dB, sensing SNR "
         f"{at.sensing_snr_db:g} dB{several}, P(target) {at.target_probability:g}, 95 % interval"
     )
     summary = evaluate_bundle(bundle, images, labels, at)

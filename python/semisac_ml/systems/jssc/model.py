@@ -97,7 +97,7 @@ class ConditionalGain(nn.Module):
         return vector * (1.0 + self.network(condition))
 
 
-class ResidualBlock(nn.Module):
+class HalvingBlock(nn.Module):
     """Convolution, pooling by two, then a residual convolution; batch normalisation and GELU."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -133,7 +133,7 @@ class SemanticBackbone(nn.Module):
         self.whitening = nn.Conv2d(3, 24, 2)
         self.whitening.requires_grad_(False)
         self.blocks = nn.Sequential(
-            ResidualBlock(24, 64), ResidualBlock(64, 256), ResidualBlock(256, self.FEATURES)
+            HalvingBlock(24, 64), HalvingBlock(64, 256), HalvingBlock(256, self.FEATURES)
         )
         self.classify = nn.Linear(self.FEATURES, CLASS_COUNT, bias=False)
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What figures are made of: measured values, and the axes that several figures share."""
+"""Where the rows of the link's figures belong, and the axes that several figures share."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from semisac_ml.results import Result
 from semisac_ml.signal.metrics import Metric
 
 CHANNELS = ("awgn", "rayleigh")
@@ -13,27 +14,29 @@ RANGES = (1, 2, 4, 8)
 
 
 @dataclass(frozen=True)
-class Row:
-    """One measured or computed value; a figure's CSV holds nothing else."""
+class Place:
+    """A panel of a figure, and a channel.
+
+    axis: name of the quantity that is swept. panel: what else sets the panel apart from those beside it.
+    """
 
     figure: str
-    panel: str
+    axis: str
     channel: str
-    system: str
-    x: float
-    metric: str
-    value: float
-    low: float
-    high: float
-    n: int
+    panel: str = ""
 
-    @classmethod
-    def of(cls, figure: str, panel: str, channel: str, system: str, x: float, metric: str, m: Metric) -> Row:
-        return cls(figure, panel, channel, system, float(x), metric, m.value, m.low, m.high, m.n)
-
-    @classmethod
-    def bound(
-        cls, figure: str, panel: str, channel: str, system: str, x: float, metric: str, value: float
-    ) -> Row:
-        """An exact value: its interval is a point, and n is 0."""
-        return cls(figure, panel, channel, system, float(x), metric, value, value, value, 0)
+    def row(self, system: str, x: float, metric: str, found: Metric | float) -> Result:
+        """Row of a system, "paper" or "optimal detector", from a measured figure or an exact value."""
+        panel = {"panel": self.panel} if self.panel else {}
+        conditions = {"x": self.axis, "channel": self.channel, **panel}
+        seed = "0" if isinstance(found, Metric) else ""
+        return Result.of(
+            found,
+            system="jssc",
+            figure=self.figure,
+            variant=system,
+            conditions=conditions,
+            x=float(x),
+            metric=metric,
+            seed=seed,
+        )

@@ -22,7 +22,6 @@ LOSS_REFERENCE = {"reconstruction": 0.026, "task": 4.5, "sensing": 1.4}
 SENSING_MAX_RANGES = 8
 COMMUNICATION_SNR_DB = (-10.0, 20.0)
 SENSING_SNR_DB = (-20.0, 20.0)
-ANIMAL_CLASSES = (2, 3, 4, 5, 6, 7)
 
 Channel = Literal["awgn", "rayleigh"]
 SensingFading = Literal["none", "rayleigh", "two_hop_rayleigh"]

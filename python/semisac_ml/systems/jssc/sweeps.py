@@ -18,9 +18,9 @@ from semisac_ml.channels import FadingChannel
 from semisac_ml.signal import metrics
 from semisac_ml.signal.metrics import Metric
 from semisac_ml.systems.jssc.model import JointModel
-from semisac_ml.systems.jssc.pretrain import ImageSet, to_unit
 from semisac_ml.systems.jssc.settings import TrainingSettings, compared_settings
 from semisac_ml.systems.jssc.train import task_labels, train
+from semisac_ml.training.images import ImageSet, to_unit
 
 TEST_REPEATS = 2
 

@@ -15,22 +15,19 @@ from pathlib import Path
 from typing import Annotated
 
 import torch
-import typer
+from cyclopts import Parameter
+from pydantic import Field
 from rich.console import Console
 from torch import Tensor, nn
 from torch.nn import functional
 
 from semisac_ml.channels import FadingChannel
+from semisac_ml.command_line import OnOff, Options
+from semisac_ml.data import cifar10
+from semisac_ml.shared_options import DeviceOptions
 from semisac_ml.systems.jssc.model import COEFFICIENTS, JointModel, ModelSettings, SemanticBackbone
-from semisac_ml.systems.jssc.pretrain import (
-    ImageSet,
-    backbone_features,
-    batches,
-    to_unit,
-    train_backbone,
-)
+from semisac_ml.systems.jssc.pretrain import backbone_features, train_backbone
 from semisac_ml.systems.jssc.settings import (
-    ANIMAL_CLASSES,
     COMMUNICATION_SNR_DB,
     LOSS_REFERENCE,
     SENSING_MAX_RANGES,
@@ -41,6 +38,7 @@ from semisac_ml.systems.jssc.settings import (
     save_settings,
 )
 from semisac_ml.training import Stage, autocast, choose_device, load_checkpoint, train_stage
+from semisac_ml.training.images import ImageSet, batches, to_unit
 
 
 def draw_snr(
@@ -60,7 +58,7 @@ def task_labels(settings: ModelSettings, labels: Tensor) -> Tensor:
     """Labels of decoder 3: the ten classes, or 1 for an animal and 0 for none."""
     if settings.task == "classes":
         return labels
-    return torch.isin(labels, torch.tensor(ANIMAL_CLASSES, device=labels.device)).long()
+    return torch.isin(labels, torch.tensor(cifar10.ANIMALS, device=labels.device)).long()
 
 
 class JointTraining:
@@ -284,95 +282,77 @@ def trained_model(settings: TrainingSettings, folder: Path) -> JointModel:
     return model.eval()
 
 
-def command(
-    channel: Annotated[str, typer.Option(help="Communication channel: awgn or rayleigh.")] = "awgn",
-    variant: Annotated[
-        str, typer.Option(help="Networks: residual (the one that ships) or paper (Sagduyu et al., Fig. 3).")
-    ] = "residual",
-    real_dimensions: Annotated[
-        int, typer.Option("--n", help="Encoder output size n: n/2 complex channel uses an image.")
-    ] = 20,
-    weights: Annotated[
-        str, typer.Option(help="Weights of the losses of reconstruction, task and sensing.")
-    ] = "1/3,1/3,1/3",
-    snr_db: Annotated[
-        float | None,
-        typer.Option(
-            help="Train at one communication SNR in dB [default: -10 to 20 dB, given to the networks]."
-        ),
-    ] = None,
-    sensing_snr_db: Annotated[
-        float | None, typer.Option(help="Train at one sensing SNR in dB [default: -20 to 20 dB].")
-    ] = None,
-    sensing_fading: Annotated[
-        str | None,
-        typer.Option(
-            help="Echo: none, rayleigh or two_hop_rayleigh [default: none for awgn, else rayleigh]."
-        ),
-    ] = None,
-    random_phase: Annotated[bool, typer.Option(help="The target shifts the phase of the echo.")] = False,
-    max_frequency_offset: Annotated[
-        float, typer.Option(help="Largest Doppler shift of the echo in cycles a symbol.")
-    ] = 0.0,
-    ranges: Annotated[int, typer.Option(help="Ranges that the paper's decoder 2 tells apart.")] = 1,
-    gain_known: Annotated[bool, typer.Option(help="The receiver knows the channel gain.")] = True,
-    task: Annotated[str, typer.Option(help="Decoder 3: classes (ten) or animal (or not).")] = "classes",
-    epochs: Annotated[int, typer.Option(min=1, help="Epochs of joint training.")] = 18,
-    backbone_epochs: Annotated[
-        int,
-        typer.Option(min=1, help="Epochs of the backbone (residual variant); once for all runs."),
-    ] = 8,
-    batch: Annotated[int, typer.Option(min=1, help="Images a step.")] = 250,
-    learning_rate: Annotated[float, typer.Option(min=0.0, help="Peak learning rate.")] = 1e-3,
-    seed: Annotated[int, typer.Option(help="Seed of the joint training.")] = 0,
-    backbone_seed: Annotated[int, typer.Option(help="Seed of the backbone; runs share it.")] = 0,
-    data: Annotated[
-        str, typer.Option(help="cifar10, or sample (64 shipped images, for a trial).")
-    ] = "cifar10",
-    run: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder of checkpoints and logs [default: runs/jssc/CHANNEL-seedSEED, or "
-            "CHANNEL-sample-seedSEED]."
-        ),
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="Processor threads [default: all].")] = None,
-) -> None:
+class TrainOptions(Options):
+    """What is trained, on what, and into which folder."""
+
+    channel: str = Field("awgn", description="Communication channel: awgn or rayleigh.")
+    variant: str = Field(
+        "residual",
+        description="Networks: residual (the one that ships) or paper (Sagduyu et al., Fig. 3).",
+    )
+    real_dimensions: Annotated[int, Parameter(name="--n")] = Field(
+        20, description="Encoder output size n: n/2 complex channel uses an image."
+    )
+    weights: str = Field(
+        "1/3,1/3,1/3", description="Weights of the losses of reconstruction, task and sensing."
+    )
+    snr_db: float | None = Field(
+        None,
+        description="Train at one communication SNR in dB [default: -10 to 20 dB, given to the networks].",
+    )
+    sensing_snr_db: float | None = Field(
+        None, description="Train at one sensing SNR in dB [default: -20 to 20 dB]."
+    )
+    sensing_fading: str | None = Field(
+        None, description="Echo: none, rayleigh or two_hop_rayleigh [default: none for awgn, else rayleigh]."
+    )
+    random_phase: OnOff = Field(False, description="The target shifts the phase of the echo.")
+    max_frequency_offset: float = Field(
+        0.0, description="Largest Doppler shift of the echo in cycles a symbol."
+    )
+    ranges: int = Field(1, description="Ranges that the paper's decoder 2 tells apart.")
+    gain_known_at_receiver: Annotated[OnOff, Parameter(name="--gain-known")] = Field(
+        True, description="The receiver knows the channel gain."
+    )
+    task: str = Field("classes", description="Decoder 3: classes (ten) or animal (or not).")
+    epochs: int = Field(18, ge=1, description="Epochs of joint training.")
+    backbone_epochs: int = Field(
+        8, ge=1, description="Epochs of the backbone (residual variant); once for all runs."
+    )
+    batch: int = Field(250, ge=1, description="Images a step.")
+    learning_rate: float = Field(1e-3, ge=0, description="Peak learning rate.")
+    seed: int = Field(0, description="Seed of the joint training.")
+    backbone_seed: int = Field(0, description="Seed of the backbone; runs share it.")
+    data: str = Field("cifar10", description="cifar10, or sample (64 shipped images, for a trial).")
+    run: Path | None = Field(
+        None,
+        description="Folder of checkpoints and logs [default: runs/jssc/CHANNEL-seedSEED, or "
+        "CHANNEL-sample-seedSEED].",
+    )
+
+    def settings(self) -> TrainingSettings:
+        """Settings of the training. Raises ValueError."""
+        of_model = {field.name for field in dataclasses.fields(ModelSettings)}
+        given = self.model_dump(exclude={"run", *of_model})
+        usual_fading = "none" if self.channel == "awgn" else "rayleigh"
+        given |= {
+            "sensing_fading": self.sensing_fading or usual_fading,
+            "weights": parse_weights(self.weights),
+        }
+        return TrainingSettings(model=ModelSettings(**self.model_dump(include=of_model)), **given)
+
+
+def command(*, options: TrainOptions = TrainOptions(), machine: DeviceOptions = DeviceOptions()) -> None:
     """Train the joint sensing and semantic link.
 
     Goes on from the last checkpoint in the run's folder, if there is one. Logs: CSV and TensorBoard
     (`tensorboard --logdir runs`). Afterwards: `semisac export jssc --run FOLDER`.
     """
-    if threads:
-        torch.set_num_threads(threads)
-    fading = sensing_fading or ("none" if channel == "awgn" else "rayleigh")
-    settings = TrainingSettings(
-        model=ModelSettings(
-            variant=variant,
-            real_dimensions=real_dimensions,
-            gain_known_at_receiver=gain_known,
-            ranges=ranges,
-            task=task,
-            max_frequency_offset=max_frequency_offset,
-        ),
-        channel=channel,
-        sensing_fading=fading,
-        random_phase=random_phase,
-        weights=parse_weights(weights),
-        snr_db=snr_db,
-        sensing_snr_db=sensing_snr_db,
-        epochs=epochs,
-        backbone_epochs=backbone_epochs,
-        batch=batch,
-        learning_rate=learning_rate,
-        seed=seed,
-        backbone_seed=backbone_seed,
-        data=data,
-    )
-    label = channel if data == "cifar10" else f"{channel}-{data}"
-    folder = run or Path("runs") / "jssc" / f"{label}-seed{seed}"
+    machine.use_threads()
+    settings = options.settings()
+    label = settings.channel if settings.data == "cifar10" else f"{settings.channel}-{settings.data}"
+    folder = options.run or Path("runs") / "jssc" / f"{label}-seed{settings.seed}"
     console = Console()
-    train(settings, ImageSet.load(data), folder, console, choose_device(device))
+    train(settings, ImageSet.load(settings.data), folder, console, choose_device(machine.device))
     save_settings(settings, folder)
     console.print(f"trained: {folder}; next: semisac export jssc --run {folder}")

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from rich.console import Console
 
+from semisac_ml.results import Result
 from semisac_ml.systems.jssc import baselines
 from semisac_ml.systems.jssc.model import ModelSettings
-from semisac_ml.systems.jssc.pretrain import ImageSet
-from semisac_ml.systems.jssc.rows import CHANNELS, RANGES, SNR_DB, Row
+from semisac_ml.systems.jssc.rows import CHANNELS, RANGES, SNR_DB, Place
 from semisac_ml.systems.jssc.settings import TrainingSettings
 from semisac_ml.systems.jssc.sweeps import Point, measure, trained_points
+from semisac_ml.training.images import ImageSet
 
 SENSING_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 REAL_DIMENSIONS = (4, 20, 64)
@@ -60,28 +61,24 @@ def paper_points(figure: str, channel: str, epochs: int) -> list[Point]:
     ]
 
 
-def paper_rows(figure: str, runs: Path, epochs: int | None, console: Console) -> Iterator[Row]:
+def paper_rows(figure: str, runs: Path, epochs: int | None, console: Console) -> Iterator[Result]:
     """The paper's systems at each point of a figure, with the bounds."""
     data = ImageSet.load("cifar10")
     for channel in CHANNELS:
         points = paper_points(figure, channel, epochs or PAPER_EPOCHS)
         for point, model in trained_points(points, data, runs, console):
             settings = point.settings
+            place = Place(figure, point.panel, channel)
             measured = measure(model, settings, data, settings.snr_db, settings.sensing_snr_db)
             for metric in ("mse", "sensing_accuracy", *(("task_accuracy",) if figure == "6" else ())):
-                yield Row.of(figure, point.panel, channel, "paper", point.x, metric, measured[metric])
+                yield place.row("paper", point.x, metric, measured[metric])
             n, ranges = settings.model.real_dimensions, settings.model.ranges
             yield from baselines.bound_rows(
-                (figure, point.panel, channel),
-                point.x,
-                n,
-                settings.snr_db,
-                settings.sensing_snr_db,
-                ranges,
+                place, point.x, n, settings.snr_db, settings.sensing_snr_db, ranges
             )
 
 
-def tradeoff_rows(runs: Path, epochs: int | None, console: Console) -> Iterator[Row]:
+def tradeoff_rows(runs: Path, epochs: int | None, console: Console) -> Iterator[Result]:
     """Reconstruction against classification: the system that ships, with other weights of the task."""
     data = ImageSet.load("cifar10")
     for channel in CHANNELS:
@@ -100,6 +97,7 @@ def tradeoff_rows(runs: Path, epochs: int | None, console: Console) -> Iterator[
             for weight in TASK_WEIGHTS
         ]
         for point, model in trained_points(points, data, runs, console):
+            place = Place("tradeoff", point.panel, channel)
             measured = measure(model, point.settings, data, 3.0, 3.0)
             for metric in ("psnr_of_mean_mse_db", "task_accuracy", "sensing_accuracy"):
-                yield Row.of("tradeoff", point.panel, channel, "joint", point.x, metric, measured[metric])
+                yield place.row("joint", point.x, metric, measured[metric])

@@ -3,18 +3,17 @@
 
 from __future__ import annotations
 
-import csv
-import dataclasses
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
 from semisac_ml.data import DataError, cifar10, images
-from semisac_ml.outputs import output_file
+from semisac_ml.results import Result, ResultTable
 from semisac_ml.signal import metrics
+from semisac_ml.signal.metrics import Metric
 from semisac_ml.systems.jssc_hifi import air
 from semisac_ml.systems.jssc_hifi.baselines import DigitalSchemes, Scores, scores
 from semisac_ml.systems.jssc_hifi.codecs import COUNTED, codecs
@@ -35,6 +34,9 @@ PHOTOGRAPHS = (
 )
 SENT_CHANNELS = {Fraction(1, 24): 4, Fraction(1, 12): 8, Fraction(1, 6): 16}
 WHOLE_PICTURE, BLOCK = 32, 8
+X_NAME = "SNR (Es/N0) in dB"
+
+Place = tuple[str, str, str, float]  # set of pictures, channel, ratio, SNR in dB
 
 
 @dataclass(frozen=True)
@@ -94,68 +96,41 @@ class Comparison:
         return np.concatenate([images.load_images(file, self.picture_size) for file in files[: self.images]])
 
 
-@dataclass(frozen=True)
-class Row:
-    """One measured value with its 95 % interval over pictures."""
-
-    data: str
-    channel: str
-    ratio: str
-    snr_db: float
-    scheme: str
-    counted: str
-    metric: str
-    value: float
-    low: float
-    high: float
-    n: int
-
-    @property
-    def group(self) -> tuple[object, ...]:
-        """Rows that are computed together."""
-        head = self.scheme.partition(" + ")[0]
-        return self.data, self.channel, self.ratio, self.snr_db, head, self.counted, self.n
+def row(place: Place, scheme: str, counted: str, metric: str, found: Metric, seed: int) -> Result:
+    """A measured value with its 95 % interval over pictures."""
+    data, channel, ratio, snr_db = place
+    return Result.of(
+        found,
+        system="jssc_hifi",
+        figure="compare",
+        variant=scheme,
+        conditions={
+            "x": X_NAME,
+            "data": data,
+            "channel": channel,
+            "ratio": ratio,
+            "counted": counted,
+        },
+        x=snr_db,
+        metric=metric,
+        seed=str(seed),
+    )
 
 
-@dataclass
-class Table:
-    """Rows of a CSV file, which is whole after every group of rows."""
+def group(one: Result) -> tuple[object, ...]:
+    """The same for rows that are computed together: place, head of the scheme, what counts, pictures."""
+    told = one.conditions
+    place = told["data"], told["channel"], told["ratio"], one.x
+    return *place, one.variant.partition(" + ")[0], told["counted"], one.n
 
-    path: Path
-    rows: list[Row] = field(default_factory=list)
 
-    @classmethod
-    def open(cls, path: Path) -> Table:
-        """The table of a file, empty if there is none. Raises ValueError for another kind of CSV."""
-        table = cls(path)
-        if path.is_file():
-            with path.open(newline="") as file:
-                try:
-                    for row in csv.DictReader(file):
-                        numbers = {key: float(row[key]) for key in ("snr_db", "value", "low", "high")}
-                        table.rows.append(Row(**{**row, **numbers, "n": int(row["n"])}))
-                except (KeyError, TypeError, ValueError) as error:
-                    raise ValueError(
-                        f"{path}: is no table of a comparison ({error}): move it elsewhere, or choose "
-                        "another folder with --results"
-                    ) from error
-        return table
-
-    def has(self, group: tuple[object, ...]) -> bool:
-        return any(row.group == group for row in self.rows)
-
-    def replace(self, rows: list[Row]) -> None:
-        """Put rows in the place of those of the same group, and write the file."""
-        groups = {row.group for row in rows}
-        self.rows = [row for row in self.rows if row.group not in groups] + rows
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with output_file(self.path) as unfinished, unfinished.open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=[one.name for one in dataclasses.fields(Row)])
-            writer.writeheader()
-            for row in self.rows:
-                plain = dataclasses.asdict(row)
-                plain |= {name: f"{plain[name]:.6g}" for name in ("value", "low", "high")}
-                writer.writerow(plain)
+def open_table(path: Path) -> ResultTable:
+    """The table of a comparison, empty if there is none. Raises ValueError for another kind of file."""
+    table = ResultTable.open(path)
+    foreign = [one.figure for one in table.rows if (one.system, one.figure) != ("jssc_hifi", "compare")]
+    if foreign:
+        raise ValueError(f"{path}: holds rows of {foreign[0]}, expected a comparison: choose another folder")
+    return table
 
 
 class Schemes:
@@ -212,35 +187,28 @@ class Schemes:
 
 
 def run(
-    comparison: Comparison, schemes: Schemes, table: Table, done: Callable[[str], None] = lambda _: None
+    comparison: Comparison,
+    schemes: Schemes,
+    table: ResultTable,
+    done: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Measure what the table does not have yet; the learned code, which may have changed, always.
 
     done: called with a description after each condition and scheme.
     """
-    count = len(schemes.pictures)
+    count, counted, seed = len(schemes.pictures), comparison.counted, comparison.seed
+    known = {group(one) for one in table.rows}
     for head in schemes.heads():
         for channel, ratio, snr_db in conditions(comparison):
             place = comparison.name, channel, str(ratio), snr_db
-            if head == LEARNED or not table.has((*place, head, comparison.counted, count)):
-                table.replace(
-                    [
-                        Row(
-                            *place,
-                            scheme,
-                            comparison.counted,
-                            metric,
-                            found.value,
-                            found.low,
-                            found.high,
-                            count,
-                        )
-                        for scheme, measured in schemes.measure(head, channel, ratio, snr_db)
-                        for metric, values in measured.items()
-                        for bounds in [() if metric == "psnr_db" else (-1.0, 1.0)]
-                        for found in [metrics.mean(values, *bounds)]
-                    ]
-                )
+            if head == LEARNED or (*place, head, counted, count) not in known:
+                rows = [
+                    row(place, scheme, counted, metric, metrics.mean(values, *bounds), seed)
+                    for scheme, measured in schemes.measure(head, channel, ratio, snr_db)
+                    for metric, values in measured.items()
+                    for bounds in [() if metric == "psnr_db" else (-1.0, 1.0)]
+                ]
+                table.replace(rows, group)
             done(f"{head}, {channel}, {ratio}, {snr_db:g} dB")
 
 

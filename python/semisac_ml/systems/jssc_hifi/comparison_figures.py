@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from semisac_ml.results import Result
+from semisac_ml.results.drawing import line_charts, picture, show_image
 from semisac_ml.signal import metrics
 from semisac_ml.systems.jssc_hifi import real_code
 from semisac_ml.systems.jssc_hifi.baselines import GREY, ideal_bits
 
 if TYPE_CHECKING:
-    from semisac_ml.systems.jssc_hifi.comparison import Row, Schemes
+    from semisac_ml.systems.jssc_hifi.comparison import Schemes
 
 METRICS = {"psnr_db": "PSNR in dB", "ssim": "SSIM", "ms_ssim": "MS-SSIM"}
 COLOURS = {
@@ -30,96 +32,67 @@ CLIFF_STEP_DB = 2.0
 SHOWN_PICTURES = 3
 
 
-def _style(scheme: str) -> dict[str, object] | None:
+def _style(row: Result) -> dict[str, object] | None:
     """How a scheme's curve is drawn; None for what would crowd the axes."""
-    head = scheme.partition(" + ")[0]
-    colour = COLOURS[head]
+    scheme, head = row.variant, row.variant.partition(" + ")[0]
+    style = {"label": scheme, "color": COLOURS[head]}
     if head in ("learned", "linear"):
-        return {"color": colour, "marker": "o" if head == "learned" else "", "linewidth": 2.0, "zorder": 3}
+        return {**style, "marker": "o" if head == "learned" else "", "linewidth": 2.0, "zorder": 3}
     if scheme.endswith("ideal code"):
-        return {"color": colour, "linestyle": "--"}
+        return {**style, "linestyle": "--"}
     if scheme.endswith("fixed rate"):
-        return {"color": colour, "linestyle": "-."}
+        return {**style, "linestyle": "-."}
     if scheme.endswith("best mode"):
-        return {"color": colour, "marker": "."}
+        return {**style, "marker": "."}
     if head == "AVIF":  # the cliffs of single modes
-        return {"color": colour, "linestyle": ":", "linewidth": 0.9, "alpha": 0.7, "label": None}
+        single = {"linestyle": ":", "linewidth": 0.9, "alpha": 0.7}
+        return {**style, **single, "label": "AVIF + polar code, single modes"}
     return None
 
 
-def draw_curves(rows: list[Row], path: Path) -> Path:
-    """Each metric against SNR, a column of axes for each ratio."""
-    import matplotlib
+def draw_curves(rows: list[Result], path: Path) -> Path:
+    """Each metric against SNR, a column of axes for each ratio.
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    ratios = sorted({row.ratio for row in rows}, key=Fraction)
-    shown = [metric for metric in METRICS if any(row.metric == metric for row in rows)]
-    size = (4.4 * len(ratios), 3.4 * len(shown) + 1.2)
-    figure, axes = pyplot.subplots(len(shown), len(ratios), figsize=size, squeeze=False, layout="constrained")
-    handles: dict[str, object] = {}
-    for line, metric in zip(axes, shown, strict=True):
-        for axis, ratio in zip(line, ratios, strict=True):
-            chosen = [row for row in rows if (row.metric, row.ratio) == (metric, ratio)]
-            for scheme in dict.fromkeys(row.scheme for row in chosen):
-                style = _style(scheme)
-                if style is None:
-                    continue
-                curve = sorted((row.snr_db, row.value) for row in chosen if row.scheme == scheme)
-                label = style.pop("label", scheme) or "AVIF + polar code, single modes"
-                (drawn,) = axis.plot(*zip(*curve, strict=True), **{"linewidth": 1.2, "markersize": 4} | style)
-                handles.setdefault(label, drawn)
-            axis.set_title(f"k/n = {ratio}", fontsize=10)
-            axis.set_xlabel("SNR (Es/N0) in dB")
-            axis.set_ylabel(METRICS[metric])
-            axis.grid(alpha=0.3)
-    columns = max(2, len(ratios) + 1)
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=columns, fontsize=8)
-    one = rows[0]
-    figure.suptitle(f"{one.data}, {one.n} pictures, {one.channel}, bits counted: {one.counted}", fontsize=11)
-    figure.savefig(path, dpi=110)
-    pyplot.close(figure)
+    Without intervals: all schemes send the same pictures, so they differ by less than the intervals say.
+    """
+    one, count = rows[0].conditions, rows[0].n
+    ordered = sorted(rows, key=lambda row: Fraction(row.conditions["ratio"]))
+    title = f"{one['data']}, {count} pictures, {one['channel']}, bits counted: {one['counted']}"
+    line_charts(path, ordered, METRICS, _ratio, _style, title, intervals=False)
     return path
+
+
+def _ratio(row: Result) -> str:
+    return f"k/n = {row.conditions['ratio']}"
 
 
 def draw_pictures(schemes: Schemes, path: Path) -> Path:
     """Received pictures side by side over AWGN, below and above the cliff of a mode of the real code."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     ratios = schemes.comparison.ratios
     ratio = SHOWN_RATIO if SHOWN_RATIO in ratios else ratios[0]
     cliff = cliff_db(schemes.channel_uses(ratio))
     pictures = schemes.pictures[:SHOWN_PICTURES]
-    places = [(picture, snr) for picture in range(len(pictures)) for snr in (-CLIFF_STEP_DB, CLIFF_STEP_DB)]
+    places = [(index, snr) for index in range(len(pictures)) for snr in (-CLIFF_STEP_DB, CLIFF_STEP_DB)]
     columns = [
         _received(schemes, ratio, cliff + snr, len(pictures)) for snr in (-CLIFF_STEP_DB, CLIFF_STEP_DB)
     ]
     names = ["sent", *columns[0]]
-    size = (2.1 * len(names), 2.35 * len(places))
-    figure, axes = pyplot.subplots(len(places), len(names), figsize=size, squeeze=False, layout="constrained")
-    for line, (index, snr) in zip(axes, places, strict=True):
-        found = columns[0 if snr < 0 else 1]
-        for axis, name in zip(line, names, strict=True):
-            picture = pictures[index] if name == "sent" else found[name][index]
-            axis.imshow(picture, interpolation="nearest")
-            axis.set_xticks([])
-            axis.set_yticks([])
-            quality = metrics.psnr_db(pictures[index][None], picture[None])[0]
-            axis.set_xlabel("" if name == "sent" else f"{quality:.1f} dB", fontsize=9)
-            axis.set_title(name.replace(" + ", "\n+ "), fontsize=8)
-        line[0].set_ylabel(f"{cliff + snr:.1f} dB", fontsize=10)
-    figure.suptitle(
-        f"k/n = {ratio}, AWGN, {CLIFF_STEP_DB:g} dB below and above the SNR\nat which {SHOWN_MODE.name} "
-        "arrives half of the time",
-        fontsize=10,
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-    pyplot.close(figure)
+    with picture(path, 2.1 * len(names), 2.35 * len(places)) as figure:
+        axes = figure.subplots(len(places), len(names), squeeze=False)
+        for line, (index, snr) in zip(axes, places, strict=True):
+            found = columns[0 if snr < 0 else 1]
+            for axis, name in zip(line, names, strict=True):
+                shown = pictures[index] if name == "sent" else found[name][index]
+                show_image(axis, shown, interpolation="nearest")
+                quality = metrics.psnr_db(pictures[index][None], shown[None])[0]
+                axis.set_xlabel("" if name == "sent" else f"{quality:.1f} dB", fontsize=9)
+                axis.set_title(name.replace(" + ", "\n+ "), fontsize=8)
+            line[0].set_ylabel(f"{cliff + snr:.1f} dB", fontsize=10)
+        figure.suptitle(
+            f"k/n = {ratio}, AWGN, {CLIFF_STEP_DB:g} dB below and above the SNR\nat which {SHOWN_MODE.name} "
+            "arrives half of the time",
+            fontsize=10,
+        )
     return path
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated
 
-import typer
+from pydantic import Field
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table as ConsoleTable
 
+from semisac_ml.command_line import Options
+from semisac_ml.results import Result, ResultTable
 from semisac_ml.runtime import BundleError
 from semisac_ml.systems.jssc_hifi import comparison_figures
-from semisac_ml.systems.jssc_hifi.comparison import LEARNED, Comparison, Schemes, Table, conditions, run
+from semisac_ml.systems.jssc_hifi.comparison import LEARNED, Comparison, Schemes, conditions, open_table, run
 
 DEFAULT_BUNDLE = "jssc/hifi"
 REFERENCE = "AVIF + ideal code"
@@ -50,7 +51,7 @@ def compare(comparison: Comparison, code: str | None, results: Path, console: Co
     else:
         schemes = Schemes(comparison, code)
     name = f"compare_{comparison.name}" + ("" if comparison.counted == "data" else f"_{comparison.counted}")
-    table = Table.open(results / f"{name}.csv")
+    table = open_table(results / f"{name}.csv")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         total = len(schemes.heads()) * len(conditions(comparison))
@@ -65,7 +66,7 @@ def compare(comparison: Comparison, code: str | None, results: Path, console: Co
     for channel in comparison.channels:
         written.append(
             comparison_figures.draw_curves(
-                [row for row in table.rows if row.channel == channel and row.n == len(schemes.pictures)],
+                measured(comparison, table, channel, len(schemes.pictures)),
                 results / f"{name}_{channel}.png",
             )
         )
@@ -76,7 +77,17 @@ def compare(comparison: Comparison, code: str | None, results: Path, console: Co
     return written
 
 
-def findings(comparison: Comparison, table: Table, count: int) -> list[str]:
+def measured(comparison: Comparison, table: ResultTable, channel: str, count: int) -> list[Result]:
+    """Rows of one channel, of so many of these pictures."""
+    place = comparison.name, channel, comparison.counted
+    return [
+        row
+        for row in table.rows
+        if (*(row.conditions[key] for key in ("data", "channel", "counted")), row.n) == (*place, count)
+    ]
+
+
+def findings(comparison: Comparison, table: ResultTable, count: int) -> list[str]:
     """What the curves of the learned code say, a line for each channel and bandwidth.
 
     How steep it is at most, and where it lies above AVIF with an ideal code.
@@ -86,10 +97,9 @@ def findings(comparison: Comparison, table: Table, count: int) -> list[str]:
         for ratio in map(str, comparison.ratios):
             curves = {
                 scheme: sorted(
-                    (row.snr_db, row.value)
-                    for row in table.rows
-                    if (row.scheme, row.channel, row.ratio, row.metric, row.n)
-                    == (scheme, channel, ratio, "psnr_db", count)
+                    (row.x, row.value)
+                    for row in measured(comparison, table, channel, count)
+                    if (row.variant, row.conditions["ratio"], row.metric) == (scheme, ratio, "psnr_db")
                 )
                 for scheme in (LEARNED, REFERENCE)
             }
@@ -110,7 +120,7 @@ def findings(comparison: Comparison, table: Table, count: int) -> list[str]:
     return lines
 
 
-def _print(comparison: Comparison, table: Table, count: int, console: Console) -> None:
+def _print(comparison: Comparison, table: ResultTable, count: int, console: Console) -> None:
     """PSNR of each scheme, modes of polar codes left out."""
     for channel in comparison.channels:
         shown = ConsoleTable(
@@ -123,9 +133,9 @@ def _print(comparison: Comparison, table: Table, count: int, console: Console) -
             shown.add_column(f"{snr_db:g} dB", justify="right")
         for ratio in map(str, comparison.ratios):
             at = {
-                (row.scheme, row.snr_db): row.value
-                for row in table.rows
-                if (row.channel, row.ratio, row.metric, row.n) == (channel, ratio, "psnr_db", count)
+                (row.variant, row.x): row.value
+                for row in measured(comparison, table, channel, count)
+                if (row.conditions["ratio"], row.metric) == (ratio, "psnr_db")
             }
             for scheme in dict.fromkeys(scheme for scheme, _ in at):
                 if "polar" not in scheme or scheme.endswith("best mode"):
@@ -135,54 +145,55 @@ def _print(comparison: Comparison, table: Table, count: int, console: Console) -
         console.print(shown)
 
 
-def command(
-    code: Annotated[
-        str | None,
-        typer.Option(help="Learned code: a bundle, or the folder of a training [default: jssc/hifi]."),
-    ] = None,
-    data: Annotated[
-        str,
-        typer.Option(
-            help="Pictures: cifar10 (test set), sample (64 shipped ones), photographs (scikit-image's), or "
-            "a folder."
-        ),
-    ] = "cifar10",
-    images: Annotated[
-        int | None, typer.Option(min=1, help="Pictures used [default: 500 of cifar10, all of others].")
-    ] = None,
-    picture_size: Annotated[int, typer.Option(min=32, help="Side of photographs in pixels.")] = 256,
-    ratios: Annotated[str, typer.Option(help="Channel uses a source value.")] = "1/24,1/12,1/6",
-    snr_db: Annotated[str, typer.Option(help="SNRs, Es/N0 in dB.")] = "-5,0,5,10,15,20",
-    channel: Annotated[
-        list[str] | None,
-        typer.Option(help="awgn, rayleigh or ofdm; repeat it for several [default: awgn rayleigh]."),
-    ] = None,
-    scheme: Annotated[
-        list[str] | None,
-        typer.Option(help="learned, linear, JPEG, 'JPEG 2000' or AVIF; repeat it [default: all]."),
-    ] = None,
-    counted: Annotated[
-        str,
-        typer.Option(help="Bits of files that are sent: data (no headers) or stream (without container)."),
-    ] = "data",
-    avif_speed: Annotated[int, typer.Option(min=0, max=10, help="Of libaom: 0 slowest.")] = 4,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the channels.")] = 0,
-    results: Annotated[Path, typer.Option(help="Folder of CSV files and pictures.")] = Path(
-        "results/jssc_hifi"
-    ),
-) -> None:
+class CompareOptions(Options):
+    """What is compared, on which pictures, over which channels."""
+
+    code: str | None = Field(
+        None, description="Learned code: a bundle, or the folder of a training [default: jssc/hifi]."
+    )
+    data: str = Field(
+        "cifar10",
+        description="Pictures: cifar10 (test set), sample (64 shipped ones), photographs (scikit-image's), "
+        "or a folder.",
+    )
+    images: int | None = Field(
+        None, ge=1, description="Pictures used [default: 500 of cifar10, all of others]."
+    )
+    picture_size: int = Field(256, ge=32, description="Side of photographs in pixels.")
+    ratios: str = Field("1/24,1/12,1/6", description="Channel uses a source value.")
+    snr_db: str = Field("-5,0,5,10,15,20", description="SNRs, Es/N0 in dB.")
+    channel: list[str] = Field(
+        [], description="awgn, rayleigh or ofdm; repeat it for several [default: awgn rayleigh]."
+    )
+    scheme: list[str] = Field(
+        [], description="learned, linear, JPEG, 'JPEG 2000' or AVIF; repeat it [default: all]."
+    )
+    counted: str = Field(
+        "data",
+        description="Bits of files that are sent: data (no headers) or stream (without container).",
+    )
+    avif_speed: int = Field(4, ge=0, le=10, description="Of libaom: 0 slowest.")
+    seed: int = Field(0, ge=0, description="Seed of the channels.")
+    results: Path = Field(Path("results/jssc_hifi"), description="Folder of CSV files and pictures.")
+
+    def comparison(self) -> Comparison:
+        """What is compared. Raises ValueError."""
+        several = {"channels": tuple(self.channel), "schemes": tuple(self.scheme)}
+        return Comparison(
+            ratios=fractions(self.ratios),
+            snr_db=numbers(self.snr_db, "snr_db"),
+            **self.model_dump(include={"data", "images", "picture_size", "counted", "avif_speed", "seed"}),
+            **{name: chosen for name, chosen in several.items() if chosen},
+        )
+
+
+def command(*, options: CompareOptions = CompareOptions()) -> None:
     """Compare the picture code with JPEG, JPEG 2000 and AVIF over ideal and real channel codes, and with the
     linear code.
 
     Same channel uses, power and SNR for all. PSNR is the mean over pictures of each one's PSNR (data range
     1). What the CSV file has already is not measured again, the learned code excepted.
     """
-    given = Comparison(data, images, picture_size, fractions(ratios), numbers(snr_db, "snr_db"))
-    replaced = {"channels": tuple(channel)} if channel else {}
-    replaced |= {"schemes": tuple(scheme)} if scheme else {}
-    chosen = Comparison(
-        **{**vars(given), **replaced, "counted": counted, "avif_speed": avif_speed, "seed": seed}
-    )
     console = Console()
-    for path in compare(chosen, code, results, console):
+    for path in compare(options.comparison(), options.code, options.results, console):
         console.print(f"written: {path}")

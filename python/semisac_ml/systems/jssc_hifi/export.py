@@ -3,26 +3,24 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import platform
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
 import torch
-import typer
+from pydantic import Field
 from rich.console import Console
 from torch import Tensor, nn
 
 from semisac_ml.data import cifar10
-from semisac_ml.runtime import Bundle, check_replaceable, write_bundle
+from semisac_ml.runtime import Bundle, ImageLink, check_replaceable, write_bundle
+from semisac_ml.shared_options import MeasuredExportOptions
 from semisac_ml.signal import metrics
-from semisac_ml.systems.jssc.export import round_weights, source_commit, to_onnx
-from semisac_ml.systems.jssc.settings import ANIMAL_CLASSES, SENSING_MAX_RANGES, SENSING_SNR_DB
 from semisac_ml.systems.jssc_hifi.model import (
     CODE_CHANNELS,
     SENT_CHANNELS,
@@ -35,6 +33,7 @@ from semisac_ml.systems.jssc_hifi.model import (
 from semisac_ml.systems.jssc_hifi.train_code import HifiTraining, trained_model
 from semisac_ml.systems.jssc_hifi.train_task import trained_task
 from semisac_ml.training.checkpoint import read_counters
+from semisac_ml.training.onnx_export import round_weights, source_commit, to_onnx
 
 CHANNEL_USES = 256  # of a packet
 REFERENCE_SNR_DB = 10.0
@@ -154,35 +153,26 @@ def export_bundle(
         name=folder.name,
         description=description,
         licence="GPL-3.0-or-later",
-        symbols={
-            "channel_uses": CHANNEL_USES,
-            "real_dimensions": 2 * CHANNEL_USES,
-            "bandwidth_ratio": bandwidth_ratio(sent[-1]),
-            "power": "unit mean |x|² a complex channel use, for each picture",
-            "layout": "packets of a picture's code: two real values of it, a and b, are (a + jb)/√2",
-            "code": {"channels": CODE_CHANNELS, "stride": STRIDE, "sent_channels": sent},
-        },
-        channel={
-            "model": "awgn",
-            "snr_db": served,
-            "reference_snr_db": REFERENCE_SNR_DB if settings.snr_db is None else settings.snr_db,
-            "gain_known_at_receiver": True,
-        },
-        sensing={
-            "fading": "none",
-            "snr_db": list(SENSING_SNR_DB),
-            "reference_snr_db": 3.0,
-            "range_step_db": 3.0,
-            "max_ranges": SENSING_MAX_RANGES,
-            "random_phase": False,
-            "max_frequency_offset": 0.0,
-        },
-        data={
-            "name": settings.data,
-            "split": "50000 for training, 10000 for testing",
+        interface={
+            "symbols": {
+                "channel_uses": CHANNEL_USES,
+                "real_dimensions": 2 * CHANNEL_USES,
+                "bandwidth_ratio": bandwidth_ratio(sent[-1]),
+                "power": "unit mean |x|² a complex channel use, for each picture",
+                "layout": "packets of a picture's code: two real values of it, a and b, are (a + jb)/√2",
+                "code": {"channels": CODE_CHANNELS, "stride": STRIDE, "sent_channels": sent},
+            },
+            "channel": {
+                "model": "awgn",
+                "snr_db": served,
+                "reference_snr_db": REFERENCE_SNR_DB if settings.snr_db is None else settings.snr_db,
+                "gain_known_at_receiver": True,
+            },
+            "sensing": detector.interface(ImageLink).sensing.model_dump(),
             "classes": list(cifar10.CLASSES),
-            "animal_classes": list(ANIMAL_CLASSES),
+            "animal_classes": list(cifar10.ANIMALS),
         },
+        data={"name": settings.data, "split": "50000 for training, 10000 for testing"},
         training={
             "command": command,
             "seed": settings.seed,
@@ -201,12 +191,7 @@ def export_bundle(
 
 def training_command(settings: HifiTraining) -> str:
     """The command line that trains with these settings; what equals the defaults is left out."""
-    words = ["semisac train jssc_hifi"]
-    for field in dataclasses.fields(HifiTraining):
-        value = getattr(settings, field.name)
-        if value != field.default:
-            words.append(f"--{field.name.replace('_', '-')} {value}")
-    return " ".join(words)
+    return " ".join(["semisac train jssc_hifi", *settings.words()])
 
 
 def bundle_metrics(bundle: Bundle, images: np.ndarray, labels: np.ndarray) -> dict[str, dict[str, Any]]:
@@ -219,7 +204,7 @@ def bundle_metrics(bundle: Bundle, images: np.ndarray, labels: np.ndarray) -> di
     code = LearnedCode(str(bundle.path))
     task = bundle.session("task") if "task" in bundle.manifest.networks else None
     figures = {}
-    for sent in bundle.manifest.symbols.code.sent_channels:
+    for sent in bundle.interface(ImageLink).symbols.code.sent_channels:
         at = REFERENCE_SNR_DB, sent, "awgn", 0
         conditions = f"AWGN {REFERENCE_SNR_DB:g} dB, k/n = {bandwidth_ratio(sent):.4g}"
         psnr_db = metrics.mean(metrics.psnr_db(images, code.reconstruct(images, *at)))
@@ -237,18 +222,19 @@ def bundle_metrics(bundle: Bundle, images: np.ndarray, labels: np.ndarray) -> di
     return figures
 
 
-def command(
-    run: Annotated[Path, typer.Option(help="Folder of a training (semisac train jssc_hifi --run).")],
-    output: Annotated[Path, typer.Option(help="Folder of the bundle.")] = Path("models/jssc/hifi"),
-    evaluate: Annotated[
-        bool, typer.Option(help="Measure the bundle on its test images and state the figures in it.")
-    ] = True,
-) -> None:
+class HifiExportOptions(MeasuredExportOptions):
+    """The same, with the folder of the picture code that ships."""
+
+    output: Path = Field(Path("models/jssc/hifi"), description="Folder of the bundle.")
+
+
+def command(*, options: HifiExportOptions) -> None:
     """Export a trained picture code as a bundle: ONNX networks and a manifest that states what they are.
 
     Also of a training that is not finished: the description then says how far it came. Large weights are
     stored in half precision; arithmetic is float32.
     """
+    run, output = options.run, options.output
     check_replaceable(output)
     model, settings = trained_model(run)
     done = int(str(read_counters(run / "hifi.safetensors")["epochs_done"]))
@@ -260,7 +246,7 @@ def command(
         "description": DESCRIPTION + interim,
     }
     bundle = export_bundle(model, settings, output, **stated)
-    if evaluate:
+    if options.evaluate:
         pictures = (cifar10.load("test") if settings.data == "cifar10" else cifar10.sample())[:2]
         bundle = export_bundle(model, settings, output, **stated, figures=bundle_metrics(bundle, *pictures))
     size = sum(file.stat().st_size for file in output.iterdir()) / 1e6

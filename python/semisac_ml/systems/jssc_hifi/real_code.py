@@ -8,13 +8,15 @@ measuring pictures needs no GNU Radio: a picture arrives if all its blocks do, a
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
+from pathlib import Path
 
 import numpy as np
 
+from semisac_ml.results import read_results
+
+BLOCK_ERRORS = Path(__file__).with_name("block_errors.csv")
 SHORTEST_BLOCK, LONGEST_BLOCK = 256, 2048
 MODULATIONS = {"QPSK": 2, "16-QAM": 4, "64-QAM": 6}
 
@@ -116,11 +118,10 @@ def likelihoods(received: np.ndarray, bits_a_symbol: int, snr: float) -> np.ndar
 def measured() -> dict[tuple[str, int], tuple[np.ndarray, np.ndarray]]:
     """Block error rates by mode and block length: SNRs in dB, ascending, and rates, all above 0."""
     points: dict[tuple[str, int], list[tuple[float, float]]] = {}
-    file = resources.files("semisac_ml.systems.jssc_hifi") / "block_errors.csv"
-    for row in csv.DictReader(file.read_text().splitlines()):
+    for row in read_results(BLOCK_ERRORS):
         # half an error where none was seen keeps the logarithm finite
-        rate = max(int(row["errors"]), 0.5) / int(row["blocks"])
-        points.setdefault((row["mode"], int(row["block"])), []).append((float(row["snr_db"]), rate))
+        rate = max(round(row.value * row.n), 0.5) / row.n
+        points.setdefault((row.variant, int(row.conditions["block"])), []).append((row.x, rate))
     return {key: tuple(np.array(sorted(found)).T) for key, found in points.items()}
 
 

@@ -4,23 +4,25 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any
 
 import torch
+from cyclopts import Parameter
+from pydantic import Field, model_validator
 from rich.console import Console
 from rich.progress import Progress
 from torch import Tensor, nn
 
+from semisac_ml.command_line import Options
 from semisac_ml.data import images
-from semisac_ml.systems.jssc.pretrain import ImageSet, batches, to_unit
 from semisac_ml.systems.jssc_hifi.link import transmit
 from semisac_ml.systems.jssc_hifi.model import SENT_CHANNELS, SNR_DB, HifiModel, HifiSettings
 from semisac_ml.training import Stage, autocast, load_checkpoint, train_stage
+from semisac_ml.training.images import ImageSet, batches, to_unit
 
 AVERAGE_OVER_STEPS = 1000
 LEAST_ERROR = 1e-4  # 40 dB: what is better than that need not get better still
@@ -30,48 +32,63 @@ TEST_IMAGES = 1000
 TEST_SNR_DB = 10.0
 
 
-@dataclass(frozen=True)
-class HifiTraining:
-    """A training run, whole.
+class HifiTraining(Options):
+    """A training run, whole; its options on the command line, and what its folder keeps."""
 
-    size: "default" or "large". snr_db, sent_channels: one SNR and one bandwidth, for comparison; None and 0:
-        all.
-    photographs: folder of larger pictures to train on as well, "" for none.
-    photograph_share: of the steps; such a step sees as many pixels as any other.
-    start: folder of another training whose weights this one starts from, "" for fresh ones.
-    task_epochs: of the decoder that says what a picture shows, trained on the finished code; 0: without it.
-    """
+    size: str = Field("default", description="Networks: default (processors) or large (accelerators).")
+    snr_db: float | None = Field(
+        None, description="Train for this SNR alone, for comparison [default: -5 to 20 dB]."
+    )
+    sent_channels: int = Field(
+        0, description="Train for 4, 8 or 16 channels of the code alone (k/n 1/24, 1/12, 1/6); 0: for all."
+    )
+    epochs: int = Field(55, ge=1, description="Epochs.")
+    batch: int = Field(128, ge=1, description="Images a step.")
+    learning_rate: float = Field(4e-3, ge=0, description="Peak learning rate.")
+    seed: int = Field(0, description="Seed.")
+    data: str = Field("cifar10", description="cifar10, or sample (64 shipped images, for a trial).")
+    photographs: Annotated[str, Parameter(metavar="FOLDER")] = Field(
+        "",
+        description="Folder of larger pictures to train on as well, such as DIV2K_train_HR of "
+        "`semisac data fetch div2k`.",
+    )
+    photograph_share: Annotated[float, Parameter(show_default=False)] = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of the steps that see photographs, each as many pixels as any other "
+        "[default: 0.5 with them].",
+    )
+    start: Annotated[str, Parameter(metavar="FOLDER")] = Field(
+        "",
+        description="Start from the weights of another training, such as runs/jssc_hifi/default-seed0.",
+    )
+    task_epochs: int = Field(
+        20,
+        ge=0,
+        description="Epochs of the decoder that says what a picture shows, on the finished code; 0: without "
+        "it.",
+    )
 
-    size: str = "default"
-    snr_db: float | None = None
-    sent_channels: int = 0
-    epochs: int = 55
-    batch: int = 128
-    learning_rate: float = 4e-3
-    seed: int = 0
-    data: str = "cifar10"
-    photographs: str = ""
-    photograph_share: float = 0.0
-    start: str = ""
-    task_epochs: int = 20
+    @model_validator(mode="before")
+    @classmethod
+    def _share_with_photographs(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return {"photograph_share": 0.5, **values} if values.get("photographs") else values
 
-    def __post_init__(self) -> None:
+    @model_validator(mode="after")
+    def _fit_the_networks(self) -> HifiTraining:
         HifiSettings.named(self.size)
         if self.sent_channels not in (0, *SENT_CHANNELS):
             raise ValueError(
                 f"sent_channels is {self.sent_channels}, expected 0 (all) or one of "
                 f"{', '.join(map(str, SENT_CHANNELS))}"
             )
-        if self.epochs < 1 or self.batch < 1 or self.task_epochs < 0:
-            raise ValueError(
-                f"epochs is {self.epochs}, batch {self.batch} and task_epochs {self.task_epochs}, expected "
-                "1 or more of the first two and 0 or more of the last"
-            )
-        if not 0.0 <= self.photograph_share <= 1.0 or (self.photograph_share > 0.0) != bool(self.photographs):
+        if (self.photograph_share > 0.0) != bool(self.photographs):
             raise ValueError(
                 f"photograph_share is {self.photograph_share} and photographs {self.photographs!r}, expected "
-                "a folder and a share above 0 and up to 1, or neither"
+                "a folder and a share above 0, or neither"
             )
+        return self
 
 
 class AveragedModel(nn.Module):
@@ -234,9 +251,7 @@ def train(
             step=step,
             validate=lambda: validation(both.average, data.test_images, device),
             seed=settings.seed,
-            settings={
-                name: value for name, value in dataclasses.asdict(settings).items() if name != "task_epochs"
-            },
+            settings={name: value for name, value in settings.model_dump().items() if name != "task_epochs"},
         ),
         folder,
         console,
@@ -262,7 +277,7 @@ def trained_model(folder: Path) -> tuple[HifiModel, HifiTraining]:
     """
     try:
         settings = HifiTraining(**json.loads((folder / "settings.json").read_text()))
-    except (OSError, TypeError, json.JSONDecodeError) as error:
+    except (OSError, TypeError, ValueError) as error:
         raise ValueError(
             f"{folder} holds no training ({error}): expected settings.json and hifi.safetensors; run "
             f"`semisac train jssc_hifi --run {folder}`"

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from semisac_ml.data import cifar10
-from semisac_ml.systems.jssc.pretrain import ImageSet, augment, batches, to_unit
 from semisac_ml.systems.jssc_hifi.link import transmit
 from semisac_ml.systems.jssc_hifi.model import SENT_CHANNELS, HifiEncoder, HifiTask
 from semisac_ml.systems.jssc_hifi.train_code import (
@@ -25,6 +23,7 @@ from semisac_ml.systems.jssc_hifi.train_code import (
     draw_conditions,
 )
 from semisac_ml.training import Stage, autocast, load_checkpoint, train_stage
+from semisac_ml.training.images import ImageSet, augment, batches, to_unit
 
 LEARNING_RATE, WEIGHT_DECAY, WARM_UP = 2e-3, 0.05, 0.05
 
@@ -109,7 +108,7 @@ def train_task(
             step=step,
             validate=lambda: accuracy(encoder, both.average, data.test_images, data.test_labels, device),
             seed=settings.seed,
-            settings=dataclasses.asdict(settings),
+            settings=settings.model_dump(),
         ),
         folder,
         console,

@@ -14,6 +14,7 @@ What it takes to keep one model for each combination is counted from the parts t
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,11 @@ from semisac_ml.beams.scores import Tested
 from semisac_ml.beams.tensors import SampleTensors
 from semisac_ml.beams.training import PowerRecipe, Trainer
 from semisac_ml.data.splits import Split
+from semisac_ml.results import Result, write_results
+from semisac_ml.results.drawing import picture, slant_names
 from semisac_ml.systems.lam_msac.costs import Cost, Costs
 
-ALONE = "alone"
+ALONE, CASE_STUDY_FILE = "alone", "case_study"
 ONE, SINGLE, EACH = "one network", "one network w/o MoE", "a network each"
 RECIPE = PowerRecipe(epochs=80, members=1)
 RECIPE_EACH = dataclasses.replace(RECIPE, epochs=25, asked_share=1.0)
@@ -55,10 +58,6 @@ CASE_STUDY = {
 }
 TRAINED_ALONE = ("SISAC-I", "SISAC-P", "SISAC-C")
 SCORES = ("top1", "top3", "dba", "power_loss_db")
-COSTS = tuple(field.name for field in dataclasses.fields(Cost))
-COLUMNS = ("setting", "inputs", "model", "light", *SCORES, "blockage", "n", *COSTS)
-
-Row = dict[str, Any]
 
 
 def draw_alone(asked: Evaluation, samples: BeamSamples) -> list[Path]:
@@ -67,8 +66,7 @@ def draw_alone(asked: Evaluation, samples: BeamSamples) -> list[Path]:
     tested = asked.compare(ONE, trainer, RECIPE)
     for one in asked.inputs:
         tested += asked.compare(EACH, trainer, RECIPE_EACH, inputs=(one,))
-    title = "lam_msac: one network, or one for each set"
-    return report.write_comparison(asked.results, ALONE, title, samples, tested)
+    return report.write_comparison(asked, ALONE, samples, tested)
 
 
 @dataclasses.dataclass
@@ -104,14 +102,24 @@ class CaseStudy:
         trainer = self.asked.approach.trainers["mixture"]
         return self.measured(EACH, trainer, (own,), folder, **changes)[2][0]
 
-    def rows_of(self, name: str, tested: Tested, cost: Cost) -> list[Row]:
-        """Scores of one setting, over all and by time of day."""
-        told = {"setting": name, "inputs": tested.inputs, "model": tested.predictor}
-        blockage = (tested.blockage or {}).get("balanced_accuracy", float("nan"))
-        return [
-            {**told, **row, "blockage": blockage if row["light"] == "all" else "", **dataclasses.asdict(cost)}
-            for row in report.part_rows(self.samples, tested)
-        ]
+    def rows_of(self, setting: str, tested: Tested, cost: Cost) -> Iterator[Result]:
+        """Scores of one setting, over all and by time of day; whether it saw what blocked; what it costs."""
+        conditions = {"setting": setting}
+        told = {
+            "system": self.asked.system.name,
+            "figure": CASE_STUDY_FILE,
+            "variant": tested.predictor,
+            "inputs": tested.inputs,
+        }
+        rows = report.part_rows(self.samples, tested, conditions, **told)
+        yield from (row for row in rows if row.metric in SCORES)
+        told["conditions"] = {**conditions, "light": report.EVERY_LIGHT}
+        if tested.blockage and "balanced_accuracy" in tested.blockage:
+            share = tested.blockage["balanced_accuracy"]
+            yield Result(**told, metric="blockage", value=share, n=len(tested.rows), seed=str(tested.seed))
+        yield Result.of(cost.flops, **told, metric="flops", unit="FLOP")
+        yield Result.of(cost.weights_mb, **told, metric="weights_mb")
+        yield Result(**told, metric="latency_ms", value=cost.latency_ms)
 
 
 def draw_case_study(asked: Evaluation, samples: BeamSamples) -> list[Path]:
@@ -119,7 +127,7 @@ def draw_case_study(asked: Evaluation, samples: BeamSamples) -> list[Path]:
     sets = {name: InputSet.parse(text, samples.sensors) for name, text in CASE_STUDY.items()}
     study = CaseStudy(asked, samples, samples.split(BY_SEQUENCE, asked.seed), sets)
     every = tuple(sets.values())
-    rows: list[Row] = []
+    rows: list[Result] = []
     for model, variant in ((SINGLE, "single"), (ONE, "mixture")):
         trainer = asked.approach.trainers[variant]
         network, tensors, tested = study.measured(model, trainer, every, asked.run)
@@ -131,14 +139,22 @@ def draw_case_study(asked: Evaluation, samples: BeamSamples) -> list[Path]:
     for name in TRAINED_ALONE:  # of the same parts as the mixture, so it costs the same
         rows += study.rows_of(name, study.alone(sets[name]), cost[name])
     asked.console.print("load of the experts: " + ", ".join(f"{one:.1%}" for one in load))
-    files = [asked.results / "case_study.csv", asked.results / "case_study.png"]
-    written = [{key: f"{v:.5g}" if isinstance(v, float) else v for key, v in row.items()} for row in rows]
-    written += [
-        {"setting": f"load of expert {place + 1}", "model": ONE, "top1": f"{share:.4f}"}
-        for place, share in enumerate(load)
+    rows += [
+        Result(
+            system=asked.system.name,
+            figure=CASE_STUDY_FILE,
+            variant=ONE,
+            conditions={"x": "expert"},
+            x=float(number),
+            metric="expert_load",
+            value=float(share),
+            seed=str(asked.seed),
+        )
+        for number, share in enumerate(load, start=1)
     ]
-    report.write_rows(files[0], COLUMNS, written)
-    picture(files[1], rows)
+    files = [asked.results / f"{CASE_STUDY_FILE}{ending}" for ending in (".csv", ".png")]
+    write_results(files[0], rows)
+    draw_study(files[1], rows)
     return files
 
 
@@ -158,33 +174,39 @@ def expert_load(
     return total / len(sets)
 
 
-def picture(path: Path, rows: list[Row]) -> None:
+def draw_study(path: Path, rows: list[Result]) -> None:
     """Accuracy by day and night, cost against accuracy, and what has to be kept."""
-    names = list(dict.fromkeys(row["setting"] for row in rows))
-    series: dict[str, dict[str, float]] = {}
-    for row in rows:
-        if row["light"] in ("day", "night"):
-            series.setdefault(f"{row['model']}, {row['light']}", {})[row["setting"]] = row["dba"]
-    overall = {
-        model: [row for row in rows if (row["model"], row["light"]) == (model, "all")]
-        for model in (ONE, SINGLE)
-    }
-    with report.picture(path, 3, 15, 4.4) as (bars, cost, kept):
-        report.draw_bars(bars, names, series)
-        for (model, own), marker in zip(overall.items(), "os", strict=True):
-            mflop = [1e-6 * row["flops"] for row in own]
-            cost.plot(mflop, [row["dba"] for row in own], marker, label=model)
-        for row in overall[ONE]:
-            cost.annotate(row["setting"], (1e-6 * row["flops"], row["dba"]), fontsize=6)
+    by_light = [row for row in rows if row.conditions.get("light") in ("day", "night")]
+
+    def overall(model: str, metric: str) -> dict[str, float]:
+        """By setting."""
+        return {
+            row.conditions["setting"]: row.value
+            for row in rows
+            if (row.variant, row.conditions.get("light"), row.metric) == (model, report.EVERY_LIGHT, metric)
+        }
+
+    with picture(path, 15, 4.4) as figure:
+        bars, cost, kept = figure.subplots(1, 3)
+        report.draw_dba(bars, by_light, _setting, lambda row: f"{row.variant}, {row.conditions['light']}")
+        for model, marker in ((ONE, "o"), (SINGLE, "s")):
+            dba, flops = overall(model, "dba"), overall(model, "flops")
+            cost.plot([1e-6 * flops[one] for one in dba], list(dba.values()), marker, label=model)
+            if model == ONE:
+                for setting, value in dba.items():
+                    cost.annotate(setting, (1e-6 * flops[setting], value), fontsize=6)
         cost.set_xscale("log")
         cost.set_xlabel("MFLOP a prediction")
         cost.set_ylabel("DBA")
         cost.legend(fontsize=7)
         # what has to be kept for the first settings up to each
-        weights_mb = [row["weights_mb"] for row in overall[ONE]]
-        order = [row["setting"] for row in overall[ONE]]
-        kept.plot(order, np.cumsum(weights_mb), "o-", label=EACH)
-        kept.plot(order, [max(weights_mb)] * len(order), "s-", label=ONE)
-        kept.tick_params(axis="x", rotation=60, labelsize=7)
+        weights_mb = overall(ONE, "weights_mb")
+        kept.plot(list(weights_mb), np.cumsum(list(weights_mb.values())), "o-", label=EACH)
+        kept.plot(list(weights_mb), [max(weights_mb.values())] * len(weights_mb), "s-", label=ONE)
+        slant_names(kept)
         kept.set_ylabel("weights to keep, MB")
         kept.legend(fontsize=7)
+
+
+def _setting(row: Result) -> str:
+    return row.conditions["setting"]

@@ -18,6 +18,8 @@ from semisac_ml.beams.protocol import Evaluation
 from semisac_ml.beams.samples import BeamSamples
 from semisac_ml.beams.scores import Tested
 from semisac_ml.beams.training import PowerRecipe
+from semisac_ml.results import Result, write_results
+from semisac_ml.results.drawing import picture
 from semisac_ml.sensors import declared
 from semisac_ml.systems.vi_beam.stages import PLANS, STAGED, Plan, train_plan, train_staged
 
@@ -62,7 +64,7 @@ SENSOR_FIGURES: dict[str, dict[str, Plan]] = {
         for shared in (4, 12, 20)
     },
 }
-COLUMNS = ("figure", "trained", "inputs", "light", "dba", "dba_thresholds", "top1", "top3", "n")
+SCORES = ("dba", "dba_thresholds", "top1", "top3")
 
 
 def draw(name: str, asked: Evaluation, samples: BeamSamples) -> list[Path]:
@@ -70,7 +72,7 @@ def draw(name: str, asked: Evaluation, samples: BeamSamples) -> list[Path]:
     tested: list[Tested] = []
     for label, plan in FIGURES[name].items():
         tested += asked.compare(label, functools.partial(train_staged, plan), RECIPE)
-    return report.write_comparison(asked.results, name, f"vi_beam: {name}", samples, tested)
+    return report.write_comparison(asked, name, samples, tested)
 
 
 def missing(sensors: tuple[str, ...]) -> dict[str, InputSet]:
@@ -91,22 +93,25 @@ def draw_sensors(name: str, asked: Evaluation, samples: BeamSamples) -> list[Pat
     """The same from all sensors, of which some are missing."""
     sets = missing(samples.sensors)
     asked = dataclasses.replace(asked, trained_for=asked.inputs, inputs=tuple(sets.values()))
-    rows = []
+    figure = f"{samples.source}_{name}"
+    rows: list[Result] = []
     for label, plan in SENSOR_FIGURES[name].items():
         trainer = functools.partial(
             train_plan, plan, label.replace(",", "").replace(" ", "-").replace("%", "")
         )
         for what, one in zip(sets, asked.compare(label, trainer, asked.recipe), strict=True):
-            told = {"figure": name, "trained": label, "inputs": what}
-            rows += [{**told, **row} for row in report.part_rows(samples, one)]
-    files = [asked.results / f"{samples.source}_{name}{ending}" for ending in (".csv", ".png")]
-    written = ({key: f"{v:.4f}" if isinstance(v, float) else v for key, v in row.items()} for row in rows)
-    report.write_rows(files[0], COLUMNS, written)
-    series: dict[str, dict[str, float]] = {label: {} for label in SENSOR_FIGURES[name]}
-    for row in rows:
-        if row["light"] == "all":
-            series[row["trained"]][row["inputs"]] = row["dba"]
-    with report.picture(files[1], 1, 9, 4.2) as axis:
-        report.draw_bars(axis, list(sets), series)
-        axis.set_title(f"vi_beam from all sensors: {name}")
+            told = {"system": asked.system.name, "figure": figure, "variant": label, "inputs": what}
+            rows += [row for row in report.part_rows(samples, one, {}, **told) if row.metric in SCORES]
+    files = [asked.results / f"{figure}{ending}" for ending in (".csv", ".png")]
+    write_results(files[0], rows)
+    draw_missing(files[1], rows)
     return files
+
+
+def draw_missing(path: Path, rows: list[Result]) -> None:
+    """DBA of several trainings, whatever is missing."""
+    shown = [row for row in rows if row.conditions["light"] == report.EVERY_LIGHT]
+    with picture(path, 9, 4.2) as figure:
+        axis = figure.subplots()
+        report.draw_dba(axis, shown, lambda row: row.inputs, lambda row: row.variant)
+        axis.set_title(f"{rows[0].system} from all sensors: {rows[0].figure.partition('_')[2]}")
