@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import made_up_data
 import numpy as np
 import pytest
 from simac_testing import made_up
@@ -104,6 +105,25 @@ def test_the_street(street_folder):
 def test_streets_that_are_not_there(street_folder):
     with pytest.raises(DataError, match="layout is 'bend', expected one of"):
         samples.street(street_folder, "bend")
+
+
+def test_a_clip_of_virat(tmp_path):
+    pytest.importorskip("av")
+    home = made_up_data.virat(tmp_path)
+    # six cars one after the other, seven frames each, of ten a second
+    rows = [f"{car} 7 {7 * car + step} {5 + 4 * step} 20 20 12 2" for car in range(6) for step in range(7)]
+    file = home / f"annotations/{made_up_data.VIRAT_CLIP}.viratdata.objects.txt"
+    file.write_text("\n".join(rows) + "\n")
+    found = samples.clip_of_virat(made_up_data.VIRAT_CLIP, tmp_path, sampling_hz=10.0)
+    scale = 120 / np.hypot(*made_up_data.VIRAT_SIZE)
+    height, width = made_up_data.VIRAT_SIZE
+    assert found.distance_m[0] == pytest.approx(scale * np.hypot(width - 15, height - 26))
+    # 40 px/s to the right, nearly all of it towards the corner
+    assert 0.8 * 40 * scale < found.velocity_mps[0] < 40 * scale
+    assert found.read_mask(0).sum() == 20 * 12
+    assert set(found.part) == {TRAIN, VALIDATION, TEST}
+    with pytest.raises(DataError, match="no vehicle is left for"):
+        samples.clip_of_virat(made_up_data.VIRAT_CLIP, tmp_path, sampling_hz=2.0)
 
 
 def test_the_highway():

@@ -15,6 +15,7 @@ of the picture's quadrant, not along its lower edge as Eq. (1) has it, where no 
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,8 @@ from functools import lru_cache
 import numpy as np
 from PIL import Image
 
-from semisac_ml.data import DataError, cdnet, tracks
+from semisac_ml.data import DataError, cdnet, tracks, virat
+from semisac_ml.data.clip import Clip
 from semisac_ml.data.scenes.camera import Camera
 from semisac_ml.data.scenes.reader import Moment, SceneSet
 
@@ -32,7 +34,8 @@ TRAIN, VALIDATION, TEST = 0, 1, 2
 SHARES = (0.6, 0.2)
 """Of training and validation; the rest is for testing."""
 HIGHWAY_METRES_PER_PIXEL = 0.3
-HIGHWAY_BROADSIDE_RAD = 0.75 * np.pi
+VIDEO_REACH_M = 120.0
+VIDEO_BROADSIDE_RAD = 0.75 * np.pi
 STREET_BROADSIDE_RAD = 0.5 * np.pi
 LEAST_VISIBLE_PIXELS = 40
 FARTHEST_M = 120.0
@@ -226,6 +229,39 @@ def highway(root: str | os.PathLike[str] | None = None) -> TargetSet:
     )
 
 
+def clip_of_virat(
+    clip: str,
+    root: str | os.PathLike[str] | None = None,
+    *,
+    sampling_hz: float = virat.SAMPLING_HZ,
+    metres_per_pixel: float | None = None,
+) -> TargetSet:
+    """Vehicles of a clip of VIRAT, the paper's data; parked ones are among them.
+
+    Parameters
+    ----------
+    sampling_hz : float
+        Frames a second that are taken, 1 in the paper.
+    metres_per_pixel : float, optional
+        By default such that the picture's diagonal is 120 m, which the radar reaches.
+
+    Raises
+    ------
+    DataError
+        If the clip is missing or damaged, or too short for three parts.
+    """
+    found = virat.load_targets(clip, root, sampling_hz=sampling_hz)
+    video = Clip(virat.find_folder(root) / "videos_original" / f"{clip}.mp4")
+    return of_video(
+        clip,
+        found.tracks,
+        video.size,
+        video.frame_rate_hz,
+        found.read_frame,
+        metres_per_pixel=metres_per_pixel or VIDEO_REACH_M / math.hypot(*video.size),
+    )
+
+
 def of_video(
     name: str,
     found: tracks.Tracks,
@@ -276,7 +312,7 @@ def of_video(
     return TargetSet(
         name=name,
         distance_m=metres_per_pixel * distance_px[kept],
-        azimuth_rad=angle_rad[kept] - HIGHWAY_BROADSIDE_RAD,
+        azimuth_rad=angle_rad[kept] - VIDEO_BROADSIDE_RAD,
         velocity_mps=metres_per_pixel * velocity_px[kept],
         box_px=box,
         frame=found.frame[kept],
@@ -284,7 +320,7 @@ def of_video(
         target=found.track[kept],
         group=found.track[kept],
         part=part[kept],
-        broadside_rad=HIGHWAY_BROADSIDE_RAD,
+        broadside_rad=VIDEO_BROADSIDE_RAD,
         read_frame=read_frame,
         read_mask=mask,
     )
