@@ -18,6 +18,7 @@ from semisac_ml.channels.fading import apply_fading, complex_normal  # noqa: E40
 from semisac_ml.systems.simac import scoring  # noqa: E402
 from semisac_ml.systems.simac.biformer import BiFormerSettings  # noqa: E402
 from semisac_ml.systems.simac.echo_peak import EchoPeak  # noqa: E402
+from semisac_ml.systems.simac.glimpse import Glimpse  # noqa: E402
 from semisac_ml.systems.simac.measuring import run  # noqa: E402
 from semisac_ml.systems.simac.model import total_loss  # noqa: E402
 from semisac_ml.systems.simac.samples import STATES, VALIDATION  # noqa: E402
@@ -25,7 +26,6 @@ from semisac_ml.systems.simac.tensors import channel_state  # noqa: E402
 from semisac_ml.systems.simac.training import SimacTraining, calibrate, tensors_for  # noqa: E402
 from semisac_ml.systems.simac.tuned import (  # noqa: E402
     SENSORS,
-    Glimpse,
     TunedSettings,
     TunedSimac,
     equalised,
@@ -98,7 +98,7 @@ def test_symbols_have_unit_power():
 
 def test_a_glimpse_is_the_part_of_the_frame():
     # on a ramp bilinear interpolation is exact: pixels of the part lie evenly in the box
-    glimpse = Glimpse(tiny_tuned())
+    glimpse = Glimpse(tiny_tuned().vision, 32, 56)
     ramp = ((torch.arange(128) + 0.5) / 128).expand(1, 3, 128, 128)
     part = glimpse.part(ramp, torch.tensor([[0.4, 0.5, 0.2, 0.1]]))
     expected = 0.2 + 0.4 * (torch.arange(56) + 0.5) / 56
@@ -154,6 +154,20 @@ def test_in_training_sensors_fail_now_and_then_but_never_both():
     assert present.sum(dim=1).min() == 1
     alone = TunedSimac(tiny_tuned(missing=0.0, sensors=("radar",)))
     assert alone._present(3, torch.Generator(), torch.device("cpu"), SENSORS).tolist() == [[0.0, 1.0]] * 3
+
+
+@pytest.mark.parametrize("away", ["estimate", "glimpse", "told", "analog"])
+def test_what_can_be_taken_away(away):
+    system = TunedSimac(tiny_tuned(missing=0.0, **{away: False}))
+    frames, echoes, truth = inputs(2)
+    found = system(frames, echoes, state_of([5.0, 25.0]), "rayleigh", torch.Generator().manual_seed(1))
+    total_loss(system.losses(found, truth)).backward()
+    reached = {name for name, one in system.encoder.named_parameters() if one.grad is not None}
+    assert ("features.extractor.projection.size.weight" in reached) == (away == "estimate")
+    assert ("channel.weight" in reached) == (away != "told")
+    if away == "glimpse":
+        whole = system.encoder.glimpse.part(frames, torch.full((2, 4), 0.5))
+        assert whole[0].mean().item() == pytest.approx(frames[0].mean().item(), abs=0.01)
 
 
 def test_worth_is_one_less_the_error():

@@ -19,33 +19,32 @@ What differs from the paper's networks, and why:
 
 from __future__ import annotations
 
-import math
+import dataclasses
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from semisac_ml.channels.digital import DigitalChannel
 from semisac_ml.channels.fading import FadingChannel, noise_variance
 from semisac_ml.layers.residual import ResidualBlock, ResidualSettings
 from semisac_ml.signal.lfm_simo_echo import LfmSimoRadar
 
-from .biformer import BiFormer, BiFormerSettings
+from .biformer import BiFormerSettings
 from .decoder import TransformerBlock
-from .echo_peak import EchoPeak
+from .glimpse import FEATURES, OCTAVES, Glimpse, LearnedFeatures, PictureEncoder, RadarFeatures, waves
 from .language import CHANNEL_NUMBERS
 from .model import ChannelState
 from .samples import STATES
 
 SENSORS = ("camera", "radar")
-OCTAVES = 8
 SEEN = 7
 """Side of the grid of vectors that the picture becomes; doubled three times it is the picture's side."""
 OTHERS = 15
 """Vectors beside those of the picture."""
 REALS = 98
 """Of each vector that are sent: 64 vectors are 3136 complex symbols."""
-FARTHEST_M = 160.0
 BEYOND = 0.1
 """Of the normalised states' range that their grid reaches further on either side."""
 
@@ -57,6 +56,10 @@ class TunedSettings:
     frame: side of what the camera shows, halved for the first look. picture: side of the target's picture.
     size: of a vector. blocks: transformer blocks of encoder and decoder each. states: points of a state's
     grid. missing: how often a sensor is, in training, each. sensors: those that there are at all.
+
+    To be taken away, one at a time, to see what it is worth: estimate, of the radar, for convolutions of its
+    echoes; glimpse, for the whole frame; told, the channel's state; analog symbols, for two bits a value,
+    modulated by Eq. (50): as many channel uses as the small network of the paper's form.
     """
 
     frame: int = 256
@@ -67,6 +70,10 @@ class TunedSettings:
     states: int = 128
     missing: float = 0.15
     sensors: tuple[str, ...] = SENSORS
+    estimate: bool = True
+    glimpse: bool = True
+    told: bool = True
+    analog: bool = True
     vision: BiFormerSettings = BiFormerSettings(
         128, widths=(32, 64, 96, 128), depths=(1, 1, 2, 1), routed=(1, 2, 4, 16), regions=4
     )
@@ -80,19 +87,24 @@ class TunedSettings:
 
     @classmethod
     def variant(cls, name: str) -> TunedSettings:
-        """ "tuned"; "tuned, camera" or "tuned, radar" with one sensor; "tuned, both" without failures.
+        """ "tuned"; "tuned, camera" and "tuned, radar", of one sensor; "tuned, both", that never fail; and
+        with one thing taken away: "tuned, no estimate", "no glimpse", "not told", "not analog".
 
         Raises ValueError for any other name.
         """
-        changed = {
+        changed: dict[str, dict[str, object]] = {
             "tuned": {},
             "tuned, camera": {"sensors": ("camera",), "missing": 0.0},
             "tuned, radar": {"sensors": ("radar",), "missing": 0.0},
             "tuned, both": {"missing": 0.0},
+            "tuned, no estimate": {"estimate": False},
+            "tuned, no glimpse": {"glimpse": False},
+            "tuned, not told": {"told": False},
+            "tuned, not analog": {"analog": False},
         }
         if name not in changed:
             raise ValueError(f"variant is {name!r}, expected one of {', '.join(changed)}")
-        return cls(**changed[name])
+        return dataclasses.replace(cls(), **changed[name])
 
     @property
     def frame_pixels(self) -> int:
@@ -110,116 +122,17 @@ class TunedSettings:
         return (SEEN**2 + OTHERS) * REALS
 
 
-def waves(values: Tensor) -> Tensor:
-    """Values in 0 to 1 as cosines and sines of 1/2, 1, 2, ... turns, [..., 2 OCTAVES]."""
-    angle = math.pi * values[..., None] * 2.0 ** torch.arange(OCTAVES, device=values.device)
-    return torch.cat([torch.cos(angle), torch.sin(angle)], dim=-1)
-
-
-class RadarFeatures(nn.Module):
-    """Echoes to vectors: the estimate of the peak, [batch, features]."""
-
-    size = 4 + 3 * 2 * OCTAVES
-
-    def __init__(self, radar: LfmSimoRadar) -> None:
-        super().__init__()
-        self.peak = EchoPeak(radar)
-        self.fastest_mps = radar.fastest_mps
-
-    def forward(self, echoes: Tensor) -> Tensor:
-        state, snr, _ = self.peak(echoes)
-        distance, sine, velocity = state.unbind(dim=1)
-        unit = torch.stack(
-            [distance / FARTHEST_M, (sine + 1.0) / 2.0, (velocity / self.fastest_mps + 1.0) / 2.0], dim=1
-        )
-        loud = torch.log10(snr)[:, None] / 4.0
-        return torch.cat([2.0 * unit - 1.0, loud, waves(unit).flatten(1)], dim=1)
-
-
-class Glimpse(nn.Module):
-    """Where in the picture the target is, and what is there.
-
-    A first look at half the resolution gives features on a grid; the query is compared with them. Of where it
-    is most alike the mean place is the middle of the part that is cut out.
-    """
-
-    def __init__(self, settings: TunedSettings) -> None:
-        super().__init__()
-        widths, size = settings.vision.widths, settings.size
-        self.side = settings.picture
-        self.backbone = BiFormer(settings.vision)
-        self.keys = nn.Conv2d(widths[1] + widths[3], size, 1)
-        self.query = nn.Linear(size, size)
-        self.extent = nn.Sequential(nn.Linear(2 * size, size), nn.GELU(), nn.Linear(size, 4))
-        cells = settings.vision.picture // 8
-        place = (torch.arange(cells) + 0.5) / cells
-        rows, columns = torch.meshgrid(place, place, indexing="ij")
-        self.register_buffer("places", torch.stack([columns, rows], dim=-1).reshape(-1, 2), persistent=False)
-        self.where = nn.Parameter(0.02 * torch.randn(1, size, cells, cells))
-        steps = 2.0 * (torch.arange(self.side) + 0.5) / self.side - 1.0
-        self.register_buffer("steps", steps, persistent=False)
-
-    def forward(self, frames: Tensor, query: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Box (middle x, y, half width, height, of the frame's sides, [batch, 4]), the part [batch, 3, side,
-        side], and what the whole frame says [batch, size].
-        """
-        maps, kept = functional.avg_pool2d(frames, 2), []
-        maps = 4.0 * (maps - 0.5)
-        for stage in self.backbone.stages:
-            maps = stage(maps)
-            kept.append(maps)
-        coarse = functional.interpolate(self.backbone.norm(maps), scale_factor=4.0, mode="nearest")
-        keys = (self.keys(torch.cat([kept[1], coarse], dim=1)) + self.where).flatten(2)
-        alike = torch.softmax((self.query(query)[:, None] @ keys)[:, 0] / keys.shape[1] ** 0.5, dim=1)
-        seen = (keys @ alike[:, :, None])[:, :, 0]
-        moved = self.extent(torch.cat([seen, query], dim=1))
-        middle = alike @ self.places + 0.1 * torch.tanh(moved[:, :2])
-        half = 0.02 + 0.48 * torch.sigmoid(moved[:, 2:] - 2.0)
-        box = torch.cat([middle, half], dim=1)
-        return box, self.part(frames, box), seen
-
-    def part(self, frames: Tensor, box: Tensor) -> Tensor:
-        """The part of frames in a box; black outside."""
-        x = 2.0 * (box[:, 0:1] + box[:, 2:3] * self.steps) - 1.0
-        y = 2.0 * (box[:, 1:2] + box[:, 3:4] * self.steps) - 1.0
-        grid = torch.stack(
-            [
-                x[:, None, :].expand(-1, self.side, -1),
-                y[:, :, None].expand(-1, -1, self.side),
-            ],
-            dim=-1,
-        )
-        return functional.grid_sample(frames, grid, align_corners=False)
-
-
-class PictureEncoder(nn.Module):
-    """Parts of pictures [batch, 3, side, side] to [batch, SEEN^2, size]."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        settings = ResidualSettings()
-        self.layers = nn.Sequential(
-            nn.Conv2d(3, 24, 3, padding=1),
-            ResidualBlock(24, 32, 2, settings),
-            ResidualBlock(32, 64, 2, settings),
-            ResidualBlock(64, size, 2, settings),
-            nn.Conv2d(size, size, 1),
-        )
-
-    def forward(self, parts: Tensor) -> Tensor:
-        return self.layers(2.0 * parts - 1.0).flatten(2).transpose(1, 2)
-
-
 class TunedEncoder(nn.Module):
     """What the transmitter runs: sensors and the channel's state to symbols."""
 
     def __init__(self, settings: TunedSettings) -> None:
         super().__init__()
         size = settings.size
-        self.features = RadarFeatures(settings.radar)
-        self.query = nn.Sequential(nn.Linear(RadarFeatures.size, size), nn.GELU(), nn.Linear(size, size))
-        self.heard = nn.Linear(RadarFeatures.size, OTHERS * size)
-        self.glimpse = Glimpse(settings)
+        self.settings = settings
+        self.features = (RadarFeatures if settings.estimate else LearnedFeatures)(settings.radar)
+        self.query = nn.Sequential(nn.Linear(FEATURES, size), nn.GELU(), nn.Linear(size, size))
+        self.heard = nn.Linear(FEATURES, OTHERS * size)
+        self.glimpse = Glimpse(settings.vision, size, settings.picture)
         self.picture = PictureEncoder(size)
         self.box = nn.Linear(4 * 2 * OCTAVES + size, OTHERS * size)
         self.channel = nn.Linear(CHANNEL_NUMBERS, size)
@@ -250,11 +163,16 @@ class TunedEncoder(nn.Module):
         camera, radar = present[:, 0:1], present[:, 1:2]
         features = self.features(echoes) * radar
         query = self.query(features) * radar + (1.0 - radar) * self.unheard
-        box, part, context = self.glimpse(frames * camera[:, :, None, None], query)
+        frames = frames * camera[:, :, None, None]
+        box, part, context = self.glimpse(frames, query)
+        if not self.settings.glimpse:
+            part = self.glimpse.part(frames, torch.full_like(box, 0.5))
         seen = self.picture(part) * camera[:, :, None] + (1.0 - camera[:, :, None]) * self.unseen
         looked = self.box(torch.cat([waves(box).flatten(1), context], dim=1)) * camera
         others = (self.heard(features) + looked).unflatten(1, (OTHERS, -1))
-        tokens = torch.cat([seen, others], dim=1) + self.place + self.channel(numbers)[:, None]
+        tokens = torch.cat([seen, others], dim=1) + self.place
+        if self.settings.told:
+            tokens = tokens + self.channel(numbers)[:, None]
         sent = self.leave(self.blocks(tokens))
         power = sent.square().mean(dim=(1, 2), keepdim=True)
         return sent * torch.rsqrt(2.0 * power + 1e-9), box
@@ -350,10 +268,7 @@ class TunedSimac(nn.Module):
         """
         present = self._present(len(frames), generator, frames.device, sensors)
         symbols, box = self.encoder(frames, echoes, state.numbers, present)
-        pairs = torch.view_as_complex(symbols.flatten(1).unflatten(1, (-1, 2)).contiguous())
-        heard, gain = FadingChannel(fading)(pairs, state.snr_db, generator)
-        estimate, worth = equalised(heard, gain, state.snr_db)
-        received = torch.view_as_real(estimate).flatten(1).view_as(symbols)
+        received, worth = self._sent(symbols, state, fading, generator)
         weights, shift, width, picture = self.decoder.posterior(received, worth)
         mean, deviation = self.decoder.moments(weights, shift, width)
         found = {"picture": picture, "box": box, "weights": weights, "shift": shift, "width": width}
@@ -362,6 +277,20 @@ class TunedSimac(nn.Module):
             found[task] = mean[:, place]
             found[f"{task}_deviation"] = deviation[:, place] * self.decoder.widening[place]
         return found
+
+    def _sent(
+        self, symbols: Tensor, state: ChannelState, fading: str, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """What the decoder gets."""
+        if not self.settings.analog:
+            values = torch.tanh(2.0**0.5 * symbols).flatten(1)
+            channel = DigitalChannel(fading, bits=2)
+            means = channel(values, state.snr_db, state.modulation, generator)
+            return means.view_as(symbols), torch.ones_like(state.snr_db)
+        pairs = torch.view_as_complex(symbols.flatten(1).unflatten(1, (-1, 2)).contiguous())
+        heard, gain = FadingChannel(fading)(pairs, state.snr_db, generator)
+        estimate, worth = equalised(heard, gain, state.snr_db)
+        return torch.view_as_real(estimate).flatten(1).view_as(symbols), worth
 
     def _present(
         self, count: int, generator: torch.Generator, device: torch.device, sensors: tuple[str, ...]
