@@ -23,7 +23,7 @@ from semisac_ml.training.early_stopping import BestKept
 
 from .measuring import run
 from .model import LossWeights, Simac, SimacSettings, total_loss
-from .samples import STATES, TRAIN, VALIDATION
+from .samples import STATES, TRAIN, VALIDATION, TargetSet
 from .scoring import HALF_WIDTH, NOMINAL_COVERAGE
 from .tensors import Batch, EchoSource, SampleTensors, channel_state, drawn_snr_db
 from .tuned import TunedSettings, TunedSimac
@@ -92,7 +92,7 @@ class SimacTraining:
         return LossWeights(picture=self.picture_weight)
 
 
-def tensors_for(settings: SimacTraining, samples) -> SampleTensors:
+def tensors_for(settings: SimacTraining, samples: TargetSet) -> SampleTensors:
     """A scene as tensors of the network's sizes."""
     network = settings.network()
     return SampleTensors(samples, network.frame_pixels, network.picture_pixels, EchoSource(settings.echo))
