@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sys
 
-from loopback import environment
+from common import environment
 
 if __name__ == "__main__":
     sys.exit(environment.run_program("calibrate", "on_air.calibration"))

@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "apps"))  # the loopback flowgraph, and the check of the environment
 
-from loopback import environment  # noqa: E402
+from common import environment  # noqa: E402
 
 if __name__ == "__main__":
     sys.exit(environment.run_program("bench", "suite.command"))

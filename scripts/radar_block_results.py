@@ -116,21 +116,10 @@ def measure_blocks() -> None:
             missed = sum(one is None for one in collected)
             measured = np.array([one for one in collected if one is not None])
             loss_db = radar_trials.loss_to_bound_db(measured, bound)
+            conditions = {"x": "SNR behind the matched filter in dB", "regularisation": regularisation}
+            told = {"system": "radar", "figure": "blocks", "x": snr_db, "n": len(collected), "seed": "11"}
             rows += [
-                Result(
-                    system="radar",
-                    figure="blocks",
-                    conditions={
-                        "x": "SNR behind the matched filter in dB",
-                        "regularisation": regularisation,
-                        "parameter": name,
-                    },
-                    x=snr_db,
-                    metric=metric,
-                    value=value,
-                    n=len(collected),
-                    seed="11",
-                )
+                Result(**told, conditions={**conditions, "parameter": name}, metric=metric, value=value)
                 for axis, name in enumerate(("range", "doppler", "angle"))
                 for metric, value in (("loss_db", float(loss_db[axis])), ("missed", float(missed)))
             ]
@@ -199,17 +188,10 @@ def measure_presence() -> None:
             "matched filter on the same echoes": proportion(matched, total),
             "optimal": detection.presence_accuracy_awgn(2 * frame.channel_uses, snr_db),
         }
+        told = {"system": "radar", "figure": "presence", "metric": "sensing_accuracy", "x": snr_db}
+        told["conditions"] = {"x": "sensing SNR in dB"}
         rows += [
-            Result.of(
-                found,
-                system="radar",
-                figure="presence",
-                variant=variant,
-                conditions={"x": "sensing SNR in dB"},
-                x=snr_db,
-                metric="sensing_accuracy",
-                seed="" if variant == "optimal" else "12",
-            )
+            Result.of(found, **told, variant=variant, seed="" if variant == "optimal" else "12")
             for variant, found in decided.items()
         ]
     write_results(RESULTS / "presence.csv", rows)

@@ -89,6 +89,7 @@ def draw_bounds(rows: list[Result], file: Path) -> None:
 def pairs() -> None:
     """Share of pairs of equal targets that are both found, over their distance."""
     rng = np.random.default_rng(2)
+    row = partial(Result.of, system="radar", figure="pairs", metric="both_found", seed="2")
     rows = []
     for oversampling in (1, 2):
         geometry = radar_trials.ofdm_geometry(oversampling=oversampling)
@@ -98,22 +99,9 @@ def pairs() -> None:
                 share = radar_trials.share_of_pairs_found(
                     geometry, axis, separation, 20.0, 1000, rng, settings
                 )
-                rows.append(
-                    Result.of(
-                        proportion(round(share * 1000), 1000),
-                        system="radar",
-                        figure="pairs",
-                        conditions={
-                            "x": "separation in cells",
-                            "apart_in": PARAMETERS[axis],
-                            "snr_db": 20.0,
-                            "fft_oversampling": oversampling,
-                        },
-                        x=separation,
-                        metric="both_found",
-                        seed="2",
-                    )
-                )
+                apart = {"x": "separation in cells", "apart_in": PARAMETERS[axis]}
+                conditions = {**apart, "snr_db": 20.0, "fft_oversampling": oversampling}
+                rows.append(row(proportion(round(share * 1000), 1000), conditions=conditions, x=separation))
     write_results(RESULTS / "pairs.csv", rows)
 
 
@@ -124,17 +112,9 @@ def false_alarms() -> None:
     rows = []
 
     def add(maps: str, method: str, looks: int, cells: int, count: int) -> None:
-        rows.append(
-            Result.of(
-                proportion(count, cells),
-                system="radar",
-                figure="false_alarms",
-                variant=method,
-                conditions={"maps": maps, "antennas": looks, "asked": 1e-4},
-                metric="false_alarm_rate",
-                seed="3",
-            )
-        )
+        told = {"system": "radar", "figure": "false_alarms", "metric": "false_alarm_rate", "seed": "3"}
+        conditions = {"maps": maps, "antennas": looks, "asked": 1e-4}
+        rows.append(Result.of(proportion(count, cells), **told, variant=method, conditions=conditions))
 
     for method, looks in (("ca", 1), ("ca", 4), ("os", 1), ("os", 4)):
         factor = cfar.ca_factor(1e-4, 32, looks) if method == "ca" else cfar.os_factor(1e-4, 32, 24, looks)
@@ -149,16 +129,10 @@ def false_alarms() -> None:
         count = radar_trials.false_alarms(geometry, settings, maps, rng)
         add(f"OFDM, 52 of 64 subcarriers, {weights} window", "ca", 1, maps * 64 * 64, count)
     write_results(RESULTS / "false_alarms.csv", rows)
+    conditions = {"x": "reference cells", "false_alarm_rate": 1e-4}
+    told = {"system": "radar", "figure": "cfar_loss", "metric": "loss_db", "conditions": conditions}
     losses = [
-        Result.of(
-            cfar.ca_loss_db(1e-4, count),
-            system="radar",
-            figure="cfar_loss",
-            variant="ca",
-            conditions={"x": "reference cells", "false_alarm_rate": 1e-4},
-            x=float(count),
-            metric="loss_db",
-        )
+        Result.of(cfar.ca_loss_db(1e-4, count), **told, variant="ca", x=float(count))
         for count in (8, 16, 24, 32, 64, 128)
     ]
     write_results(RESULTS / "cfar_loss.csv", losses)
@@ -181,21 +155,16 @@ def map_false_alarms() -> None:
             NOISE_MAPS,
         ),
     }
+    row = partial(
+        Result.of, system="radar", figure="map_false_alarms", metric="maps_with_false_alarms", seed="5"
+    )
     rows = []
     for name, (geometry, maps) in cases.items():
         rng = np.random.default_rng(5)
         shown = radar_trials.maps_with_false_alarms(geometry, DetectionSettings(), maps, rng)
         cells = geometry.doppler_bins * geometry.range_bins
-        rows.append(
-            Result.of(
-                proportion(shown, maps),
-                system="radar",
-                figure="map_false_alarms",
-                conditions={"maps of": name, "cells": cells, "asked": 0.01},
-                metric="maps_with_false_alarms",
-                seed="5",
-            )
-        )
+        conditions = {"maps of": name, "cells": cells, "asked": 0.01}
+        rows.append(row(proportion(shown, maps), conditions=conditions))
     write_results(RESULTS / "map_false_alarms.csv", rows)
 
 

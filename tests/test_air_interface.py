@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 from suite import air_command, air_trials  # noqa: E402
 
 from semisac_ml.data import DataError, wifi_iq  # noqa: E402
-from semisac_ml.results import read_results  # noqa: E402
+from semisac_ml.results import ResultTable, read_results  # noqa: E402
 from semisac_ml.signal import impairments  # noqa: E402
 
 
@@ -70,12 +70,18 @@ def test_a_shifted_tone_is_a_turned_tone():
 
 def test_rows_are_written_and_replaced(tmp_path: Path):
     file = tmp_path / "results" / "frames.csv"
+    table = ResultTable.open(file)
     for lost in (3, 0):
-        air_command.write(air_trials.share_failed("frames lost", "no noise", lost, 1000, "0"), file)
-    air_command.write(air_trials.Row("false frames", "noise", 10, 0.0, "count", "0"), file)
+        row = air_trials.share_failed("frames lost", "no noise", lost, 1000, "0")
+        table.replace([row.result("air_interface", "frames")])
+    row = air_trials.Row("false frames", "noise", 10, 0.0, "count", "0")
+    table.replace([row.result("air_interface", "frames")])
     rows = read_results(file)
     assert [row.metric for row in rows] == ["frames lost", "false frames"]
     assert rows[0].value == 0 and rows[0].high == pytest.approx(0.2991, rel=1e-3)
     assert rows[0].conditions == {"condition": "no noise", "goal": "0"} and rows[0].low is None
     with pytest.raises(ValueError, match="--only is 'x', expected one of lost, detected"):
-        air_command.air_interface(only=["x"])
+        air_command.air_interface(options=air_command.MeasureOptions(only=["x"]))
+    (tmp_path / "other.csv").write_text("a,b\n")
+    with pytest.raises(ValueError, match="other.csv: is no table of results"):  # before anything is measured
+        air_command.air_interface(options=air_command.MeasureOptions(file=tmp_path / "other.csv"))

@@ -28,10 +28,16 @@ class RadioOptions(Options):
     radio_option: list[str] = Field([], description="Further ones.")
 
 
+class Sizes(Options):
+    frames: int = Field(1, ge=1, description="Frames.")
+    weights: Annotated[tuple[float, ...], Parameter(parse=False)] = (0.5, 0.5)
+
+
 class OwnOptions(Options):
     phy: Literal["ofdm", "lfm"] = Field("ofdm", description="**Waveform**.")
     save: Path | None = Field(None, description="Folder.")
     address: str = Field("", description="Where.")
+    sizes: Sizes = Sizes()
     repeat: bool = Field(False, description="Send until stopped.")
     small: Annotated[bool, Parameter(negative="--no-small")] = Field(True, description="With the small one.")
     json_file: Annotated[Path | None, Parameter(name="--json")] = Field(None, description="File.")
@@ -106,6 +112,11 @@ def test_models_say_the_same_of_what_they_are_given():
     assert RadioOptions(sample_rate_hz=5e6, rx_channels=2, radio_option=["a", "b"]).words() == [
         "--rx-channels 2", "--radio-option a", "--radio-option b",
     ]  # fmt: skip
+    changed = OwnOptions(sizes=Sizes(frames=2, weights=(1 / 3, 0.0)))
+    assert changed.words() == ["--frames 2", "--weights 0.333333,0"]
+    assert changed.replaced(quiet=True).words(changed) == ["--quiet"]
+    with pytest.raises(ValueError, match="^frames is 0, expected 1 or more$"):
+        changed.replaced(sizes={"frames": 0})
     assert OwnOptions(small=False, quiet=True, json_file="f").words() == ["--no-small", "--json f", "--quiet"]
     assert RadioOptions.model_validate_json(RadioOptions(rx_channels=2).model_dump_json()).rx_channels == 2
 
@@ -136,6 +147,25 @@ def test_defaults_are_readable(value, text):
     assert readable(value) == text
 
 
+def test_an_option_that_is_missing_may_be_one_with_a_mistake_in_it(capsys):
+    class ExportOptions(Options):
+        run: Path = Field(description="Folder.")
+
+    program = new_program("export")
+
+    def export(*, options) -> None:
+        """Export."""
+
+    export.__annotations__["options"] = ExportOptions
+    program.default(export)
+    for arguments, said in (
+        ((), "--run is missing, expected a value"),
+        (("--rum", "x"), "Unknown option: --rum. Did you mean --run?"),
+    ):
+        assert run_program(program, arguments) == 2
+        assert capsys.readouterr().err == f"export: {said} (see 'export --help')\n"
+
+
 HINT = re.escape(" (see 'listen.py --help')")
 
 
@@ -157,6 +187,8 @@ HINT = re.escape(" (see 'listen.py --help')")
         (("--no-quiet",), "Unknown option: --no-quiet. Did you mean --quiet?"),
         (("--gap-m",), "--gap-m stands without a value, expected a number"),
         (("b",), "argument 2 is 'b', expected an option"),
+        (("--frames", "0"), "--frames is 0, expected 1 or more"),
+        (("--weights", "1"), "Unknown option: --weights."),
         (("--repeat", "--save", "x"), "--repeat and --save contradict each other: give one of them"),
     ],
 )
@@ -184,6 +216,7 @@ def test_nothing_is_not_a_value(call, arguments, said):
 
 def test_an_argument_that_is_missing(call):
     assert call()[::3] == (2, "listen: PATH is missing, expected a value (see 'listen.py --help')\n")
+    assert call("--adress")[3].startswith("listen: Unknown option: --adress. Did you mean --address? (see")
 
 
 @pytest.fixture
@@ -195,7 +228,7 @@ def several(capsys):
             "several", "Do **several** things.", version="several 1", version_flags="--version"
         )
 
-        def alpha(*, number: int = 3) -> None:
+        def alpha(*, number: int = 3, steps: Annotated[int, Field(gt=0)] = 1) -> None:
             """First."""
             if raising:
                 raise raising
@@ -211,6 +244,8 @@ def several(capsys):
 def test_several_commands(several):
     assert several("alpha", "--number", "4") == (0, "4\n", "")
     assert several("--version") == (0, "several 1\n", "")
+    line = "--steps is 0: input should be greater than 0 (see 'several alpha --help')"
+    assert several("alpha", "--steps", "0") == (2, "", f"several: {line}\n")
     code, out, err = several("--help")
     assert code == 0 and "alpha" in out and "Second." in out and "--version" in out and err == ""
     assert several() == (2, "", out)
@@ -262,6 +297,7 @@ radio_option = ["a=1", "b=2"]
 [listen]
 json = "file.json"
 repeat = true
+frames = 3
 small = false
 address = ""
 [send]
@@ -276,6 +312,7 @@ def test_options_from_a_file(call, tmp_path):
     assert (code, err) == (0, "")
     radio, own = seen["radio"], seen["own"]
     assert (radio.radio, radio.sample_rate_hz, radio.radio_option) == ("file", 500e3, ["a=1", "b=2"])
+    assert own.sizes == Sizes(frames=3)
     assert (own.json_file, own.repeat, own.small, own.config) == (Path("file.json"), True, False, file)
     assert set(radio.given()) == {"--radio", "--sample-rate-hz", "--radio-option"}
     _, seen, *_ = call(

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 import json
 from pathlib import Path
@@ -31,7 +30,7 @@ from semisac_ml.training.images import ImageSet  # noqa: E402
 
 QUIET = Console(quiet=True)
 TINY = TrainingSettings(epochs=2, backbone_epochs=1, batch=32, data="sample")
-PAPER = dataclasses.replace(TINY, model=ModelSettings(variant="paper"))
+PAPER = TINY.replaced(model=ModelSettings(variant="paper"))
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +130,7 @@ def test_interrupted_training_resumes_bit_exactly(
 def test_checkpoint_of_other_settings_is_refused(sample: ImageSet, tmp_path: Path) -> None:
     train.train(PAPER, sample, tmp_path / "run", QUIET)
     with pytest.raises(CheckpointError, match="seed: 0 there, 1 here"):
-        train.train(dataclasses.replace(PAPER, seed=1), sample, tmp_path / "run", QUIET)
+        train.train(PAPER.replaced(seed=1), sample, tmp_path / "run", QUIET)
     (tmp_path / "run" / "joint.safetensors").write_bytes(b"no checkpoint")
     with pytest.raises(CheckpointError, match="is not a checkpoint"):
         train.train(PAPER, sample, tmp_path / "run", QUIET)
@@ -149,7 +148,7 @@ def test_checkpoint_of_another_model_names_one_difference(tmp_path: Path) -> Non
 
 @pytest.mark.slow
 def test_training_learns(sample: ImageSet, tmp_path: Path) -> None:
-    settings = dataclasses.replace(PAPER, epochs=30, batch=4, snr_db=10.0, sensing_snr_db=10.0)
+    settings = PAPER.replaced(epochs=30, batch=4, snr_db=10.0, sensing_snr_db=10.0)
     train.train(settings, sample, tmp_path / "run", QUIET)
     lines = (tmp_path / "run" / "joint.csv").read_text().splitlines()
     first, last = ([float(cell) for cell in line.split(",")[1:4]] for line in (lines[1], lines[-1]))
@@ -248,7 +247,7 @@ def test_bundle_of_the_papers_networks_senses_by_the_echo_alone(tmp_path: Path) 
 
 
 def test_settings_survive_the_disk(tmp_path: Path) -> None:
-    settings = dataclasses.replace(PAPER, weights=(0.5, 0.0, 0.5), snr_db=3.0)
+    settings = PAPER.replaced(weights=(0.5, 0.0, 0.5), snr_db=3.0)
     save_settings(settings, tmp_path)
     assert load_settings(tmp_path) == settings
     assert "--weights 0.5,0,0.5" in export.training_command(settings)
@@ -258,7 +257,7 @@ def test_settings_survive_the_disk(tmp_path: Path) -> None:
 
 def test_settings_of_older_runs_are_read_and_their_checkpoints_go_on(tmp_path: Path) -> None:
     settings = TrainingSettings()
-    older = settings_module.plain_settings(settings)
+    older = settings.model_dump(mode="json")
     assert settings_module.compared_settings(settings) == {k: v for k, v in older.items() if k != "data"}
     for name in ("data", "backbone_seed"):
         del older[name]
@@ -286,7 +285,7 @@ def test_settings_of_older_runs_are_read_and_their_checkpoints_go_on(tmp_path: P
 )
 def test_impossible_settings_are_named(change: dict, said: str) -> None:
     with pytest.raises(ValueError, match=said):
-        dataclasses.replace(PAPER, **change)
+        PAPER.replaced(**change)
 
 
 @pytest.mark.parametrize(
@@ -363,9 +362,9 @@ def test_each_point_of_the_papers_figures_changes_one_parameter(figure: str, mod
         assert point.settings.channel == model and point.settings.model.variant == "paper"
         defaults = trained_figures.paper_points("4", model, 1)[2].settings
         changed = [
-            field.name
-            for field in dataclasses.fields(TrainingSettings)
-            if getattr(point.settings, field.name) != getattr(defaults, field.name)
+            name
+            for name in TrainingSettings.model_fields
+            if getattr(point.settings, name) != getattr(defaults, name)
         ]
         assert len(changed) <= (3 if figure == "6" else 1), changed
 
@@ -374,7 +373,7 @@ def test_each_point_of_the_papers_figures_changes_one_parameter(figure: str, mod
 def test_tasks_without_weight_are_left_alone(
     weights: tuple[float, float, float], sample: ImageSet, tmp_path: Path
 ) -> None:
-    settings = dataclasses.replace(PAPER, weights=weights, epochs=1)
+    settings = PAPER.replaced(weights=weights, epochs=1)
     torch.manual_seed(settings.seed)
     untrained = JointModel(settings.model).state_dict()
     trained = train.train(settings, sample, tmp_path / "run", QUIET).state_dict()

@@ -66,7 +66,7 @@ def complain(called_here):
         (("--radio", "simulation", "--bundle", ""), "--bundle is empty, expected a value; is a variable not"),
         (("--radio", "simulation", "--bundle="), "--bundle is empty, expected a value; is a variable not"),
         (("--radio", "simulation", ""), "argument 5 is empty"),
-        (("--radio", "simulation", "--loud"), "Unknown option: --loud"),
+        (("--loud",), "Unknown option: --loud"),
     ],
 )
 def test_a_mistake_is_one_line(tiny_bundle, complain, name, arguments, pattern):
@@ -96,7 +96,7 @@ def test_a_mistake_is_one_line(tiny_bundle, complain, name, arguments, pattern):
         ("run_receiver", ("--save", "/proc/pictures"), "--save /proc/pictures"),
         ("run_sensing", ("--gate-m", "1e6"), "--gate-m is 1e\\+06, expected 0 to 2398 m"),
         ("run_sensing", ("--leakage-removal", "all"), "--leakage-removal is 'all', expected one of none"),
-        ("run_sensing", ("--frames-per-map", "0"), "frames_per_interval is 0"),
+        ("run_sensing", ("--frames-per-map", "0"), "--frames-per-map is 0, expected 1 or more"),
     ],
 )
 def test_a_mistake_of_one_program_is_one_line(tiny_bundle, complain, name, arguments, pattern):

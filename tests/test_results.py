@@ -50,6 +50,27 @@ def test_what_is_written_is_read_back(tmp_path):
     assert (found[3].low, found[3].high, found[3].n) == (2.5, 2.5, 0)
 
 
+@pytest.mark.parametrize(
+    ("started", "told"),
+    [
+        (["-m", "made_up"], "python -m made_up 'a b'"),
+        (["-m", "made_up.other"], "python -m made_up.other 'a b'"),
+        (["made_up/other.py"], "python made_up/other.py 'a b'"),
+        (["{folder}/made_up/other.py"], "other.py 'a b'"),
+    ],
+)
+def test_the_command_line_is_what_was_typed(started, told, tmp_path):
+    (tmp_path / "made_up").mkdir()
+    text = "from semisac_ml.results import command_line; print(command_line())\n"
+    for name, content in (("__init__", ""), ("__main__", text), ("other", text)):
+        (tmp_path / "made_up" / f"{name}.py").write_text(content)
+    words = [word.format(folder=tmp_path) for word in started]
+    done = subprocess.run(
+        [sys.executable, *words, "a b"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == told
+
+
 def test_a_condition_that_could_not_be_read_back_is_refused(tmp_path):
     for key, value in (("a=b", "1"), ("a", "1; 2"), ("", "1")):
         with pytest.raises(ValueError, match="expected a key without ="):

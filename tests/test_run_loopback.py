@@ -134,7 +134,7 @@ def test_a_missing_module_is_told(module, pattern):
 def test_an_old_python_is_told():
     program = (
         f"import sys; sys.version_info = (3, 9, 2, 'final', 0); sys.path.insert(0, {str(SCRIPT.parent)!r});"
-        "from loopback import environment; print(environment.problem())"
+        "from common import environment; print(environment.problem())"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=HANG_S)
     assert re.search(r"is Python 3\.9, expected 3\.11 or newer: .*(make loopback|activate)", done.stdout)

@@ -567,13 +567,11 @@ def fields_of(folder: Path) -> dict[str, Any]:
 
 def test_written_bundle_is_the_same_again(tiny_bundle, tmp_path):
     networks = {p.stem: p.read_bytes() for p in tiny_bundle.glob("*.onnx")}
-    interfaces = {
+    tensors = {
         name: {"inputs": network["inputs"], "outputs": network["outputs"]}
         for name, network in manifest_of(tiny_bundle)["networks"].items()
     }
-    bundle = write_bundle(
-        tmp_path / "tiny", networks=networks, interfaces=interfaces, **fields_of(tiny_bundle)
-    )
+    bundle = write_bundle(tmp_path / "tiny", networks=networks, tensors=tensors, **fields_of(tiny_bundle))
     assert bundle.manifest == Bundle.load(tiny_bundle).manifest
     assert [p.name for p in tmp_path.iterdir()] == ["tiny"]
 
@@ -629,6 +627,6 @@ def test_interface_of_an_unknown_tensor_is_refused(copy):
         write_bundle(
             copy,
             networks={"encoder": content},
-            interfaces={"encoder": {"inputs": [{"name": "picture"}]}},
+            tensors={"encoder": {"inputs": [{"name": "picture"}]}},
             **fields_of(copy),
         )

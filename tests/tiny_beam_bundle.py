@@ -77,7 +77,7 @@ def make_tiny_beam_bundle(path: str | Path, camera: bool = False, picture: tuple
     write_bundle(
         path,
         networks={"beams": beams(camera)} | ({"camera": picture_encoder(picture)} if picture else {}),
-        interfaces={
+        tensors={
             "beams": {
                 "inputs": [{"name": "power_db", "unit": "dB"}, {"name": "position_m", "unit": "m"}, *known],
                 "outputs": [{"name": "probability", "range": [0.0, 1.0]}],

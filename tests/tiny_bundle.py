@@ -234,7 +234,7 @@ def make_tiny_bundle(path: str | Path, model: str = "awgn") -> Path:
             "sensing": sensing(fading),
             "sensing_echo": sensing_echo(),
         },
-        interfaces={
+        tensors={
             "encoder": {"inputs": [{"name": "image", "range": [0.0, 1.0]}, {"name": "snr_db", **snr}]},
             "reconstruction": {"inputs": received, "outputs": [{"name": "image", "range": [0.0, 1.0]}]},
             "task": {"inputs": received},

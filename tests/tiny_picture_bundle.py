@@ -124,7 +124,7 @@ def make_tiny_picture_bundle(path: str | Path, channel_uses: int = CHANNEL_USES)
             "task": task(),
             "sensing": sensing("none"),
         },
-        interfaces={
+        tensors={
             "encoder": {"inputs": [picture, snr, sent]},
             "reconstruction": {
                 "inputs": [{"name": "worth", "unit": "1", "range": [0.0, 1.0]}, snr, sent],

@@ -15,6 +15,7 @@ from semisac_ml.command_line import Options
 from semisac_ml.signal.frame import FrameParameters
 
 FARTHEST_OUTSIDE_DB = 10.0
+IMAGES_PER_FRAME = 8
 
 Chosen = TypeVar("Chosen", bound=Options)
 BundleName = Annotated[
@@ -83,9 +84,10 @@ class PictureCode(Options):
     )
 
 
-class FalseAlarms(Options):
-    """How often the detector in range-Doppler maps may be wrong."""
+class MapOptions(Options):
+    """Of what range-Doppler maps are made, and how often the detector in them may be wrong."""
 
+    frames_per_map: int = Field(1, ge=1, description="Frames in a range-Doppler map.")
     false_alarm_rate: float = Field(
         0.01, ge=1e-15, le=0.5, description="Probability that a map without a target shows one."
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from common.options import BundleName, FalseAlarms, FrameShape, ResultOptions
+from common.options import BundleName, FrameShape, MapOptions, ResultOptions
 from cyclopts import Group, Parameter
 from pydantic import Field, field_validator, model_validator
 
@@ -110,13 +110,13 @@ class WayOptions(Options):
 
     carrier_offset_hz: float = Field(0.0, description="Carrier offset of the receiver.")
     clock_offset_ppm: float = Field(0.0, description="Offset of the receiver's sampling clock.")
-    delay_samples: float = Field(0.0, description="Delay of the link, also fractional.")
+    delay_samples: float = Field(0.0, ge=0, description="Delay of the link, also fractional.")
     taps: str = Field("", description="Paths of the link as NS:DB,NS:DB,… such as 0:0,200:-3.")
     tdl_profile: str = Field("", description="Paths of 3GPP TDL-**A** … **E** instead.")
-    delay_spread_ns: float = Field(100.0, description="Root mean square delay spread of the profile.")
-    doppler_hz: float = Field(0.0, description="Largest Doppler of the link's fading.")
-    linewidth_hz: float = Field(0.0, description="Phase noise: width of the oscillators' line.")
-    gap_probability: float = Field(0.0, description="Share of 256-sample runs that are lost.")
+    delay_spread_ns: float = Field(100.0, ge=0, description="Root mean square delay spread of the profile.")
+    doppler_hz: float = Field(0.0, ge=0, description="Largest Doppler of the link's fading.")
+    linewidth_hz: float = Field(0.0, ge=0, description="Phase noise: width of the oscillators' line.")
+    gap_probability: float = Field(0.0, ge=0, le=1, description="Share of 256-sample runs that are lost.")
 
     @model_validator(mode="after")
     def _fit_each_other(self) -> WayOptions:
@@ -171,7 +171,7 @@ class Target:
 
 
 @Parameter(group=Group("Radar (ofdm, lfm)", sort_key=4))
-class RadarOptions(FalseAlarms):
+class RadarOptions(MapOptions):
     """Targets around the transmitter, and the receiver that looks for them."""
 
     target: list[str] = Field(
@@ -179,8 +179,7 @@ class RadarOptions(FalseAlarms):
         description="RANGE_M[,SPEED_MPS[,AZIMUTH_DEG[,SNR_DB]]]; repeat for several, presence of the first "
         "is decided. They turn at half and at one and a half times their range. [default: 120,15,20]",
     )
-    antennas: int = Field(4, description="Receive antennas of the radar.")
-    frames_per_map: int = Field(1, description="Frames in a range-Doppler map.")
+    antennas: int = Field(4, ge=1, description="Receive antennas of the radar.")
     leakage_db: float | None = Field(
         None, description="Gain from transmitter to radar receiver. Without it: none."
     )

@@ -143,7 +143,7 @@ class calibration_flowgraph(on_air_flowgraph):
         self._peak = 0.0
         self._saved: Calibration | None = None
         self._level_db = called.radio.transmit_level_db
-        self._window = Window.of_spectrum("semisac calibration", called.radio) if called.run.window else None
+        self.window = Window.of_spectrum("semisac calibration", called.radio) if called.run.window else None
         self._patience_s, self._begun_s = patience_s, time.monotonic()
 
     def connect_radio(self, radio: front_end) -> None:
@@ -151,8 +151,8 @@ class calibration_flowgraph(on_air_flowgraph):
         self.sender.connect(self, radio)
         self.connect(radio.sent, (self.meter, 0))
         self.connect(radio.rx(0), (self.meter, 1))
-        if self._window is not None:
-            self.connect(radio.rx(0), self._window.block)
+        if self.window is not None:
+            self.connect(radio.rx(0), self.window.block)
         for channel in range(1, radio.settings.rx_channels):  # share delay and clock with the first
             self.connect(radio.rx(channel), blocks.null_sink(gr.sizeof_gr_complex))
 
@@ -235,9 +235,6 @@ class calibration_flowgraph(on_air_flowgraph):
             "leakage_db": Metric(saved.leakage_db, saved.leakage_db, saved.leakage_db, saved.frames),
             "adc_peak": Metric(saved.adc_peak, saved.adc_peak, saved.adc_peak, saved.frames),
         }
-
-    def make_window(self) -> Window | None:
-        return self._window
 
     def details(self) -> dict[str, object]:
         return {"stored_in": str(CalibrationStore().file) if self._saved else None}

@@ -31,6 +31,7 @@ from .figures import print_figures
 from .options import FrameOptions, RunOptions
 from .running import CLOSE_S, DONE, FAILED, INTERRUPTED, MISTAKE, Ending, Interruption, Run, within
 from .status import Rows, Status
+from .window import Window
 
 EXIT_CODES = (
     "Exit codes: 0 done (also when nothing was received, which a line on standard error says), 1 the radio "
@@ -46,7 +47,12 @@ def on_air_program(name: str, *examples: str) -> App:
 
 
 class on_air_flowgraph(gr.top_block):
-    """What a program's flowgraph says of itself; the base of them all."""
+    """What a program's flowgraph says of itself; the base of them all.
+
+    window: that shows the flow, None for none.
+    """
+
+    window: Window | None = None
 
     def check(self, radio: front_end) -> list[str]:
         """Warnings about a radio that is not configured yet; raises ValueError for one that does not do."""
@@ -84,10 +90,6 @@ class on_air_flowgraph(gr.top_block):
     def details(self) -> dict[str, object]:
         """What else belongs into the JSON file."""
         return {}
-
-    def make_window(self):
-        """Window that shows the flow."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """After the flow has stopped: finish files."""
@@ -165,10 +167,9 @@ class Program:
     def _run(self, flowgraph: on_air_flowgraph, radio: front_end, interruption: Interruption) -> int:
         status = Status(lambda: [*flowgraph.rows(), *radio_rows(radio)], self.run.quiet)
         run = Run(flowgraph, radio, interruption, self.run.duration_s, status.show)
-        window = flowgraph.make_window() if self.run.window else None
         with status:
             try:
-                ending = run.to_its_end(window)
+                ending = run.to_its_end(flowgraph.window)
             except RuntimeError as error:
                 ending = Ending("failed", FAILED, str(error))
             except BaseException:

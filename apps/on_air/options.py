@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from common.options import BundleName, FrameShape, PictureCode, PictureSize, ResultOptions
+from common.options import IMAGES_PER_FRAME, BundleName, FrameShape, PictureCode, PictureSize, ResultOptions
 from common.pictures import DEFAULT_SIZE, MOST_PACKETS_PER_FRAME, PictureSettings
 from cyclopts import Group, Parameter
 from gnuradio.semisac.radio import RadioSettings, radios
@@ -17,8 +17,6 @@ from pydantic import Field
 
 from semisac_ml.runtime import Bundle, ImageLink
 from semisac_ml.signal.frame import FrameParameters
-
-IMAGES_PER_FRAME = 8
 
 
 @Parameter(name="*", group=Group("Radio", sort_key=2), allow_leading_hyphen=True)

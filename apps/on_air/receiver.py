@@ -136,7 +136,7 @@ class receiver_flowgraph(on_air_flowgraph):
             own.images,
             self.files.take if self.files else None,
         )
-        self._window = self._make_window(list(link.classes)) if called.run.window else None
+        self.window = self._make_window(list(link.classes)) if called.run.window else None
         self.connect(self.synchronizer, self.demodulator)
         for port, block in enumerate(block for block in (self.decoder, self.task) if block is not None):
             self.connect(self.demodulator, block, (self.sink, port))
@@ -214,9 +214,6 @@ class receiver_flowgraph(on_air_flowgraph):
     def close(self) -> None:
         if self.files is not None:
             self.files.close()
-
-    def make_window(self) -> Window | None:
-        return self._window
 
     def _make_window(self, class_names: list[str]) -> Window:
         start_qt()

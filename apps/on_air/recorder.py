@@ -91,7 +91,7 @@ class recorder_flowgraph(on_air_flowgraph):
         self.recorder = recorder
         self.level = analog.probe_avg_mag_sqrd_c(-100.0, LEVEL_AVERAGE)
         title = f"{called.radio.center_frequency_hz / 1e6:g} MHz"
-        self._window = Window.of_spectrum(title, called.radio) if called.run.window else None
+        self.window = Window.of_spectrum(title, called.radio) if called.run.window else None
 
     def connect_radio(self, radio: front_end) -> None:
         in_force = {name: value for name, value in self._called.in_force.items() if name != "recorded"}
@@ -100,8 +100,8 @@ class recorder_flowgraph(on_air_flowgraph):
         for channel in range(radio.settings.rx_channels):
             self.connect(radio.rx(channel), (self.recorder, channel))
         self.connect(radio.rx(0), self.level)
-        if self._window is not None:
-            self.connect(radio.rx(0), self._window.block)
+        if self.window is not None:
+            self.connect(radio.rx(0), self.window.block)
 
     def rows(self) -> Rows:
         samples = self.recorder.samples_recorded()
@@ -118,9 +118,6 @@ class recorder_flowgraph(on_air_flowgraph):
     def details(self) -> dict[str, object]:
         file = self.recorder.file()
         return {"recording": None if file is None else str(file)}
-
-    def make_window(self) -> Window | None:
-        return self._window
 
     def _level_text(self) -> str:
         power = self.level.level()

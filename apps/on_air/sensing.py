@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from common.options import FalseAlarms
+from common.options import MapOptions
 from common.pictures import map_regularisation
 from cyclopts import Group, Parameter
 from gnuradio import blocks, gr, semisac
@@ -49,7 +49,7 @@ program = on_air_program(
 
 
 @Parameter(group=Group("Radar", sort_key=5))
-class RadarOptions(FalseAlarms):
+class RadarOptions(MapOptions):
     """What is made of the echoes."""
 
     gate_m: float | None = Field(
@@ -63,8 +63,9 @@ class RadarOptions(FalseAlarms):
         description="SNR of a symbol's echo that is taken for a target there. Half that amplitude decides. "
         "[default: the bundle's reference]",
     )
-    target_probability: float = Field(0.5, description="How probable a target in the gate is beforehand.")
-    frames_per_map: int = Field(1, description="Frames in a range-Doppler map.")
+    target_probability: float = Field(
+        0.5, ge=0, le=1, description="How probable a target in the gate is beforehand."
+    )
     leakage_removal: Literal["none", "zero_delay", "static"] = Field(
         "zero_delay",
         description="**zero_delay** removes what comes straight from the transmitter, **static** all that "
@@ -192,7 +193,7 @@ class sensing_flowgraph(on_air_flowgraph):
         self.connect((self.processor, 1), self.detector)
         self.msg_connect(self.detector, "detections", self.targets, "detections")
         self._connect_echoes(called)
-        self._window = self._make_window() if called.run.window else None
+        self.window = self._make_window() if called.run.window else None
         self._warnings = radar_warnings(self.radar, called.radio)
         for warning in self._warnings:
             called.warn(warning)
@@ -338,9 +339,6 @@ class sensing_flowgraph(on_air_flowgraph):
             "detections": self.targets.newest(),
             "warnings": [*self._warnings, *filter(None, [self.targets.doubt()])],
         }
-
-    def make_window(self) -> Window | None:
-        return self._window
 
     def _make_window(self) -> Window:
         start_qt()

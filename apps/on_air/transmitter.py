@@ -60,7 +60,7 @@ class transmitter_flowgraph(on_air_flowgraph):
     def __init__(self, called: Program, source: TransmitterOptions):
         on_air_flowgraph.__init__(self, "transmitter")
         self.sender = sender(called, source, source.repeat)
-        self._window = Window.of_spectrum("semisac transmitter", called.radio) if called.run.window else None
+        self.window = Window.of_spectrum("semisac transmitter", called.radio) if called.run.window else None
         self._radio: front_end | None = None
 
     def check(self, radio: front_end) -> list[str]:
@@ -69,8 +69,8 @@ class transmitter_flowgraph(on_air_flowgraph):
     def connect_radio(self, radio: front_end) -> None:
         self._radio = radio
         self.sender.connect(self, radio)
-        if self._window:
-            self.connect(self.sender.modulator, self._window.block)
+        if self.window:
+            self.connect(self.sender.modulator, self.window.block)
 
     def error(self) -> Exception | None:
         return self.sender.error()
@@ -83,9 +83,6 @@ class transmitter_flowgraph(on_air_flowgraph):
 
     def counters(self) -> dict[str, int]:
         return self.sender.counters()
-
-    def make_window(self) -> Window | None:
-        return self._window
 
 
 def run(arguments: list[str]) -> int:

@@ -15,8 +15,7 @@ from pydantic import Field
 
 from semisac_ml.command_line import Options, new_program, run_program
 from semisac_ml.data import DataError, wifi_iq
-from semisac_ml.results import Result, ResultTable
-from semisac_ml.results.rows import GOAL
+from semisac_ml.results import ResultTable
 
 from . import air_images, air_trials
 from .air_trials import Row, share_failed
@@ -51,13 +50,13 @@ class MeasureOptions(Options):
 @program.default
 def air_interface(*, options: MeasureOptions = MeasureOptions()) -> int:
     """Measure frames lost, frames that were never sent, and times and carrier offsets over their bounds."""
-    chosen = known(options.only, QUICK)
+    chosen, table = known(options.only, QUICK), ResultTable.open(options.file)
     gr.logging().set_default_level(gr.log_levels.err)
     for name, measure in _measurements(options.full).items():
         if name in chosen:
             for row in measure():
                 print(_line(row))
-                write(row, options.file)
+                table.replace([row.result("air_interface", "frames")])
     return 0
 
 
@@ -112,22 +111,6 @@ def _measurements(full: bool) -> dict[str, Callable[[], Iterator[Row]]]:
         "bounds": bounds,
         "images": images,
     }
-
-
-def write(row: Row, file: Path, system: str = "air_interface", figure: str = "frames") -> None:
-    """Put a row into a CSV, in the place of an older one of the same measurement and condition."""
-    conditions = {"condition": row.condition} | ({GOAL: row.goal} if row.goal else {})
-    result = Result(
-        system=system,
-        figure=figure,
-        conditions=conditions,
-        metric=row.measurement,
-        value=row.value,
-        high=row.upper_95,
-        n=row.trials,
-        unit=row.unit,
-    )
-    ResultTable.open(file).replace([result])
 
 
 def run(arguments: list[str]) -> int:

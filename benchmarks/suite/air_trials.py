@@ -16,6 +16,8 @@ import pmt
 from gnuradio import analog, blocks, gr, semisac
 from scipy import stats
 
+from semisac_ml.results import Result
+from semisac_ml.results.rows import GOAL
 from semisac_ml.signal import impairments
 from semisac_ml.signal.frame import FrameParameters
 from semisac_ml.signal.frame_modulation import modulate_frame
@@ -39,6 +41,19 @@ class Row:
     unit: str
     goal: str
     upper_95: float | None = None  # of a share of failures
+
+    def result(self, system: str, figure: str) -> Result:
+        """As it stands in a file of results."""
+        return Result(
+            system=system,
+            figure=figure,
+            conditions={"condition": self.condition} | ({GOAL: self.goal} if self.goal else {}),
+            metric=self.measurement,
+            value=self.value,
+            high=self.upper_95,
+            n=self.trials,
+            unit=self.unit,
+        )
 
 
 def share_failed(measurement: str, condition: str, failed: int, trials: int, goal: str) -> Row:

@@ -24,8 +24,9 @@ from cyclopts import Parameter
 from pydantic import Field
 
 from semisac_ml.command_line import Options, new_program, run_program
+from semisac_ml.results import ResultTable
 
-from .air_command import known, write
+from .air_command import known
 from .air_trials import Row
 from .record import machine
 
@@ -170,14 +171,14 @@ class MeasureOptions(Options):
 @program.default
 def on_air(*, options: MeasureOptions = MeasureOptions()) -> int:
     """Measure whether the programs keep up with a radio, what they cost, and whether their memory grows."""
-    chosen = known(options.only, SECONDS)
+    chosen, table = known(options.only, SECONDS), ResultTable.open(options.file)
     usual = FULL_SECONDS if options.full else SECONDS
     print(machine())
     for name in chosen:
         for row in MEASUREMENTS[name](options.seconds or usual[name]):
             goal = f", goal {row.goal}" if row.goal else ""
             print(f"{row.measurement}: {row.condition}: {row.value:.4g} {row.unit}{goal}")
-            write(row, options.file, "on_air", "programs")
+            table.replace([row.result("on_air", "programs")])
     return 0
 
 

@@ -15,11 +15,12 @@ from cyclopts import Parameter
 from pydantic import Field
 
 from semisac_ml.command_line import Options, new_program, run_program
+from semisac_ml.results import ResultTable
 from semisac_ml.signal import metrics
 from semisac_ml.systems.jssc_hifi.comparison import SENT_CHANNELS, Comparison
 from semisac_ml.systems.jssc_hifi.learned_code import LearnedCode
 
-from .air_command import known, write
+from .air_command import known
 from .air_trials import Row
 from .on_air import ROOT, watch
 from .record import machine
@@ -95,13 +96,13 @@ class MeasureOptions(Options):
 @program.default
 def pictures(*, options: MeasureOptions = MeasureOptions()) -> int:
     """Measure how fast pictures of 256 x 256 pass the whole link, how late, and how good they arrive."""
-    chosen = known(options.only, PICTURES)
+    chosen, table = known(options.only, PICTURES), ResultTable.open(options.file)
     print(machine())
     for name in chosen:
         for row in MEASUREMENTS[name](options.pictures or PICTURES[name]):
             goal = f", goal {row.goal}" if row.goal else ""
             print(f"{row.measurement}: {row.condition}: {row.value:.4g} {row.unit}{goal}", flush=True)
-            write(row, options.file, "jssc_hifi", "loopback")
+            table.replace([row.result("jssc_hifi", "loopback")])
     return 0
 
 

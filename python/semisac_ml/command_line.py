@@ -31,10 +31,10 @@ import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from pathlib import PurePath
-from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 
 import cyclopts
-from cyclopts import App, Argument, ArgumentCollection, Group, Parameter
+from cyclopts import App, Argument, ArgumentCollection, Group, Parameter, Token
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
@@ -84,15 +84,27 @@ class Options(BaseModel):
             if limits and not (field.description or "").endswith(f"[{limits}]"):
                 field.description = f"{field.description or ''} [{limits}]".lstrip()
 
-    def words(self) -> list[str]:
-        """Words of a command line that give these options; what equals the defaults is left out."""
+    def replaced(self, **values: Any) -> Self:
+        """The same with other values. Raises ValueError."""
+        return type(self)(**dict(self) | values)
+
+    def words(self, usual: Self | None = None) -> list[str]:
+        """Words of a command line that give these options; what equals the usual ones is left out.
+
+        usual: without them the defaults.
+        """
         found = []
         for name, field in type(self).model_fields.items():
             value, option = getattr(self, name), _typed(name, field)
-            if value == field.get_default(call_default_factory=True):
+            expected = field.get_default(call_default_factory=True) if usual is None else getattr(usual, name)
+            if isinstance(value, Options):
+                found += value.words(expected)
+            elif value == expected:
                 continue
-            if isinstance(value, bool):
+            elif isinstance(value, bool):
                 found.append(option if value else option.replace("--", "--no-", 1))
+            elif isinstance(value, tuple):
+                found.append(f"{option} {','.join(f'{one:.6g}' for one in value)}")
             else:
                 found += [f"{option} {one}" for one in (value if isinstance(value, list) else [value])]
         return found
@@ -244,12 +256,17 @@ def _complete(programs: frozenset[str], app: App, commands: tuple[str, ...], arg
 def _said_of_mistake(error: cyclopts.CycloptsError, given: list[str]) -> str:
     """What is wrong with a command line, in one sentence: the option's name, its value, what was expected."""
     if isinstance(error, cyclopts.ValidationError) and isinstance(error.__cause__, ValidationError):
-        return _said_of_value(error.argument, error.__cause__.errors()[0]["ctx"]["error"])
+        return _said_of_value(error.argument, error.__cause__.errors()[0])
     if isinstance(error, cyclopts.CoercionError) and error.argument and error.token:
         return f"{_shown(error.argument)} is {error.token.value!r}, expected {_expected(error.argument.hint)}"
     if isinstance(error, cyclopts.MissingArgumentError):
         if error.keyword:
             return f"{error.keyword} stands without a value, expected {_expected(error.argument.hint)}"
+        unknown = next((word for word in error.unused_tokens or () if word.startswith("--")), None)
+        if unknown:  # likely the one that is missing, with a mistake in it
+            token = Token(keyword=unknown.partition("=")[0], source="cli")
+            known = error.app.assemble_argument_collection()
+            return str(cyclopts.UnknownOptionError(verbose=False, token=token, argument_collection=known))
         return f"{_shown(error.argument)} is missing, expected {_expected(error.argument.hint)}"
     if isinstance(error, cyclopts.UnknownCommandError):
         word, known = error.unused_tokens[0], [name for name in error.app if not name.startswith("-")]
@@ -279,12 +296,16 @@ def _first_mistake(options: type[Options], error: ValidationError) -> ValueError
     return OptionError(name, f"is {first['input']!r}, expected {_expected(fields[name].annotation)}")
 
 
-def _said_of_value(argument: Argument, error: ValueError) -> str:
-    """The same with the option as it is typed. argument: of the model."""
-    if not isinstance(error, OptionError):
-        return str(error)
-    option = next(child for child in argument.children if child.field_info.name == error.name)
-    return f"{_shown(option)} {error.rest}"
+def _said_of_value(argument: Argument, first: dict[str, Any]) -> str:
+    """The same with the option as it is typed. argument: of the model, or one that stands for itself."""
+    error = first.get("ctx", {}).get("error")
+    if error is None:
+        return f"{_shown(argument)} is {first['input']!r}: {first['msg'][:1].lower()}{first['msg'][1:]}"
+    if isinstance(error, OptionError):
+        for option in argument.children_recursive:
+            if option.field_info.name == error.name:
+                return f"{_shown(option)} {error.rest}"
+    return str(error)
 
 
 def _shown(argument: Argument) -> str:

@@ -88,8 +88,8 @@ def _sections(arguments: ArgumentCollection, config: Argument, program: str) -> 
     found: Sections = {program: {}}
     for root in (argument for argument in arguments if not argument.keys):
         section = found.setdefault(getattr(root.hint, "section", "") or program, {})
-        for argument in root.children or [root]:
-            if argument is not config:
+        for argument in root.children_recursive or [root]:
+            if argument is not config and not argument.children:
                 section[argument.name.lstrip("-").replace("-", "_").lower()] = argument
     return {**{name: found[name] for name in found if name != program}, program: found[program]}
 

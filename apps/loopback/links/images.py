@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from common.options import IMAGES_PER_FRAME
 from common.pictures import Pictures, load_pictures
 from gnuradio import semisac
 
@@ -12,8 +13,6 @@ from semisac_ml.runtime import Bundle, ImageLink
 
 from ..image_link import EXAMPLES, LinkOfImages, image_flowgraph
 from ..options import WaveformOptions
-
-IMAGES_PER_FRAME = 8
 
 
 class Images(LinkOfImages):

@@ -97,7 +97,7 @@ def as_onnx(network: BeamEnsemble, frames: int, sensors: tuple[str, ...] = ()) -
     return {**found, NETWORK: onnx_export.to_onnx(network, given._asdict(), outputs, axes)}
 
 
-def interfaces(sensors: tuple[str, ...] = ()) -> dict[str, Any]:
+def described_tensors(sensors: tuple[str, ...] = ()) -> dict[str, Any]:
     """Units and meanings of inputs and outputs."""
     order = "oldest frame first, the last is now"
     power = f"received power of each beam, 10 log10 of the linear power; {order}"
@@ -273,7 +273,7 @@ def export_trained(
     }
     fields = {
         "networks": as_onnx(network, settings.frames, sensors),
-        "interfaces": interfaces(sensors),
+        "tensors": described_tensors(sensors),
         "system": settings.system,
         "name": output.name,
         "description": f"Beams from any of {', '.join(labels[:-1])} and {labels[-1]}: {approach.title}",

@@ -7,8 +7,6 @@
 
 import dataclasses
 import json
-import shlex
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -35,6 +33,7 @@ from semisac_ml.beams.samples import AT_RANDOM, BY_SEQUENCE, BeamSamples
 from semisac_ml.beams.scores import Tested
 from semisac_ml.command_line import OnOff, Options
 from semisac_ml.outputs import check_outputs, console_beside, write_output
+from semisac_ml.results import command_line
 from semisac_ml.runtime import BeamPrediction, Bundle, check_replaceable
 from semisac_ml.sensors import declared
 from semisac_ml.shared_options import ExportOptions, ThreadOptions
@@ -164,7 +163,7 @@ def train(asked: Evaluation) -> None:
         seed=asked.seed,
         split=split.name,
         variant=asked.variant,
-        command=shlex.join(["semisac", *sys.argv[1:]]),
+        command=command_line(),
         data=SENSORS if recordings.sensors else POWER,
         scenarios=recordings.scenarios and list(recordings.scenarios),
         folder=recordings.folder and str(recordings.folder),
@@ -213,7 +212,7 @@ def write_figures(
 ) -> None:
     """Print figures, and write them where they are wanted."""
     console, folder = asked.console, asked.recordings.folder
-    about |= {"data": folder.name if folder else POWER, "command": shlex.join(["semisac", *sys.argv[1:]])}
+    about |= {"data": folder.name if folder else POWER, "command": command_line()}
     content = report.as_json(samples, tested, about)
     written = []
     if asked.json_file:

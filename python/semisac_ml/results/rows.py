@@ -40,8 +40,13 @@ _UNITS = {"_db": "dB", "_ms": "ms", "_mb": "MB", "_beams": "beams", "_cycles": "
 def command_line() -> str:
     """What was typed to start this program, without the folder of an installed one."""
     program, *words = sys.argv
-    name = Path(program).name
-    typed = ["python", program] if name.endswith(".py") and not Path(program).is_absolute() else [name]
+    name, module = Path(program).name, getattr(sys.modules["__main__"], "__spec__", None)
+    if module is not None:
+        typed = ["python", "-m", module.name.removesuffix(".__main__")]
+    elif name.endswith(".py") and not Path(program).is_absolute():
+        typed = ["python", program]
+    else:
+        typed = [name]
     return shlex.join([*typed, *words])
 
 
@@ -74,16 +79,16 @@ def read_conditions(text: str) -> dict[str, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """One value; see the columns above. conditions: what is given as numbers is text afterwards."""
+    """One value; its fields are the columns above. conditions: numbers that are given are text afterwards."""
 
     system: str
     figure: str
-    metric: str
-    value: float
     variant: str = ""
     inputs: str = ""
     conditions: Mapping[str, str] = field(default_factory=dict)
     x: float | None = None
+    metric: str
+    value: float
     low: float | None = None
     high: float | None = None
     n: int | None = None

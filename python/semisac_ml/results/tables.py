@@ -8,29 +8,14 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from pathlib import Path
 
 from semisac_ml.outputs import write_output
 from semisac_ml.results.rows import Result, conditions_text, number_text, read_conditions
 
-COLUMNS = (
-    "system",
-    "figure",
-    "variant",
-    "inputs",
-    "conditions",
-    "x",
-    "metric",
-    "value",
-    "low",
-    "high",
-    "n",
-    "unit",
-    "seed",
-    "command",
-)
+COLUMNS = tuple(one.name for one in fields(Result))
 _NUMBERS = ("x", "value", "low", "high")
 
 

@@ -286,7 +286,7 @@ def write_bundle(
     path: str | os.PathLike[str],
     *,
     networks: Mapping[str, bytes],
-    interfaces: Mapping[str, Mapping[str, Any]] | None = None,
+    tensors: Mapping[str, Mapping[str, Any]] | None = None,
     **fields: Any,
 ) -> Bundle:
     """Write a bundle: first to a temporary folder beside it, checked there, then renamed.
@@ -298,7 +298,7 @@ def write_bundle(
         once the new one has passed all checks.
     networks : mapping
         ONNX file content of each network, by network name; the file is <name>.onnx.
-    interfaces : mapping, optional
+    tensors : mapping, optional
         By network name: {"inputs": [...], "outputs": [...]}, each entry a :class:`Tensor` or its fields. An
         entry may leave out shape and dtype, and a network may be left out: both are then read from the ONNX
         file.
@@ -319,11 +319,11 @@ def write_bundle(
     """
     path = Path(os.path.realpath(path))
     check_replaceable(path)
-    stated = interfaces or {}
+    stated = tensors or {}
     unknown = sorted(stated.keys() - networks.keys())
     if unknown:
         raise BundleError(
-            f"{path}: interfaces.{unknown[0]}: has no network, expected one of {', '.join(networks)}"
+            f"{path}: tensors.{unknown[0]}: has no network, expected one of {', '.join(networks)}"
         )
     path.parent.mkdir(parents=True, exist_ok=True)
     working = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))

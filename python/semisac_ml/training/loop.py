@@ -181,7 +181,10 @@ def _progress_bar(console: Console) -> Progress:
 
 
 class _RunLog:
-    """Losses and figures of each epoch, to CSV and TensorBoard."""
+    """Losses and figures of each epoch, to CSV and TensorBoard.
+
+    A line an epoch, a column each: a log for watching, of the stage's own names, not a table of results.
+    """
 
     def __init__(self, folder: Path, name: str, epochs_done: int) -> None:
         from torch.utils.tensorboard import SummaryWriter

@@ -7,7 +7,6 @@ Individual sensing and individual communications are trainings with weight 1 on 
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -31,7 +30,7 @@ def individual(settings: TrainingSettings, task: str) -> TrainingSettings:
     weights = {"communications": (1.0, 0.0, 0.0), "sensing": (0.0, 0.0, 1.0)}
     if task not in weights:
         raise ValueError(f"unknown task {task!r}: expected 'communications' or 'sensing'")
-    return dataclasses.replace(settings, weights=weights[task])
+    return settings.replaced(weights=weights[task])
 
 
 @lru_cache(maxsize=1)

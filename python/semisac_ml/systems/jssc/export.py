@@ -101,7 +101,7 @@ def networks(
     return described
 
 
-def interfaces(contents: Mapping[str, bytes]) -> dict[str, dict[str, list[dict[str, object]]]]:
+def described_tensors(contents: Mapping[str, bytes]) -> dict[str, dict[str, list[dict[str, object]]]]:
     """Units, ranges and meanings of all tensors; names and shapes are read from the ONNX files.
 
     A network has no input that it does not use: the paper's are not given the SNR.
@@ -174,7 +174,7 @@ def export_bundle(
     return write_bundle(
         folder,
         networks=contents,
-        interfaces=interfaces(contents),
+        tensors=described_tensors(contents),
         system="jssc",
         name=folder.name,
         description=description,
@@ -234,41 +234,8 @@ def _served(fixed: float | None, limits: tuple[float, float]) -> list[float]:
 
 def training_command(settings: TrainingSettings) -> str:
     """The command line that trains with these settings; what equals the defaults is left out."""
-    default = TrainingSettings(channel=settings.channel)
-    words = ["semisac train jssc --channel", settings.channel]
-    if settings.weights != default.weights:
-        words.append("--weights " + ",".join(f"{weight:.6g}" for weight in settings.weights))
-    for name in (
-        "epochs",
-        "backbone_epochs",
-        "batch",
-        "learning_rate",
-        "seed",
-        "backbone_seed",
-        "data",
-        "snr_db",
-        "sensing_snr_db",
-    ):
-        if getattr(settings, name) != getattr(default, name):
-            words.append(f"--{name.replace('_', '-')} {getattr(settings, name)}")
-    usual_fading = "none" if settings.channel == "awgn" else "rayleigh"
-    if settings.sensing_fading != usual_fading:
-        words.append(f"--sensing-fading {settings.sensing_fading}")
-    if settings.random_phase:
-        words.append("--random-phase")
-    if settings.model.max_frequency_offset:
-        words.append(f"--max-frequency-offset {settings.model.max_frequency_offset}")
-    if settings.model.real_dimensions != 20:
-        words.append(f"--n {settings.model.real_dimensions}")
-    if settings.model.variant != "residual":
-        words.append(f"--variant {settings.model.variant}")
-    if settings.model.ranges != 1:
-        words.append(f"--ranges {settings.model.ranges}")
-    if settings.model.task != "classes":
-        words.append(f"--task {settings.model.task}")
-    if not settings.model.gain_known_at_receiver:
-        words.append("--no-gain-known")
-    return " ".join(words)
+    usual = TrainingSettings(channel=settings.channel)
+    return " ".join(["semisac train jssc --channel", settings.channel, *settings.words(usual)])
 
 
 def command(*, options: MeasuredExportOptions) -> None:

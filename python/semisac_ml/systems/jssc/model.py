@@ -7,13 +7,15 @@ Shapes everywhere: images float32 (batch, 3, 32, 32) in [0, 1]; symbols and rece
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from cyclopts import Parameter
+from pydantic import Field, field_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
+from semisac_ml.command_line import OnOff, OptionError, Options
 from semisac_ml.layers import (
     KarhunenLoeve,
     MatchedFilterDetector,
@@ -28,45 +30,40 @@ CLASS_COUNT = 10
 COEFFICIENTS = 128
 SNR_FEATURES = 3
 
-Variant = Literal["paper", "residual"]
-Task = Literal["classes", "animal"]
 
+class ModelSettings(Options):
+    """What fixes the networks."""
 
-@dataclass(frozen=True)
-class ModelSettings:
-    """What fixes the networks.
+    variant: Literal["paper", "residual"] = Field(
+        "residual",
+        description="Networks: residual (the one that ships) or paper (Sagduyu et al., Fig. 3).",
+    )
+    real_dimensions: Annotated[int, Parameter(name="--n")] = Field(
+        20, description="Encoder output size n: n/2 complex channel uses an image."
+    )
+    gain_known_at_receiver: Annotated[OnOff, Parameter(name="--gain-known")] = Field(
+        True, description="The receiver knows the channel gain."
+    )
+    ranges: int = Field(1, ge=1, description="Ranges that the paper's decoder 2 tells apart.")
+    task: Literal["classes", "animal"] = Field(
+        "classes", description="Decoder 3: classes (ten) or animal (or not)."
+    )
+    max_frequency_offset: float = Field(
+        0.0,
+        ge=0,
+        le=0.5,
+        description="Largest Doppler shift of the echo that the detector covers, in cycles a symbol.",
+    )
 
-    variant: "paper" (Sagduyu et al., Fig. 3) or "residual" (the one that ships).
-    real_dimensions: n, encoder output size; n/2 complex channel uses.
-    gain_known_at_receiver: the receiver's networks are given the channel gain.
-    ranges: number of ranges that the paper's decoder 2 tells apart.
-    task: what decoder 3 tells apart, the ten "classes", or "animal" or not.
-    max_frequency_offset: largest Doppler shift that the detector covers, in cycles a symbol.
-    """
-
-    variant: Variant = "residual"
-    real_dimensions: int = 20
-    gain_known_at_receiver: bool = True
-    ranges: int = 1
-    task: Task = "classes"
-    max_frequency_offset: float = 0.0
-
-    def __post_init__(self) -> None:
-        if self.variant not in ("paper", "residual"):
-            raise ValueError(f"unknown variant {self.variant!r}: expected 'paper' or 'residual'")
-        if self.real_dimensions < 2 or self.real_dimensions % 2:
-            raise ValueError(
-                f"real_dimensions is {self.real_dimensions}: expected an even number of 2 or more, "
-                "two reals make one complex channel use"
+    @field_validator("real_dimensions")
+    @classmethod
+    def _pairs(cls, value: int) -> int:
+        if value < 2 or value % 2:
+            raise OptionError(
+                "real_dimensions",
+                f"is {value}, expected an even number of 2 or more: two reals make one complex channel use",
             )
-        if self.ranges < 1:
-            raise ValueError(f"ranges is {self.ranges}: expected 1 or more")
-        if self.task not in ("classes", "animal"):
-            raise ValueError(f"unknown task {self.task!r}: expected 'classes' or 'animal'")
-        if not 0.0 <= self.max_frequency_offset <= 0.5:
-            raise ValueError(
-                f"max_frequency_offset is {self.max_frequency_offset}: expected 0 to 0.5 cycles a symbol"
-            )
+        return value
 
     @property
     def channel_uses(self) -> int:

@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import math
-from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Any, Literal
+
+from cyclopts import Parameter
+from pydantic import BeforeValidator, Field, model_validator
 
 from semisac_ml.channels import EchoChannel
+from semisac_ml.command_line import OnOff, OptionError, Options
 from semisac_ml.outputs import write_output
 from semisac_ml.systems.jssc.model import ModelSettings
 
@@ -23,64 +24,73 @@ SENSING_MAX_RANGES = 8
 COMMUNICATION_SNR_DB = (-10.0, 20.0)
 SENSING_SNR_DB = (-20.0, 20.0)
 
-Channel = Literal["awgn", "rayleigh"]
-SensingFading = Literal["none", "rayleigh", "two_hop_rayleigh"]
-DataSet = Literal["cifar10", "sample"]
+_WEIGHTS = "three numbers of 0 or more for reconstruction, task and sensing, not all 0, such as 1/3,1/3,1/3"
 
 
-@dataclass(frozen=True)
-class TrainingSettings:
+def parse_weights(given: Any) -> tuple[float, float, float]:
+    """Weights of reconstruction, task and sensing from numbers, or from text such as "1/3,1/3,1/3".
+
+    Raises ValueError if these are not three numbers of 0 or more, not all 0.
+    """
+    parts = ",".join(map(str, [given] if isinstance(given, str) else given)).split(",")
+    try:
+        values = tuple(float(Fraction(part.strip())) for part in parts)
+    except (ValueError, ZeroDivisionError, OverflowError):
+        values = ()
+    if len(values) != 3 or min(values) < 0.0 or not any(values):
+        raise OptionError("weights", f"are {','.join(parts)!r}: expected {_WEIGHTS}")
+    return values
+
+
+class TrainingSettings(Options):
     """A training run, whole; two runs of equal settings end in the same weights on the same machine.
 
-    channel: communication channel, "awgn" or "rayleigh".
-    weights: of the losses of reconstruction, task and sensing; 0 leaves a task out.
-    snr_db, sensing_snr_db: fixed SNR in dB, or None to draw it from the whole range that the system serves.
-    sensing_fading: of the echo, "none", "rayleigh" or "two_hop_rayleigh".
-    ranges, range_step_db, delay_symbols_per_range: of the echo given to decoder 2 of the paper.
-    seed, backbone_seed: of the joint training, and of the backbone that runs may share.
-    data: set of images, "cifar10" or "sample" (the 64 shipped images, for trials).
+    range_step_db, delay_symbols_per_range: of the echo given to decoder 2 of the paper.
 
     Raises ValueError for a setting that no training can have.
     """
 
-    model: ModelSettings = field(default_factory=ModelSettings)
-    channel: Channel = "awgn"
-    sensing_fading: SensingFading = "none"
-    random_phase: bool = False
-    weights: tuple[float, float, float] = (1 / 3, 1 / 3, 1 / 3)
-    snr_db: float | None = None
-    sensing_snr_db: float | None = None
-    range_step_db: float = 3.0
-    delay_symbols_per_range: int = 0
-    epochs: int = 18
-    backbone_epochs: int = 8
-    batch: int = 250
-    learning_rate: float = 1e-3
-    seed: int = 0
-    backbone_seed: int = 0
-    data: DataSet = "cifar10"
+    channel: Literal["awgn", "rayleigh"] = Field("awgn", description="Communication channel.")
+    model: ModelSettings = ModelSettings()
+    weights: Annotated[
+        tuple[float, float, float],
+        BeforeValidator(parse_weights),
+        Parameter(n_tokens=1, metavar="W,W,W", show_default="1/3,1/3,1/3"),
+    ] = Field(
+        (1 / 3, 1 / 3, 1 / 3),
+        description="Weights of the losses of reconstruction, task and sensing; 0 leaves a task out.",
+    )
+    snr_db: float | None = Field(
+        None,
+        ge=-100,
+        le=100,
+        description="Train at one communication SNR in dB [default: -10 to 20 dB, given to the networks].",
+    )
+    sensing_snr_db: float | None = Field(
+        None, ge=-100, le=100, description="Train at one sensing SNR in dB [default: -20 to 20 dB]."
+    )
+    sensing_fading: Annotated[
+        Literal["none", "rayleigh", "two_hop_rayleigh"], Parameter(show_default=False)
+    ] = Field("none", description="Fading of the echo [default: none for awgn, else rayleigh].")
+    random_phase: OnOff = Field(False, description="The target shifts the phase of the echo.")
+    range_step_db: Annotated[float, Parameter(parse=False)] = Field(3.0, ge=-100, le=100)
+    delay_symbols_per_range: Annotated[int, Parameter(parse=False)] = Field(0, ge=0)
+    epochs: int = Field(18, ge=1, description="Epochs of joint training.")
+    backbone_epochs: int = Field(
+        8, ge=1, description="Epochs of the backbone (residual variant); once for all runs."
+    )
+    batch: int = Field(250, ge=1, description="Images a step.")
+    learning_rate: float = Field(1e-3, gt=0, allow_inf_nan=False, description="Peak learning rate.")
+    seed: int = Field(0, description="Seed of the joint training.")
+    backbone_seed: int = Field(0, description="Seed of the backbone; runs share it.")
+    data: Literal["cifar10", "sample"] = Field(
+        "cifar10", description="cifar10, or sample (64 shipped images, for a trial)."
+    )
 
-    def __post_init__(self) -> None:
-        for name, kind in (("channel", Channel), ("sensing_fading", SensingFading), ("data", DataSet)):
-            if getattr(self, name) not in get_args(kind):
-                expected = ", ".join(get_args(kind))
-                raise ValueError(f"{name} is {getattr(self, name)!r}: expected one of {expected}")
-        for name in ("snr_db", "sensing_snr_db", "range_step_db"):
-            value = getattr(self, name)
-            if value is not None and not abs(value) <= 100.0:  # not a number fails this too
-                raise ValueError(f"{name} is {value}: expected -100 to 100 dB")
-        for name, least in (
-            ("epochs", 1),
-            ("backbone_epochs", 1),
-            ("batch", 1),
-            ("delay_symbols_per_range", 0),
-        ):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} is {getattr(self, name)}: expected {least} or more")
-        if not 0.0 < self.learning_rate < math.inf:
-            raise ValueError(f"learning_rate is {self.learning_rate}: expected a number above 0")
-        if not _are_weights(self.weights):
-            raise ValueError(f"weights are {self.weights}: expected {_WEIGHTS}")
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_fading(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return {"sensing_fading": "none" if values.get("channel", "awgn") == "awgn" else "rayleigh"} | values
 
     def echo_channel(self) -> EchoChannel:
         """Echo that decoder 2 of the paper is trained on; all hypotheses are equally likely."""
@@ -96,30 +106,9 @@ class TrainingSettings:
         )
 
 
-_WEIGHTS = "three numbers of 0 or more for reconstruction, task and sensing, not all 0, such as 1/3,1/3,1/3"
-
-
-def _are_weights(values: tuple[float, ...]) -> bool:
-    return len(values) == 3 and all(0.0 <= value < math.inf for value in values) and any(values)
-
-
-def parse_weights(text: str) -> tuple[float, float, float]:
-    """Weights of reconstruction, task and sensing from text such as "1/3,1/3,1/3".
-
-    Raises ValueError if the text is no list of three numbers of 0 or more, not all 0.
-    """
-    try:
-        values = tuple(float(Fraction(part.strip())) for part in text.split(","))
-    except (ValueError, ZeroDivisionError, OverflowError):
-        values = ()
-    if not _are_weights(values):
-        raise ValueError(f"weights are {text!r}: expected {_WEIGHTS}")
-    return values
-
-
 def save_settings(settings: TrainingSettings, folder: Path) -> None:
     """Write the settings beside the checkpoints, as JSON."""
-    write_output(folder / "settings.json", json.dumps(plain_settings(settings), indent=2) + "\n")
+    write_output(folder / "settings.json", settings.model_dump_json(indent=2) + "\n")
 
 
 def load_settings(folder: Path) -> TrainingSettings:
@@ -132,16 +121,7 @@ def load_settings(folder: Path) -> TrainingSettings:
             f"{folder} holds no finished training ({error}): expected settings.json and joint.safetensors; "
             f"run `semisac train jssc --run {folder}`"
         ) from error
-    plain["model"] = ModelSettings(**plain["model"])
-    plain["weights"] = tuple(plain["weights"])
     return TrainingSettings(**plain)
-
-
-def plain_settings(settings: TrainingSettings) -> dict[str, object]:
-    """The settings as JSON values."""
-    plain = dataclasses.asdict(settings)
-    plain["weights"] = list(settings.weights)
-    return plain
 
 
 def compared_settings(settings: TrainingSettings) -> dict[str, object]:
@@ -149,7 +129,4 @@ def compared_settings(settings: TrainingSettings) -> dict[str, object]:
 
     The data set counts only where it is not CIFAR-10: older checkpoints, all of CIFAR-10, do not name it.
     """
-    plain = plain_settings(settings)
-    if settings.data == "cifar10":
-        del plain["data"]
-    return plain
+    return settings.model_dump(mode="json", exclude={"data"} if settings.data == "cifar10" else None)

@@ -12,17 +12,15 @@ import dataclasses
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
 
 import torch
-from cyclopts import Parameter
 from pydantic import Field
 from rich.console import Console
 from torch import Tensor, nn
 from torch.nn import functional
 
 from semisac_ml.channels import FadingChannel
-from semisac_ml.command_line import OnOff, Options
+from semisac_ml.command_line import Options
 from semisac_ml.data import cifar10
 from semisac_ml.shared_options import DeviceOptions
 from semisac_ml.systems.jssc.model import COEFFICIENTS, JointModel, ModelSettings, SemanticBackbone
@@ -34,7 +32,6 @@ from semisac_ml.systems.jssc.settings import (
     SENSING_SNR_DB,
     TrainingSettings,
     compared_settings,
-    parse_weights,
     save_settings,
 )
 from semisac_ml.training import Stage, autocast, choose_device, load_checkpoint, train_stage
@@ -159,8 +156,7 @@ def validation(
 ) -> dict[str, float]:
     """Figures on the test set for the logs, at the training's SNRs or 3 dB; no choice is made by them."""
     joint = JointTraining(
-        dataclasses.replace(
-            settings,
+        settings.replaced(
             snr_db=3.0 if settings.snr_db is None else settings.snr_db,
             sensing_snr_db=3.0 if settings.sensing_snr_db is None else settings.sensing_snr_db,
         ),
@@ -282,74 +278,28 @@ def trained_model(settings: TrainingSettings, folder: Path) -> JointModel:
     return model.eval()
 
 
-class TrainOptions(Options):
-    """What is trained, on what, and into which folder."""
+class RunOptions(Options):
+    """Where the training is kept."""
 
-    channel: str = Field("awgn", description="Communication channel: awgn or rayleigh.")
-    variant: str = Field(
-        "residual",
-        description="Networks: residual (the one that ships) or paper (Sagduyu et al., Fig. 3).",
-    )
-    real_dimensions: Annotated[int, Parameter(name="--n")] = Field(
-        20, description="Encoder output size n: n/2 complex channel uses an image."
-    )
-    weights: str = Field(
-        "1/3,1/3,1/3", description="Weights of the losses of reconstruction, task and sensing."
-    )
-    snr_db: float | None = Field(
-        None,
-        description="Train at one communication SNR in dB [default: -10 to 20 dB, given to the networks].",
-    )
-    sensing_snr_db: float | None = Field(
-        None, description="Train at one sensing SNR in dB [default: -20 to 20 dB]."
-    )
-    sensing_fading: str | None = Field(
-        None, description="Echo: none, rayleigh or two_hop_rayleigh [default: none for awgn, else rayleigh]."
-    )
-    random_phase: OnOff = Field(False, description="The target shifts the phase of the echo.")
-    max_frequency_offset: float = Field(
-        0.0, description="Largest Doppler shift of the echo in cycles a symbol."
-    )
-    ranges: int = Field(1, description="Ranges that the paper's decoder 2 tells apart.")
-    gain_known_at_receiver: Annotated[OnOff, Parameter(name="--gain-known")] = Field(
-        True, description="The receiver knows the channel gain."
-    )
-    task: str = Field("classes", description="Decoder 3: classes (ten) or animal (or not).")
-    epochs: int = Field(18, ge=1, description="Epochs of joint training.")
-    backbone_epochs: int = Field(
-        8, ge=1, description="Epochs of the backbone (residual variant); once for all runs."
-    )
-    batch: int = Field(250, ge=1, description="Images a step.")
-    learning_rate: float = Field(1e-3, ge=0, description="Peak learning rate.")
-    seed: int = Field(0, description="Seed of the joint training.")
-    backbone_seed: int = Field(0, description="Seed of the backbone; runs share it.")
-    data: str = Field("cifar10", description="cifar10, or sample (64 shipped images, for a trial).")
     run: Path | None = Field(
         None,
         description="Folder of checkpoints and logs [default: runs/jssc/CHANNEL-seedSEED, or "
         "CHANNEL-sample-seedSEED].",
     )
 
-    def settings(self) -> TrainingSettings:
-        """Settings of the training. Raises ValueError."""
-        of_model = {field.name for field in dataclasses.fields(ModelSettings)}
-        given = self.model_dump(exclude={"run", *of_model})
-        usual_fading = "none" if self.channel == "awgn" else "rayleigh"
-        given |= {
-            "sensing_fading": self.sensing_fading or usual_fading,
-            "weights": parse_weights(self.weights),
-        }
-        return TrainingSettings(model=ModelSettings(**self.model_dump(include=of_model)), **given)
 
-
-def command(*, options: TrainOptions = TrainOptions(), machine: DeviceOptions = DeviceOptions()) -> None:
+def command(
+    *,
+    settings: TrainingSettings = TrainingSettings(),
+    options: RunOptions = RunOptions(),
+    machine: DeviceOptions = DeviceOptions(),
+) -> None:
     """Train the joint sensing and semantic link.
 
     Goes on from the last checkpoint in the run's folder, if there is one. Logs: CSV and TensorBoard
     (`tensorboard --logdir runs`). Afterwards: `semisac export jssc --run FOLDER`.
     """
     machine.use_threads()
-    settings = options.settings()
     label = settings.channel if settings.data == "cifar10" else f"{settings.channel}-{settings.data}"
     folder = options.run or Path("runs") / "jssc" / f"{label}-seed{settings.seed}"
     console = Console()

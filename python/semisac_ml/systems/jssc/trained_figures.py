@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,19 +26,11 @@ TRADEOFF_EPOCHS = 6
 
 def _paper_settings(channel: str, **changes: object) -> TrainingSettings:
     """Settings of the paper: two tasks with weights 1/2, both SNRs 3 dB, n = 20, one range."""
-    model = ModelSettings(variant="paper", task="animal")
-    fading = "none" if channel == "awgn" else "rayleigh"
-    settings = TrainingSettings(
-        model=model,
-        channel=channel,
-        sensing_fading=fading,
-        weights=(0.5, 0.0, 0.5),
-        snr_db=3.0,
-        sensing_snr_db=3.0,
-    )
-    of_model = {key: value for key, value in changes.items() if hasattr(model, key)}
+    of_model = {key: value for key, value in changes.items() if key in ModelSettings.model_fields}
     others = {key: value for key, value in changes.items() if key not in of_model}
-    return dataclasses.replace(settings, model=dataclasses.replace(model, **of_model), **others)
+    usual = {"weights": (0.5, 0.0, 0.5), "snr_db": 3.0, "sensing_snr_db": 3.0}
+    model = ModelSettings(variant="paper", task="animal", **of_model)
+    return TrainingSettings(model=model, channel=channel, **usual | others)
 
 
 def paper_points(figure: str, channel: str, epochs: int) -> list[Point]:
@@ -82,14 +73,12 @@ def tradeoff_rows(runs: Path, epochs: int | None, console: Console) -> Iterator[
     """Reconstruction against classification: the system that ships, with other weights of the task."""
     data = ImageSet.load("cifar10")
     for channel in CHANNELS:
-        fading = "none" if channel == "awgn" else "rayleigh"
         points = [
             Point(
                 "weight of the task",
                 weight,
                 TrainingSettings(
                     channel=channel,
-                    sensing_fading=fading,
                     weights=((1.0 - weight) / 2, weight, (1.0 - weight) / 2),
                     epochs=epochs or TRADEOFF_EPOCHS,
                 ),

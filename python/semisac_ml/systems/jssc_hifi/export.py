@@ -71,7 +71,7 @@ def networks(model: HifiModel, task: HifiTask | None = None) -> dict[str, Parts]
     return parts
 
 
-def interfaces() -> dict[str, dict[str, list[dict[str, object]]]]:
+def described_tensors() -> dict[str, dict[str, list[dict[str, object]]]]:
     """Units, ranges and meanings of all tensors; shapes are read from the ONNX files."""
     image = {"name": "image", "unit": "1", "range": [0.0, 1.0], "description": "RGB picture"}
     snr = {
@@ -132,7 +132,7 @@ def export_bundle(
         if trained is not None:
             round_weights(trained)
     contents = {name: to_onnx(*parts) for name, parts in networks(model, task).items()}
-    described = {name: tensors for name, tensors in interfaces().items() if name in contents}
+    described = {name: stated for name, stated in described_tensors().items() if name in contents}
     detector = Bundle.load(DETECTOR_BUNDLE)
     tensors = detector.manifest.networks["sensing"]
     contents["sensing"] = (detector.path / tensors.file).read_bytes()
@@ -148,7 +148,7 @@ def export_bundle(
     return write_bundle(
         folder,
         networks=contents,
-        interfaces=described,
+        tensors=described,
         system="jssc",
         name=folder.name,
         description=description,
