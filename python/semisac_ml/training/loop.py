@@ -34,6 +34,8 @@ class Stage:
         it must do one optimiser step before each yield.
     validate: called after each epoch; returns figures for the logs.
     settings: JSON values that a checkpoint must share to be resumed.
+    stopped: asked before each epoch; True ends the stage. What it answers from belongs into ``model``, so
+        that a resumed stage ends where it would have.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Stage:
     validate: Callable[[], Losses]
     seed: int
     settings: dict[str, object]
+    stopped: Callable[[], bool] = lambda: False
 
 
 def choose_device(name: str) -> torch.device:
@@ -111,6 +114,8 @@ def _train_epochs(stage: Stage, checkpoint: Path, done: int, console: Console) -
             stage.name, total=total_steps, completed=done * stage.steps_per_epoch, losses=""
         )
         for epoch in range(done, stage.epochs):
+            if stage.stopped():
+                break
             seed = zlib.crc32(f"{stage.seed}/{stage.name}/{epoch}".encode())
             torch.manual_seed(seed)
             generator = torch.Generator(device=device).manual_seed(seed)

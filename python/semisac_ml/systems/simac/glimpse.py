@@ -1,0 +1,137 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the tuned system makes of its sensors: features of the radar's estimate, a glimpse of the target."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from semisac_ml.layers.residual import ResidualBlock, ResidualSettings
+from semisac_ml.signal.lfm_simo_echo import LfmSimoRadar
+
+from .biformer import BiFormer, BiFormerSettings
+from .echo_peak import EchoPeak
+from .fusion import SignalExtractor
+
+OCTAVES = 8
+FARTHEST_M = 160.0
+FEATURES = 4 + 3 * 2 * OCTAVES
+"""Numbers that the radar becomes."""
+
+
+def waves(values: Tensor) -> Tensor:
+    """Values in 0 to 1 as cosines and sines of 1/2, 1, 2, ... turns, [..., 2 OCTAVES]."""
+    angle = math.pi * values[..., None] * 2.0 ** torch.arange(OCTAVES, device=values.device)
+    return torch.cat([torch.cos(angle), torch.sin(angle)], dim=-1)
+
+
+class RadarFeatures(nn.Module):
+    """Echoes to vectors: the estimate of the peak, [batch, features]."""
+
+    def __init__(self, radar: LfmSimoRadar) -> None:
+        super().__init__()
+        self.peak = EchoPeak(radar)
+        self.fastest_mps = radar.fastest_mps
+
+    def forward(self, echoes: Tensor) -> Tensor:
+        state, snr, _ = self.peak(echoes)
+        distance, sine, velocity = state.unbind(dim=1)
+        unit = torch.stack(
+            [distance / FARTHEST_M, (sine + 1.0) / 2.0, (velocity / self.fastest_mps + 1.0) / 2.0], dim=1
+        )
+        loud = torch.log10(snr)[:, None] / 4.0
+        return torch.cat([2.0 * unit - 1.0, loud, waves(unit).flatten(1)], dim=1)
+
+
+class LearnedFeatures(nn.Module):
+    """Echoes to as many numbers by the paper's complex convolutions, to see what the estimate is worth."""
+
+    def __init__(self, radar: LfmSimoRadar) -> None:
+        super().__init__()
+        length = radar.range_bins * radar.pulses
+        shape = ((16, 32, 64), (9, 7, 5), (4, 4, 4))
+        self.extractor = SignalExtractor(radar.antennas, length, 4, FEATURES // 4, *shape)
+
+    def forward(self, echoes: Tensor) -> Tensor:
+        return self.extractor(echoes).flatten(1)
+
+
+class Glimpse(nn.Module):
+    """Where in the picture the target is, and what is there.
+
+    A first look at half the resolution gives features on a grid; the query is compared with them. Of where it
+    is most alike the mean place is the middle of the part that is cut out.
+
+    vision: of the first look. size: of vectors. side: of the part in pixels.
+    """
+
+    def __init__(self, vision: BiFormerSettings, size: int, side: int) -> None:
+        super().__init__()
+        widths = vision.widths
+        self.side = side
+        self.backbone = BiFormer(vision)
+        self.keys = nn.Conv2d(widths[1] + widths[3], size, 1)
+        self.query = nn.Linear(size, size)
+        self.extent = nn.Sequential(nn.Linear(2 * size, size), nn.GELU(), nn.Linear(size, 4))
+        cells = vision.picture // 8
+        place = (torch.arange(cells) + 0.5) / cells
+        rows, columns = torch.meshgrid(place, place, indexing="ij")
+        self.register_buffer("places", torch.stack([columns, rows], dim=-1).reshape(-1, 2), persistent=False)
+        self.where = nn.Parameter(0.02 * torch.randn(1, size, cells, cells))
+        steps = 2.0 * (torch.arange(self.side) + 0.5) / self.side - 1.0
+        self.register_buffer("steps", steps, persistent=False)
+
+    def forward(self, frames: Tensor, query: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Box (middle x, y, half width, height, of the frame's sides, [batch, 4]), the part [batch, 3, side,
+        side], and what the whole frame says [batch, size].
+        """
+        maps, kept = functional.avg_pool2d(frames, 2), []
+        maps = 4.0 * (maps - 0.5)
+        for stage in self.backbone.stages:
+            maps = stage(maps)
+            kept.append(maps)
+        coarse = functional.interpolate(self.backbone.norm(maps), scale_factor=4.0, mode="nearest")
+        keys = (self.keys(torch.cat([kept[1], coarse], dim=1)) + self.where).flatten(2)
+        alike = torch.softmax((self.query(query)[:, None] @ keys)[:, 0] / keys.shape[1] ** 0.5, dim=1)
+        seen = (keys @ alike[:, :, None])[:, :, 0]
+        moved = self.extent(torch.cat([seen, query], dim=1))
+        middle = alike @ self.places + 0.1 * torch.tanh(moved[:, :2])
+        half = 0.02 + 0.48 * torch.sigmoid(moved[:, 2:] - 2.0)
+        box = torch.cat([middle, half], dim=1)
+        return box, self.part(frames, box), seen
+
+    def part(self, frames: Tensor, box: Tensor) -> Tensor:
+        """The part of frames in a box; black outside."""
+        x = 2.0 * (box[:, 0:1] + box[:, 2:3] * self.steps) - 1.0
+        y = 2.0 * (box[:, 1:2] + box[:, 3:4] * self.steps) - 1.0
+        grid = torch.stack(
+            [
+                x[:, None, :].expand(-1, self.side, -1),
+                y[:, :, None].expand(-1, -1, self.side),
+            ],
+            dim=-1,
+        )
+        return functional.grid_sample(frames, grid, align_corners=False)
+
+
+class PictureEncoder(nn.Module):
+    """Parts of pictures [batch, 3, side, side] to [batch, SEEN^2, size]."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        settings = ResidualSettings()
+        self.layers = nn.Sequential(
+            nn.Conv2d(3, 24, 3, padding=1),
+            ResidualBlock(24, 32, 2, settings),
+            ResidualBlock(32, 64, 2, settings),
+            ResidualBlock(64, size, 2, settings),
+            nn.Conv2d(size, size, 1),
+        )
+
+    def forward(self, parts: Tensor) -> Tensor:
+        return self.layers(2.0 * parts - 1.0).flatten(2).transpose(1, 2)

@@ -1,0 +1,101 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Figures of merit of SIMAC, Eqs. (51) to (53), with intervals over drives or vehicles.
+
+Eq. (52) divides by the squared norm of the error of all pixels; the mean is meant and taken. Eq. (53) has one
+window for the whole picture; the usual ones of 7 x 7 pixels are taken (semisac_ml.signal.metrics). Frames of
+a drive resemble each other: intervals come from drawing whole drives (or vehicles of a video) with
+replacement.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from semisac_ml.signal import metrics
+from semisac_ml.signal.metrics import CONFIDENCE, Metric
+
+from .samples import STATES, Limits, TargetSet
+
+RESAMPLED = 1000
+NOMINAL_COVERAGE = 0.9
+HALF_WIDTH = 1.6448536269514722
+"""Deviations to either side that hold 90 % of a normal distribution."""
+UNITS = {"distance": "m", "angle": "deg", "velocity": "mps"}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came out for each sample of a part.
+
+    rows: indices of the samples, int64. states: estimates by task in units (m, rad, m/s), float64 [samples];
+    NaN where there is none. deviations: of those, as they are claimed, by task. pictures: uint8 [samples,
+    side, side, 3], or None. sent: the same, of the truth.
+    """
+
+    rows: np.ndarray
+    states: dict[str, np.ndarray]
+    deviations: dict[str, np.ndarray] = field(default_factory=dict)
+    pictures: np.ndarray | None = None
+    sent: np.ndarray | None = None
+
+
+def figures(outcome: Outcome, samples: TargetSet, limits: Limits) -> dict[str, Metric]:
+    """Figures by name: "distance_rmse" (normalised), "distance_rmse_m", ..., "psnr_db", "ssim".
+
+    "distance_coverage": share of samples within the interval that is to hold 90 %, where deviations are told.
+
+    Samples without an estimate are left out of RMSE; "distance_share" says how many have one, if not all do.
+    """
+    group = samples.group[outcome.rows]
+    found: dict[str, Metric] = {}
+    for place, task in enumerate(STATES):
+        if task not in outcome.states:
+            continue
+        error = outcome.states[task] - samples.states[outcome.rows, place]
+        there = np.isfinite(error)
+        if not there.all():
+            found[f"{task}_share"] = metrics.proportion(int(there.sum()), len(there))
+        if not there.any():
+            continue
+        rmse = root_mean_square(error[there], group[there])
+        found[f"{task}_rmse"] = scaled(rmse, 1.0 / (limits.high - limits.low)[place])
+        if task in outcome.deviations:
+            inside = np.abs(error) <= HALF_WIDTH * outcome.deviations[task]
+            found[f"{task}_coverage"] = mean_over_groups(inside[there].astype(np.float64), group[there])
+        found[f"{task}_rmse_{UNITS[task]}"] = scaled(rmse, 180.0 / math.pi if task == "angle" else 1.0)
+    if outcome.pictures is not None:
+        found["psnr_db"] = mean_over_groups(metrics.psnr_db(outcome.sent, outcome.pictures), group)
+        found["ssim"] = mean_over_groups(metrics.ssim(outcome.sent, outcome.pictures), group)
+    return found
+
+
+def mean_over_groups(values: np.ndarray, group: np.ndarray, seed: int = 0) -> Metric:
+    """Mean over all samples; its 95 % interval from drawing groups with replacement.
+
+    A single group tells nothing of others: the interval is then not finite.
+    """
+    _, which = np.unique(group, return_inverse=True)
+    sums, counts = np.bincount(which, values), np.bincount(which)
+    value = float(values.mean())
+    if len(counts) < 2:
+        return Metric(value, -math.inf, math.inf, 1)
+    drawn = np.random.default_rng(seed).integers(len(counts), size=(RESAMPLED, len(counts)))
+    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
+    low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return Metric(value, min(float(low), value), max(float(high), value), len(counts))
+
+
+def root_mean_square(errors: np.ndarray, group: np.ndarray) -> Metric:
+    """Eq. (51), with the interval of :func:`mean_over_groups`."""
+    mean = mean_over_groups(np.asarray(errors, dtype=np.float64) ** 2, group)
+    return Metric(math.sqrt(mean.value), math.sqrt(max(mean.low, 0.0)), math.sqrt(mean.high), mean.n)
+
+
+def scaled(metric: Metric, factor: float) -> Metric:
+    """The same in another unit."""
+    return Metric(metric.value * factor, metric.low * factor, metric.high * factor, metric.n)

@@ -1,0 +1,240 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Training of SIMAC and of what it is compared with, Algorithm 5: the same budget and stopping for all."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from torch import nn
+
+from semisac_ml.outputs import write_output
+from semisac_ml.training import Stage, load_checkpoint, save_checkpoint, train_stage
+from semisac_ml.training.early_stopping import BestKept
+
+from .measuring import run
+from .model import LossWeights, Simac, SimacSettings, total_loss
+from .samples import STATES, TRAIN, VALIDATION, TargetSet
+from .scoring import HALF_WIDTH, NOMINAL_COVERAGE
+from .tensors import Batch, EchoSource, SampleTensors, channel_state, drawn_snr_db
+from .tuned import TunedSettings, TunedSimac
+
+SETTINGS_FILE = "settings.json"
+BEST_FILE = "best.safetensors"
+STAGE = "simac"
+CLIPPED_NORM = 1.0
+WARM_UP = 0.05
+VALIDATION_SNR_DB = (5.0, 15.0, 25.0)
+SHUFFLED = "shuffled sentence"
+"""A variant of training, not of the network: every sentence is that of another sample."""
+
+
+System = Simac | TunedSimac
+
+
+@dataclass(frozen=True)
+class SimacTraining:
+    """How a network is trained; its fields are what a checkpoint must share to be gone on from.
+
+    size: "paper" or "small". variant: see SimacSettings.variant and TunedSettings.variant, or SHUFFLED.
+    fading: "awgn" or "rayleigh". echo: "lfm" or "paper". epochs: at most. patience: epochs without
+    improvement on validation that end it. learning_rate: of AdamW, at its height; it rises at first, then
+    falls as a cosine over all epochs. picture_weight: l1. gpt2: weights of GPT-2 to start from, "" for none.
+    """
+
+    size: str = "small"
+    variant: str = "simac"
+    fading: str = "awgn"
+    echo: str = "lfm"
+    epochs: int = 60
+    patience: int = 12
+    batch: int = 32
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    picture_weight: float = 100.0
+    bits: int = 4
+    gpt2: str = ""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.fading not in ("awgn", "rayleigh"):
+            raise ValueError(f"fading is {self.fading!r}, expected awgn or rayleigh")
+        for name in ("epochs", "batch", "patience"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
+        self.network()
+
+    def network(self) -> SimacSettings | TunedSettings:
+        """Sizes of the network."""
+        if self.variant.startswith("tuned"):
+            return TunedSettings.variant(self.variant)
+        named = SimacSettings.named(self.size).for_echoes(*EchoSource(self.echo).shape)
+        named = dataclasses.replace(named, bits=self.bits)
+        return named if self.variant == SHUFFLED else named.variant(self.variant)
+
+    def untrained(self) -> System:
+        """The network with no training yet but that of GPT-2."""
+        sizes = self.network()
+        return TunedSimac(sizes) if isinstance(sizes, TunedSettings) else Simac(sizes, self.gpt2 or None)
+
+    @property
+    def weights(self) -> LossWeights:
+        """l1 to l4."""
+        return LossWeights(picture=self.picture_weight)
+
+
+def tensors_for(settings: SimacTraining, samples: TargetSet) -> SampleTensors:
+    """A scene as tensors of the network's sizes."""
+    network = settings.network()
+    return SampleTensors(samples, network.frame_pixels, network.picture_pixels, EchoSource(settings.echo))
+
+
+def losses_of(
+    system: System,
+    batch: Batch,
+    snr_db: np.ndarray,
+    settings: SimacTraining,
+    generator: torch.Generator,
+    rng: np.random.Generator,
+) -> dict[str, torch.Tensor]:
+    """Losses of a batch, one a task, and their weighted sum, "loss"."""
+    device = next(system.parameters()).device
+    state = channel_state(snr_db, settings.fading, device)
+    if settings.variant == SHUFFLED:
+        state = dataclasses.replace(state, places=state.places[torch.as_tensor(rng.permutation(len(snr_db)))])
+    found = system(batch.pictures.to(device), batch.echoes.to(device), state, settings.fading, generator)
+    losses = system.losses(found, {task: value.to(device) for task, value in batch.truth.items()})
+    return {**losses, "loss": total_loss(losses, settings.weights)}
+
+
+@torch.no_grad()
+def validation_losses(system: System, tensors: SampleTensors, settings: SimacTraining) -> dict[str, float]:
+    """Mean losses of the validation part at three SNRs, with the same draws every time."""
+    device = next(system.parameters()).device
+    generator, rng = torch.Generator(device).manual_seed(0), np.random.default_rng(0)
+    totals: dict[str, float] = {}
+    rows = tensors.samples.of(VALIDATION)
+    for snr_db in VALIDATION_SNR_DB:
+        for chunk in np.array_split(rows, math.ceil(len(rows) / settings.batch)):
+            batch = tensors.batch(chunk, rng)
+            at = np.full(len(chunk), snr_db)
+            for name, loss in losses_of(system, batch, at, settings, generator, rng).items():
+                share = len(chunk) / len(rows) / len(VALIDATION_SNR_DB)
+                totals[name] = totals.get(name, 0.0) + share * loss.item()
+    return {f"validation_{name}": value for name, value in totals.items()}
+
+
+def train(
+    settings: SimacTraining,
+    tensors: SampleTensors,
+    folder: Path,
+    console: Console,
+    device: torch.device | None = None,
+) -> System:
+    """Train, going on from a checkpoint in the folder; the network that was best on validation, on the CPU.
+
+    Raises CheckpointError if the folder holds a training with other settings.
+    """
+    device = device or torch.device("cpu")
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(settings.seed)
+    both = BestKept(settings.untrained(), settings.patience).to(device)
+    parameters = [one for one in both.model.parameters() if one.requires_grad]
+    optimiser = torch.optim.AdamW(_groups(both.model, settings), betas=(0.9, 0.98))
+    rows = tensors.samples.of(TRAIN)
+    size = min(settings.batch, len(rows))
+
+    def step(generator: torch.Generator) -> Iterator[dict[str, float]]:
+        seed = int(torch.randint(2**31, (), generator=generator, device=device))
+        rng = np.random.default_rng(seed)
+        order = rng.permutation(rows)
+        for first in range(0, len(rows) - size + 1, size):
+            batch = tensors.batch(order[first : first + size], rng)
+            losses = losses_of(both.model, batch, drawn_snr_db(size, rng), settings, generator, rng)
+            optimiser.zero_grad()
+            losses["loss"].backward()
+            nn.utils.clip_grad_norm_(parameters, CLIPPED_NORM)
+            optimiser.step()
+            yield {name: loss.item() for name, loss in losses.items()}
+
+    def validate() -> dict[str, float]:
+        figures = validation_losses(both.model, tensors, settings)
+        both.tell(figures["validation_loss"])
+        return figures
+
+    stored = {**dataclasses.asdict(settings), "scene": tensors.samples.name, "samples": len(rows)}
+    write_output(folder / SETTINGS_FILE, json.dumps(dataclasses.asdict(settings), indent=1))
+    train_stage(
+        Stage(
+            name=STAGE,
+            model=both,
+            optimiser=optimiser,
+            epochs=settings.epochs,
+            steps_per_epoch=len(rows) // size,
+            learning_rate=lambda done: min(
+                (done + 1e-3) / WARM_UP, 0.01 + 0.495 * (1.0 + math.cos(math.pi * done))
+            ),
+            step=step,
+            validate=validate,
+            seed=settings.seed,
+            settings=stored,
+            stopped=both.stopped,
+        ),
+        folder,
+        console,
+    )
+    best = both.best.cpu().eval()
+    if isinstance(best, TunedSimac):
+        calibrate(best, tensors, settings)
+    save_checkpoint(folder / BEST_FILE, best, None, stored)
+    return best
+
+
+@torch.no_grad()
+def calibrate(system: TunedSimac, tensors: SampleTensors, settings: SimacTraining) -> None:
+    """Widen or narrow deviations, so that 90 % of the validation part lie where they should."""
+    system.decoder.widening.fill_(1.0)
+    ratios = []
+    for place, snr_db in enumerate(VALIDATION_SNR_DB):
+        outcome = run(system, tensors, snr_db, settings.fading, VALIDATION, seed=place)
+        truth = tensors.samples.states[outcome.rows]
+        error = [outcome.states[task] - truth[:, k] for k, task in enumerate(STATES)]
+        ratios.append(np.abs(error) / [outcome.deviations[task] for task in STATES])
+    quantile = np.quantile(np.concatenate(ratios, axis=1), NOMINAL_COVERAGE, axis=1)
+    system.decoder.widening.copy_(torch.as_tensor(quantile / HALF_WIDTH))
+
+
+def trained(folder: Path) -> tuple[System, SimacTraining]:
+    """The best network that ``train`` left in a folder, and its settings.
+
+    Raises ValueError if the folder holds no training, CheckpointError if it holds another one.
+    """
+    try:
+        settings = SimacTraining(**json.loads((folder / SETTINGS_FILE).read_text()))
+    except (OSError, TypeError, json.JSONDecodeError) as error:
+        raise ValueError(
+            f"{folder} holds no training of simac ({error}), expected {SETTINGS_FILE} and {BEST_FILE}"
+        ) from error
+    system = dataclasses.replace(settings, gpt2="").untrained()
+    load_checkpoint(folder / BEST_FILE, system)
+    return system.eval(), settings
+
+
+def _groups(model: nn.Module, settings: SimacTraining) -> list[dict[str, object]]:
+    """Weights of matrices decay, vectors do not."""
+    decaying, other = [], []
+    for parameter in model.parameters():
+        (decaying if parameter.dim() > 1 else other).append(parameter)
+    return [
+        {"params": decaying, "lr": settings.learning_rate, "weight_decay": settings.weight_decay},
+        {"params": other, "lr": settings.learning_rate, "weight_decay": 0.0},
+    ]

@@ -1,0 +1,318 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""SIMAC, tuned: the radar's estimate leads the eye, symbols are analog, deviations are told.
+
+What differs from the paper's networks, and why:
+
+- The radar is processed as radars are (:mod:`.echo_peak`); its estimate goes in as sines and cosines of
+  rising frequency, which a few symbols can carry at the accuracy of the radar.
+- The picture is looked at twice: small, to find which part of it shows what the radar hears, then that part
+  as it was taken. A car of 30 pixels is 8 in the paper's thumbnail.
+- The channel's state goes in as numbers, and every vector hears it: in the paper the sentence stands behind
+  what GPT-2, which looks back only, could tell it.
+- Symbols are analog, 3136 complex ones: as many as the small network of the paper's form sends with 16QAM,
+  half of those with QPSK.
+- A sensor may be missing: in training either is, now and then.
+- Distance, angle and velocity come with a posterior distribution: weights of Gaussians on a grid.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from semisac_ml.channels.digital import DigitalChannel
+from semisac_ml.channels.fading import FadingChannel, noise_variance
+from semisac_ml.layers.residual import ResidualBlock, ResidualSettings
+from semisac_ml.signal.lfm_simo_echo import LfmSimoRadar
+
+from .biformer import BiFormerSettings
+from .decoder import TransformerBlock
+from .glimpse import FEATURES, OCTAVES, Glimpse, LearnedFeatures, PictureEncoder, RadarFeatures, waves
+from .language import CHANNEL_NUMBERS
+from .model import ChannelState
+from .samples import STATES
+
+SENSORS = ("camera", "radar")
+SEEN = 7
+"""Side of the grid of vectors that the picture becomes; doubled three times it is the picture's side."""
+OTHERS = 15
+"""Vectors beside those of the picture."""
+REALS = 98
+"""Of each vector that are sent: 64 vectors are 3136 complex symbols."""
+BEYOND = 0.1
+"""Of the normalised states' range that their grid reaches further on either side."""
+
+
+@dataclass(frozen=True)
+class TunedSettings:
+    """Sizes.
+
+    frame: side of what the camera shows, halved for the first look. picture: side of the target's picture.
+    size: of a vector. blocks: transformer blocks of encoder and decoder each. states: points of a state's
+    grid. missing: how often a sensor is, in training, each. sensors: those that there are at all.
+
+    To be taken away, one at a time, to see what it is worth: estimate, of the radar, for convolutions of its
+    echoes; glimpse, for the whole frame; told, the channel's state; analog symbols, for two bits a value,
+    modulated by Eq. (50): as many channel uses as the small network of the paper's form.
+    """
+
+    frame: int = 256
+    picture: int = 56
+    size: int = 128
+    blocks: int = 2
+    heads: int = 4
+    states: int = 128
+    missing: float = 0.15
+    sensors: tuple[str, ...] = SENSORS
+    estimate: bool = True
+    glimpse: bool = True
+    told: bool = True
+    analog: bool = True
+    vision: BiFormerSettings = BiFormerSettings(
+        128, widths=(32, 64, 96, 128), depths=(1, 1, 2, 1), routed=(1, 2, 4, 16), regions=4
+    )
+    radar: LfmSimoRadar = LfmSimoRadar()
+
+    def __post_init__(self) -> None:
+        if self.frame != 2 * self.vision.picture:
+            raise ValueError(f"frame is {self.frame} pixels, expected {2 * self.vision.picture}")
+        if self.picture != 8 * SEEN:
+            raise ValueError(f"picture is {self.picture} pixels, expected {8 * SEEN}")
+
+    @classmethod
+    def variant(cls, name: str) -> TunedSettings:
+        """ "tuned"; "tuned, camera" and "tuned, radar", of one sensor; "tuned, both", that never fail; and
+        with one thing taken away: "tuned, no estimate", "no glimpse", "not told", "not analog".
+
+        Raises ValueError for any other name.
+        """
+        changed: dict[str, dict[str, object]] = {
+            "tuned": {},
+            "tuned, camera": {"sensors": ("camera",), "missing": 0.0},
+            "tuned, radar": {"sensors": ("radar",), "missing": 0.0},
+            "tuned, both": {"missing": 0.0},
+            "tuned, no estimate": {"estimate": False},
+            "tuned, no glimpse": {"glimpse": False},
+            "tuned, not told": {"told": False},
+            "tuned, not analog": {"analog": False},
+        }
+        if name not in changed:
+            raise ValueError(f"variant is {name!r}, expected one of {', '.join(changed)}")
+        return dataclasses.replace(cls(), **changed[name])
+
+    @property
+    def frame_pixels(self) -> int:
+        """Side of the frames that go in."""
+        return self.frame
+
+    @property
+    def picture_pixels(self) -> int:
+        """Side of the pictures that come out."""
+        return self.picture
+
+    @property
+    def values(self) -> int:
+        """Real values that are sent."""
+        return (SEEN**2 + OTHERS) * REALS
+
+
+class TunedEncoder(nn.Module):
+    """What the transmitter runs: sensors and the channel's state to symbols."""
+
+    def __init__(self, settings: TunedSettings) -> None:
+        super().__init__()
+        size = settings.size
+        self.settings = settings
+        self.features = (RadarFeatures if settings.estimate else LearnedFeatures)(settings.radar)
+        self.query = nn.Sequential(nn.Linear(FEATURES, size), nn.GELU(), nn.Linear(size, size))
+        self.heard = nn.Linear(FEATURES, OTHERS * size)
+        self.glimpse = Glimpse(settings.vision, size, settings.picture)
+        self.picture = PictureEncoder(size)
+        self.box = nn.Linear(4 * 2 * OCTAVES + size, OTHERS * size)
+        self.channel = nn.Linear(CHANNEL_NUMBERS, size)
+        self.unheard, self.unseen = nn.Parameter(torch.zeros(size)), nn.Parameter(torch.zeros(size))
+        self.place = nn.Parameter(0.02 * torch.randn(SEEN**2 + OTHERS, size))
+        self.blocks = nn.Sequential(*(TransformerBlock(size, settings.heads) for _ in range(settings.blocks)))
+        self.leave = nn.Linear(size, REALS)
+
+    def forward(
+        self, frames: Tensor, echoes: Tensor, numbers: Tensor, present: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Symbols and the box that was looked at.
+
+        Parameters
+        ----------
+        frames : Tensor, float32 [batch, 3, frame, frame]
+        echoes : Tensor, float32 [batch, antennas, length, 2]
+        numbers : Tensor, float32 [batch, CHANNEL_NUMBERS]
+        present : Tensor, float32 [batch, 2]
+            1 where the camera, the radar works.
+
+        Returns
+        -------
+        symbols : Tensor, float32 [batch, SEEN^2 + OTHERS, REALS]
+            Mean square 1/2: I and Q of complex symbols of unit power.
+        box : Tensor, float32 [batch, 4]
+        """
+        camera, radar = present[:, 0:1], present[:, 1:2]
+        features = self.features(echoes) * radar
+        query = self.query(features) * radar + (1.0 - radar) * self.unheard
+        frames = frames * camera[:, :, None, None]
+        box, part, context = self.glimpse(frames, query)
+        if not self.settings.glimpse:
+            part = self.glimpse.part(frames, torch.full_like(box, 0.5))
+        seen = self.picture(part) * camera[:, :, None] + (1.0 - camera[:, :, None]) * self.unseen
+        looked = self.box(torch.cat([waves(box).flatten(1), context], dim=1)) * camera
+        others = (self.heard(features) + looked).unflatten(1, (OTHERS, -1))
+        tokens = torch.cat([seen, others], dim=1) + self.place
+        if self.settings.told:
+            tokens = tokens + self.channel(numbers)[:, None]
+        sent = self.leave(self.blocks(tokens))
+        power = sent.square().mean(dim=(1, 2), keepdim=True)
+        return sent * torch.rsqrt(2.0 * power + 1e-9), box
+
+
+class TunedDecoder(nn.Module):
+    """What the receiver runs: equalised symbols [batch, SEEN^2 + OTHERS, REALS] and their worth [batch]."""
+
+    def __init__(self, settings: TunedSettings) -> None:
+        super().__init__()
+        size, count = settings.size, settings.states
+        self.enter = nn.Linear(REALS, size)
+        self.worth = nn.Sequential(nn.Linear(2, size), nn.GELU(), nn.Linear(size, size))
+        self.place = nn.Parameter(0.02 * torch.randn(SEEN**2 + OTHERS, size))
+        self.blocks = nn.Sequential(*(TransformerBlock(size, settings.heads) for _ in range(settings.blocks)))
+        inner = ResidualSettings()
+        layers: list[nn.Module] = []
+        for own, following in ((size, 64), (64, 32), (32, 24)):
+            layers += [
+                ResidualBlock(own, own, 1, inner),
+                nn.Conv2d(own, 4 * following, 1),
+                nn.PixelShuffle(2),
+            ]
+        self.picture = nn.Sequential(*layers, nn.Conv2d(24, 3, 3, padding=1))
+        self.state = nn.Sequential(nn.Linear(OTHERS * size, 2 * size), nn.GELU())
+        self.weights = nn.Linear(OTHERS * size + 2 * size, len(STATES) * (count + 2))
+        self.step = (1.0 + 2.0 * BEYOND) / (count - 1)
+        grid = torch.linspace(-BEYOND, 1.0 + BEYOND, count)
+        self.register_buffer("grid", grid, persistent=False)
+        self.register_buffer("widening", torch.ones(len(STATES)))
+
+    def posterior(self, received: Tensor, worth: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Logarithms of weights [batch, 3, grid], shift and width of the Gaussians [batch, 3], picture."""
+        told = torch.stack([worth, torch.log10(1.001 - worth)], dim=1)
+        tokens = self.enter(received) + self.place + self.worth(told)[:, None]
+        tokens = self.blocks(tokens)
+        seen, others = tokens[:, : SEEN**2], tokens[:, SEEN**2 :].flatten(1)
+        maps = seen.transpose(1, 2).unflatten(2, (SEEN, SEEN))
+        said = self.weights(torch.cat([others, self.state(others)], dim=1)).unflatten(1, (len(STATES), -1))
+        shift = self.step * torch.tanh(said[..., -2])
+        width = self.step * (0.05 + functional.softplus(said[..., -1]))
+        return torch.log_softmax(said[..., :-2], dim=2), shift, width, self.picture(maps) + 0.5
+
+    def forward(self, received: Tensor, worth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """States and their deviations, float32 [batch, 3], normalised, and pictures."""
+        weights, shift, width, picture = self.posterior(received, worth)
+        mean, deviation = self.moments(weights, shift, width)
+        return mean, deviation * self.widening, picture
+
+    def moments(self, weights: Tensor, shift: Tensor, width: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and deviation of a posterior."""
+        share = weights.exp()
+        mean = share @ self.grid
+        variance = (share * (self.grid - mean[..., None]).square()).sum(dim=2) + width.square()
+        return mean + shift, variance.sqrt()
+
+
+def equalised(received: Tensor, gain: Tensor, snr_db: Tensor) -> tuple[Tensor, Tensor]:
+    """Estimates of symbols of unit power, and their worth, 1 - mean squared error.
+
+    Parameters
+    ----------
+    received : Tensor, complex64 [batch, symbols]
+    gain : Tensor, complex64 [batch]
+    snr_db : Tensor, float32 [batch]
+    """
+    power = torch.view_as_real(gain).square().sum(dim=1)
+    whole = power + noise_variance(snr_db)
+    return received * (gain.conj() / whole)[:, None], power / whole
+
+
+class TunedSimac(nn.Module):
+    """Encoder and decoder; `forward` is the whole way."""
+
+    def __init__(self, settings: TunedSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.encoder = TunedEncoder(settings)
+        self.decoder = TunedDecoder(settings)
+
+    def forward(
+        self,
+        frames: Tensor,
+        echoes: Tensor,
+        state: ChannelState,
+        fading: str,
+        generator: torch.Generator,
+        sensors: tuple[str, ...] = SENSORS,
+    ) -> dict[str, Tensor]:
+        """Outputs by task, "<state>_deviation" beside each, and what `losses` needs.
+
+        sensors: that work; in training some of them do not.
+        """
+        present = self._present(len(frames), generator, frames.device, sensors)
+        symbols, box = self.encoder(frames, echoes, state.numbers, present)
+        received, worth = self._sent(symbols, state, fading, generator)
+        weights, shift, width, picture = self.decoder.posterior(received, worth)
+        mean, deviation = self.decoder.moments(weights, shift, width)
+        found = {"picture": picture, "box": box, "weights": weights, "shift": shift, "width": width}
+        found["camera"] = present[:, 0]
+        for place, task in enumerate(STATES):
+            found[task] = mean[:, place]
+            found[f"{task}_deviation"] = deviation[:, place] * self.decoder.widening[place]
+        return found
+
+    def _sent(
+        self, symbols: Tensor, state: ChannelState, fading: str, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """What the decoder gets."""
+        if not self.settings.analog:
+            values = torch.tanh(2.0**0.5 * symbols).flatten(1)
+            channel = DigitalChannel(fading, bits=2)
+            means = channel(values, state.snr_db, state.modulation, generator)
+            return means.view_as(symbols), torch.ones_like(state.snr_db)
+        pairs = torch.view_as_complex(symbols.flatten(1).unflatten(1, (-1, 2)).contiguous())
+        heard, gain = FadingChannel(fading)(pairs, state.snr_db, generator)
+        estimate, worth = equalised(heard, gain, state.snr_db)
+        return torch.view_as_real(estimate).flatten(1).view_as(symbols), worth
+
+    def _present(
+        self, count: int, generator: torch.Generator, device: torch.device, sensors: tuple[str, ...]
+    ) -> Tensor:
+        working = [float(name in self.settings.sensors and name in sensors) for name in SENSORS]
+        present = torch.tensor(working, device=device).expand(count, -1).clone()
+        if self.training and self.settings.missing:
+            draw = torch.rand(count, generator=generator, device=device)
+            present[:, 0] *= draw >= self.settings.missing
+            present[:, 1] *= draw < 1.0 - self.settings.missing
+        return present
+
+    def losses(self, found: dict[str, Tensor], truth: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Negative logarithms of the posterior at the truth, mean absolute errors of picture and box."""
+        grid = self.decoder.grid
+        losses = {}
+        for place, task in enumerate(STATES):
+            width = found["width"][:, place, None]
+            off = (truth[task][:, None] - grid - found["shift"][:, place, None]) / width
+            logarithm = found["weights"][:, place] - 0.5 * off.square() - torch.log(width)
+            losses[task] = -torch.logsumexp(logarithm, dim=1).mean()
+        losses["picture"] = (found["picture"] - truth["picture"]).abs().mean()
+        apart = (found["box"] - truth["box"]).abs().mean(dim=1) * found["camera"]
+        losses["box"] = apart.mean()
+        return losses

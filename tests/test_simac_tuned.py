@@ -1,0 +1,228 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What SIMAC became: radar as a layer, analog symbols, sensors that fail, deviations that can be trusted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from simac_testing import made_up
+
+from semisac_ml.signal.lfm_simo_echo import LfmSimoRadar, lfm_simo_echo
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from semisac_ml.channels.fading import apply_fading, complex_normal  # noqa: E402
+from semisac_ml.systems.simac import scoring  # noqa: E402
+from semisac_ml.systems.simac.biformer import BiFormerSettings  # noqa: E402
+from semisac_ml.systems.simac.echo_peak import EchoPeak  # noqa: E402
+from semisac_ml.systems.simac.glimpse import Glimpse  # noqa: E402
+from semisac_ml.systems.simac.measuring import run  # noqa: E402
+from semisac_ml.systems.simac.model import total_loss  # noqa: E402
+from semisac_ml.systems.simac.samples import STATES, VALIDATION  # noqa: E402
+from semisac_ml.systems.simac.tensors import channel_state  # noqa: E402
+from semisac_ml.systems.simac.training import SimacTraining, calibrate, tensors_for  # noqa: E402
+from semisac_ml.systems.simac.tuned import (  # noqa: E402
+    SENSORS,
+    TunedSettings,
+    TunedSimac,
+    equalised,
+)
+
+RADAR = LfmSimoRadar()
+
+
+def echoes_of(states: np.ndarray, radar: LfmSimoRadar, seed: int) -> torch.Tensor:
+    rng = np.random.default_rng(seed)
+    found = np.stack([lfm_simo_echo(*state, radar, rng) for state in states])
+    return torch.view_as_real(torch.from_numpy(found)).transpose(2, 3).flatten(2, 3)
+
+
+@pytest.mark.parametrize("distance_m", [25.0, 70.0])
+def test_the_radar_layer_reaches_the_bounds(distance_m):
+    # 43 and 25 dB; 200 trials tell a deviation to 5 %, 0.45 dB
+    rng = np.random.default_rng(8)
+    count = 200
+    states = np.stack(
+        [
+            distance_m + rng.uniform(-2.5, 2.5, count),
+            rng.uniform(-0.8, 0.8, count),
+            rng.uniform(-25, 25, count),
+        ],
+        axis=1,
+    )
+    found, snr, power = EchoPeak(RADAR)(echoes_of(states, RADAR, 1))
+    bounds = np.array([RADAR.deviations(*state[:2]) for state in states])
+    sine_bounds = bounds[:, 2] * np.cos(states[:, 1])
+    error = found.numpy() - np.stack([states[:, 0], np.sin(states[:, 1]), states[:, 2]], axis=1)
+    ratio = error / np.stack([bounds[:, 0], sine_bounds, bounds[:, 1]], axis=1)
+    loss_db = 20 * np.log10(np.sqrt(np.square(ratio).mean(axis=0)))
+    assert loss_db.max() < 1.2, loss_db
+    expected = np.array([RADAR.snr(state[0]) for state in states])
+    assert np.median(snr.numpy() / expected) == pytest.approx(1.0, abs=0.1)
+    assert power.shape == (200, 128, 32) and power.median() == pytest.approx(0.97, abs=0.05)
+
+
+def tiny_tuned(**changed) -> TunedSettings:
+    vision = BiFormerSettings(
+        64, widths=(8, 16, 16, 32), depths=(1, 1, 1, 1), routed=(1, 2, 4, 4), regions=2, head=8
+    )
+    return TunedSettings(frame=128, size=32, blocks=1, heads=2, states=64, vision=vision, **changed)
+
+
+def inputs(count: int):
+    """Frames, echoes, the channel and made-up truth."""
+    rng = np.random.default_rng(3)
+    state = rng.uniform([20.0, -0.5, -20.0], [100.0, 0.5, 20.0], (count, 3))
+    low, high = np.array([20.0, -0.5, -20.0]), np.array([100.0, 0.5, 20.0])
+    truth = {name: torch.tensor((state - low) / (high - low)).float()[:, k] for k, name in enumerate(STATES)}
+    truth["picture"] = torch.rand(count, 3, 1, 1).expand(-1, -1, 56, 56)
+    truth["box"] = torch.rand(count, 4) * 0.2 + 0.3
+    return torch.rand(count, 3, 128, 128), echoes_of(state, RADAR, 2), truth
+
+
+def state_of(snr_db: list[float]):
+    return channel_state(np.array(snr_db), "rayleigh")
+
+
+def test_symbols_have_unit_power():
+    frames, echoes, _ = inputs(3)
+    system = TunedSimac(tiny_tuned())
+    symbols, box = system.encoder(frames, echoes, state_of([5, 15, 25]).numbers, torch.ones(3, 2))
+    assert symbols.numel() / 3 / 2 == 3136 == TunedSettings().values / 2
+    torch.testing.assert_close(symbols.square().mean(dim=(1, 2)), torch.full((3,), 0.5))
+    assert 0 < box.min() and box.max() < 1
+
+
+def test_a_glimpse_is_the_part_of_the_frame():
+    # on a ramp bilinear interpolation is exact: pixels of the part lie evenly in the box
+    glimpse = Glimpse(tiny_tuned().vision, 32, 56)
+    ramp = ((torch.arange(128) + 0.5) / 128).expand(1, 3, 128, 128)
+    part = glimpse.part(ramp, torch.tensor([[0.4, 0.5, 0.2, 0.1]]))
+    expected = 0.2 + 0.4 * (torch.arange(56) + 0.5) / 56
+    torch.testing.assert_close(part[0, 0, 10], expected, atol=1e-5, rtol=1e-5)
+    outside = glimpse.part(torch.ones(1, 3, 128, 128), torch.tensor([[0.0, 0.5, 0.2, 0.1]]))
+    assert outside[0, 0, 20, :20].abs().max() == 0 and outside[0, 0, 20, 40:].min() > 0.99
+
+
+def test_moments_and_losses_are_those_of_the_density():
+    system = TunedSimac(tiny_tuned())
+    weights = torch.log_softmax(3 * torch.randn(1, 3, 64), dim=2)
+    shift, width = torch.tensor([[0.004, 0.0, -0.01]]), torch.tensor([[0.02, 0.05, 0.01]])
+    at = torch.linspace(-0.6, 1.6, 20001)
+    middle = system.decoder.grid + shift[0, 0]
+    normal = torch.distributions.Normal(middle, width[0, 0])
+    density = (weights[0, 0] + normal.log_prob(at[:, None])).exp().sum(dim=1)
+    assert torch.trapezoid(density, at).item() == pytest.approx(1.0, abs=1e-4)
+    mean, deviation = system.decoder.moments(weights, shift, width)
+    expected = torch.trapezoid(density * at, at).item()
+    assert mean[0, 0].item() == pytest.approx(expected, abs=1e-4)
+    variance = torch.trapezoid(density * (at - expected) ** 2, at).item()
+    assert deviation[0, 0].item() == pytest.approx(variance**0.5, rel=1e-3)
+    found = {"weights": weights, "shift": shift, "width": width, "camera": torch.zeros(1)}
+    found |= {"picture": torch.zeros(1, 3, 2, 2), "box": torch.ones(1, 4)}
+    truth = {task: torch.tensor([0.3]) for task in STATES}
+    truth |= {"picture": torch.full((1, 3, 2, 2), 0.25), "box": torch.zeros(1, 4)}
+    losses = system.losses(found, truth)
+    there = (weights[0, 0] + normal.log_prob(torch.tensor(0.3))).exp().sum().log().item()
+    assert losses["distance"].item() == pytest.approx(-there - 0.5 * np.log(2 * np.pi), abs=1e-4)
+    assert losses["picture"].item() == 0.25 and losses["box"].item() == 0.0  # nothing is seen
+
+
+@pytest.mark.parametrize("sensor", SENSORS)
+def test_a_sensor_that_fails_tells_nothing(sensor):
+    system = TunedSimac(tiny_tuned()).eval()
+    frames, echoes, _ = inputs(2)
+    state = state_of([10.0, 20.0])
+    other = {"camera": (torch.rand_like(frames), echoes), "radar": (frames, 30 * torch.randn_like(echoes))}
+    working = tuple(name for name in SENSORS if name != sensor)
+    one, two = (
+        system(*seen, state, "awgn", torch.Generator().manual_seed(1), working)
+        for seen in ((frames, echoes), other[sensor])
+    )
+    for task in (*STATES, "picture"):
+        torch.testing.assert_close(one[task], two[task])
+
+
+def test_in_training_sensors_fail_now_and_then_but_never_both():
+    system = TunedSimac(tiny_tuned(missing=0.2)).train()
+    present = system._present(4000, torch.Generator().manual_seed(0), torch.device("cpu"), SENSORS)
+    shares = present.mean(dim=0)
+    assert shares.tolist() == pytest.approx([0.8, 0.8], abs=0.02)
+    assert present.sum(dim=1).min() == 1
+    alone = TunedSimac(tiny_tuned(missing=0.0, sensors=("radar",)))
+    assert alone._present(3, torch.Generator(), torch.device("cpu"), SENSORS).tolist() == [[0.0, 1.0]] * 3
+
+
+@pytest.mark.parametrize("away", ["estimate", "glimpse", "told", "analog"])
+def test_what_can_be_taken_away(away):
+    system = TunedSimac(tiny_tuned(missing=0.0, **{away: False}))
+    frames, echoes, truth = inputs(2)
+    found = system(frames, echoes, state_of([5.0, 25.0]), "rayleigh", torch.Generator().manual_seed(1))
+    total_loss(system.losses(found, truth)).backward()
+    reached = {name for name, one in system.encoder.named_parameters() if one.grad is not None}
+    assert ("features.extractor.projection.size.weight" in reached) == (away == "estimate")
+    assert ("channel.weight" in reached) == (away != "told")
+    if away == "glimpse":
+        whole = system.encoder.glimpse.part(frames, torch.full((2, 4), 0.5))
+        assert whole[0].mean().item() == pytest.approx(frames[0].mean().item(), abs=0.01)
+
+
+def test_worth_is_one_less_the_error():
+    generator = torch.Generator().manual_seed(4)
+    sent = complex_normal((2, 50_000), generator, torch.device("cpu"))
+    gain, snr_db = torch.tensor([1.0 + 0j, 0.3 - 0.4j]), torch.tensor([3.0, 6.0])
+    noise = complex_normal((2, 50_000), generator, torch.device("cpu"))
+    found, worth = equalised(apply_fading(sent, gain, noise, snr_db), gain, snr_db)
+    error = torch.view_as_real(found - sent).square().sum(dim=2).mean(dim=1)
+    np.testing.assert_allclose(worth.numpy(), 1 - error.numpy(), atol=0.01)
+
+
+def test_losses_fall():
+    torch.manual_seed(2)
+    system = TunedSimac(tiny_tuned(missing=0.0))
+    frames, echoes, truth = inputs(16)
+    state = state_of([20.0] * 16)
+    optimiser = torch.optim.AdamW(system.parameters(), 3e-3)
+    generator = torch.Generator().manual_seed(1)
+    seen = []
+    for _ in range(15):
+        losses = system.losses(system(frames, echoes, state, "awgn", generator), truth)
+        optimiser.zero_grad()
+        total_loss(losses).backward()
+        optimiser.step()
+        seen.append({name: loss.item() for name, loss in losses.items()})
+    assert all(seen[-1][name] < seen[0][name] for name in seen[0]), (seen[0], seen[-1])
+
+
+def test_deviations_are_widened_until_they_hold_what_they_say(monkeypatch):
+    scene = made_up(vehicles=8, metres_per_pixel=1.0)
+    monkeypatch.setattr(TunedSettings, "variant", classmethod(lambda cls, name: tiny_tuned()))
+    settings = SimacTraining(variant="tuned")
+    data = tensors_for(settings, scene)
+    system = settings.untrained().eval()
+    calibrate(system, data, settings)
+    assert (system.decoder.widening != 1.0).all()
+    outcomes = [run(system, data, snr, "awgn", VALIDATION, seed=k) for k, snr in enumerate((5.0, 15.0, 25.0))]
+    found = [scoring.figures(outcome, scene, data.limits) for outcome in outcomes]
+    for task in STATES:
+        coverage = np.mean([figure[f"{task}_coverage"].value for figure in found])
+        assert coverage == pytest.approx(0.9, abs=0.02)
+    blind = run(system, data, 15.0, "awgn", sensors=("radar",))
+    assert np.isfinite(blind.states["distance"]).all()
+
+
+def test_what_cannot_be():
+    with pytest.raises(ValueError, match="frame is 100 pixels, expected 256"):
+        TunedSettings(frame=100)
+    with pytest.raises(ValueError, match="picture is 60 pixels, expected 56"):
+        TunedSettings(picture=60)
+    with pytest.raises(ValueError, match="variant is 'tuned, lidar', expected one of tuned"):
+        SimacTraining(variant="tuned, lidar")
+
+
+def test_the_tuned_system_is_small():
+    system = TunedSimac(TunedSettings())
+    assert 2 * sum(one.numel() for one in system.parameters()) < 9e6  # bytes, in half precision
