@@ -16,6 +16,7 @@ import numpy as np
 import pmt
 import tiny_beam_bundle
 import tiny_picture_bundle
+import tiny_target_bundle as tiny_target
 from driven_flow import Flow, Stream, Tag
 from gnuradio import semisac
 from gnuradio.semisac.beams.beam_messages import pdu, tick
@@ -162,6 +163,31 @@ def picture_bundle() -> str:
 @cache
 def beam_bundle() -> str:
     return str(tiny_beam_bundle.make_tiny_beam_bundle(Path(FOLDER.name) / "vi_beam" / "beams"))
+
+
+@cache
+def target_bundle() -> str:
+    return str(tiny_target.make_tiny_target_bundle(Path(FOLDER.name) / "simac" / "targets"))
+
+
+def target_states() -> np.ndarray:
+    """Of a target that comes nearer, float64 [UNITS, 3]."""
+    place = np.arange(UNITS)
+    return np.stack([90.0 - 3.0 * place, 0.05 * place - 0.3, 10.0 + place], axis=1)
+
+
+def target_frames() -> Stream:
+    pixels = np.random.default_rng(9).integers(0, 256, (UNITS, tiny_target.FRAME**2 * 3), dtype=np.uint8)
+    return Stream(pixels, [*ids(), *each(1, "image_time", [pmt.from_double(100.0)] * UNITS)])
+
+
+def target_echoes() -> Stream:
+    return Stream(noise(UNITS, tiny_target.RADAR.antennas * tiny_target.ECHO_LENGTH, 11), ids())
+
+
+def target_symbols() -> Stream:
+    tags = symbols().tags
+    return Stream(noise(UNITS, tiny_target.CHANNEL_USES, 12), tags)
 
 
 def packets() -> Stream:

@@ -219,6 +219,9 @@ BLOCKS: dict[str, Block] = {
     ),
     "jscc_decoder": Block(lambda: semisac.jscc_decoder(bt.tiny_bundle()), lambda: [good.symbols()]),
     "jscc_encoder": Block(lambda: semisac.jscc_encoder(bt.tiny_bundle()), lambda: [good.images()]),
+    "lfm_echo_source": Block(
+        lambda: semisac.lfm_echo_source(good.target_bundle(), good.target_states()), passing=("frame_id",)
+    ),
     "metrics_sink": Block(
         semisac.metrics_sink,
         lambda: [good.images(), good.images(2), good.probabilities(10), good.probabilities(2)],
@@ -228,6 +231,14 @@ BLOCKS: dict[str, Block] = {
             "gnuradio.semisac.metrics.link_metrics.SSIM_FRAMES",
             "gnuradio.semisac.frames.frame_join.MOST_WAITING",
         ),
+    ),
+    "multi_head_decoder": Block(
+        lambda: semisac.multi_head_decoder(good.target_bundle()), lambda: [good.target_symbols()]
+    ),
+    "multimodal_encoder": Block(
+        lambda: semisac.multimodal_encoder(good.target_bundle()),
+        lambda: [good.target_frames(), good.target_echoes()],
+        lambda: [("channel", pmt.to_pmt({"snr_db": 12.0}))],
     ),
     "picture_decoder": Block(
         lambda: semisac.picture_decoder(good.picture_bundle(), good.HEIGHT, good.WIDTH, classes=10),

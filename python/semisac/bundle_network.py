@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 import numpy as np
 
-from semisac_ml.runtime import Bundle, BundleError, ImageLink, Session
+from semisac_ml.runtime import Bundle, BundleError, Session, SymbolLink
 
 _opened: WeakValueDictionary[str, Bundle] = WeakValueDictionary()
 
@@ -58,7 +58,7 @@ def open_network(bundle: Bundle, network: str, inputs: tuple[str, ...], output: 
 
 def channel_uses(bundle: Bundle) -> int:
     """Complex channel uses of a frame."""
-    return int(bundle.interface(ImageLink).symbols.channel_uses)
+    return int(bundle.interface(SymbolLink).symbols.channel_uses)
 
 
 def check_batch(batch: int) -> int:

@@ -13,13 +13,12 @@ from semisac_ml.signal.complex_pairs import as_pairs
 
 from .. import bundle_network
 from ..frames import frame_tags
-from ..frames.frame_turns import FrameTurns, count_up_to, in_common
+from ..frames.frame_pairs import FramePairs
 from ..frames.received_symbols import usable
 from ..work_errors import ends_flow_on_error, pass_over
 
 DETECTIONS = pmt.intern("detections")
 KNOWLEDGE = ("symbols", "echo")
-MOST_ALONE = 1024  # items in a row without a partner, whose turns then are wrong
 
 
 class sensing_decoder(gr.basic_block):
@@ -79,9 +78,7 @@ class sensing_decoder(gr.basic_block):
         )
         self._sensing_snr_db = float(bundle.interface(ImageLink).sensing.reference_snr_db)
         self._range_delay = np.arange(self._ranges, dtype=np.int64) * self._delay
-        self._dropped = [0, 0]
-        self._turns = FrameTurns(2)
-        self._alone = 0
+        self._pairs = FramePairs()
         self.set_range_step_db(range_step_db)
         self.set_target_probability(target_probability)
         self.set_threshold(threshold)
@@ -128,10 +125,10 @@ class sensing_decoder(gr.basic_block):
 
     def frames_dropped(self) -> int:
         """Items that found no partner so far, in either branch."""
-        return sum(self._dropped)
+        return sum(self._pairs.dropped)
 
     def start(self):
-        self._turns.begin_anew()
+        self._pairs.begin_anew()
         return True
 
     def forecast(self, noutput_items, ninputs):
@@ -140,7 +137,8 @@ class sensing_decoder(gr.basic_block):
     @ends_flow_on_error
     def general_work(self, input_items, output_items):
         count = min(len(output_items[0]), self._batch)
-        chosen_symbols, chosen_echoes = self._pair([min(len(items), count) for items in input_items])
+        counts = [min(len(items), count) for items in input_items]
+        chosen_symbols, chosen_echoes = self._pairs.find(self, counts)
         good = usable(input_items[0][chosen_symbols]) & usable(input_items[1][chosen_echoes])
         if not good.all():
             bad = len(good) - np.count_nonzero(good)
@@ -154,28 +152,9 @@ class sensing_decoder(gr.basic_block):
             output_items[0][: len(probability)] = probability
             tags.copy_to(self, chosen_echoes)
             self._publish(chosen_echoes, probability)
-        self.consume(0, self._read[0])
-        self.consume(1, self._read[1])
+        for port, read in enumerate(self._pairs.read):
+            self.consume(port, read)
         return len(chosen_echoes)
-
-    def _pair(self, counts: list[int]) -> tuple[np.ndarray, np.ndarray]:
-        """Items of both inputs with the same frame_id; notes how many are read and have no partner."""
-        ids = [frame_tags.read_frame_ids(self, port, count) for port, count in enumerate(counts)]
-        turns = [self._turns.of(port, own) for port, own in enumerate(ids)]
-        self._echo_ids = ids[1]
-        # nothing behind this place can still find its partner
-        decided = min((int(turn[-1]), int(own[-1])) for turn, own in zip(turns, ids, strict=True))
-        self._read = [count_up_to(decided, *branch) for branch in zip(turns, ids, strict=True)]
-        read = [(turns[port][:count], ids[port][:count]) for port, count in enumerate(self._read)]
-        symbols, echoes = in_common(read)
-        for port in (0, 1):
-            self._turns.passed(port, *read[port])
-            self._dropped[port] += self._read[port] - len(symbols)
-        self._alone = 0 if len(symbols) else self._alone + sum(self._read)
-        if self._alone > MOST_ALONE:
-            self._turns.level()
-            self._alone = 0
-        return symbols, echoes
 
     def _infer(self, symbols: np.ndarray, echo: np.ndarray, snr_db: np.ndarray) -> np.ndarray:
         self._sensing_snr_db = float(snr_db[-1])
@@ -202,7 +181,7 @@ class sensing_decoder(gr.basic_block):
         presence = 1.0 - probability[:, 0]
         nearest = probability[:, 1:].argmax(axis=1)
         for frame_id, present, range_bin in zip(
-            self._echo_ids[chosen].tolist(), presence.tolist(), nearest.tolist(), strict=True
+            self._pairs.ids[1][chosen].tolist(), presence.tolist(), nearest.tolist(), strict=True
         ):
             reported = present >= self._threshold
             message = {

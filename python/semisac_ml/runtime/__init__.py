@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from .bundle import Bundle, check_replaceable, convert_bundle, list_bundles, model_folders, write_bundle
-from .interfaces import BeamPrediction, ImageLink, Interface
+from .interfaces import BeamPrediction, ImageLink, Interface, SymbolLink, TargetLink
 from .manifest import BundleError, Manifest, Metric, Network, Tensor
 from .session import Session
 
@@ -20,6 +20,8 @@ __all__ = [
     "Metric",
     "Network",
     "Session",
+    "SymbolLink",
+    "TargetLink",
     "Tensor",
     "check_replaceable",
     "convert_bundle",

@@ -115,7 +115,16 @@ def _span(limits: list[float]) -> str:
     return f"{limits[0]:g} to {limits[1]:g} dB"
 
 
-class ImageLink(Interface):
+class SymbolLink(Interface):
+    """Symbols over the air, whatever they tell of."""
+
+    does: ClassVar[str] = "sends symbols"
+
+    symbols: Symbols
+    channel: Channel
+
+
+class ImageLink(SymbolLink):
     """Images in, symbols out, and from what arrives of them images, classes and targets.
 
     classes: that the network `task` tells apart, in the order of its output; animal_classes: which of these,
@@ -124,8 +133,6 @@ class ImageLink(Interface):
 
     does: ClassVar[str] = "sends images"
 
-    symbols: Symbols
-    channel: Channel
     sensing: Sensing
     classes: list[str] = []
     animal_classes: list[int] = []
@@ -136,6 +143,64 @@ class ImageLink(Interface):
         side = 2 * (code.stride if code else 1)
         own = {"hypotheses": 3, "channel_uses": uses, "echo_samples": uses, "height": side, "width": side}
         return super().axis_lengths() | own
+
+
+class ArrayRadar(Strict):
+    """Radar whose echoes the bundle was trained with: the fields of semisac_ml.signal.lfm_simo_echo."""
+
+    carrier_hz: Annotated[float, Field(gt=0)]
+    bandwidth_hz: Annotated[float, Field(gt=0)]
+    pulse_interval_s: Annotated[float, Field(gt=0)]
+    sample_rate_hz: Annotated[float, Field(gt=0)]
+    antennas: Annotated[int, Field(ge=1)]
+    pulses: Annotated[int, Field(ge=1)]
+    range_bins: Annotated[int, Field(ge=1)]
+    radar_cross_section_m2: Annotated[float, Field(gt=0)]
+    transmit_power_w: Annotated[float, Field(gt=0)]
+    noise_figure: Annotated[float, Field(gt=0)]
+
+    def __str__(self) -> str:
+        cube = f"{self.antennas} antennas, {self.pulses} pulses, {self.range_bins} range bins"
+        return f"{self.carrier_hz / 1e9:g} GHz, {self.bandwidth_hz / 1e6:g} MHz, {cube}"
+
+    @property
+    def echo_length(self) -> int:
+        """Samples of an echo at one antenna: in each range bin all pulses."""
+        return self.pulses * self.range_bins
+
+
+class TargetState(Strict):
+    """One of the numbers that are told of a target, and between which values it was trained."""
+
+    name: Literal["distance", "angle", "velocity"]
+    unit: Literal["m", "rad", "m/s"]
+    trained: Interval
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.trained[0]:g} to {self.trained[1]:g} {self.unit}"
+
+
+class TargetLink(SymbolLink):
+    """A picture and an echo in, symbols out, and from what arrives of them a target's states and picture.
+
+    frame_pixels: side of the camera's pictures, a square. picture_pixels: side of the target's. states: in
+    the order of the network's outputs: distance in m, azimuth from broadside in rad, closing speed in m/s.
+    """
+
+    does: ClassVar[str] = "sends what camera and radar know of a target"
+
+    radar: ArrayRadar
+    frame_pixels: Annotated[int, Field(ge=1)]
+    picture_pixels: Annotated[int, Field(ge=1)]
+    states: Annotated[list[TargetState], Field(min_length=3, max_length=3)]
+
+    @model_validator(mode="after")
+    def _states_in_their_order(self) -> TargetLink:
+        found = [(state.name, state.unit) for state in self.states]
+        expected = [("distance", "m"), ("angle", "rad"), ("velocity", "m/s")]
+        if found != expected:
+            raise ValueError(f"states are {found}, expected {expected}")
+        return self
 
 
 class Beams(Strict):

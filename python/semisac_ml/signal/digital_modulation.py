@@ -17,6 +17,7 @@ they are averaged over an exponential snr.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -24,6 +25,9 @@ import numpy as np
 from scipy import stats
 
 QUADRATURE_NODES = 64
+SWITCHED_DB = ((10.0, "BPSK"), (18.0, "QPSK"), (22.0, "8PSK"))
+HIGHEST = "16QAM"
+"""Up to which SNR which modulation is sent, Eq. (50) of the SIMAC paper, and from there on."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,13 @@ def constellation(name: str) -> Constellation:
     if name not in CONSTELLATIONS:
         raise ValueError(f"modulation is {name!r}, expected one of {', '.join(CONSTELLATIONS)}")
     return CONSTELLATIONS[name]
+
+
+def modulation_at(snr_db: float) -> str:
+    """Modulation by Eq. (50) of the SIMAC paper, BPSK below 0 dB too; raises ValueError for no number."""
+    if math.isnan(snr_db):
+        raise ValueError("snr_db is not a number, expected one in dB")
+    return next((name for most, name in SWITCHED_DB if snr_db <= most), HIGHEST)
 
 
 def symbols_of(bits: int, modulation: str) -> int:

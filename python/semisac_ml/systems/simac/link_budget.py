@@ -15,18 +15,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from semisac_ml.signal.digital_modulation import symbols_of
+from semisac_ml.signal.digital_modulation import modulation_at, symbols_of
 
 BANDWIDTH_HZ, POWER_W = 1e3, 1.0
-SWITCHED_DB = ((10.0, "BPSK"), (18.0, "QPSK"), (22.0, "8PSK"))
-HIGHEST = "16QAM"
-
-
-def modulation_at(snr_db: float) -> str:
-    """Modulation of Eq. (50), BPSK below 0 dB too; raises ValueError for what is no number."""
-    if math.isnan(snr_db):
-        raise ValueError("snr_db is not a number, expected one in dB")
-    return next((name for most, name in SWITCHED_DB if snr_db <= most), HIGHEST)
 
 
 @dataclass(frozen=True)
