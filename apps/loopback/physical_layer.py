@@ -13,8 +13,9 @@ from common.pictures import map_regularisation
 from gnuradio import blocks, gr, semisac
 
 from semisac_ml.runtime import Bundle, ImageLink
+from semisac_ml.signal.frame import FrameParameters
 
-from .options import ChannelOptions, LinkOptions, SensingOptions
+from .options import ChannelOptions, LinkOptions, SensingOptions, WayOptions
 from .waveform import WaveformSettings
 
 
@@ -79,11 +80,58 @@ class detection_log(gr.basic_block):
                 self._maps.append({"frame_id": plain["frame_id"], "detections": list(plain["detections"])})
 
 
-class waveform_layer(gr.hier_block2):
-    """Symbols go in frames of samples that could leave an antenna; the radar listens to the same samples.
+class frames_layer(gr.hier_block2):
+    """Symbols go in frames of samples that could leave an antenna.
 
     Input 0: symbols, complex64[channel uses], one item an image.
-    Output 0: received symbols of the frames that were found. Output 1: echoes, for `sensing_decoder`.
+    Output 0: received symbols of the frames that were found. Further outputs are for derived classes.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        told: LinkOptions,
+        channel: ChannelOptions,
+        frame: FrameParameters,
+        way: WayOptions,
+        outputs: int = 1,
+    ):
+        fingerprint = int(bundle.fingerprint[:6], 16)
+        self.modulator = semisac.frame_modulator(frame, fingerprint)
+        self.channel = semisac.fading_channel(
+            1,
+            channel.channel,
+            told.snr_db,
+            told.seed,
+            frame.sample_rate_hz,
+            **{"block_length": frame.frame_samples, **way.impairments()},
+        )
+        self.synchronizer = semisac.frame_synchronizer(frame)
+        self.demodulator = semisac.frame_demodulator(frame, fingerprint)
+        item = gr.sizeof_gr_complex * frame.channel_uses
+        signatures = gr.io_signature(1, 1, item), gr.io_signature(outputs, outputs, item)
+        gr.hier_block2.__init__(self, "frames_layer", *signatures)
+        self.connect(self, self.modulator, self.channel, self.synchronizer, self.demodulator, (self, 0))
+
+    def counters(self) -> dict[str, int]:
+        """Frames and images, by what became of them."""
+        return {
+            "frames sent": self.modulator.frames_sent(),
+            "frames detected": self.synchronizer.frames_detected(),
+            "frames received": self.demodulator.frames_received(),
+            "frames truncated": self.synchronizer.frames_truncated(),
+            "frames with a gap": self.synchronizer.frames_with_gap(),
+            "frames with a bad header": self.demodulator.frames_with_bad_header(),
+            "frames of other parameters": self.demodulator.frames_with_wrong_parameters(),
+            "frames of another bundle": self.demodulator.frames_with_wrong_bundle(),
+            "candidates dropped": self.synchronizer.candidates_dropped(),
+        }
+
+
+class waveform_layer(frames_layer):
+    """The radar listens to the same samples.
+
+    Output 1: echoes, for `sensing_decoder`.
     """
 
     def __init__(
@@ -94,19 +142,8 @@ class waveform_layer(gr.hier_block2):
         sensing: SensingOptions,
         waveform: WaveformSettings,
     ):
-        frame, radar, echoes = waveform.frame, waveform.radar, waveform.echoes
-        fingerprint = int(bundle.fingerprint[:6], 16)
-        self.modulator = semisac.frame_modulator(frame, fingerprint)
-        self.channel = semisac.fading_channel(
-            1,
-            channel.channel,
-            told.snr_db,
-            told.seed,
-            frame.sample_rate_hz,
-            **{"block_length": frame.frame_samples, **waveform.way.impairments()},
-        )
-        self.synchronizer = semisac.frame_synchronizer(frame)
-        self.demodulator = semisac.frame_demodulator(frame, fingerprint)
+        frames_layer.__init__(self, bundle, told, channel, waveform.frame, waveform.way, outputs=2)
+        radar, echoes = waveform.radar, waveform.echoes
         # a bundle whose detector expects fading echoes gets them, one value a frame
         swerling = 0 if bundle.interface(ImageLink).sensing.fading == "none" else 1
         self.targets = self._make_targets(waveform, sensing, told.seed, swerling)
@@ -120,11 +157,6 @@ class waveform_layer(gr.hier_block2):
         self.map = blocks.probe_signal_vc(
             radar.antennas * radar.doppler_bins * radar.range_bins
         )  # the newest
-        item = gr.sizeof_gr_complex * frame.channel_uses
-        gr.hier_block2.__init__(
-            self, "waveform_layer", gr.io_signature(1, 1, item), gr.io_signature(2, 2, item)
-        )
-        self.connect(self, self.modulator, self.channel, self.synchronizer, self.demodulator, (self, 0))
         self.connect(self.modulator, self.targets)
         self.connect(self.modulator, (self.radar, 0))
         for antenna in range(radar.antennas):
@@ -169,17 +201,3 @@ class waveform_layer(gr.hier_block2):
         block.set_follow_target(True)
         block.set_phase_tracking(True)
         return block
-
-    def counters(self) -> dict[str, int]:
-        """Frames and images, by what became of them."""
-        return {
-            "frames sent": self.modulator.frames_sent(),
-            "frames detected": self.synchronizer.frames_detected(),
-            "frames received": self.demodulator.frames_received(),
-            "frames truncated": self.synchronizer.frames_truncated(),
-            "frames with a gap": self.synchronizer.frames_with_gap(),
-            "frames with a bad header": self.demodulator.frames_with_bad_header(),
-            "frames of other parameters": self.demodulator.frames_with_wrong_parameters(),
-            "frames of another bundle": self.demodulator.frames_with_wrong_bundle(),
-            "candidates dropped": self.synchronizer.candidates_dropped(),
-        }

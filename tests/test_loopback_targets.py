@@ -1,0 +1,149 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""run_loopback.py with a bundle for targets: figures against an offline evaluation, the air, and mistakes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from patience import HANG_S
+
+pytest.importorskip("gnuradio.semisac", reason="run_loopback.py needs GNU Radio and the module")
+pytest.importorskip("onnx", reason="the made-up bundle is written with the onnx package")
+
+import tiny_target_bundle as tiny
+from gnuradio.semisac.frames.received_symbols import equalised
+
+from semisac_ml.runtime import Bundle
+from semisac_ml.signal import channel, metrics, random_stream
+from semisac_ml.signal.lfm_simo_echo import lfm_simo_echo
+from semisac_ml.systems.simac import samples
+from semisac_ml.systems.simac.practice import camera_estimates
+from semisac_ml.systems.simac.sample_scene import sample_scene
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_home")]
+SCRIPT = Path(__file__).resolve().parents[1] / "apps" / "run_loopback.py"
+SNR_DB, SEED, COUNT = 8.0, 4, 60
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory) -> str:
+    return str(tiny.make_tiny_target_bundle(tmp_path_factory.mktemp("models") / "simac" / "tiny"))
+
+
+def measure(folder: Path, bundle: str, *arguments: str) -> dict:
+    """JSON that a run writes."""
+    told = ["--bundle", bundle, "--json", "figures.json", "--quiet", *arguments]
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), *told], capture_output=True, text=True, cwd=folder, timeout=HANG_S
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads((folder / "figures.json").read_text())
+
+
+def offline(bundle: str) -> tuple[dict[str, np.ndarray], samples.TargetSet]:
+    """What encoder, channel and decoder make of the sample, block by block by the references."""
+    scene, opened, shape = sample_scene(), Bundle.load(bundle), tiny.RADAR
+    frames = np.stack([samples.shrunk(scene.read_frame(n), tiny.FRAME) for n in range(COUNT)])
+    size = shape.antennas * tiny.ECHO_LENGTH
+    echoes = np.stack(
+        [lfm_simo_echo(*state, shape).transpose(0, 2, 1).ravel() for state in scene.states[:COUNT]]
+    )
+    echoes = echoes + random_stream.complex_normal_frames(
+        SEED, random_stream.Stream.ECHO_NOISE, 0, COUNT, size
+    )
+    symbols = opened.session("encoder").run(
+        frame=np.ascontiguousarray(frames.transpose(0, 3, 1, 2) / np.float32(255)),
+        echo=echoes.astype(np.complex64).view(np.float32).reshape(COUNT, shape.antennas, -1, 2),
+        channel_state=np.tile(np.array([SNR_DB / 10, 1.0, 0.0], np.float32), (COUNT, 1)),
+        present=np.ones((COUNT, 2), np.float32),
+    )["symbols"]
+    received, gain = channel.fading_channel(symbols.view(np.complex64), "awgn", SNR_DB, SEED)
+    estimate, worth = equalised(received, gain, np.full(COUNT, SNR_DB, np.float32))
+    found = opened.session("decoder").run(received=estimate.view(np.float32), worth=worth)
+    return found, scene
+
+
+def test_figures_are_those_of_an_offline_evaluation(tmp_path, bundle):
+    arguments = ("--images", str(COUNT), "--snr-db", str(SNR_DB), "--seed", str(SEED), "--batch", "7")
+    measured = measure(tmp_path, bundle, "--phy", "symbols", "--no-report", *arguments)["metrics"]
+    found, scene = offline(bundle)
+    error = found["state"] - scene.states[:COUNT]
+    rmse = np.sqrt(np.mean(error**2, axis=0))
+    for name, value in (
+        ("distance_rmse_m", rmse[0]),
+        ("distance_rmse", rmse[0] / 115.0),
+        ("angle_rmse_deg", np.degrees(rmse[1])),
+        ("velocity_rmse_mps", rmse[2]),
+        ("velocity_coverage", np.mean(np.abs(error[:, 2]) <= 1.64485 * found["deviation"][:, 2])),
+    ):
+        assert measured[name]["value"] == pytest.approx(value, rel=1e-3), name
+    sent = np.stack(
+        [
+            samples.cut_out(scene.read_frame(n), scene.read_mask(n), scene.box_px[n], tiny.PICTURE)
+            for n in range(COUNT)
+        ]
+    )
+    pictures = np.rint(255 * found["picture"].transpose(0, 2, 3, 1)).astype(np.uint8)
+    assert measured["psnr_db"]["value"] == pytest.approx(metrics.psnr_db(sent, pictures).mean(), abs=0.01)
+    assert measured["frames_sent"]["value"] == COUNT and measured["frames_lost"]["value"] == 0
+
+
+def test_frames_of_samples_and_a_link_that_is_followed(tmp_path, bundle):
+    """More frames than the scene has; three paths; the encoder is told what the receiver measures."""
+    arguments = ("--images", "110", "--sensors", "radar", "--adapt", "--images-per-frame", "2")
+    content = measure(tmp_path, bundle, "--taps", "0:0,200:-3,500:-8", *arguments)
+    assert content["metrics"]["frames_sent"]["value"] == 110
+    assert content["metrics"]["frames_lost"]["value"] == 0
+    assert content["settings"]["sensors"] == "radar" and content["settings"]["adapt"]
+    assert content["settings"]["delays_s"] == pytest.approx([0.0, 2e-7, 5e-7])
+    report = (tmp_path / "report.html").read_text()
+    for text in ("Targets seen and received", "Error of the velocity", "frames received", "radar alone"):
+        assert text in report
+    assert report.count("<tr><td>distance</td>") == 8
+
+
+def test_one_frame_gives_figures_without_intervals(tmp_path, bundle):
+    found = measure(tmp_path, bundle, "--images", "1", "--no-report", "--phy", "symbols")["metrics"]
+    assert found["distance_rmse_m"]["low"] == found["distance_rmse_m"]["high"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--layout", "canyon"), "--layout does nothing with --data sample, expected a street with it"),
+        (
+            ("--phy", "symbols", "--taps", "0:0"),
+            "--taps does nothing with --phy symbols, expected --phy ofdm",
+        ),
+        (("--ranges", "2"), "--ranges does nothing with this --bundle, expected one for images"),
+        (("--sensors", "ears"), "--sensors is 'ears', expected one of both, camera, radar"),
+        (("--snr-db", "60"), "--snr-db is 60 dB, expected the 0 to 25 dB for which"),
+        (("--data", "nowhere"), "nowhere"),
+    ],
+)
+def test_a_mistake_is_one_line(bundle, called_here, arguments, said):
+    done = called_here("loopback.command", "--bundle", bundle, *arguments)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+    assert done.stderr.startswith(f"run_loopback: {said}")
+
+
+def test_the_sample_is_seen_where_it_is_heard():
+    """A camera of known height tells from its boxes what the radar is told, within the size of a pixel."""
+    scene = sample_scene()
+    rows = np.arange(len(scene))
+    seen = camera_estimates(scene, rows)
+    near = scene.distance_m < 40
+    np.testing.assert_allclose(seen[near, 0], scene.distance_m[near], rtol=0.01)
+    np.testing.assert_allclose(seen[:, 1], scene.azimuth_rad, atol=4e-3)
+    for car in np.unique(scene.target):
+        own = np.flatnonzero(scene.target == car)
+        slope = np.diff(scene.distance_m[own]) / np.diff(scene.time_s[own])
+        middle = (scene.velocity_mps[own][1:] + scene.velocity_mps[own][:-1]) / 2
+        np.testing.assert_allclose(-slope, middle, atol=0.1)
