@@ -66,17 +66,17 @@ class LearnedFeatures(nn.Module):
 class Glimpse(nn.Module):
     """Where in the picture the target is, and what is there.
 
-    The query guesses a place, for distance and azimuth tell one. A first look at half the resolution gives
+    The query guesses a place, for distance and azimuth tell one. A first look at low resolution gives
     features on a grid; those near the guess are compared with the query, and the mean place of what is most
     alike is the middle of the part that is cut out.
 
-    vision: of the first look. size: of vectors. side: of the part in pixels.
+    vision: of the first look. size: of vectors. frame, side: of the frame and of the part in pixels.
     """
 
-    def __init__(self, vision: BiFormerSettings, size: int, side: int) -> None:
+    def __init__(self, vision: BiFormerSettings, size: int, frame: int, side: int) -> None:
         super().__init__()
         widths = vision.widths
-        self.side = side
+        self.side, self.shrunk = side, frame // vision.picture
         self.backbone = BiFormer(vision)
         self.keys = nn.Conv2d(widths[1] + widths[3], size, 1)
         self.query = nn.Linear(size, size)
@@ -94,7 +94,7 @@ class Glimpse(nn.Module):
         """Box (middle x, y, half width, height, of the frame's sides, [batch, 4]), the part [batch, 3, side,
         side], and what the whole frame says [batch, size].
         """
-        maps, kept = functional.avg_pool2d(frames, 2), []
+        maps, kept = functional.avg_pool2d(frames, self.shrunk), []
         maps = 4.0 * (maps - 0.5)
         for stage in self.backbone.stages:
             maps = stage(maps)
