@@ -91,7 +91,7 @@ def test_power_is_that_of_the_radar_equation():
 def test_noise_has_variance_one():
     far = replace(RADAR, transmit_power_w=1e-20)
     noise = lfm_simo_echo(100.0, 0.0, 0.0, far, np.random.default_rng(1))
-    # 40960 numbers: 3 deviations of the mean of chi-square are 1.5 %... of a mean of 20480 of two
+    # 20480 exponential numbers: their mean has a deviation of 0.7 %
     assert np.square(np.abs(noise)).mean() == pytest.approx(1.0, abs=0.025)
     assert np.square(np.abs(echo_map(noise, far))).mean() == pytest.approx(1.0, abs=0.05)
 

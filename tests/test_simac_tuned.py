@@ -98,7 +98,7 @@ def test_symbols_have_unit_power():
 
 def test_a_glimpse_is_the_part_of_the_frame():
     # on a ramp bilinear interpolation is exact: pixels of the part lie evenly in the box
-    glimpse = Glimpse(tiny_tuned().vision, 32, 56)
+    glimpse = Glimpse(tiny_tuned().vision, 32, 128, 56)
     ramp = ((torch.arange(128) + 0.5) / 128).expand(1, 3, 128, 128)
     part = glimpse.part(ramp, torch.tensor([[0.4, 0.5, 0.2, 0.1]]))
     expected = 0.2 + 0.4 * (torch.arange(56) + 0.5) / 56
@@ -215,7 +215,7 @@ def test_deviations_are_widened_until_they_hold_what_they_say(monkeypatch):
 
 
 def test_what_cannot_be():
-    with pytest.raises(ValueError, match="frame is 100 pixels, expected 256"):
+    with pytest.raises(ValueError, match="frame is 100 pixels, expected a multiple of 128"):
         TunedSettings(frame=100)
     with pytest.raises(ValueError, match="picture is 60 pixels, expected 56"):
         TunedSettings(picture=60)

@@ -20,6 +20,8 @@ from .fusion import SignalExtractor
 
 OCTAVES = 8
 FARTHEST_M = 160.0
+SURE = 25.0
+"""How surely the first guess of a place is held, at first: 1/(2 deviation^2), of a seventh of the frame."""
 FEATURES = 4 + 3 * 2 * OCTAVES
 """Numbers that the radar becomes."""
 
@@ -64,19 +66,21 @@ class LearnedFeatures(nn.Module):
 class Glimpse(nn.Module):
     """Where in the picture the target is, and what is there.
 
-    A first look at half the resolution gives features on a grid; the query is compared with them. Of where it
-    is most alike the mean place is the middle of the part that is cut out.
+    The query guesses a place, for distance and azimuth tell one. A first look at low resolution gives
+    features on a grid; those near the guess are compared with the query, and the mean place of what is most
+    alike is the middle of the part that is cut out.
 
-    vision: of the first look. size: of vectors. side: of the part in pixels.
+    vision: of the first look. size: of vectors. frame, side: of the frame and of the part in pixels.
     """
 
-    def __init__(self, vision: BiFormerSettings, size: int, side: int) -> None:
+    def __init__(self, vision: BiFormerSettings, size: int, frame: int, side: int) -> None:
         super().__init__()
         widths = vision.widths
-        self.side = side
+        self.side, self.shrunk = side, frame // vision.picture
         self.backbone = BiFormer(vision)
         self.keys = nn.Conv2d(widths[1] + widths[3], size, 1)
         self.query = nn.Linear(size, size)
+        self.guess = nn.Sequential(nn.Linear(size, size), nn.GELU(), nn.Linear(size, 3))
         self.extent = nn.Sequential(nn.Linear(2 * size, size), nn.GELU(), nn.Linear(size, 4))
         cells = vision.picture // 8
         place = (torch.arange(cells) + 0.5) / cells
@@ -90,20 +94,24 @@ class Glimpse(nn.Module):
         """Box (middle x, y, half width, height, of the frame's sides, [batch, 4]), the part [batch, 3, side,
         side], and what the whole frame says [batch, size].
         """
-        maps, kept = functional.avg_pool2d(frames, 2), []
+        maps, kept = functional.avg_pool2d(frames, self.shrunk), []
         maps = 4.0 * (maps - 0.5)
         for stage in self.backbone.stages:
             maps = stage(maps)
             kept.append(maps)
         coarse = functional.interpolate(self.backbone.norm(maps), scale_factor=4.0, mode="nearest")
         keys = (self.keys(torch.cat([kept[1], coarse], dim=1)) + self.where).flatten(2)
-        alike = torch.softmax((self.query(query)[:, None] @ keys)[:, 0] / keys.shape[1] ** 0.5, dim=1)
+        guess = self.guess(query)
+        apart = (self.places - torch.sigmoid(guess[:, None, :2])).square().sum(dim=2)
+        alike = (self.query(query)[:, None] @ keys)[:, 0] / keys.shape[1] ** 0.5
+        alike = torch.softmax(alike - functional.softplus(guess[:, 2:] + SURE) * apart, dim=1)
         seen = (keys @ alike[:, :, None])[:, :, 0]
         moved = self.extent(torch.cat([seen, query], dim=1))
         middle = alike @ self.places + 0.1 * torch.tanh(moved[:, :2])
         half = 0.02 + 0.48 * torch.sigmoid(moved[:, 2:] - 2.0)
         box = torch.cat([middle, half], dim=1)
-        return box, self.part(frames, box), seen
+        # where to look is learned from boxes: what a picture gains by a shift of its part is mostly noise
+        return box, self.part(frames, box.detach()), seen
 
     def part(self, frames: Tensor, box: Tensor) -> Tensor:
         """The part of frames in a box; black outside."""

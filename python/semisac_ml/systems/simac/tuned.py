@@ -53,9 +53,9 @@ BEYOND = 0.1
 class TunedSettings:
     """Sizes.
 
-    frame: side of what the camera shows, halved for the first look. picture: side of the target's picture.
-    size: of a vector. blocks: transformer blocks of encoder and decoder each. states: points of a state's
-    grid. missing: how often a sensor is, in training, each. sensors: those that there are at all.
+    frame: side of what the camera shows, several times that of the first look. picture: side of the target's
+    picture. size: of a vector. blocks: transformer blocks of encoder and decoder each. states: points of a
+    state's grid. missing: how often a sensor is, in training, each. sensors: those that there are at all.
 
     To be taken away, one at a time, to see what it is worth: estimate, of the radar, for convolutions of its
     echoes; glimpse, for the whole frame; told, the channel's state; analog symbols, for two bits a value,
@@ -80,8 +80,8 @@ class TunedSettings:
     radar: LfmSimoRadar = LfmSimoRadar()
 
     def __post_init__(self) -> None:
-        if self.frame != 2 * self.vision.picture:
-            raise ValueError(f"frame is {self.frame} pixels, expected {2 * self.vision.picture}")
+        if self.frame % self.vision.picture:
+            raise ValueError(f"frame is {self.frame} pixels, expected a multiple of {self.vision.picture}")
         if self.picture != 8 * SEEN:
             raise ValueError(f"picture is {self.picture} pixels, expected {8 * SEEN}")
 
@@ -132,7 +132,7 @@ class TunedEncoder(nn.Module):
         self.features = (RadarFeatures if settings.estimate else LearnedFeatures)(settings.radar)
         self.query = nn.Sequential(nn.Linear(FEATURES, size), nn.GELU(), nn.Linear(size, size))
         self.heard = nn.Linear(FEATURES, OTHERS * size)
-        self.glimpse = Glimpse(settings.vision, size, settings.picture)
+        self.glimpse = Glimpse(settings.vision, size, settings.frame, settings.picture)
         self.picture = PictureEncoder(size)
         self.box = nn.Linear(4 * 2 * OCTAVES + size, OTHERS * size)
         self.channel = nn.Linear(CHANNEL_NUMBERS, size)
