@@ -147,3 +147,19 @@ def test_the_sample_is_seen_where_it_is_heard():
         slope = np.diff(scene.distance_m[own]) / np.diff(scene.time_s[own])
         middle = (scene.velocity_mps[own][1:] + scene.velocity_mps[own][:-1]) / 2
         np.testing.assert_allclose(-slope, middle, atol=0.1)
+
+
+def test_symbols_are_equalised_as_in_training():
+    torch = pytest.importorskip("torch")
+    from semisac_ml.systems.simac import tuned
+
+    generator = np.random.default_rng(2)
+    pairs = generator.standard_normal((9, 6, 2)).astype(np.float32)
+    received, gain = (
+        pairs[:, :5].copy().view(np.complex64)[..., 0],
+        pairs[:, 5].copy().view(np.complex64)[:, 0],
+    )
+    snr_db = generator.uniform(-10, 25, 9).astype(np.float32)
+    given = (torch.from_numpy(value) for value in (received, gain, snr_db))
+    for found, expected in zip(equalised(received, gain, snr_db), tuned.equalised(*given), strict=True):
+        np.testing.assert_allclose(found, expected.numpy(), rtol=1e-5)
