@@ -185,6 +185,16 @@ def target_echoes() -> Stream:
     return Stream(noise(UNITS, tiny_target.RADAR.antennas * tiny_target.ECHO_LENGTH, 11), ids())
 
 
+def target_pictures() -> Stream:
+    length = tiny_target.PICTURE**2 * 3
+    return Stream(np.random.default_rng(13).integers(0, 256, (UNITS, length), dtype=np.uint8), ids())
+
+
+def target_values(count: int) -> Stream:
+    """Box or states with deviations."""
+    return Stream(np.random.default_rng(count).random((UNITS, count), dtype=np.float32), ids())
+
+
 def target_symbols() -> Stream:
     tags = symbols().tags
     return Stream(noise(UNITS, tiny_target.CHANNEL_USES, 12), tags)

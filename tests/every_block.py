@@ -289,6 +289,18 @@ BLOCKS: dict[str, Block] = {
         reach=64,
         by_number=True,
     ),
+    "target_sink": Block(
+        with_qt(lambda: semisac.target_sink(good.target_bundle())),
+        lambda: [
+            good.target_frames(),
+            good.target_echoes(),
+            good.target_values(4),
+            good.target_pictures(),
+            good.target_values(6),
+        ],
+        results=painted,
+        bounds=("gnuradio.semisac.frames.frame_join.MOST_WAITING",),
+    ),
     "task_decoder": Block(lambda: semisac.task_decoder(bt.tiny_bundle()), lambda: [good.symbols()]),
 }
 

@@ -10,8 +10,8 @@ Blocks in C++. Samples: `frame_modulator`, `frame_synchronizer`, `frame_demodula
 `simulated_receiver`. Blocks in Python, one item a frame or an image:
 `image_source`, `jscc_encoder`, `jscc_decoder`, `task_decoder`, `sensing_decoder`, `picture_encoder`,
 `picture_decoder`, `lfm_echo_source`, `multimodal_encoder`, `multi_head_decoder`, `metrics_sink`, and
-`image_sink` and `received_image_sink`, which need PyQt5 when they are made. Beam tracking, by messages:
-`beam_replay`, `beam_codebook`, `beam_predictor`, `beam_tracker`, `beam_sink`.
+`image_sink`, `received_image_sink` and `target_sink`, which need PyQt5 when they are made. Beam tracking, by
+messages: `beam_replay`, `beam_codebook`, `beam_predictor`, `beam_tracker`, `beam_sink`.
 """
 
 from .beams.beam_codebook import beam_codebook
@@ -22,6 +22,7 @@ from .beams.beam_tracker import beam_tracker
 from .images.image_sink import image_sink
 from .images.image_source import image_source
 from .images.received_image_sink import received_image_sink
+from .images.target_sink import target_sink
 from .learned.jscc_decoder import jscc_decoder
 from .learned.jscc_encoder import jscc_encoder
 from .learned.multi_head_decoder import multi_head_decoder

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import math
-import threading
 from collections.abc import Mapping
 from typing import Literal
 
@@ -15,7 +14,7 @@ from common.options import completed, snr_warnings
 from common.results import Row, decimals, percent
 from cyclopts import Group, Parameter
 from gnuradio import semisac
-from gnuradio.semisac.frames.frame_join import FrameJoin, frame_collector
+from gnuradio.semisac.frames.frame_join import joined_branches
 from markupsafe import Markup
 from pydantic import Field
 
@@ -178,43 +177,26 @@ class Targets(Link):
         return TargetReport(self.scene, self.cut_out, kept).sections()
 
 
-class received_targets:
-    """What was sent and what came of it, joined by frame_id.
+class received_targets(joined_branches):
+    """Keep what came of each frame that was encoded.
 
-    collectors: blocks for the box of each frame sent, the pictures and the states.
+    Input 0: box, output 1 of `multimodal_encoder`. Inputs 1 and 2: outputs of `multi_head_decoder`.
     """
 
     def __init__(self, picture_pixels: int):
-        self._lock = threading.Lock()
-        self._join = FrameJoin(3)
+        length = 3 * picture_pixels**2
+        kinds = [("box", np.float32, 4), ("picture", np.uint8, length), ("state", np.float32, 6)]
+        joined_branches.__init__(self, "received_targets", kinds)
+        self._shape = (-1, picture_pixels, picture_pixels, 3)
         self._complete: list[tuple[np.ndarray, ...]] = []
         self._pictures = self._states = self.done = 0
-        self._shape = (-1, picture_pixels, picture_pixels, 3)
-        kinds = (
-            ("box", np.float32, 4),
-            ("picture", np.uint8, 3 * picture_pixels**2),
-            ("state", np.float32, 6),
-        )
-        self.collectors = [
-            frame_collector(name, dtype, length, self._deliver_to(branch))
-            for branch, (name, dtype, length) in enumerate(kinds)
-        ]
 
-    def _deliver_to(self, branch: int):
-        def deliver(ids: np.ndarray, columns) -> None:
-            with self._lock:
-                found = self._join.add(branch, ids, columns)
-                if found is not None:
-                    self._take(*found)
-
-        return deliver
-
-    def _take(self, ids: np.ndarray, columns: dict[str, np.ndarray]) -> None:
+    def _take_frames(self, ids: np.ndarray, frames: dict[str, np.ndarray]) -> None:
         self.done += len(ids)
         states, pictures = MOST_STATES - self._states, max(MOST_PICTURES - self._pictures, 0)
         if states > 0:
-            parts = ids[:states], columns["box"][:states], columns["state"][:states]
-            self._complete.append((*parts, columns["picture"][: min(states, pictures)]))
+            parts = ids[:states], frames["box"][:states], frames["state"][:states]
+            self._complete.append((*parts, frames["picture"][: min(states, pictures)]))
             self._states += len(parts[0])
             self._pictures += len(self._complete[-1][3])
 
@@ -262,9 +244,8 @@ class targets_flowgraph(link_flowgraph):
         self.connect(self.camera, (self.encoder, 0))
         self.connect(self.radar, (self.encoder, 1))
         self.connect((self.encoder, 0), self.layer, self.decoder)
-        ends = ((self.encoder, 1), (self.decoder, 0), (self.decoder, 1))
-        for end, collector in zip(ends, self.received.collectors, strict=True):
-            self.connect(end, collector)
+        for port, end in enumerate(((self.encoder, 1), (self.decoder, 0), (self.decoder, 1))):
+            self.connect(end, (self.received, port))
         if link.targets.adapt:
             self.msg_connect(self.decoder, "targets", self.encoder, "channel")
 
@@ -301,8 +282,7 @@ class targets_flowgraph(link_flowgraph):
         return Kept(ids, boxes, outcome, pictures, {**counters, **dropped})
 
     def error(self) -> Exception | None:
-        errors = (getattr(block, "error", None) for block in self.received.collectors)
-        return link_flowgraph.error(self) or next((error for error in errors if error is not None), None)
+        return link_flowgraph.error(self) or self.received.error()
 
 
 def _with_finite_ends(metric: Metric) -> Metric:

@@ -196,18 +196,27 @@ class frame_collector(gr.sync_block):
         return True
 
 
-class joined_branches(gr.hier_block2):
-    """Sink that takes the sent images and what the decoders made of them, and joins them by frame_id.
+Kind = tuple[str, type, int]
+"""Name, type and length of the vectors of a branch."""
 
-    Base of ``metrics_sink`` and ``image_sink``, which say in `_take_frames` what they do with complete
-    frames. Every branch is read at its own pace, so that a branch that lost frames or ended early holds up no
-    other.
+
+def image_kinds(image_length: int, classes: int, hypotheses: int) -> list[Kind]:
+    """Branches of sent images and of what the decoders made of them; 0 leaves one out."""
+    kinds: list[Kind] = [("sent", np.uint8, image_length), ("received", np.uint8, image_length)]
+    kinds += [("probabilities", np.float32, classes)] if classes else []
+    kinds += [("sensing", np.float32, hypotheses)] if hypotheses else []
+    return kinds
+
+
+class joined_branches(gr.hier_block2):
+    """Sink that takes what was sent and what became of it, and joins them by frame_id.
+
+    Base of ``metrics_sink``, ``image_sink`` and ``target_sink``, which say in `_take_frames` what they do
+    with complete frames. Every branch is read at its own pace, so that a branch that lost frames or ended
+    early holds up no other. The first of the `kinds` holds every frame sent.
     """
 
-    def __init__(self, name: str, image_length: int, classes: int, hypotheses: int):
-        kinds = [("sent", np.uint8, image_length), ("received", np.uint8, image_length)]
-        kinds += [("probabilities", np.float32, classes)] if classes else []
-        kinds += [("sensing", np.float32, hypotheses)] if hypotheses else []
+    def __init__(self, name: str, kinds: Sequence[Kind]):
         sizes = [np.dtype(dtype).itemsize * length for _, dtype, length in kinds]
         gr.hier_block2.__init__(
             self, name, gr.io_signature.makev(len(sizes), len(sizes), sizes), gr.io_signature(0, 0, 0)

@@ -8,7 +8,7 @@ import time
 import numpy as np
 
 from ..frames import frame_tags
-from ..frames.frame_join import joined_branches
+from ..frames.frame_join import image_kinds, joined_branches
 
 
 class image_sink(joined_branches):
@@ -32,9 +32,8 @@ class image_sink(joined_branches):
     """
 
     def __init__(self, class_names=(), image_shape=(32, 32, 3), hypotheses=2, refresh_per_s=20.0):
-        joined_branches.__init__(
-            self, "image_sink", int(np.prod(image_shape)), len(class_names), int(hypotheses)
-        )
+        kinds = image_kinds(int(np.prod(image_shape)), len(class_names), int(hypotheses))
+        joined_branches.__init__(self, "image_sink", kinds)
         self._image_shape = tuple(image_shape)
         self._newest = None
         try:

@@ -11,7 +11,7 @@ import pmt
 
 from semisac_ml.outputs import write_output
 
-from ..frames.frame_join import joined_branches
+from ..frames.frame_join import image_kinds, joined_branches
 from .link_metrics import LinkMetrics
 
 METRICS = pmt.intern("metrics")
@@ -54,9 +54,8 @@ class metrics_sink(joined_branches):
         examples=0,
         file="",
     ):
-        joined_branches.__init__(
-            self, "metrics_sink", int(np.prod(image_shape)), int(classes), int(hypotheses)
-        )
+        kinds = image_kinds(int(np.prod(image_shape)), int(classes), int(hypotheses))
+        joined_branches.__init__(self, "metrics_sink", kinds)
         self._metrics = LinkMetrics(image_shape, animal_classes if classes else (), int(examples))
         self._file = file
         self._next_message = 0.0
