@@ -121,10 +121,12 @@ def test_examples_run(platform, tmp_path, examples):
     from tiny_beam_bundle import make_tiny_beam_bundle
     from tiny_bundle import make_tiny_bundle
     from tiny_picture_bundle import make_tiny_picture_bundle
+    from tiny_target_bundle import SHIPPED, make_tiny_target_bundle
 
     make_tiny_bundle(tmp_path / "models" / "jssc" / "awgn")
     make_tiny_picture_bundle(tmp_path / "models" / "jssc" / "hifi", channel_uses=256)
     make_tiny_beam_bundle(tmp_path / "models" / "vi_beam" / "deepsense")
+    make_tiny_target_bundle(tmp_path / "models" / "simac" / "small-awgn", sizes=SHIPPED)
     for name in examples:
         compile_example(platform, name, tmp_path)
     needs = [comment_of(name)["Needs"] for name in examples if "Needs" in comment_of(name)]
