@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import io
 
 import numpy as np
@@ -109,13 +108,13 @@ def test_an_interrupted_training_ends_in_the_same_weights(scene, tmp_path, monke
     log = (tmp_path / "whole" / "simac.csv").read_text().splitlines()
     assert len(log) == 3 and "validation_loss" in log[0] and "velocity" in log[0]
     with pytest.raises(CheckpointError, match="made with other settings .*fading"):
-        train(dataclasses.replace(QUICK, fading="rayleigh"), data, tmp_path / "whole", quiet())
+        train(QUICK.replaced(fading="rayleigh"), data, tmp_path / "whole", quiet())
 
 
 @pytest.mark.usefixtures("_tiny")
 @pytest.mark.parametrize("variant", ["rs-s", "shuffled sentence"])
 def test_measuring_what_was_trained(scene, tmp_path, variant):
-    settings = dataclasses.replace(QUICK, epochs=1, variant=variant, fading="rayleigh")
+    settings = QUICK.replaced(epochs=1, variant=variant, fading="rayleigh")
     data = tensors_for(settings, scene)
     system = train(settings, data, tmp_path, quiet())
     outcome = run(system, data, 15.0, "rayleigh")
@@ -181,7 +180,7 @@ def test_intervals_are_over_groups():
 
 
 def test_settings_that_cannot_be():
-    with pytest.raises(ValueError, match="fading is 'rice', expected awgn or rayleigh"):
+    with pytest.raises(ValueError, match="fading is 'rice', expected one of awgn, rayleigh"):
         SimacTraining(fading="rice")
     with pytest.raises(ValueError, match="epochs is 0, expected 1 or more"):
         SimacTraining(epochs=0)

@@ -9,14 +9,16 @@ import dataclasses
 import json
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
+from pydantic import Field, model_validator
 from rich.console import Console
 from torch import nn
 
+from semisac_ml.command_line import OptionError, Options
 from semisac_ml.outputs import write_output
 from semisac_ml.training import Stage, load_checkpoint, save_checkpoint, train_stage
 from semisac_ml.training.early_stopping import BestKept
@@ -41,37 +43,42 @@ SHUFFLED = "shuffled sentence"
 System = Simac | TunedSimac
 
 
-@dataclass(frozen=True)
-class SimacTraining:
+class SimacTraining(Options):
     """How a network is trained; its fields are what a checkpoint must share to be gone on from.
 
-    size: "paper" or "small". variant: see SimacSettings.variant and TunedSettings.variant, or SHUFFLED.
-    fading: "awgn" or "rayleigh". echo: "lfm" or "paper". epochs: at most. patience: epochs without
-    improvement on validation that end it. learning_rate: of AdamW, at its height; it rises at first, then
-    falls as a cosine over all epochs. picture_weight: l1. gpt2: weights of GPT-2 to start from, "" for none.
+    variant: see SimacSettings.variant and TunedSettings.variant, or SHUFFLED. learning_rate: of AdamW; it
+    rises at first, then falls as a cosine over all epochs. picture_weight: l1.
+
+    Raises ValueError for a setting that no training can have.
     """
 
-    size: str = "small"
-    variant: str = "simac"
-    fading: str = "awgn"
-    echo: str = "lfm"
-    epochs: int = 60
-    patience: int = 12
-    batch: int = 32
-    learning_rate: float = 1e-3
-    weight_decay: float = 0.01
-    picture_weight: float = 100.0
-    bits: int = 4
-    gpt2: str = ""
-    seed: int = 0
+    variant: str = Field(
+        "simac",
+        description="Network: simac, as in the paper; cv-s, rs-s, lstm, gru, perceptron, without lse, "
+        "numbers, shuffled sentence, 'without ssd: TASK'; tuned, or a part of it, such as 'tuned, radar'.",
+    )
+    size: Literal["small", "paper"] = Field("small", description="Of a network in the paper's form.")
+    fading: Literal["awgn", "rayleigh"] = Field("awgn", description="Communication channel.")
+    echo: Literal["lfm", "paper"] = Field("lfm", description="Chirps, or Eq. (1) of the paper as printed.")
+    epochs: int = Field(60, ge=1, description="Epochs at most.")
+    patience: int = Field(12, ge=1, description="Epochs without improvement on validation that end it.")
+    batch: int = Field(32, ge=1, description="Samples a step.")
+    learning_rate: float = Field(1e-3, gt=0, allow_inf_nan=False, description="Peak learning rate.")
+    weight_decay: float = Field(0.01, ge=0, allow_inf_nan=False, description="Of matrices.")
+    picture_weight: float = Field(100.0, ge=0, allow_inf_nan=False, description="Of the picture's loss.")
+    bits: int = Field(4, ge=1, le=8, description="Of a value that is sent, of a network in the paper's form.")
+    gpt2: str = Field("", description="GPT-2's weights to start from: a folder, or gpt2 [default: none].")
+    seed: int = Field(0, description="Seed of the training.")
 
-    def __post_init__(self) -> None:
-        if self.fading not in ("awgn", "rayleigh"):
-            raise ValueError(f"fading is {self.fading!r}, expected awgn or rayleigh")
-        for name in ("epochs", "batch", "patience"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}, expected 1 or more")
+    @model_validator(mode="after")
+    def _is_a_network(self) -> SimacTraining:
         self.network()
+        if self.variant.startswith("tuned"):
+            for name, only in (("echo", "lfm"), ("size", "small"), ("bits", 4), ("gpt2", "")):
+                value = getattr(self, name)
+                if value != only:
+                    raise OptionError(name, f"is {value!r}, expected {only!r} with variant {self.variant!r}")
+        return self
 
     def network(self) -> SimacSettings | TunedSettings:
         """Sizes of the network."""
@@ -171,8 +178,7 @@ def train(
         both.tell(figures["validation_loss"])
         return figures
 
-    stored = {**dataclasses.asdict(settings), "scene": tensors.samples.name, "samples": len(rows)}
-    write_output(folder / SETTINGS_FILE, json.dumps(dataclasses.asdict(settings), indent=1))
+    stored = {**settings.model_dump(), "scene": tensors.samples.name, "samples": len(rows)}
     train_stage(
         Stage(
             name=STAGE,
@@ -196,6 +202,7 @@ def train(
     if isinstance(best, TunedSimac):
         calibrate(best, tensors, settings)
     save_checkpoint(folder / BEST_FILE, best, None, stored)
+    write_output(folder / SETTINGS_FILE, settings.model_dump_json(indent=1) + "\n")
     return best
 
 
@@ -224,7 +231,7 @@ def trained(folder: Path) -> tuple[System, SimacTraining]:
         raise ValueError(
             f"{folder} holds no training of simac ({error}), expected {SETTINGS_FILE} and {BEST_FILE}"
         ) from error
-    system = dataclasses.replace(settings, gpt2="").untrained()
+    system = settings.replaced(gpt2="").untrained()
     load_checkpoint(folder / BEST_FILE, system)
     return system.eval(), settings
 

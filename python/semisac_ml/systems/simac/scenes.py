@@ -1,0 +1,70 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The scene that a command works on, by its name, and how a training remembers it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+from pydantic import Field
+
+from semisac_ml.command_line import OptionError, Options
+from semisac_ml.outputs import write_output
+
+from .sample_scene import sample_scene
+from .samples import TargetSet, clip_of_virat, highway, parts_of_drives, street
+
+SCENE_FILE = "scene.json"
+SAMPLE, HIGHWAY, VIRAT = "sample", "highway", "VIRAT_"
+SAMPLE_FRAMES = 306
+"""Ten cars, of which two are for testing."""
+
+
+class SceneOptions(Options):
+    """Which scene; one network is trained for one scene, as in the paper."""
+
+    scene: str = Field(
+        "canyon",
+        description="Layout of the street in --scenes; highway, of CDnet; a clip of VIRAT, VIRAT_S_...; or "
+        "sample, a made-up road for a trial.",
+    )
+    scenes: Path | None = Field(None, description="Folder of the street (semisac data scenes).")
+    videos: Path | None = Field(
+        None, description="Folder of CDnet or VIRAT [default: where `semisac data` puts them]."
+    )
+
+    def load(self) -> TargetSet:
+        """Its samples. Raises ValueError if an option is missing, DataError if the data are."""
+        if self.scene == SAMPLE:
+            samples = sample_scene(SAMPLE_FRAMES)
+            part = parts_of_drives(samples.group.tolist())
+            return dataclasses.replace(samples, part=np.array([part[car] for car in samples.group.tolist()]))
+        if self.scene == HIGHWAY:
+            return highway(self.videos)
+        if self.scene.startswith(VIRAT):
+            return clip_of_virat(self.scene, self.videos)
+        if self.scenes is None:
+            raise OptionError(
+                "scenes", f"is missing, expected the folder of the street with scene {self.scene!r}"
+            )
+        return street(self.scenes, self.scene)
+
+
+def save_scene(options: SceneOptions, folder: Path) -> None:
+    """Write beside a training which scene it is of."""
+    write_output(folder / SCENE_FILE, options.model_dump_json(indent=1) + "\n")
+
+
+def trained_scene(folder: Path) -> SceneOptions:
+    """What `save_scene` wrote. Raises ValueError if the folder holds no finished training."""
+    try:
+        return SceneOptions(**json.loads((folder / SCENE_FILE).read_text()))
+    except (OSError, json.JSONDecodeError) as error:
+        raise ValueError(
+            f"{folder} holds no finished training of simac ({error}), expected {SCENE_FILE}: "
+            f"run `semisac train simac --run {folder}`"
+        ) from error
