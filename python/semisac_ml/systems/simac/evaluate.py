@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
@@ -61,6 +61,21 @@ class EvaluateOptions(Options):
     )
     seed: int = Field(0, description="Seed of echoes' noise and channels.")
     results: Path = Field(Path("results/simac"), description="Folder of snr.csv and snr.png.")
+
+    @model_validator(mode="after")
+    def _has_numbers(self) -> EvaluateOptions:
+        self.snrs()
+        return self
+
+    def snrs(self) -> list[float]:
+        """SNRs in dB."""
+        try:
+            found = [float(part) for part in self.snr_db.split(",")]
+        except ValueError:
+            found = [math.nan]
+        if not all(map(math.isfinite, found)):
+            raise OptionError("snr_db", f"is {self.snr_db!r}, expected numbers in dB such as 5,15,25")
+        return found
 
 
 @dataclass(frozen=True)
@@ -188,16 +203,6 @@ def _draw(file: Path, rows: list[Result]) -> None:
     )
 
 
-def _numbers(text: str) -> list[float]:
-    try:
-        found = [float(part) for part in text.split(",")]
-    except ValueError:
-        found = [math.nan]
-    if not all(map(math.isfinite, found)):
-        raise OptionError("snr_db", f"is {text!r}, expected numbers in dB such as 5,15,25")
-    return found
-
-
 def command(
     *,
     options: EvaluateOptions = EvaluateOptions(),
@@ -211,8 +216,8 @@ def command(
     over drives or vehicles.
     """
     if not options.run and not options.bundle:
-        raise OptionError("run", "is missing, expected the folder of a training, or --bundle")
-    snrs = _numbers(options.snr_db)
+        raise ValueError("--run is missing, expected the folder of a training, or --bundle")
+    snrs = options.snrs()
     if not options.bundle:
         scene.refuse(type(scene).model_fields, "with --run alone, expected --bundle with it")
     machine.use_threads()

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from semisac_ml.command_line import OptionError, Options
 from semisac_ml.outputs import write_output
@@ -28,17 +28,25 @@ class SceneOptions(Options):
     """Which scene; one network is trained for one scene, as in the paper."""
 
     scene: str = Field(
-        "canyon",
-        description="Layout of the street in --scenes; highway, of CDnet; a clip of VIRAT, VIRAT_S_...; or "
-        "sample, a made-up road for a trial.",
+        HIGHWAY,
+        description="highway, of CDnet; a layout of the street in --scenes, such as canyon; a clip of VIRAT, "
+        "VIRAT_S_...; or sample, a made-up road for a trial.",
     )
     scenes: Path | None = Field(None, description="Folder of the street (semisac data scenes).")
     videos: Path | None = Field(
         None, description="Folder of CDnet or VIRAT [default: where `semisac data` puts them]."
     )
 
+    @model_validator(mode="after")
+    def _has_its_folder(self) -> SceneOptions:
+        of_street = self.scene not in (SAMPLE, HIGHWAY) and not self.scene.startswith(VIRAT)
+        if of_street and self.scenes is None:
+            said = f"is missing, expected the folder of the street with scene {self.scene!r}"
+            raise OptionError("scenes", said)
+        return self
+
     def load(self) -> TargetSet:
-        """Its samples. Raises ValueError if an option is missing, DataError if the data are."""
+        """Its samples. Raises DataError if the data are missing or too few."""
         if self.scene == SAMPLE:
             samples = sample_scene(SAMPLE_FRAMES)
             part = parts_of_drives(samples.group.tolist())
@@ -47,10 +55,6 @@ class SceneOptions(Options):
             return highway(self.videos)
         if self.scene.startswith(VIRAT):
             return clip_of_virat(self.scene, self.videos)
-        if self.scenes is None:
-            raise OptionError(
-                "scenes", f"is missing, expected the folder of the street with scene {self.scene!r}"
-            )
         return street(self.scenes, self.scene)
 
 

@@ -38,7 +38,10 @@ def label(settings: SimacTraining, scene: SceneOptions) -> str:
 def training_command(settings: SimacTraining, scene: SceneOptions) -> str:
     """The command line that trains with these settings on the scene; defaults are left out."""
     named = scene.replaced(scenes=Path("FOLDER") if scene.scenes else None, videos=None)
-    return shlex.join(["semisac", "train", "simac", *settings.words(), *map(str, named.words())])
+    pairs = [words.partition(" ") for words in (*settings.words(), *named.words())]
+    return " ".join(
+        ["semisac train simac", *(f"{option} {shlex.quote(value)}" for option, _, value in pairs)]
+    )
 
 
 def command(
