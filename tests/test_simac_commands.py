@@ -75,11 +75,11 @@ def test_a_bundle_gives_what_pytorch_gives(folder):
 
 
 def test_figures_of_a_training_and_its_bundle(folder, tmp_path):
-    told = ("--run", folder / "run", "--bundle", folder / "simac" / "tiny", "--scene", "sample")
+    bundle = ("--bundle", folder / "simac" / "tiny", "--scene", "sample", "--without", "none")
     how = ("--snr-db", "15", "--fading", "awgn", "--results", tmp_path)
-    for _ in range(2):  # rows of the second time stand in place of the first
-        assert semisac(["evaluate", "simac", *map(str, (*told, *how)), "--without", "none"]) == 0
-    assert semisac(["evaluate", "simac", *map(str, (*told, *how)), "--without", "camera"]) == 0
+    both = (*bundle, "--run", folder / "run", "--without", "camera")
+    for told in (both, bundle):  # rows of the second time stand in place of the first
+        assert semisac(["evaluate", "simac", *map(str, (*told, *how))]) == 0
     rows = read_results(tmp_path / "snr.csv")
     found = {(row.variant, row.inputs, row.metric): row for row in rows}
     assert len(found) == len(rows)
