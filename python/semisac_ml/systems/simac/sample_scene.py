@@ -4,7 +4,7 @@
 """A made-up scene that needs no file: cars on a road, as a camera and a radar beside it see them.
 
 Drawn by the geometry that the street's camera has, so that a target's place in the picture, its size, its
-distance and azimuth fit each other. Networks that are shown `sample_scene` are trained on `training_scene`, or
+distance and azimuth fit each other. Networks that are shown `sample_scene` are trained on `training_scene` or
 on other data.
 """
 
