@@ -5,23 +5,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 
-import numpy as np
 from pydantic import Field, model_validator
 
 from semisac_ml.command_line import OptionError, Options
 from semisac_ml.outputs import write_output
 
-from .sample_scene import sample_scene
-from .samples import TargetSet, clip_of_virat, highway, parts_of_drives, street
+from .sample_scene import training_scene
+from .samples import TargetSet, clip_of_virat, highway, street
 
 SCENE_FILE = "scene.json"
 SAMPLE, HIGHWAY, VIRAT = "sample", "highway", "VIRAT_"
-SAMPLE_FRAMES = 306
-"""Ten cars, of which two are for testing."""
 
 
 class SceneOptions(Options):
@@ -36,6 +32,7 @@ class SceneOptions(Options):
     videos: Path | None = Field(
         None, description="Folder of CDnet or VIRAT [default: where `semisac data` puts them]."
     )
+    sample_frames: int = Field(300, ge=1, description="Frames of the sample.")
 
     @model_validator(mode="after")
     def _has_its_folder(self) -> SceneOptions:
@@ -48,9 +45,7 @@ class SceneOptions(Options):
     def load(self) -> TargetSet:
         """Its samples. Raises DataError if the data are missing or too few."""
         if self.scene == SAMPLE:
-            samples = sample_scene(SAMPLE_FRAMES)
-            part = parts_of_drives(samples.group.tolist())
-            return dataclasses.replace(samples, part=np.array([part[car] for car in samples.group.tolist()]))
+            return training_scene(self.sample_frames)
         if self.scene == HIGHWAY:
             return highway(self.videos)
         if self.scene.startswith(VIRAT):
