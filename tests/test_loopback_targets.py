@@ -25,7 +25,8 @@ from semisac_ml.signal import channel, metrics, random_stream
 from semisac_ml.signal.lfm_simo_echo import lfm_simo_echo
 from semisac_ml.systems.simac import samples
 from semisac_ml.systems.simac.practice import camera_estimates
-from semisac_ml.systems.simac.sample_scene import sample_scene
+from semisac_ml.systems.simac.sample_scene import sample_scene, training_scene
+from semisac_ml.systems.simac.samples import TEST, TRAIN, VALIDATION
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_home")]
 SCRIPT = Path(__file__).resolve().parents[1] / "apps" / "run_loopback.py"
@@ -147,6 +148,15 @@ def test_the_sample_is_seen_where_it_is_heard():
         slope = np.diff(scene.distance_m[own]) / np.diff(scene.time_s[own])
         middle = (scene.velocity_mps[own][1:] + scene.velocity_mps[own][:-1]) / 2
         np.testing.assert_allclose(-slope, middle, atol=0.1)
+
+
+def test_other_cars_to_train_with():
+    """Each car is in one part, and shown in another picture than those of the sample."""
+    scene = training_scene(300)
+    assert set(scene.part.tolist()) == {TRAIN, VALIDATION, TEST}
+    for car in np.unique(scene.target):
+        assert len(set(scene.part[scene.target == car].tolist())) == 1
+    assert not set(np.round(scene.distance_m, 9)) & set(np.round(sample_scene().distance_m, 9))
 
 
 def test_symbols_are_equalised_as_in_training():

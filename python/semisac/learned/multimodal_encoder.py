@@ -28,7 +28,8 @@ class multimodal_encoder(takes_messages, gr.basic_block):
     Runs the ``encoder`` network of a bundle, as many frames a call as the scheduler offers, `batch` at most.
     Pictures and echoes are paired by their frame_id: a frame that one sensor lost is counted and skipped, and
     the pairs behind it stay right. An echo that is not finite is counted as "damaged" in ``counts``, and its
-    frame goes out as if the radar did not work.
+    frame goes out as if the radar did not work. A sensor that gives nothing any more holds up the other: say
+    that it does not work, and put zeros in its place.
 
     Input 0: picture of the camera, uint8[side * side * 3], rows then columns then RGB, tag frame_id.
     Input 1: echo, complex64[antennas * length], noise variance 1, antenna by antenna, of each one range bin
