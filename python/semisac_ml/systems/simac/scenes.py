@@ -5,18 +5,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 
-import numpy as np
 from pydantic import Field, model_validator
 
 from semisac_ml.command_line import OptionError, Options
 from semisac_ml.outputs import write_output
 
-from .sample_scene import sample_scene
-from .samples import TargetSet, clip_of_virat, highway, parts_of_drives, street
+from .sample_scene import training_scene
+from .samples import TargetSet, clip_of_virat, highway, street
 
 SCENE_FILE = "scene.json"
 SAMPLE, HIGHWAY, VIRAT = "sample", "highway", "VIRAT_"
@@ -48,9 +46,7 @@ class SceneOptions(Options):
     def load(self) -> TargetSet:
         """Its samples. Raises DataError if the data are missing or too few."""
         if self.scene == SAMPLE:
-            samples = sample_scene(SAMPLE_FRAMES)
-            part = parts_of_drives(samples.group.tolist())
-            return dataclasses.replace(samples, part=np.array([part[car] for car in samples.group.tolist()]))
+            return training_scene(SAMPLE_FRAMES)
         if self.scene == HIGHWAY:
             return highway(self.videos)
         if self.scene.startswith(VIRAT):
