@@ -32,7 +32,7 @@ class SceneOptions(Options):
     videos: Path | None = Field(
         None, description="Folder of CDnet or VIRAT [default: where `semisac data` puts them]."
     )
-    sample_frames: int = Field(300, ge=1, description="Frames of the sample.")
+    sample_frames: int = Field(306, ge=1, description="Frames of the sample.")
 
     @model_validator(mode="after")
     def _has_its_folder(self) -> SceneOptions:
