@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from common import results
+from common.interruption import Interruption
 from cyclopts import Parameter
 from gnuradio import gr
-from on_air.running import Ending, Interruption
+from on_air.running import Ending
 from on_air.window import start_qt
 from pydantic import Field
 from rich.console import Console

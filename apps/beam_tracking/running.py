@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 
-from on_air.running import DONE, FAILED, INTERRUPTED, POLL_S, Ending, Interruption
+from common.interruption import Interruption
+from on_air.running import DONE, FAILED, INTERRUPTED, POLL_S, Ending
 from on_air.window import Window
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

@@ -13,6 +13,7 @@ import threading
 from contextlib import ExitStack
 from typing import Annotated
 
+from common.interruption import Interruption
 from cyclopts import App
 from gnuradio import gr
 from pydantic import Field, create_model
@@ -28,7 +29,7 @@ from .link import Link, kinds, link_flowgraph, link_for
 from .options import LinkOptions, ReportOptions
 from .report import write_report
 from .results import RunResult, print_table
-from .running import wait_for_end
+from .running import run_to_its_end
 
 PATIENCE_AFTER_INTERRUPT_S = 0.2
 
@@ -106,20 +107,19 @@ def _run(link: Link, count: int, console: Console | None) -> RunResult:
     """Run the flowgraph and collect what it gave."""
     gr.logging().set_default_level(gr.log_levels.err)
     flowgraph = link.flowgraph(count)
-    flowgraph.start()
-    # Only now: GNU Radio complains when others map memory while it maps its buffers.
     loading = threading.Thread(target=_load, args=link.MODULES, daemon=True)
-    loading.start()
-    finished = wait_for_end(flowgraph, link.ITEMS, count or None, console)
-    error = flowgraph.error()
-    figures = None
-    if finished and error is None:
-        try:
-            figures = _figures_of_whole_run(flowgraph, console)
-        except KeyboardInterrupt:
-            finished = False
-    if figures is None:
-        figures = flowgraph.figures(False, 0.0 if loading.is_alive() else PATIENCE_AFTER_INTERRUPT_S)
+    with Interruption() as interruption:
+        # modules only then: GNU Radio complains when others map memory while it maps its buffers
+        finished = run_to_its_end(flowgraph, link.ITEMS, count or None, console, interruption, loading.start)
+        error = flowgraph.error()
+        figures = None
+        if finished and error is None:
+            try:
+                figures = _figures_of_whole_run(flowgraph, console)
+            except KeyboardInterrupt:
+                finished = False
+        if figures is None:
+            figures = flowgraph.figures(False, 0.0 if loading.is_alive() else PATIENCE_AFTER_INTERRUPT_S)
     return RunResult(
         link=link,
         command=shlex.join(["python", *sys.argv]),

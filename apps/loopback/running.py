@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
+from common.interruption import Interruption
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -17,12 +19,21 @@ POLL_S = 0.05
 STOP_S = 5.0
 
 
-def wait_for_end(flowgraph: link_flowgraph, items: str, count: int | None, console: Console | None) -> bool:
-    """Wait for a started flowgraph; True when it ended by itself, False when Ctrl-C stopped it.
+def run_to_its_end(
+    flowgraph: link_flowgraph,
+    items: str,
+    count: int | None,
+    console: Console | None,
+    interruption: Interruption,
+    meanwhile: Callable[[], None],
+) -> bool:
+    """Start a flowgraph, wait and stop it; True when it ended by itself, False when Ctrl-C stopped it.
 
     items: what is counted. count: how many in all, None: unknown. console: None: show nothing.
+    meanwhile: called once the flowgraph runs.
     """
     ended = threading.Event()
+    ended.set()  # nothing to wait for until it has begun
 
     def wait() -> None:
         flowgraph.wait()
@@ -38,18 +49,22 @@ def wait_for_end(flowgraph: link_flowgraph, items: str, count: int | None, conso
         disable=console is None,
         transient=True,
     )
-    with progress:
-        task = progress.add_task("send", total=count, rate="")
-        started = time.monotonic()
+    interruption.runs = True
+    try:
+        flowgraph.start()
+        ended.clear()
         threading.Thread(target=wait, daemon=True).start()
-        try:
-            while not ended.wait(POLL_S):
+        meanwhile()
+        with progress:
+            task = progress.add_task("send", total=count, rate="")
+            started = time.monotonic()
+            while not (ended.wait(POLL_S) or interruption.requested):
                 done = flowgraph.done()
                 rate = done / (time.monotonic() - started)
                 progress.update(task, completed=done, rate=f"{rate:.0f} {items}/s")
             progress.update(task, completed=flowgraph.done())
-            return True
-        except KeyboardInterrupt:
-            flowgraph.stop()
-            ended.wait(STOP_S)
-            return False
+        return not interruption.requested
+    finally:
+        flowgraph.stop()
+        ended.wait(STOP_S)
+        interruption.runs = False

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from common import results
+from common.interruption import Interruption
 from cyclopts import App
 from gnuradio import gr
 from gnuradio.semisac.radio import RadioSettings, front_end, open_front_end
@@ -29,7 +30,7 @@ from semisac_ml.signal.metrics import Metric
 
 from .figures import print_figures
 from .options import FrameOptions, RunOptions
-from .running import CLOSE_S, DONE, FAILED, INTERRUPTED, MISTAKE, Ending, Interruption, Run, within
+from .running import CLOSE_S, DONE, FAILED, INTERRUPTED, MISTAKE, Ending, Run, within
 from .status import Rows, Status
 from .window import Window
 
