@@ -91,11 +91,13 @@ def place(tmp_path_factory):
     from tiny_beam_bundle import make_tiny_beam_bundle
     from tiny_bundle import make_tiny_bundle
     from tiny_picture_bundle import make_tiny_picture_bundle
+    from tiny_target_bundle import SHIPPED, make_tiny_target_bundle
 
     folder = tmp_path_factory.mktemp("modes")
     make_tiny_bundle(folder / "models" / "jssc" / "awgn")
     make_tiny_picture_bundle(folder / "models" / "jssc" / "hifi", channel_uses=256)
     make_tiny_beam_bundle(folder / "models" / "vi_beam" / "deepsense")
+    make_tiny_target_bundle(folder / "models" / "simac" / "small-awgn", sizes=SHIPPED)
     Flow(sigmf_sink(str(folder / "recording"), 1e6), [heard()]).run()
     application = QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
     with pytest.MonkeyPatch.context() as patch:
