@@ -71,13 +71,15 @@ class given_items(gr.sync_block):
         self._sent, self._part, self._next_tag = 0, 0, 0
 
     def work(self, input_items, output_items):
-        while self._part < len(self._parts) and self._sent == self._parts[self._part][0]:
+        while self._part < len(self._parts):
+            end, gate = self._parts[self._part]
+            if gate is not None and not wait_until(gate, 0.05):  # an empty part too: its end ends the block
+                return 0
+            if self._sent < end:
+                break
             self._part += 1
-        if self._part == len(self._parts):
+        else:
             return -1
-        end, gate = self._parts[self._part]
-        if gate is not None and not wait_until(gate, 0.05):
-            return 0
         count = min(end - self._sent, len(output_items[0]))
         output_items[0][:count] = self._items[self._sent : self._sent + count]
         written = self.nitems_written(0) - self._sent
