@@ -66,7 +66,7 @@ def test_batches(scene):
 def test_the_papers_echo_shows_distance_in_its_strength(scene):
     source = simac_tensors.EchoSource("paper")
     rng = np.random.default_rng(0)
-    near, far = (source.echo(np.array([d, 0.1, 3.0]), scene.broadside_rad, rng) for d in (50.0, 100.0))
+    near, far = (source.echo(np.array([d, 0.1, 3.0]), scene.broadside_rad[0], rng) for d in (50.0, 100.0))
     assert near.shape == (10, 6000, 2)
     assert np.hypot(*far[0].T).mean() == pytest.approx(1.0, rel=1e-3)
     assert np.hypot(*near[0].T).mean() == pytest.approx(4.0, rel=1e-3)

@@ -77,7 +77,7 @@ class DigitalChannel:
             Index in MODULATIONS.
         """
         received = torch.empty_like(values)
-        with torch.no_grad():
+        with torch.no_grad(), torch.autocast(values.device.type, enabled=False):
             for index in modulation.unique().tolist():
                 own = torch.nonzero(modulation == index)[:, 0]
                 received[own] = self._frames(values[own], snr_db[own], MODULATIONS[index], generator)

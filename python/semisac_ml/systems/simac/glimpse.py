@@ -19,7 +19,8 @@ from .echo_peak import EchoPeak
 from .fusion import SignalExtractor
 
 OCTAVES = 8
-FARTHEST_M = 160.0
+BEYOND = 0.1
+"""Of the normalised states' range that their grid reaches further on either side."""
 SURE = 25.0
 """How surely the first guess of a place is held, at first: 1/(2 deviation^2), of a seventh of the frame."""
 FEATURES = 4 + 3 * 2 * OCTAVES
@@ -32,20 +33,26 @@ def waves(values: Tensor) -> Tensor:
     return torch.cat([torch.cos(angle), torch.sin(angle)], dim=-1)
 
 
+def in_unit(normalised: Tensor) -> Tensor:
+    """Normalised states with what lies BEYOND them on either side as 0 to 1; limited."""
+    return ((normalised + BEYOND) / (1.0 + 2.0 * BEYOND)).clamp(0.0, 1.0)
+
+
 class RadarFeatures(nn.Module):
-    """Echoes to vectors: the estimate of the peak, [batch, features]."""
+    """Echoes to vectors: the estimate of the peak, [batch, features].
+
+    low, span: [3], of distance in m, azimuth in rad, closing speed in m/s: what 0 and 1 stand for.
+    """
 
     def __init__(self, radar: LfmSimoRadar) -> None:
         super().__init__()
         self.peak = EchoPeak(radar)
-        self.fastest_mps = radar.fastest_mps
 
-    def forward(self, echoes: Tensor) -> Tensor:
+    def forward(self, echoes: Tensor, low: Tensor, span: Tensor) -> Tensor:
         state, snr, _ = self.peak(echoes)
         distance, sine, velocity = state.unbind(dim=1)
-        unit = torch.stack(
-            [distance / FARTHEST_M, (sine + 1.0) / 2.0, (velocity / self.fastest_mps + 1.0) / 2.0], dim=1
-        )
+        azimuth = torch.asin(sine.clamp(-1.0, 1.0))
+        unit = in_unit((torch.stack([distance, azimuth, velocity], dim=1) - low) / span)
         loud = torch.log10(snr)[:, None] / 4.0
         return torch.cat([2.0 * unit - 1.0, loud, waves(unit).flatten(1)], dim=1)
 
@@ -59,7 +66,7 @@ class LearnedFeatures(nn.Module):
         shape = ((16, 32, 64), (9, 7, 5), (4, 4, 4))
         self.extractor = SignalExtractor(radar.antennas, length, 4, FEATURES // 4, *shape)
 
-    def forward(self, echoes: Tensor) -> Tensor:
+    def forward(self, echoes: Tensor, low: Tensor, span: Tensor) -> Tensor:
         return self.extractor(echoes).flatten(1)
 
 

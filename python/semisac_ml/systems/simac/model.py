@@ -96,10 +96,15 @@ class SimacSettings:
             return cls(
                 SignalSettings(length=64 * 32, widths=(16, 32, 64), kernels=(9, 7, 5)),
                 BiFormerSettings(
-                    128, widths=(32, 64, 96, 128), depths=(1, 1, 3, 1), routed=(1, 2, 4, 16), regions=4
+                    128,
+                    widths=(16, 32, 64, 96),
+                    depths=(1, 1, 1, 1),
+                    routed=(1, 2, 4, 16),
+                    regions=4,
+                    widening=2,
                 ),
-                LanguageSettings(size=128, layers=3, heads=4, whole_vocabulary=False, dropout=0.0),
-                DecoderSettings(size=64, width=128, blocks=2, heads=4, patch=4, head_width=48),
+                LanguageSettings(size=128, layers=2, heads=4, whole_vocabulary=False, dropout=0.0),
+                DecoderSettings(size=64, width=64, blocks=2, heads=4, patch=4, head_width=48),
                 fusion_heads=4,
             )
         raise ValueError(f"size is {size!r}, expected paper or small")
@@ -203,7 +208,7 @@ class Simac(nn.Module):
         self, pictures: Tensor, echoes: Tensor, state: ChannelState, fading: str, generator: torch.Generator
     ) -> dict[str, Tensor]:
         """Outputs by task; fading is "awgn" or "rayleigh"."""
-        encoding = self.encoder(pictures, echoes, state.places, state.numbers)
+        encoding = self.encoder(pictures, echoes, state.places, state.numbers).float()
         channel = DigitalChannel(fading, self.settings.bits)
         received = channel(encoding.flatten(1), state.snr_db, state.modulation, generator)
         found = self.decoder(received.view_as(encoding))

@@ -76,7 +76,7 @@ def _scene(drives: tuple[np.ndarray, ...], part: np.ndarray) -> TargetSet:
         target=car,
         group=car,
         part=part,
-        broadside_rad=STREET_BROADSIDE_RAD,
+        broadside_rad=np.full(frames, STREET_BROADSIDE_RAD),
         read_frame=frame,
         read_mask=mask,
         read_camera=lambda row: camera,

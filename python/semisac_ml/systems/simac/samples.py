@@ -53,9 +53,10 @@ class TargetSet:
     broadside, velocity positive for what comes nearer. box_px: left, top, width, height, float64 [samples,
     4]. frame: which frame shows it, int64. time_s: float64. target: number of the vehicle, int64. group: what
     intervals are taken over, int64: the drive, or the vehicle of a video. part: TRAIN, VALIDATION or TEST.
-    broadside_rad: angle of the array's broadside from its axis as Eq. (48) counts angles.
+    broadside_rad: angle of the array's broadside from its axis as Eq. (48) counts angles, float64 [samples].
     read_frame: frame -> uint8 [height, width, 3]. read_mask: sample -> bool [height, width], its pixels.
     read_camera: sample -> its camera; None where no camera is known, as of videos.
+    scene: place of each sample's scene in `scenes`, int64, where several are joined.
     """
 
     name: str
@@ -68,10 +69,12 @@ class TargetSet:
     target: np.ndarray
     group: np.ndarray
     part: np.ndarray
-    broadside_rad: float
+    broadside_rad: np.ndarray
     read_frame: Callable[[int], np.ndarray]
     read_mask: Callable[[int], np.ndarray]
     read_camera: Callable[[int], Camera] | None = None
+    scenes: tuple[str, ...] = ()
+    scene: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.distance_m)
@@ -84,6 +87,55 @@ class TargetSet:
     def of(self, part: int) -> np.ndarray:
         """Indices of the samples of a part, int64."""
         return np.flatnonzero(self.part == part)
+
+    def by_scene(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """Places in `rows` of the samples of each scene, by its name."""
+        if self.scene is None:
+            return {self.name: np.arange(len(rows))}
+        return {name: np.flatnonzero(self.scene[rows] == place) for place, name in enumerate(self.scenes)}
+
+
+def joined(sets: Sequence[TargetSet]) -> TargetSet:
+    """Several scenes as one: what is trained on all of them knows each."""
+    if len(sets) == 1:
+        return sets[0]
+    first_row, first_frame, first_target, first_group = (
+        np.concatenate([[0], np.cumsum(counts)])
+        for counts in (
+            [len(one) for one in sets],
+            [one.frame.max() + 1 for one in sets],
+            [one.target.max() + 1 for one in sets],
+            [one.group.max() + 1 for one in sets],
+        )
+    )
+
+    def read_frame(number: int) -> np.ndarray:
+        place = int(np.searchsorted(first_frame, number, side="right")) - 1
+        return sets[place].read_frame(number - int(first_frame[place]))
+
+    def read_mask(row: int) -> np.ndarray:
+        place = int(np.searchsorted(first_row, row, side="right")) - 1
+        return sets[place].read_mask(row - int(first_row[place]))
+
+    def all_of(name: str) -> np.ndarray:
+        return np.concatenate([getattr(one, name) for one in sets])
+
+    def numbered(name: str, first: np.ndarray) -> np.ndarray:
+        return np.concatenate([getattr(one, name) + begin for one, begin in zip(sets, first, strict=False)])
+
+    return TargetSet(
+        name=" and ".join(one.name for one in sets),
+        **{name: all_of(name) for name in ("distance_m", "azimuth_rad", "velocity_mps", "box_px", "time_s")},
+        frame=numbered("frame", first_frame),
+        target=numbered("target", first_target),
+        group=numbered("group", first_group),
+        part=all_of("part"),
+        broadside_rad=all_of("broadside_rad"),
+        read_frame=read_frame,
+        read_mask=read_mask,
+        scenes=tuple(one.name for one in sets),
+        scene=np.repeat(np.arange(len(sets)), [len(one) for one in sets]),
+    )
 
 
 @dataclass(frozen=True)
@@ -98,9 +150,10 @@ class Limits:
     high: np.ndarray
 
     @classmethod
-    def of(cls, samples: TargetSet) -> Limits:
-        """From the training part; raises DataError if it has no two different states."""
-        states = samples.states[samples.of(TRAIN)]
+    def of(cls, samples: TargetSet, scene: str = "") -> Limits:
+        """From the training part, of a scene if named; raises DataError if all its states are the same."""
+        rows = samples.of(TRAIN)
+        states = samples.states[rows[samples.by_scene(rows)[scene]] if scene else rows]
         if not len(states):
             raise DataError(f"{samples.name}: no sample is for training, expected one or more")
         low, high = states.min(axis=0), states.max(axis=0)
@@ -200,7 +253,7 @@ def street(
         target=1000 * drive + instance,
         group=drive,
         part=np.array([parts[sequence] for sequence in drive.tolist()], dtype=np.int64),
-        broadside_rad=STREET_BROADSIDE_RAD,
+        broadside_rad=np.full(len(rows), STREET_BROADSIDE_RAD),
         read_frame=lambda place: moments[place].image(),
         read_mask=lambda row: instances(rows[row][0]) == instance[row],
         read_camera=lambda row: _camera(rows[row][1]),
@@ -320,7 +373,7 @@ def of_video(
         target=found.track[kept],
         group=found.track[kept],
         part=part[kept],
-        broadside_rad=VIDEO_BROADSIDE_RAD,
+        broadside_rad=np.full(len(kept), VIDEO_BROADSIDE_RAD),
         read_frame=read_frame,
         read_mask=mask,
     )

@@ -14,19 +14,19 @@ from semisac_ml.command_line import OptionError, Options
 from semisac_ml.outputs import write_output
 
 from .sample_scene import training_scene
-from .samples import TargetSet, clip_of_virat, highway, street
+from .samples import TargetSet, clip_of_virat, highway, joined, street
 
 SCENE_FILE = "scene.json"
 SAMPLE, HIGHWAY, VIRAT = "sample", "highway", "VIRAT_"
 
 
 class SceneOptions(Options):
-    """Which scene; one network is trained for one scene, as in the paper."""
+    """Which scenes; one network is trained for all that are named, or for one, as in the paper."""
 
     scene: str = Field(
         HIGHWAY,
         description="highway, of CDnet; a layout of the street in --scenes, such as canyon; a clip of VIRAT, "
-        "VIRAT_S_...; or sample, a made-up road for a trial.",
+        "VIRAT_S_...; or sample, a made-up road for a trial; several separated by commas.",
     )
     scenes: Path | None = Field(None, description="Folder of the street (semisac data scenes).")
     videos: Path | None = Field(
@@ -34,23 +34,38 @@ class SceneOptions(Options):
     )
     sample_frames: int = Field(306, ge=1, description="Frames of the sample.")
 
+    @property
+    def names(self) -> list[str]:
+        """Of the scenes."""
+        return [name.strip() for name in self.scene.split(",")]
+
     @model_validator(mode="after")
     def _has_its_folder(self) -> SceneOptions:
-        of_street = self.scene not in (SAMPLE, HIGHWAY) and not self.scene.startswith(VIRAT)
-        if of_street and self.scenes is None:
-            said = f"is missing, expected the folder of the street with scene {self.scene!r}"
-            raise OptionError("scenes", said)
+        if "" in self.names or len(set(self.names)) < len(self.names):
+            raise OptionError("scene", f"is {self.scene!r}, expected different names separated by commas")
+        for name in self.names:
+            of_street = name not in (SAMPLE, HIGHWAY) and not name.startswith(VIRAT)
+            if of_street and self.scenes is None:
+                said = f"is missing, expected the folder of the street with scene {name!r}"
+                raise OptionError("scenes", said)
         return self
 
+    def each(self) -> list[TargetSet]:
+        """Samples of each scene. Raises DataError if the data are missing or too few."""
+        return [self._load(name) for name in self.names]
+
     def load(self) -> TargetSet:
-        """Its samples. Raises DataError if the data are missing or too few."""
-        if self.scene == SAMPLE:
+        """Samples of all scenes. Raises DataError if the data are missing or too few."""
+        return joined(self.each())
+
+    def _load(self, name: str) -> TargetSet:
+        if name == SAMPLE:
             return training_scene(self.sample_frames)
-        if self.scene == HIGHWAY:
+        if name == HIGHWAY:
             return highway(self.videos)
-        if self.scene.startswith(VIRAT):
-            return clip_of_virat(self.scene, self.videos)
-        return street(self.scenes, self.scene)
+        if name.startswith(VIRAT):
+            return clip_of_virat(name, self.videos)
+        return street(self.scenes, name)
 
 
 def save_scene(options: SceneOptions, folder: Path) -> None:

@@ -24,6 +24,8 @@ from .samples import STATES, Limits, TargetSet, cut_out, part_of_frame, shrunk
 ECHOES = ("lfm", "paper")
 UNIT_DISTANCE_M = 100.0
 """Echoes of Eq. (1), which have no noise to compare with, are scaled to amplitude 1 from here."""
+GAINS = (0.7, 1.2)
+"""Of a colour, where pictures are recoloured."""
 
 
 @dataclass(frozen=True)
@@ -99,14 +101,23 @@ class SampleTensors:
         self._boxes = torch.from_numpy(boxes)
         self._states = torch.from_numpy(self.limits.normalise(samples.states)).float()
 
-    def batch(self, rows: np.ndarray, rng: np.random.Generator) -> Batch:
-        """Samples by their indices; rng draws the noise of the radar."""
+    def batch(self, rows: np.ndarray, rng: np.random.Generator, *, recoloured: bool = False) -> Batch:
+        """Samples by their indices; rng draws the noise of the radar.
+
+        recoloured: frames and pictures alike, at random, for a scene has few vehicles, and cars any colour.
+        """
         states, broadside = self.samples.states, self.samples.broadside_rad
-        echoes = np.stack([self.echoes.echo(states[row], broadside, rng) for row in rows])
+        echoes = np.stack([self.echoes.echo(states[row], broadside[row], rng) for row in rows])
         truth = {name: self._states[rows, place] for place, name in enumerate(STATES)}
         truth["box"] = self._boxes[rows]
         truth["picture"] = self._pictures[rows].float() / 255.0
         pictures = self._frames[self._frame_of[rows]].float() / 255.0
+        if recoloured:
+            order = torch.from_numpy(rng.permuted(np.tile(np.arange(3), (len(rows), 1)), axis=1))
+            gain = torch.from_numpy(rng.uniform(*GAINS, (len(rows), 3, 1, 1))).float()
+            each = torch.arange(len(rows))[:, None]
+            pictures = (pictures[each, order] * gain).clamp(max=1.0)
+            truth["picture"] = (truth["picture"][each, order] * gain).clamp(max=1.0)
         return Batch(pictures, torch.from_numpy(echoes), truth)
 
 

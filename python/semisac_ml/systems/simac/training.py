@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import math
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from semisac_ml.outputs import write_output
 from semisac_ml.training import Stage, load_checkpoint, save_checkpoint, train_stage
 from semisac_ml.training.early_stopping import BestKept
 
-from .measuring import run
+from .measuring import CHUNK, run
 from .model import LossWeights, Simac, SimacSettings, total_loss
 from .samples import STATES, TRAIN, VALIDATION, TargetSet
 from .scoring import HALF_WIDTH, NOMINAL_COVERAGE
@@ -35,6 +36,7 @@ BEST_FILE = "best.safetensors"
 STAGE = "simac"
 CLIPPED_NORM = 1.0
 WARM_UP = 0.05
+FADINGS = ("awgn", "rayleigh")
 VALIDATION_SNR_DB = (5.0, 15.0, 25.0)
 SHUFFLED = "shuffled sentence"
 """A variant of training, not of the network: every sentence is that of another sample."""
@@ -58,7 +60,9 @@ class SimacTraining(Options):
         "numbers, shuffled sentence, 'without ssd: TASK'; tuned, or a part of it, such as 'tuned, radar'.",
     )
     size: Literal["small", "paper"] = Field("small", description="Of a network in the paper's form.")
-    fading: Literal["awgn", "rayleigh"] = Field("awgn", description="Communication channel.")
+    fading: Literal["awgn", "rayleigh", "both"] = Field(
+        "awgn", description="Communication channel; both: one or the other, batch by batch."
+    )
     echo: Literal["lfm", "paper"] = Field("lfm", description="Chirps, or Eq. (1) of the paper as printed.")
     epochs: int = Field(60, ge=1, description="Epochs at most.")
     patience: int = Field(12, ge=1, description="Epochs without improvement on validation that end it.")
@@ -68,6 +72,11 @@ class SimacTraining(Options):
     picture_weight: float = Field(100.0, ge=0, allow_inf_nan=False, description="Of the picture's loss.")
     bits: int = Field(4, ge=1, le=8, description="Of a value that is sent, of a network in the paper's form.")
     gpt2: str = Field("", description="GPT-2's weights to start from: a folder, or gpt2 [default: none].")
+    recoloured: bool = Field(True, description="Draw the colours of frames and pictures anew in each batch.")
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        description="Of products of matrices in training; bfloat16 is faster where the processor has it.",
+    )
     seed: int = Field(0, description="Seed of the training.")
 
     @model_validator(mode="after")
@@ -105,20 +114,29 @@ def tensors_for(settings: SimacTraining, samples: TargetSet) -> SampleTensors:
     return SampleTensors(samples, network.frame_pixels, network.picture_pixels, EchoSource(settings.echo))
 
 
+def channels_of(fading: str) -> tuple[str, ...]:
+    """What a network is trained for."""
+    return FADINGS if fading == "both" else (fading,)
+
+
 def losses_of(
     system: System,
     batch: Batch,
     snr_db: np.ndarray,
+    fading: str,
     settings: SimacTraining,
     generator: torch.Generator,
     rng: np.random.Generator,
 ) -> dict[str, torch.Tensor]:
-    """Losses of a batch, one a task, and their weighted sum, "loss"."""
+    """Losses of a batch over a channel, one a task, and their weighted sum, "loss"."""
     device = next(system.parameters()).device
-    state = channel_state(snr_db, settings.fading, device)
+    state = channel_state(snr_db, fading, device)
     if settings.variant == SHUFFLED:
         state = dataclasses.replace(state, places=state.places[torch.as_tensor(rng.permutation(len(snr_db)))])
-    found = system(batch.pictures.to(device), batch.echoes.to(device), state, settings.fading, generator)
+    lower = settings.precision == "bfloat16" and system.training
+    with torch.autocast(device.type, torch.bfloat16, enabled=lower):
+        found = system(batch.pictures.to(device), batch.echoes.to(device), state, fading, generator)
+    found = {name: value.float() for name, value in found.items()}
     losses = system.losses(found, {task: value.to(device) for task, value in batch.truth.items()})
     return {**losses, "loss": total_loss(losses, settings.weights)}
 
@@ -130,12 +148,13 @@ def validation_losses(system: System, tensors: SampleTensors, settings: SimacTra
     generator, rng = torch.Generator(device).manual_seed(0), np.random.default_rng(0)
     totals: dict[str, float] = {}
     rows = tensors.samples.of(VALIDATION)
-    for snr_db in VALIDATION_SNR_DB:
-        for chunk in np.array_split(rows, math.ceil(len(rows) / settings.batch)):
+    conditions = list(itertools.product(channels_of(settings.fading), VALIDATION_SNR_DB))
+    for fading, snr_db in conditions:
+        for chunk in np.array_split(rows, math.ceil(len(rows) / CHUNK)):
             batch = tensors.batch(chunk, rng)
             at = np.full(len(chunk), snr_db)
-            for name, loss in losses_of(system, batch, at, settings, generator, rng).items():
-                share = len(chunk) / len(rows) / len(VALIDATION_SNR_DB)
+            share = len(chunk) / len(rows) / len(conditions)
+            for name, loss in losses_of(system, batch, at, fading, settings, generator, rng).items():
                 totals[name] = totals.get(name, 0.0) + share * loss.item()
     return {f"validation_{name}": value for name, value in totals.items()}
 
@@ -154,7 +173,10 @@ def train(
     device = device or torch.device("cpu")
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(settings.seed)
-    both = BestKept(settings.untrained(), settings.patience).to(device)
+    system = settings.untrained()
+    if isinstance(system, TunedSimac):
+        system.normalise_by(tensors.limits)
+    both = BestKept(system, settings.patience).to(device)
     parameters = [one for one in both.model.parameters() if one.requires_grad]
     optimiser = torch.optim.AdamW(_groups(both.model, settings), betas=(0.9, 0.98))
     rows = tensors.samples.of(TRAIN)
@@ -165,8 +187,9 @@ def train(
         rng = np.random.default_rng(seed)
         order = rng.permutation(rows)
         for first in range(0, len(rows) - size + 1, size):
-            batch = tensors.batch(order[first : first + size], rng)
-            losses = losses_of(both.model, batch, drawn_snr_db(size, rng), settings, generator, rng)
+            batch = tensors.batch(order[first : first + size], rng, recoloured=settings.recoloured)
+            snr_db, fading = drawn_snr_db(size, rng), str(rng.choice(channels_of(settings.fading)))
+            losses = losses_of(both.model, batch, snr_db, fading, settings, generator, rng)
             optimiser.zero_grad()
             losses["loss"].backward()
             nn.utils.clip_grad_norm_(parameters, CLIPPED_NORM)
@@ -211,8 +234,9 @@ def calibrate(system: TunedSimac, tensors: SampleTensors, settings: SimacTrainin
     """Widen or narrow deviations, so that 90 % of the validation part lie where they should."""
     system.decoder.widening.fill_(1.0)
     ratios = []
-    for place, snr_db in enumerate(VALIDATION_SNR_DB):
-        outcome = run(system, tensors, snr_db, settings.fading, VALIDATION, seed=place)
+    conditions = itertools.product(channels_of(settings.fading), VALIDATION_SNR_DB)
+    for place, (fading, snr_db) in enumerate(conditions):
+        outcome = run(system, tensors, snr_db, fading, VALIDATION, seed=place)
         truth = tensors.samples.states[outcome.rows]
         error = [outcome.states[task] - truth[:, k] for k, task in enumerate(STATES)]
         ratios.append(np.abs(error) / [outcome.deviations[task] for task in STATES])

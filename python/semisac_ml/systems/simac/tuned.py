@@ -14,17 +14,19 @@ What differs from the paper's networks, and why:
 - Symbols are analog, 3136 complex ones: as many as the small network of the paper's form sends with 16QAM,
   half of those with QPSK.
 - A sensor may be missing: in training either is, now and then.
+- The radar's features also go straight to the symbols, and what is received straight to the posterior, whose
+  logarithm is linear in what was received, times the SNR, if symbols are linear in the features.
 - Distance, angle and velocity come with a posterior distribution: weights of Gaussians on a grid.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from semisac_ml.channels.digital import DigitalChannel
 from semisac_ml.channels.fading import FadingChannel, noise_variance
@@ -33,10 +35,20 @@ from semisac_ml.signal.lfm_simo_echo import LfmSimoRadar
 
 from .biformer import BiFormerSettings
 from .decoder import TransformerBlock
-from .glimpse import FEATURES, OCTAVES, Glimpse, LearnedFeatures, PictureEncoder, RadarFeatures, waves
+from .glimpse import (
+    BEYOND,
+    FEATURES,
+    OCTAVES,
+    Glimpse,
+    LearnedFeatures,
+    PictureEncoder,
+    RadarFeatures,
+    in_unit,
+    waves,
+)
 from .language import CHANNEL_NUMBERS
 from .model import ChannelState
-from .samples import STATES
+from .samples import STATES, Limits
 
 SENSORS = ("camera", "radar")
 SEEN = 7
@@ -45,8 +57,11 @@ OTHERS = 15
 """Vectors beside those of the picture."""
 REALS = 98
 """Of each vector that are sent: 64 vectors are 3136 complex symbols."""
-BEYOND = 0.1
-"""Of the normalised states' range that their grid reaches further on either side."""
+LEAST_NOISE = 0.003
+"""What symbols are taken to be wrong by at least, as a share of their power."""
+GAIN = 1.0 / 30.0
+FINE = 20
+"""Points on each side of a narrow posterior, two steps of the grid wide."""
 
 
 @dataclass(frozen=True)
@@ -59,23 +74,25 @@ class TunedSettings:
 
     To be taken away, one at a time, to see what it is worth: estimate, of the radar, for convolutions of its
     echoes; glimpse, for the whole frame; told, the channel's state; analog symbols, for two bits a value,
-    modulated by Eq. (50): as many channel uses as the small network of the paper's form.
+    modulated by Eq. (50): as many channel uses as the small network of the paper's form; direct, the straight
+    way of the radar's features beside the transformers.
     """
 
     frame: int = 256
     picture: int = 56
-    size: int = 128
+    size: int = 96
     blocks: int = 2
     heads: int = 4
-    states: int = 128
+    states: int = 1024
     missing: float = 0.15
     sensors: tuple[str, ...] = SENSORS
     estimate: bool = True
     glimpse: bool = True
     told: bool = True
     analog: bool = True
+    direct: bool = True
     vision: BiFormerSettings = BiFormerSettings(
-        128, widths=(32, 64, 96, 128), depths=(1, 1, 2, 1), routed=(1, 2, 4, 16), regions=4
+        128, widths=(24, 48, 72, 96), depths=(1, 1, 1, 1), routed=(1, 2, 4, 16), regions=4, widening=2
     )
     radar: LfmSimoRadar = LfmSimoRadar()
 
@@ -88,7 +105,7 @@ class TunedSettings:
     @classmethod
     def variant(cls, name: str) -> TunedSettings:
         """ "tuned"; "tuned, camera" and "tuned, radar", of one sensor; "tuned, both", that never fail; and
-        with one thing taken away: "tuned, no estimate", "no glimpse", "not told", "not analog".
+        with one thing taken away: "tuned, no estimate", "no glimpse", "not told", "not analog", "not direct".
 
         Raises ValueError for any other name.
         """
@@ -101,6 +118,7 @@ class TunedSettings:
             "tuned, no glimpse": {"glimpse": False},
             "tuned, not told": {"told": False},
             "tuned, not analog": {"analog": False},
+            "tuned, not direct": {"direct": False},
         }
         if name not in changed:
             raise ValueError(f"variant is {name!r}, expected one of {', '.join(changed)}")
@@ -140,6 +158,10 @@ class TunedEncoder(nn.Module):
         self.place = nn.Parameter(0.02 * torch.randn(SEEN**2 + OTHERS, size))
         self.blocks = nn.Sequential(*(TransformerBlock(size, settings.heads) for _ in range(settings.blocks)))
         self.leave = nn.Linear(size, REALS)
+        if settings.direct:
+            self.straight = nn.Linear(FEATURES, OTHERS * REALS)
+        self.register_buffer("low", torch.zeros(len(STATES)))
+        self.register_buffer("span", torch.ones(len(STATES)))
 
     def forward(
         self, frames: Tensor, echoes: Tensor, numbers: Tensor, present: Tensor
@@ -161,7 +183,10 @@ class TunedEncoder(nn.Module):
         box : Tensor, float32 [batch, 4]
         """
         camera, radar = present[:, 0:1], present[:, 1:2]
-        features = self.features(echoes) * radar
+        with torch.autocast(
+            echoes.device.type, enabled=False
+        ):  # what a radar measures needs more than 8 bits
+            features = self.features(echoes, self.low, self.span) * radar
         query = self.query(features) * radar + (1.0 - radar) * self.unheard
         frames = frames * camera[:, :, None, None]
         box, part, context = self.glimpse(frames, query)
@@ -173,7 +198,11 @@ class TunedEncoder(nn.Module):
         tokens = torch.cat([seen, others], dim=1) + self.place
         if self.settings.told:
             tokens = tokens + self.channel(numbers)[:, None]
-        sent = self.leave(self.blocks(tokens))
+        sent = self.leave(self.blocks(tokens)).float()
+        if self.settings.direct:
+            with torch.autocast(echoes.device.type, enabled=False):
+                said = self.straight(features).unflatten(1, (OTHERS, -1))
+            sent = torch.cat([sent[:, : SEEN**2], sent[:, SEEN**2 :] + said], dim=1)
         power = sent.square().mean(dim=(1, 2), keepdim=True)
         return sent * torch.rsqrt(2.0 * power + 1e-9), box
 
@@ -183,7 +212,8 @@ class TunedDecoder(nn.Module):
 
     def __init__(self, settings: TunedSettings) -> None:
         super().__init__()
-        size, count = settings.size, settings.states
+        size = settings.size
+        self.direct = settings.direct
         self.enter = nn.Linear(REALS, size)
         self.worth = nn.Sequential(nn.Linear(2, size), nn.GELU(), nn.Linear(size, size))
         self.place = nn.Parameter(0.02 * torch.randn(SEEN**2 + OTHERS, size))
@@ -198,36 +228,58 @@ class TunedDecoder(nn.Module):
             ]
         self.picture = nn.Sequential(*layers, nn.Conv2d(24, 3, 3, padding=1))
         self.state = nn.Sequential(nn.Linear(OTHERS * size, 2 * size), nn.GELU())
-        self.weights = nn.Linear(OTHERS * size + 2 * size, len(STATES) * (count + 2))
-        self.step = (1.0 + 2.0 * BEYOND) / (count - 1)
-        grid = torch.linspace(-BEYOND, 1.0 + BEYOND, count)
+        self.said = nn.Linear(2 * size, len(STATES) * (2 * OCTAVES + 1))
+        if settings.direct:
+            self.straight = nn.Linear(OTHERS * REALS, len(STATES) * 2 * OCTAVES, bias=False)
+            nn.init.zeros_(self.straight.weight)
+        grid = (torch.arange(settings.states) + 0.5) / settings.states
         self.register_buffer("grid", grid, persistent=False)
+        self.register_buffer("waves", waves(grid).T.contiguous(), persistent=False)
+        self.register_buffer(
+            "fine", torch.arange(-FINE, FINE + 1) * (2.0 / FINE / settings.states), persistent=False
+        )
         self.register_buffer("widening", torch.ones(len(STATES)))
 
-    def posterior(self, received: Tensor, worth: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Logarithms of weights [batch, 3, grid], shift and width of the Gaussians [batch, 3], picture."""
+    def posterior(self, received: Tensor, worth: Tensor) -> tuple[Tensor, Tensor]:
+        """Of each state the coefficients of its posterior, float32 [batch, 3, 2 OCTAVES], and the picture.
+
+        The logarithm of the posterior is a sum of cosines and sines of the state, up to a constant: what the
+        likelihood of such waves in noise is.
+        """
         told = torch.stack([worth, torch.log10(1.001 - worth)], dim=1)
         tokens = self.enter(received) + self.place + self.worth(told)[:, None]
         tokens = self.blocks(tokens)
         seen, others = tokens[:, : SEEN**2], tokens[:, SEEN**2 :].flatten(1)
         maps = seen.transpose(1, 2).unflatten(2, (SEEN, SEEN))
-        said = self.weights(torch.cat([others, self.state(others)], dim=1)).unflatten(1, (len(STATES), -1))
-        shift = self.step * torch.tanh(said[..., -2])
-        width = self.step * (0.05 + functional.softplus(said[..., -1]))
-        return torch.log_softmax(said[..., :-2], dim=2), shift, width, self.picture(maps) + 0.5
+        said = self.said(self.state(others)).float().unflatten(1, (len(STATES), -1))
+        waves_said = said[..., :-1] * torch.exp(said[..., -1:].clamp(max=6.0))
+        if self.direct:
+            with torch.autocast(received.device.type, enabled=False):
+                precision = GAIN / (1.0 + LEAST_NOISE - worth)
+                heard = received[:, SEEN**2 :].flatten(1) * precision[:, None]
+                waves_said = waves_said + self.straight(heard).unflatten(1, (len(STATES), -1))
+        return waves_said, self.picture(maps).float() + 0.5
 
     def forward(self, received: Tensor, worth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """States and their deviations, float32 [batch, 3], normalised, and pictures."""
-        weights, shift, width, picture = self.posterior(received, worth)
-        mean, deviation = self.moments(weights, shift, width)
+        said, picture = self.posterior(received, worth)
+        mean, deviation = self.moments(said)
         return mean, deviation * self.widening, picture
 
-    def moments(self, weights: Tensor, shift: Tensor, width: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and deviation of a posterior."""
-        share = weights.exp()
+    def moments(self, said: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and deviation of a posterior, on the grid, or between its points if it is narrow."""
+        share = torch.softmax(said @ self.waves, dim=2)
         mean = share @ self.grid
-        variance = (share * (self.grid - mean[..., None]).square()).sum(dim=2) + width.square()
-        return mean + shift, variance.sqrt()
+        deviation = (share * (self.grid - mean[..., None]).square()).sum(dim=2).sqrt()
+        step = 1.0 / self.grid.shape[0]
+        near = mean[..., None] + self.fine
+        share = torch.softmax((waves(near) @ said[..., None])[..., 0], dim=2)
+        fine_mean = (share * near).sum(dim=2)
+        fine_deviation = (share * (near - fine_mean[..., None]).square()).sum(dim=2).sqrt()
+        narrow = deviation < 0.6 * step
+        whole = 1.0 + 2.0 * BEYOND
+        mean = torch.where(narrow, fine_mean, mean) * whole - BEYOND
+        return mean, torch.where(narrow, fine_deviation, deviation) * whole
 
 
 def equalised(received: Tensor, gain: Tensor, snr_db: Tensor) -> tuple[Tensor, Tensor]:
@@ -253,6 +305,11 @@ class TunedSimac(nn.Module):
         self.encoder = TunedEncoder(settings)
         self.decoder = TunedDecoder(settings)
 
+    def normalise_by(self, limits: Limits) -> None:
+        """Say what 0 and 1 of normalised states are, as the radar's estimate is in metres, radians, m/s."""
+        self.encoder.low.copy_(torch.as_tensor(limits.low))
+        self.encoder.span.copy_(torch.as_tensor(limits.high - limits.low))
+
     def forward(
         self,
         frames: Tensor,
@@ -269,9 +326,9 @@ class TunedSimac(nn.Module):
         present = self._present(len(frames), generator, frames.device, sensors)
         symbols, box = self.encoder(frames, echoes, state.numbers, present)
         received, worth = self._sent(symbols, state, fading, generator)
-        weights, shift, width, picture = self.decoder.posterior(received, worth)
-        mean, deviation = self.decoder.moments(weights, shift, width)
-        found = {"picture": picture, "box": box, "weights": weights, "shift": shift, "width": width}
+        said, picture = self.decoder.posterior(received, worth)
+        mean, deviation = self.decoder.moments(said)
+        found = {"picture": picture, "box": box, "said": said}
         found["camera"] = present[:, 0]
         for place, task in enumerate(STATES):
             found[task] = mean[:, place]
@@ -305,13 +362,12 @@ class TunedSimac(nn.Module):
 
     def losses(self, found: dict[str, Tensor], truth: dict[str, Tensor]) -> dict[str, Tensor]:
         """Negative logarithms of the posterior at the truth, mean absolute errors of picture and box."""
-        grid = self.decoder.grid
         losses = {}
         for place, task in enumerate(STATES):
-            width = found["width"][:, place, None]
-            off = (truth[task][:, None] - grid - found["shift"][:, place, None]) / width
-            logarithm = found["weights"][:, place] - 0.5 * off.square() - torch.log(width)
-            losses[task] = -torch.logsumexp(logarithm, dim=1).mean()
+            said = found["said"][:, place]
+            at_truth = (waves(in_unit(truth[task])) * said).sum(dim=1)
+            mean = torch.logsumexp(said @ self.decoder.waves, dim=1) - math.log(len(self.decoder.grid))
+            losses[task] = (mean - at_truth).mean()
         losses["picture"] = (found["picture"] - truth["picture"]).abs().mean()
         apart = (found["box"] - truth["box"]).abs().mean(dim=1) * found["camera"]
         losses["box"] = apart.mean()
