@@ -198,7 +198,7 @@ def test_losses_fall():
     optimiser = torch.optim.AdamW(system.parameters(), 3e-3)
     generator = torch.Generator().manual_seed(1)
     seen = []
-    for _ in range(15):
+    for _ in range(40):
         losses = system.losses(system(frames, echoes, state, "awgn", generator), truth)
         optimiser.zero_grad()
         total_loss(losses).backward()

@@ -224,7 +224,7 @@ class TunedDecoder(nn.Module):
                 nn.Conv2d(own, 4 * following, 1),
                 nn.PixelShuffle(2),
             ]
-        self.picture = nn.Sequential(*layers, nn.Conv2d(24, 3, 3, padding=1))
+        self.picture = nn.Sequential(*layers, nn.Conv2d(24, 4, 3, padding=1))
         self.state = nn.Sequential(nn.Linear(OTHERS * size, 2 * size), nn.GELU())
         self.said = nn.Linear(2 * size, len(STATES) * (2 * OCTAVES + 1))
         if settings.direct:
@@ -255,7 +255,10 @@ class TunedDecoder(nn.Module):
                 precision = GAIN / (1.0 + LEAST_NOISE - worth)
                 heard = received[:, SEEN**2 :].flatten(1) * precision[:, None]
                 waves_said = waves_said + self.straight(heard).unflatten(1, (len(STATES), -1))
-        return self.bounded(waves_said), self.picture(maps).float() + 0.5
+        drawn = self.picture(maps).float()
+        # colours, and where the target is: all around it is black
+        picture = (drawn[:, :3] + 0.5) * torch.sigmoid(drawn[:, 3:] + 2.0)
+        return self.bounded(waves_said), picture
 
     def bounded(self, said: Tensor) -> Tensor:
         """The same limited in curvature, so that a posterior is as wide as a step of the grid, or wider."""
