@@ -122,9 +122,9 @@ def test_moments_and_losses_are_those_of_the_density():
     variance = (density * (at - expected) ** 2).mean().item()
     assert deviation[0, 0].item() == pytest.approx(1.2 * variance**0.5, rel=1e-2)
     found = {"said": said, "camera": torch.zeros(1)}
-    found |= {"picture": torch.zeros(1, 3, 2, 2), "box": torch.ones(1, 4)}
+    found |= {"picture": torch.zeros(1, 3, 2, 2), "box": torch.ones(1, 3, 4)}
     truth = {task: torch.tensor([1.2 * at[40000].item() - 0.1]) for task in STATES}
-    truth |= {"picture": torch.full((1, 3, 2, 2), 0.25), "box": torch.zeros(1, 4)}
+    truth |= {"picture": torch.full((1, 3, 2, 2), 0.25), "box": torch.full((1, 4), 0.5)}
     losses = system.losses(found, truth)
     assert losses["distance"].item() == pytest.approx(-density[40000].log().item(), abs=1e-3)
     assert losses["picture"].item() == 0.25 and losses["box"].item() == 0.0  # nothing is seen

@@ -55,8 +55,8 @@ class Encoder(nn.Module):
         self, frame: Tensor, echo: Tensor, channel_state: Tensor, present: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Symbols, I and Q in turn [batch, 2 * channel uses], and the box [batch, 4]."""
-        symbols, box = self.encoder(frame, echo, channel_state, present * self.there)
-        return symbols.flatten(1), box
+        symbols, boxes = self.encoder(frame, echo, channel_state, present * self.there)
+        return symbols.flatten(1), boxes[:, -1]
 
 
 class Decoder(nn.Module):

@@ -23,6 +23,11 @@ BEYOND = 0.1
 """Of the normalised states' range that their grid reaches further on either side."""
 SURE = 25.0
 """How surely the first guess of a place is held, at first: 1/(2 deviation^2), of a seventh of the frame."""
+LOOKS = 2
+"""How often a place is looked at more closely, to move and to fit the box."""
+LEAST_HALF = 0.005
+WIDER = 1.8
+"""Side of what is then looked at over that of the box."""
 FEATURES = 4 + 3 * 2 * OCTAVES
 """Numbers that the radar becomes."""
 
@@ -75,7 +80,8 @@ class Glimpse(nn.Module):
 
     The query guesses a place, for distance and azimuth tell one. A first look at low resolution gives
     features on a grid; those near the guess are compared with the query, and the mean place of what is most
-    alike is the middle of the part that is cut out.
+    alike is the middle of a box. Then what the box holds, and what is round it, is looked at as it was taken,
+    and the box is moved and fitted, twice: a car is a few cells of the grid.
 
     vision: of the first look. size: of vectors. frame, side: of the frame and of the part in pixels.
     """
@@ -97,9 +103,22 @@ class Glimpse(nn.Module):
         steps = 2.0 * (torch.arange(self.side) + 0.5) / self.side - 1.0
         self.register_buffer("steps", steps, persistent=False)
 
+        self.closer = nn.Sequential(
+            nn.Conv2d(3, 24, 3, stride=2, padding=1),
+            nn.GELU(),
+            nn.Conv2d(24, 48, 3, stride=2, padding=1),
+            nn.GELU(),
+            nn.Conv2d(48, 48, 3, stride=2, padding=1),
+            nn.GELU(),
+            nn.Flatten(),
+            nn.Linear(48 * (side // 8) ** 2, size),
+        )
+        self.fit = nn.Sequential(nn.GELU(), nn.Linear(size, size), nn.GELU(), nn.Linear(size, 4))
+        self.told = nn.Linear(size, size)
+
     def forward(self, frames: Tensor, query: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Box (middle x, y, half width, height, of the frame's sides, [batch, 4]), the part [batch, 3, side,
-        side], and what the whole frame says [batch, size].
+        """Boxes (middle x, y, half width, height, of the frame's sides, [batch, 1 + LOOKS, 4]), the last one
+        best; its part of the frame [batch, 3, side, side]; and what the whole frame says [batch, size].
         """
         maps, kept = functional.avg_pool2d(frames, self.shrunk), []
         maps = 4.0 * (maps - 0.5)
@@ -115,10 +134,19 @@ class Glimpse(nn.Module):
         seen = (keys @ alike[:, :, None])[:, :, 0]
         moved = self.extent(torch.cat([seen, query], dim=1))
         middle = alike @ self.places + 0.1 * torch.tanh(moved[:, :2])
-        half = 0.02 + 0.48 * torch.sigmoid(moved[:, 2:] - 2.0)
-        box = torch.cat([middle, half], dim=1)
-        # where to look is learned from boxes: what a picture gains by a shift of its part is mostly noise
-        return box, self.part(frames, box.detach()), seen
+        half = LEAST_HALF + 0.48 * torch.sigmoid(moved[:, 2:] - 2.5)
+        boxes = [torch.cat([middle, half], dim=1)]
+        told = self.told(query)
+        for _ in range(LOOKS):
+            # where to look is learned from boxes: what a picture gains by a shift of its part is mostly noise
+            last = boxes[-1].detach()
+            middle, half = last[:, :2], last[:, 2:]
+            around = self.part(frames, torch.cat([middle, WIDER * half], dim=1))
+            moved = self.fit(self.closer(2.0 * around - 1.0) + told)
+            middle = middle + half * WIDER * torch.tanh(moved[:, :2])
+            half = (half * torch.exp(torch.tanh(moved[:, 2:]))).clamp(LEAST_HALF, 0.5)
+            boxes.append(torch.cat([middle, half], dim=1))
+        return torch.stack(boxes, dim=1), self.part(frames, boxes[-1].detach()), seen
 
     def part(self, frames: Tensor, box: Tensor) -> Tensor:
         """The part of frames in a box; black outside."""

@@ -27,6 +27,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from semisac_ml.channels.digital import DigitalChannel
 from semisac_ml.channels.fading import FadingChannel, noise_variance
@@ -164,7 +165,7 @@ class TunedEncoder(nn.Module):
     def forward(
         self, frames: Tensor, echoes: Tensor, numbers: Tensor, present: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Symbols and the box that was looked at.
+        """Symbols and the boxes that were looked at, one after the other.
 
         Parameters
         ----------
@@ -178,7 +179,7 @@ class TunedEncoder(nn.Module):
         -------
         symbols : Tensor, float32 [batch, SEEN^2 + OTHERS, REALS]
             Mean square 1/2: I and Q of complex symbols of unit power.
-        box : Tensor, float32 [batch, 4]
+        boxes : Tensor, float32 [batch, 1 + LOOKS, 4]
         """
         camera, radar = present[:, 0:1], present[:, 1:2]
         with torch.autocast(
@@ -187,7 +188,8 @@ class TunedEncoder(nn.Module):
             features = self.features(echoes, self.low, self.span) * radar
         query = self.query(features) * radar + (1.0 - radar) * self.unheard
         frames = frames * camera[:, :, None, None]
-        box, part, context = self.glimpse(frames, query)
+        boxes, part, context = self.glimpse(frames, query)
+        box = boxes[:, -1]
         if not self.settings.glimpse:
             part = self.glimpse.part(frames, torch.full_like(box, 0.5))
         seen = self.picture(part) * camera[:, :, None] + (1.0 - camera[:, :, None]) * self.unseen
@@ -202,7 +204,7 @@ class TunedEncoder(nn.Module):
                 said = self.straight(features).unflatten(1, (OTHERS, -1))
             sent = torch.cat([sent[:, : SEEN**2], sent[:, SEEN**2 :] + said], dim=1)
         power = sent.square().mean(dim=(1, 2), keepdim=True)
-        return sent * torch.rsqrt(2.0 * power + 1e-9), box
+        return sent * torch.rsqrt(2.0 * power + 1e-9), boxes
 
 
 class TunedDecoder(nn.Module):
@@ -229,7 +231,6 @@ class TunedDecoder(nn.Module):
         self.said = nn.Linear(2 * size, len(STATES) * (2 * OCTAVES + 1))
         if settings.direct:
             self.straight = nn.Linear(OTHERS * REALS, len(STATES) * 2 * OCTAVES, bias=False)
-            nn.init.zeros_(self.straight.weight)
         grid = (torch.arange(settings.states) + 0.5) / settings.states
         self.register_buffer("grid", grid, persistent=False)
         self.register_buffer("waves", waves(grid).T.contiguous(), persistent=False)
@@ -281,6 +282,17 @@ class TunedDecoder(nn.Module):
         return mean * whole - BEYOND, variance.clamp(min=1e-12).sqrt() * whole
 
 
+def boxes_apart(found: Tensor, truth: Tensor) -> Tensor:
+    """How far boxes [batch, looks, 4] are from the true ones [batch, 4], in their halves, float32 [batch]."""
+    middle, half = truth[:, None, :2], truth[:, None, 2:]
+    moved = (found[..., :2] - middle) / half
+    scaled = torch.log(found[..., 2:] / half)
+    away = functional.smooth_l1_loss(
+        torch.cat([moved, scaled], dim=2), torch.zeros_like(moved.repeat(1, 1, 2)), reduction="none"
+    )
+    return away.mean(dim=(1, 2))
+
+
 def equalised(received: Tensor, gain: Tensor, snr_db: Tensor) -> tuple[Tensor, Tensor]:
     """Estimates of symbols of unit power, and their worth, 1 - mean squared error.
 
@@ -303,6 +315,10 @@ class TunedSimac(nn.Module):
         self.settings = settings
         self.encoder = TunedEncoder(settings)
         self.decoder = TunedDecoder(settings)
+        if settings.direct:
+            # from the start a matched filter: the likelihood of waves that are sent alone at unit power
+            matched = 2.0 / GAIN * self.encoder.straight.weight[:, -len(STATES) * 2 * OCTAVES :].T
+            self.decoder.straight.weight.data.copy_(matched)
 
     def normalise_by(self, limits: Limits) -> None:
         """Say what 0 and 1 of normalised states are, as the radar's estimate is in metres, radians, m/s."""
@@ -323,11 +339,11 @@ class TunedSimac(nn.Module):
         sensors: that work; in training some of them do not.
         """
         present = self._present(len(frames), generator, frames.device, sensors)
-        symbols, box = self.encoder(frames, echoes, state.numbers, present)
+        symbols, boxes = self.encoder(frames, echoes, state.numbers, present)
         received, worth = self._sent(symbols, state, fading, generator)
         said, picture = self.decoder.posterior(received, worth)
         mean, deviation = self.decoder.moments(said)
-        found = {"picture": picture, "box": box, "said": said}
+        found = {"picture": picture, "box": boxes, "said": said}
         found["camera"] = present[:, 0]
         for place, task in enumerate(STATES):
             found[task] = mean[:, place]
@@ -360,7 +376,7 @@ class TunedSimac(nn.Module):
         return present
 
     def losses(self, found: dict[str, Tensor], truth: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Negative logarithms of the posterior at the truth, mean absolute errors of picture and box."""
+        """Minus the posterior's logarithm at the truth, the picture's mean absolute error, errors of boxes."""
         losses = {}
         for place, task in enumerate(STATES):
             said = found["said"][:, place]
@@ -368,6 +384,5 @@ class TunedSimac(nn.Module):
             mean = torch.logsumexp(said @ self.decoder.waves, dim=1) - math.log(len(self.decoder.grid))
             losses[task] = (mean - at_truth).mean()
         losses["picture"] = (found["picture"] - truth["picture"]).abs().mean()
-        apart = (found["box"] - truth["box"]).abs().mean(dim=1) * found["camera"]
-        losses["box"] = apart.mean()
+        losses["box"] = (boxes_apart(found["box"].float(), truth["box"]) * found["camera"]).mean()
         return losses
