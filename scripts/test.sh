@@ -33,13 +33,17 @@ check() {
     fi
 }
 
+# A process for each processor, each with whole files of tests; not many, as tests start programs of several threads.
+processes=$(nproc)
+[ "$processes" -le 4 ] || processes=4
+
 mapfile -t cpp_files < <(find include lib python/semisac/bindings -name '*.h' -o -name '*.cc' | sort)
 
 check "lint" python -m ruff check .
 check "Python format" python -m ruff format --check .
 check "C++ format" clang-format --dry-run -Werror "${cpp_files[@]}"
 check "block tests" ctest --test-dir build --output-on-failure --parallel "$(nproc)"
-check "Python tests" python -m pytest "${chosen[@]}"
+check "Python tests" python -m pytest --numprocesses "$processes" --dist loadfile "${chosen[@]}"
 
 echo
 printf '%s\n' "${results[@]}"

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import http.server
@@ -135,6 +136,22 @@ def official_archive(
 
 
 @pytest.fixture
+def free_port() -> Iterator[Callable[[], int]]:
+    """Function that gives a TCP port of 127.0.0.1 that nobody listens at, and nobody else is given until the
+    test ends: a socket is bound to it. Who sets SO_REUSEADDR, as ZeroMQ and iiod do, can listen there.
+    """
+    with contextlib.ExitStack() as held:
+
+        def port() -> int:
+            holder = held.enter_context(socket.socket())
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            holder.bind(("127.0.0.1", 0))
+            return holder.getsockname()[1]
+
+        yield port
+
+
+@pytest.fixture
 def serve_pluto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable]:
     """Start an IIO daemon in front of a Pluto that is made up, from an `Air` and options: IioServer."""
     from iio_server import IioServer
@@ -154,7 +171,7 @@ def serve_pluto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable]:
 
 
 @pytest.fixture
-def iiod() -> Iterator[Callable]:
+def iiod(free_port: Callable[[], int]) -> Iterator[Callable]:
     """Start libiio's own daemon in front of another one, from the URI of that; the URI."""
     from patience import until
 
@@ -164,8 +181,7 @@ def iiod() -> Iterator[Callable]:
     def start(uri: str) -> str:
         if tool is None:
             pytest.skip("iiod is not installed")
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         process = subprocess.Popen([tool, "-p", str(port), "-u", uri], **quiet)
         processes.append(process)

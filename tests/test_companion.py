@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import collections
 import os
 import re
 import runpy
@@ -12,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -112,9 +114,16 @@ def together(name: str) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+@pytest.fixture
+def own_ports(free_port):
+    """Function that gives the addresses in a text ports that nobody else uses, the same one for the same."""
+    ports = collections.defaultdict(free_port)
+    return lambda text: re.sub(r"(?<=tcp://127\.0\.0\.1:)\d+", lambda port: str(ports[port[0]]), text)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("examples", sorted({together(file.stem) for file in EXAMPLES}), ids="+".join)
-def test_examples_run(platform, tmp_path, examples):
+def test_examples_run(platform, tmp_path, own_ports, examples):
     """With made-up bundles under the names of those that ship; Qt draws off screen."""
     pytest.importorskip("onnx", reason="the made-up bundle is written with the onnx package")
     pytest.importorskip("PyQt5", reason="the example has a Qt window")
@@ -128,12 +137,12 @@ def test_examples_run(platform, tmp_path, examples):
     make_tiny_beam_bundle(tmp_path / "models" / "vi_beam" / "deepsense")
     make_tiny_target_bundle(tmp_path / "models" / "simac" / "small-awgn", sizes=SHIPPED)
     for name in examples:
-        compile_example(platform, name, tmp_path)
+        compile_example(platform, name, tmp_path, own_ports)
     needs = [comment_of(name)["Needs"] for name in examples if "Needs" in comment_of(name)]
     if needs:
         pytest.skip(f"compiles, but needs {', '.join(needs)} to run")
     for name in [before for example in examples for before in named(example, "Before it")]:
-        compile_example(platform, name, tmp_path)
+        compile_example(platform, name, tmp_path, own_ports)
         run_together([name], tmp_path)
     run_together(list(examples), tmp_path)
 
@@ -148,8 +157,8 @@ def environment(folder: Path) -> dict[str, str]:
     }
 
 
-def compile_example(platform, name: str, folder: Path) -> None:
-    """Compile an example as grcc does, with the simulated radio in the place of another."""
+def compile_example(platform, name: str, folder: Path, own_ports: Callable[[str], str]) -> None:
+    """Compile an example as grcc does, with the simulated radio in the place of another, and own ports."""
     import yaml
 
     example = read(ROOT / "examples" / f"{name}.grc")
@@ -157,7 +166,7 @@ def compile_example(platform, name: str, folder: Path) -> None:
         if (block["name"], block["id"]) == ("radio", "variable"):
             block["parameters"]["value"] = '"simulation"'
     copy = folder / f"{name}.grc"
-    copy.write_text(yaml.safe_dump(example))
+    copy.write_text(own_ports(yaml.safe_dump(example)))
     _, file = platform.load_and_generate_flow_graph(str(copy), str(folder))
     assert file, f"{name}.grc does not compile"
 

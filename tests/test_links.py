@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
 import threading
@@ -33,15 +32,10 @@ FRAME = FrameParameters(sample_rate_hz=RATE, images_per_frame=4)
 IMAGES = 60
 
 
-def free_addresses(count: int) -> list[str]:
-    """Addresses on this machine that nobody uses."""
-    sockets = [socket.socket() for _ in range(count)]
-    for opened in sockets:
-        opened.bind(("127.0.0.1", 0))
-    ports = [opened.getsockname()[1] for opened in sockets]
-    for opened in sockets:
-        opened.close()
-    return [f"tcp://127.0.0.1:{port}" for port in ports]
+@pytest.fixture
+def free_address(free_port):
+    """Function that gives an address on this machine that nobody uses."""
+    return lambda: f"tcp://127.0.0.1:{free_port()}"
 
 
 def front_end(address: str, role: str, **changes):
@@ -75,8 +69,8 @@ def receiver(address: str, **changes):
     return top, listener, sink
 
 
-def test_every_frame_of_a_finite_transmission_arrives(tmp_path):
-    [address] = free_addresses(1)
+def test_every_frame_of_a_finite_transmission_arrives(tmp_path, free_address):
+    address = free_address()
     symbols = bt.frames(IMAGES, FRAME.channel_uses)
     listening, listener, sink = receiver(address)
     sending, sender = transmitter(address, symbols, transmit_level_db=-20.0)
@@ -99,9 +93,9 @@ def test_every_frame_of_a_finite_transmission_arrives(tmp_path):
     assert sender.status()["frames_scheduled"] == IMAGES // 4
 
 
-def test_a_receiver_notices_that_its_sender_is_gone_and_ends_at_once():
+def test_a_receiver_notices_that_its_sender_is_gone_and_ends_at_once(free_address):
     before = set(threading.enumerate())
-    [address] = free_addresses(1)
+    address = free_address()
     listening, listener, _ = receiver(address, timeout_s=2.0)
     sending, sender = transmitter(address, bt.frames(IMAGES, FRAME.channel_uses), repeat=True)
     listener.prepare()
@@ -121,8 +115,8 @@ def test_a_receiver_notices_that_its_sender_is_gone_and_ends_at_once():
     assert not [thread for thread in left if thread.name == "radio_watch"]
 
 
-def test_without_anybody_at_the_other_end_both_can_be_stopped():
-    addresses = free_addresses(2)
+def test_without_anybody_at_the_other_end_both_can_be_stopped(free_address):
+    addresses = free_address(), free_address()
     sending, sender = transmitter(addresses[0], bt.frames(IMAGES, FRAME.channel_uses), repeat=True)
     listening, listener, sink = receiver(addresses[1], timeout_s=0.2)
     for top, radio in ((sending, sender), (listening, listener)):
@@ -145,9 +139,9 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("kind", [*FOREIGN, "three bytes", "nothing"])
-def test_a_sender_of_something_else_is_noticed(kind):
+def test_a_sender_of_something_else_is_noticed(kind, free_address):
     """GNU Radio's receiver throws in its thread; nothing else would ever end."""
-    [address] = free_addresses(1)
+    address = free_address()
     listening, listener, sink = receiver(address)
     sending = gr.top_block()
     if kind in FOREIGN:
@@ -201,9 +195,9 @@ def test_blocks_whose_work_is_done_are_not_missed(older):
             threads.see()
 
 
-def test_three_processes_pass_images_on(tmp_path, tiny_bundle):
+def test_three_processes_pass_images_on(tmp_path, tiny_bundle, free_address):
     """Transmitter, channel, receiver: but for the noise, pictures are those of a link of bare symbols."""
-    first, second = free_addresses(2)
+    first, second = free_address(), free_address()
     program, common = Path(__file__).with_name("link_process.py"), [str(tiny_bundle), str(IMAGES)]
     file = tmp_path / "received.npz"
     calls = (("receive", second, str(file)), ("channel", first, second), ("transmit", first))
@@ -244,12 +238,12 @@ def link_of_symbols(bundle: Path) -> np.ndarray:
     return bt.contents(sink, np.uint8, bt.IMAGE_LENGTH).astype(float)
 
 
-def test_sensing_over_a_link_finds_its_delay_from_the_leakage():
+def test_sensing_over_a_link_finds_its_delay_from_the_leakage(free_address):
     """A room in another flowgraph sends back the leakage after 137 samples, an echo 9 samples later.
 
     No frame is sent twice: of those that return within a second, the search could not tell which it was.
     """
-    there, back = free_addresses(2)
+    there, back = free_address(), free_address()
     room = gr.top_block()
     parts = (
         zeromq.pull_source(gr.sizeof_gr_complex, 1, there, 100, True, 16),
@@ -286,8 +280,8 @@ def test_sensing_over_a_link_finds_its_delay_from_the_leakage():
     assert status["vanished"] == 0
 
 
-def test_an_address_in_use_is_one_clear_error():
-    [address] = free_addresses(1)
+def test_an_address_in_use_is_one_clear_error(free_address):
+    address = free_address()
     first = front_end(address, "transmit")
     first.configure()
     with pytest.raises(RadioError, match="Address already in use.*give another --address"):

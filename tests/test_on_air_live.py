@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 
@@ -163,13 +162,7 @@ def test_frames_lost_on_the_way_are_counted_and_the_others_are_right(tiny_bundle
     assert worst == pytest.approx(expected.min(), abs=1.0)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def test_a_transmitter_that_begins_anew_is_received(tiny_bundle, tmp_path):
+def test_a_transmitter_that_begins_anew_is_received(tiny_bundle, tmp_path, free_port):
     file, address = tmp_path / "result.json", f"tcp://127.0.0.1:{free_port()}"
     link = ("--radio", "zmq", "--address", address)
     receiver = subprocess.Popen(

@@ -216,13 +216,11 @@ def mute_listener():
         yield f"ip:127.0.0.1:{listener.getsockname()[1]}"
 
 
-def test_dead_addresses_are_told_in_time(mute_listener):
+def test_dead_addresses_are_told_in_time(mute_listener, free_port):
     with pytest.raises(RadioError, match="does not answer within 0.3 s"):
         reach(mute_listener, 0.3)
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
     with pytest.raises(RadioError, match=r"cannot be reached \(Connection refused\).*semisac radio probe"):
-        reach(f"ip:127.0.0.1:{port}", HANG_S)
+        reach(f"ip:127.0.0.1:{free_port()}", HANG_S)
     with pytest.raises(RadioError, match="cannot be reached|does not answer"):
         reach("ip:no.such.host.invalid", 1.0)
     with pytest.raises(RadioError, match="expected such as ip:192.168.2.1"):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -149,10 +148,8 @@ def test_a_recording_without_samples_is_a_failure(tmp_path, tiny_bundle):
     assert len(own) == 1 and "no sample came" in own[0], done.stderr
 
 
-def test_a_sender_that_never_comes_is_a_failure(tmp_path, tiny_bundle):
-    with socket.socket() as opened:
-        opened.bind(("127.0.0.1", 0))
-        address = f"tcp://127.0.0.1:{opened.getsockname()[1]}"
+def test_a_sender_that_never_comes_is_a_failure(tmp_path, tiny_bundle, free_port):
+    address = f"tcp://127.0.0.1:{free_port()}"
     said = ["--json", str(tmp_path / "run.json"), "--quiet"]
     done = run(
         tiny_bundle,
