@@ -38,8 +38,6 @@ class target_sink(joined_branches):
     """
 
     def __init__(self, bundle, refresh_per_s=10.0):
-        if not refresh_per_s > 0:
-            raise ValueError(f"refresh_per_s is {refresh_per_s}, expected a positive rate")
         link = bundle_network.open_bundle(bundle).interface(TargetLink)
         self._radar = radar = LfmSimoRadar(**link.radar.model_dump())
         self._sides = {"camera": link.frame_pixels, "picture": link.picture_pixels}
