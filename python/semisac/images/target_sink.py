@@ -6,13 +6,13 @@ from __future__ import annotations
 import numpy as np
 
 from semisac_ml.runtime import TargetLink
-from semisac_ml.signal.lfm_simo_echo import BELOW_ZERO, LfmSimoRadar
+from semisac_ml.signal.lfm_simo_echo import BELOW_ZERO, LfmSimoRadar, range_angle_power
 
 from .. import bundle_network
 from ..frames.frame_join import joined_branches
 
 BOX, STATES = 4, 6
-ANGLES = 64  # rows of the map, even in the sine of the azimuth
+ANGLES = 64  # rows of the map
 FLOOR_DB, CEILING_DB = 0.0, 35.0
 
 
@@ -77,10 +77,8 @@ class target_sink(joined_branches):
         """Power over noise in dB, float [ANGLES, range bins]."""
         radar = self._radar
         cube = np.nan_to_num(echo).reshape(radar.antennas, radar.range_bins, radar.pulses)
-        sine = (2.0 * np.arange(ANGLES) + 1.0) / ANGLES - 1.0
-        beams = np.exp(-1j * np.pi * sine[:, None] * np.arange(radar.antennas)) / np.sqrt(radar.antennas)
         with np.errstate(over="ignore", invalid="ignore"):  # of damaged samples
-            power = np.mean(np.abs(np.tensordot(beams, cube, axes=1)) ** 2, axis=2)
+            power = range_angle_power(cube.transpose(0, 2, 1), ANGLES)
         return 10.0 * np.log10(np.nan_to_num(power) + 1e-12)
 
     def _take_frames(self, ids, frames):
