@@ -9,6 +9,7 @@ from semisac_ml.runtime import TargetLink
 from semisac_ml.signal.lfm_simo_echo import BELOW_ZERO, LfmSimoRadar, range_angle_power
 
 from .. import bundle_network
+from ..frames import frame_tags
 from ..frames.frame_join import joined_branches
 
 BOX, STATES = 4, 6
@@ -28,7 +29,7 @@ class target_sink(joined_branches):
     Input 1: echo, as of `multimodal_encoder`, tag frame_id.
     Input 2: box, float32[4], output 1 of `multimodal_encoder`, tag frame_id.
     Input 3: picture of the target, output 0 of `multi_head_decoder`, tag frame_id.
-    Input 4: states, float32[6], output 1 of `multi_head_decoder`, tag frame_id.
+    Input 4: states, float32[6], output 1 of `multi_head_decoder`, tags frame_id and snr_db, which is shown.
 
     bundle: folder of the bundle, or "<system>/<name>" of one that ships.
     refresh_per_s: pictures a second on the screen.
@@ -48,6 +49,7 @@ class target_sink(joined_branches):
             ("picture", np.uint8, 3 * link.picture_pixels**2),
             ("state", np.float32, STATES),
         ]
+        self._snr_db = np.nan  # of the newest frame
         joined_branches.__init__(self, "target_sink", kinds)
         self._newest = None
         try:
@@ -65,7 +67,8 @@ class target_sink(joined_branches):
         """Newest complete frame, or None when it has been taken already.
 
         camera, picture: uint8 [side, side, 3]; box: float32 [4]; state: float32 [6]; power_db: float [angles,
-        range bins], mean of the pulses over noise, the sine of the azimuth rising; frame_id: int.
+        range bins], mean of the pulses over noise, the sine of the azimuth rising; frame_id: int; snr_db:
+        float, NaN unknown.
         """
         with self._lock:
             frame, self._newest = self._newest, None
@@ -80,6 +83,14 @@ class target_sink(joined_branches):
         with np.errstate(over="ignore", invalid="ignore"):  # of damaged samples
             power = range_angle_power(cube.transpose(0, 2, 1), ANGLES)
         return 10.0 * np.log10(np.nan_to_num(power) + 1e-12)
+
+    def _tags_of(self, column):
+        return {"snr_db": self._snrs_db} if column == "state" else {}
+
+    def _snrs_db(self, tags):
+        snrs_db = tags.held_snrs_db(frame_tags.SNR_DB, self._snr_db)
+        self._snr_db = float(snrs_db[-1])
+        return snrs_db
 
     def _take_frames(self, ids, frames):
         frame = {name: values[-1].copy() for name, values in frames.items()}
