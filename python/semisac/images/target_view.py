@@ -83,6 +83,7 @@ class TargetView(NewestView):
         painter.setPen(FAINT_INK)
         painter.drawText(QtCore.QPointF(area.left() + 40, area.top() + 14), "echo: azimuth, ° over range, m")
         plot = area.adjusted(40, CAPTION, 0, -CAPTION)
+        plot.setHeight(min(plot.height(), plot.width()))
         painter.drawImage(plot, _image(colours(self._newest["power_db"][::-1], *self._powers_db)))
         low, high = self._ranges_m
         for value in ticks(low, high):
