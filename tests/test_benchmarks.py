@@ -16,6 +16,8 @@ from patience import HANG_S
 
 pytest.importorskip("gnuradio", reason="benchmarks run flowgraphs")
 
+from semisac_ml.results import read_results
+
 pytestmark = pytest.mark.slow
 
 PROGRAM = Path(__file__).resolve().parent.parent / "benchmarks" / "run.py"
@@ -80,3 +82,27 @@ def test_mistakes_are_one_line(tiny_bundle: Path, arguments: list[str], expected
     done = run(*arguments)
     assert done.returncode == 2
     assert expected in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_targets_over_frames_and_as_bare_symbols(tmp_path: Path):
+    pytest.importorskip("onnx", reason="the made-up bundle is written with the onnx package")
+    from tiny_target_bundle import make_tiny_target_bundle
+
+    bundle = make_tiny_target_bundle(tmp_path / "simac" / "tiny")
+    program = PROGRAM.with_name("targets.py")
+    told = ["--bundle", str(bundle), "--snr-db", "12", "--seeds", "1", "--results", str(tmp_path)]
+    done = subprocess.run(
+        [sys.executable, str(program), *told], capture_output=True, text=True, timeout=HANG_S, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    rows = read_results(tmp_path / "ofdm.csv")
+    value = {(row.variant, row.metric): row.value for row in rows}
+    bare, received, frames = "bare symbols", "bare symbols at the Es/N0 received", "frames of OFDM"
+    assert value[bare, "received_snr_db"] == pytest.approx(12.0, abs=1e-3)
+    assert value[received, "received_snr_db"] == pytest.approx(value[frames, "received_snr_db"], abs=1e-3)
+    assert value[frames, "received_snr_db"] < 12.0  # three paths cost some of it
+    for name, unit in (("distance", "m"), ("angle", "deg"), ("velocity", "mps")):
+        ratio = value[frames, f"{name}_rmse_{unit}"] / value[received, f"{name}_rmse_{unit}"]
+        assert value[f"{frames} over {received}", f"{name}_rmse_ratio"] == pytest.approx(ratio, rel=1e-4)
+    assert all(row.conditions["scene"] == "a made-up road" and row.x == 12.0 for row in rows)
+    assert (tmp_path / "ofdm.png").stat().st_size > 5000

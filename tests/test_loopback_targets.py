@@ -5,20 +5,25 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from patience import HANG_S
+from patience import HANG_S, until
 
 pytest.importorskip("gnuradio.semisac", reason="run_loopback.py needs GNU Radio and the module")
 pytest.importorskip("onnx", reason="the made-up bundle is written with the onnx package")
 
 import tiny_target_bundle as tiny
+from gnuradio import blocks
 from gnuradio.semisac.frames.received_symbols import equalised
+from PIL import Image
 
 from semisac_ml.runtime import Bundle
 from semisac_ml.signal import channel, metrics, random_stream
@@ -31,6 +36,8 @@ from semisac_ml.systems.simac.samples import TEST, TRAIN, VALIDATION
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_home")]
 SCRIPT = Path(__file__).resolve().parents[1] / "apps" / "run_loopback.py"
 SNR_DB, SEED, COUNT = 8.0, 4, 60
+MAPS = {"Range-angle map": (1 / 32, 1 / 2), "Range-Doppler map": (1 / 32, 1 / 4)}
+"""Maps of the report: shares of their width and height within which two antennas and four pulses resolve."""
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +115,76 @@ def test_frames_of_samples_and_a_link_that_is_followed(tmp_path, bundle):
     for text in ("Targets seen and received", "Error of the velocity", "frames received", "radar alone"):
         assert text in report
     assert report.count("<tr><td>distance</td>") == 8
+    measured_db = content["metrics"]["received_snr_db"]["value"]
+    assert tiny.REFERENCE_DB - 6.0 < measured_db < tiny.REFERENCE_DB + 1.0  # what paths that fade cost
+
+
+def brightest(chart: str) -> tuple[float, float]:
+    """Middle of the brightest cell of a map in a chart, in its pixels."""
+    told = re.search(
+        r'href="data:image/png;base64,([^"]+)" x="([^"]+)" y="([^"]+)" width="([^"]+)" height="([^"]+)"',
+        chart,
+    )
+    left, top, width, height = map(float, told.groups()[1:])
+    pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(told[1])))).astype(int).sum(axis=2)
+    row, column = np.unravel_index(pixels.argmax(), pixels.shape)
+    return left + (column + 0.5) * width / pixels.shape[1], top + (row + 0.5) * height / pixels.shape[0]
+
+
+def test_the_report_marks_the_target_where_its_echo_is(tmp_path, bundle):
+    """Within a range bin, the beam of two antennas, and a fourth of the speeds, for there are four pulses."""
+    measure(tmp_path, bundle, "--images", "40", "--phy", "symbols")
+    report = (tmp_path / "report.html").read_text()
+    charts = {name: re.search(rf"<svg[^>]*><title>{name}.*?</svg>", report, re.S) for name in MAPS}
+    for name, cells in MAPS.items():
+        chart = charts[name][0]
+        cross = re.search(r'<path class="cross" d="M([\d.]+) ([\d.]+)h', chart)
+        found, truth = brightest(chart), (float(cross[1]) + 5.0, float(cross[2]))
+        for place, (length, share) in enumerate(zip((332.0, 356.0), cells, strict=True)):
+            assert abs(found[place] - truth[place]) <= share * length, (name, place)
+        assert chart.count('class="ring"') == 1
+    measure(tmp_path, bundle, "--images", "4", "--phy", "symbols", "--sensors", "camera")
+    assert "Range-angle map" not in (tmp_path / "report.html").read_text()
+
+
+def test_the_encoder_follows_the_link_while_it_runs(bundle, monkeypatch):
+    """Eq. (50) acts on what the demodulator measures: all that the network is told is what it reported, and
+    follows when the channel grows worse. The made-up encoder sends what it is told along.
+    """
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    from loopback.links.targets import TargetOptions, Targets
+    from loopback.options import LinkOptions, WaveformOptions, WayOptions
+
+    told = LinkOptions(bundle=bundle, snr_db=15.0, images_per_s=100.0, batch=2)
+    way = WayOptions(taps="0:0,200:-3,500:-8")
+    frame = WaveformOptions(images_per_frame=1)
+    link = Targets(Bundle.load(bundle), told, TargetOptions(adapt=True), way, frame)
+    link.load()
+    flow, sent = link.flowgraph(1_000_000), blocks.vector_sink_c(tiny.CHANNEL_USES)
+    flow.connect((flow.encoder, 0), sent)
+
+    def heard() -> np.ndarray:
+        """SNR in dB and bits that the network was told for each frame, float [frames, 2]."""
+        reals = np.array(sent.data(), np.complex64).view(np.float32).reshape(-1, 2 * tiny.CHANNEL_USES)
+        return reals[:, [8, 9]] / reals[:, 13:14] * [10.0, 1.0]
+
+    flow.start()
+    try:
+        for snr_db, bits in ((27.0, 4), (5.0, 1), (21.0, 3)):
+            flow.layer.channel.set_snr_db(snr_db)
+            until(lambda: flow.done() and abs(flow.encoder.snr_db() - snr_db) < 4.0)  # noqa: B023
+            known = len(heard())
+            until(lambda: len(heard()) > known + 4)  # noqa: B023
+            newest = heard()[-1]
+            assert abs(newest[0] - snr_db) < 4.0 and newest[1] == pytest.approx(bits, abs=1e-3)
+    finally:
+        flow.stop()
+        flow.wait()
+    assert flow.error() is None
+    numbers, reported = heard(), np.append(flow.kept().snr_db, told.snr_db)
+    assert numbers[0] == pytest.approx([told.snr_db, 2.0], abs=1e-3)
+    apart = np.abs(numbers[:, :1] - np.clip(reported, *tiny.SNR_DB)).min(axis=1)
+    assert apart.max() < 1e-3
 
 
 def test_one_frame_gives_figures_without_intervals(tmp_path, bundle):

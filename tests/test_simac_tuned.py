@@ -25,10 +25,15 @@ from semisac_ml.systems.simac.samples import STATES, VALIDATION  # noqa: E402
 from semisac_ml.systems.simac.tensors import channel_state  # noqa: E402
 from semisac_ml.systems.simac.training import SimacTraining, calibrate, tensors_for  # noqa: E402
 from semisac_ml.systems.simac.tuned import (  # noqa: E402
+    OTHERS,
+    REALS,
+    SEEN,
     SENSORS,
     TunedSettings,
     TunedSimac,
     equalised,
+    in_turns,
+    in_vectors,
 )
 
 RADAR = LfmSimoRadar()
@@ -94,6 +99,19 @@ def test_symbols_have_unit_power():
     assert symbols.numel() / 3 / 2 == 3136 == TunedSettings().values / 2
     torch.testing.assert_close(symbols.square().mean(dim=(1, 2)), torch.full((3,), 0.5))
     assert 0 < box.min() and box.max() < 1
+
+
+def test_all_vectors_share_a_run_of_symbols_that_fades():
+    """Any neighbours, of as many as there are vectors, are one symbol of each; and they come back."""
+    vectors = SEEN**2 + OTHERS
+    symbols = torch.arange(2.0 * vectors * REALS).view(2, vectors, REALS)
+    sent = in_turns(symbols)
+    assert torch.equal(in_vectors(sent), symbols)
+    pairs = sent.view(2, -1, 2)
+    assert torch.equal(pairs[..., 1] - pairs[..., 0], torch.ones_like(pairs[..., 0]))  # I and Q of one symbol
+    owner = (pairs[0, :, 0] // REALS).long()
+    for first in (0, 5, 1000, len(owner) - vectors):
+        assert sorted(owner[first : first + vectors].tolist()) == list(range(vectors))
 
 
 def test_a_glimpse_is_the_part_of_the_frame():

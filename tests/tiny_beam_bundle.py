@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from tiny_bundle import NetworkBuilder
+from tiny_bundle import NetworkBuilder, made_up
 
 from semisac_ml.runtime import write_bundle
 
@@ -86,7 +86,6 @@ def make_tiny_beam_bundle(path: str | Path, camera: bool = False, picture: tuple
         system="vi_beam",
         name=path.name,
         description="Made up for tests: nothing is trained",
-        licence="GPL-3.0-or-later",
         interface={
             "beams": {
                 "count": BEAMS,
@@ -96,14 +95,6 @@ def make_tiny_beam_bundle(path: str | Path, camera: bool = False, picture: tuple
                 "tempering": 0.5,
             }
         },
-        data={"name": "none", "split": "none"},
-        training={
-            "command": "tests/tiny_beam_bundle.py",
-            "seed": 0,
-            "commit": "none",
-            "date": "2026-01-01",
-            "versions": {"onnx": onnx.__version__},
-        },
-        metrics={},
+        **made_up(__file__),
     )
     return path

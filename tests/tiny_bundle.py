@@ -207,6 +207,22 @@ def sensing_echo() -> bytes:
     )
 
 
+def made_up(file: str) -> dict[str, object]:
+    """What `write_bundle` is told of where a bundle comes from; file: that which makes it."""
+    return {
+        "licence": "GPL-3.0-or-later",
+        "data": {"name": "none", "split": "none"},
+        "training": {
+            "command": f"python tests/{Path(file).name} FOLDER",
+            "seed": 0,
+            "commit": "none",
+            "date": "2026-01-01",
+            "versions": {"onnx": onnx.__version__},
+        },
+        "metrics": {},
+    }
+
+
 def make_tiny_bundle(path: str | Path, model: str = "awgn") -> Path:
     """Write the bundle and return its folder.
 
@@ -250,7 +266,6 @@ def make_tiny_bundle(path: str | Path, model: str = "awgn") -> Path:
         system="jssc",
         name=path.name,
         description="Made up for tests: linear code, optimal detectors; nothing is trained",
-        licence="GPL-3.0-or-later",
         interface={
             "symbols": {
                 "channel_uses": CHANNEL_USES,
@@ -277,15 +292,7 @@ def make_tiny_bundle(path: str | Path, model: str = "awgn") -> Path:
             "classes": "airplane automobile bird cat deer dog frog horse ship truck".split(),
             "animal_classes": [2, 3, 4, 5, 6, 7],
         },
-        data={"name": "none", "split": "none"},
-        training={
-            "command": "python tests/tiny_bundle.py FOLDER",
-            "seed": 0,
-            "commit": "none",
-            "date": "2026-01-01",
-            "versions": {"onnx": onnx.__version__},
-        },
-        metrics={},
+        **made_up(__file__),
     )
     return path
 

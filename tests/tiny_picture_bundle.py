@@ -15,8 +15,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import onnx
-from tiny_bundle import NetworkBuilder, sensing
+from tiny_bundle import NetworkBuilder, made_up, sensing
 
 from semisac_ml.runtime import write_bundle
 
@@ -139,7 +138,6 @@ def make_tiny_picture_bundle(path: str | Path, channel_uses: int = CHANNEL_USES)
         system="jssc",
         name=path.name,
         description="Made up for tests: linear code of 4 x 4 pixels, optimal detector; nothing is trained",
-        licence="GPL-3.0-or-later",
         interface={
             "symbols": {
                 "channel_uses": channel_uses,
@@ -166,15 +164,7 @@ def make_tiny_picture_bundle(path: str | Path, channel_uses: int = CHANNEL_USES)
             },
             "classes": list(CLASSES),
         },
-        data={"name": "none", "split": "none"},
-        training={
-            "command": "python tests/tiny_picture_bundle.py FOLDER",
-            "seed": 0,
-            "commit": "none",
-            "date": "2026-01-01",
-            "versions": {"onnx": onnx.__version__},
-        },
-        metrics={},
+        **made_up(__file__),
     )
     return path
 

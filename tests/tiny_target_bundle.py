@@ -14,8 +14,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import onnx
-from tiny_bundle import NetworkBuilder
+from tiny_bundle import NetworkBuilder, made_up
 
 from semisac_ml.runtime import write_bundle
 from semisac_ml.signal.lfm_simo_echo import LfmSimoRadar
@@ -131,7 +130,6 @@ def make_tiny_target_bundle(path: str | Path, model: str = "awgn", sizes: Sizes 
         system="simac",
         name=path.name,
         description="Made up for tests: linear code; nothing is trained",
-        licence="GPL-3.0-or-later",
         interface={
             "symbols": {
                 "channel_uses": sizes.channel_uses,
@@ -153,15 +151,7 @@ def make_tiny_target_bundle(path: str | Path, model: str = "awgn", sizes: Sizes 
                 {"name": name, "unit": UNITS[name], "trained": limits} for name, limits in TRAINED.items()
             ],
         },
-        data={"name": "none", "split": "none"},
-        training={
-            "command": "python tests/tiny_target_bundle.py FOLDER",
-            "seed": 0,
-            "commit": "none",
-            "date": "2026-01-01",
-            "versions": {"onnx": onnx.__version__},
-        },
-        metrics={},
+        **made_up(__file__),
     )
     return path
 

@@ -12,6 +12,8 @@ import numpy as np
 from gnuradio.semisac import map_drawing
 from markupsafe import Markup, escape
 
+from semisac_ml.signal.range_doppler import MapGeometry
+
 SIZE = 420
 LEFT, RIGHT, TOP, BOTTOM = 62, 26, 12, 52
 
@@ -178,27 +180,34 @@ def channel_chart(subcarriers: np.ndarray, gain: np.ndarray) -> Markup:
     return svg([*axes.frame(), axes.line(subcarriers, gain_db, "measured")], "Channel estimate")
 
 
+def range_doppler_axes(geometry: MapGeometry, rows: int, columns: int) -> Axes:
+    """Axes of the part of a map around speed zero that has so many rows, and begins with range zero."""
+    ends = [(edge - 0.5) * geometry.velocity_bin_mps for edge in (-rows / 2, rows / 2)]
+    return Axes(
+        even_scale(-0.5 * geometry.range_bin_m, (columns - 0.5) * geometry.range_bin_m, "range, m"),
+        even_scale(*ends, "closing speed, m/s"),
+    )
+
+
 def map_chart(
     picture: str,
-    ranges_m: tuple[float, float],
-    velocities_mps: tuple[float, float],
-    detections: Sequence[tuple[float, float]],
-    targets: Sequence[tuple[float, float]],
+    axes: Axes,
+    found: Sequence[tuple[float, float]],
+    truth: Sequence[tuple[float, float]],
+    title: str,
 ) -> Markup:
-    """Range-Doppler map with rings around detections and crosses at the truth.
+    """Map with rings around what was found and crosses at the truth.
 
-    picture: data URL, closing speed upwards. ranges_m, velocities_mps: ends of the axes. detections, targets:
-    (range in m, closing speed in m/s).
+    picture: data URL, as large as the axes. found, truth: places along them.
     """
-    axes = Axes(even_scale(*ranges_m, "range, m"), even_scale(*velocities_mps, "closing speed, m/s"))
     image = (
         f'<image href="{picture}" x="{LEFT}" y="{TOP}" width="{axes.width}" height="{axes.height}" '
         'preserveAspectRatio="none" style="image-rendering: pixelated"/>'
     )
     rings = "".join(
-        f'<circle class="ring" cx="{axes.x(r):.1f}" cy="{axes.y(v):.1f}" r="8"/>' for r, v in detections
+        f'<circle class="ring" cx="{axes.x(x):.1f}" cy="{axes.y(y):.1f}" r="8"/>' for x, y in found
     )
     crosses = "".join(
-        f'<path class="cross" d="M{axes.x(r) - 5:.1f} {axes.y(v):.1f}h10m-5 -5v10"/>' for r, v in targets
+        f'<path class="cross" d="M{axes.x(x) - 5:.1f} {axes.y(y):.1f}h10m-5 -5v10"/>' for x, y in truth
     )
-    return svg([*axes.frame(), image, rings, crosses], "Range-Doppler map")
+    return svg([*axes.frame(), image, rings, crosses], title)

@@ -50,12 +50,10 @@ def _air(air: AirSummary) -> dict:
         if air.power_db is None
         else charts.map_chart(
             data_url(colours(shown_db[::-1], 0.0, max(20.0, air.power_db.max()))),
-            (-0.5 * geometry.range_bin_m, (shown_db.shape[1] - 0.5) * geometry.range_bin_m),
-            tuple(
-                (edge - 0.5) * geometry.velocity_bin_mps for edge in (-len(shown_db) / 2, len(shown_db) / 2)
-            ),
+            charts.range_doppler_axes(geometry, *shown_db.shape),
             [(found["range_m"], found["velocity_mps"]) for found in air.detections],
             [(target.range_m, target.velocity_mps) for target in echoes.targets],
+            "Range-Doppler map",
         ),
         "targets": [
             {

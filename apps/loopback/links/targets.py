@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ from common.results import Row, decimals, percent
 from cyclopts import Group, Parameter
 from gnuradio import semisac
 from gnuradio.semisac.frames.frame_join import joined_branches
+from gnuradio.semisac.frames.frame_tags import SNR_DB, CallTags
 from markupsafe import Markup
 from pydantic import Field
 
@@ -22,6 +23,8 @@ from semisac_ml.command_line import Options
 from semisac_ml.data import DataError
 from semisac_ml.data.scenes.reader import SceneSet
 from semisac_ml.runtime import Bundle, TargetLink
+from semisac_ml.signal import metrics
+from semisac_ml.signal.lfm_simo_echo import LfmSimoRadar
 from semisac_ml.signal.metrics import Metric
 from semisac_ml.systems.simac import samples, scoring
 from semisac_ml.systems.simac.sample_scene import sample_scene
@@ -58,6 +61,7 @@ def _rows() -> dict[str, Row]:
         "frames_sent": Row("Frames sent", decimals(0), is_count=True),
         "frames_lost": Row("Frames lost", decimals(0), is_count=True),
     }
+    rows["received_snr_db"] = Row("Es/N0 as the receiver measures it, mean", decimals(2, " dB"))
     for task, (places, unit) in IN_UNITS.items():
         in_units = f"{task}_rmse_{scoring.UNITS[task]}"
         rows[in_units] = Row(f"{task.capitalize()}, RMSE", decimals(places, unit))
@@ -174,7 +178,10 @@ class Targets(Link):
         return {**self.channel.model_dump(), **own, **told, **air}
 
     def sections(self, kept: Kept, figures: Mapping[str, Metric]) -> Markup:
-        return TargetReport(self.scene, self.cut_out, kept).sections()
+        radar = None
+        if self.targets.sensors != "camera":
+            radar = LfmSimoRadar(**self.interface.radar.model_dump())
+        return TargetReport(self.scene, self.cut_out, radar, kept).sections()
 
 
 class received_targets(joined_branches):
@@ -186,33 +193,43 @@ class received_targets(joined_branches):
     def __init__(self, picture_pixels: int):
         length = 3 * picture_pixels**2
         kinds = [("box", np.float32, 4), ("picture", np.uint8, length), ("state", np.float32, 6)]
+        self._snr_db = np.nan  # of the newest frame
         joined_branches.__init__(self, "received_targets", kinds)
         self._shape = (-1, picture_pixels, picture_pixels, 3)
         self._complete: list[tuple[np.ndarray, ...]] = []
         self._pictures = self._states = self.done = 0
 
+    def _tags_of(self, column: str) -> dict[str, Callable]:
+        return {"snr_db": self._snrs_db} if column == "state" else {}
+
+    def _snrs_db(self, tags: CallTags) -> np.ndarray:
+        snrs_db = tags.held_snrs_db(SNR_DB, self._snr_db)
+        self._snr_db = float(snrs_db[-1])
+        return snrs_db
+
     def _take_frames(self, ids: np.ndarray, frames: dict[str, np.ndarray]) -> None:
         self.done += len(ids)
         states, pictures = MOST_STATES - self._states, max(MOST_PICTURES - self._pictures, 0)
         if states > 0:
-            parts = ids[:states], frames["box"][:states], frames["state"][:states]
-            self._complete.append((*parts, frames["picture"][: min(states, pictures)]))
-            self._states += len(parts[0])
-            self._pictures += len(self._complete[-1][3])
+            kept = [ids, frames["box"], frames["state"], frames["snr_db"]]
+            kept = [column[:states] for column in kept] + [frames["picture"][: min(states, pictures)]]
+            self._complete.append(tuple(kept))
+            self._states += len(kept[0])
+            self._pictures += len(kept[-1])
 
     def sent(self) -> int:
         """Frames that were encoded."""
         return self._join.delivered
 
     def columns(self) -> tuple[np.ndarray, ...]:
-        """ids, boxes, states and their deviations, and the pictures of the first of them."""
+        """ids, boxes, states and their deviations, Es/N0 in dB, and the pictures of the first of them."""
         with self._lock:
             parts = list(self._complete)
         if not parts:
-            parts = [(np.empty(0, np.int64), np.empty((0, 4)), np.empty((0, 6)), np.empty((0, 1), np.uint8))]
-        ids, boxes, states, pictures = (np.concatenate(column) for column in zip(*parts, strict=True))
-        shown = pictures.reshape(self._shape) if len(ids) else np.empty((0, *self._shape[1:]), np.uint8)
-        return ids, boxes, states.astype(np.float64), shown
+            none = np.empty((0, math.prod(self._shape[1:])), np.uint8)
+            parts = [(np.empty(0, np.int64), np.empty((0, 4)), np.empty((0, 6)), np.empty(0), none)]
+        ids, boxes, states, snr_db, pictures = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return ids, boxes, states.astype(np.float64), snr_db, pictures.reshape(-1, *self._shape[1:])
 
 
 class targets_flowgraph(link_flowgraph):
@@ -260,6 +277,8 @@ class targets_flowgraph(link_flowgraph):
         if len(kept.rows):
             scene, limits = self._link.scene, self._link.limits
             found |= scoring.figures(kept.outcome, scene, limits)
+            if np.isfinite(kept.snr_db).all():
+                found["received_snr_db"] = metrics.mean(kept.snr_db)
             if patience_s is None or finished:
                 shown = kept.rows[: len(kept.pictures)]
                 once = {row: self._link.cut_out(row) for row in np.unique(shown).tolist()}
@@ -269,7 +288,7 @@ class targets_flowgraph(link_flowgraph):
         return {name: _with_finite_ends(metric) for name, metric in found.items()}
 
     def kept(self) -> Kept:
-        ids, boxes, states, pictures = self.received.columns()
+        ids, boxes, states, snr_db, pictures = self.received.columns()
         rows = self._link.chosen_rows
         tasks = samples.STATES
         outcome = scoring.Outcome(
@@ -279,7 +298,7 @@ class targets_flowgraph(link_flowgraph):
         )
         counters = self.layer.counters() if isinstance(self.layer, frames_layer) else {}
         dropped = {"frames that a sensor lost": self.encoder.frames_dropped()}
-        return Kept(ids, boxes, outcome, pictures, {**counters, **dropped})
+        return Kept(ids, boxes, outcome, snr_db, pictures, {**counters, **dropped}, self.radar.echo)
 
     def error(self) -> Exception | None:
         return link_flowgraph.error(self) or self.received.error()

@@ -5,15 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
-from PyQt5 import QtCore, QtGui, QtWidgets
+from PyQt5 import QtCore, QtGui
 
 from ..map_drawing import colours, ticks
+from ..newest_view import INK, NewestView
 
-BACKGROUND = QtGui.QColor("#ffffff")
-INK = QtGui.QColor("#1f2933")
 FAINT_INK = QtGui.QColor("#9aa5b1")
 GRID = QtGui.QColor("#e4e7eb")
 USED = QtGui.QColor("#d64545")
@@ -25,40 +22,16 @@ SHOWN_LEVELS = 300
 MAP_MARGIN_M = 3.0
 
 
-class BeamView(QtWidgets.QWidget):
+class BeamView(NewestView):
     """Paint the newest frame.
 
     take_newest: function that gives what :meth:`beam_sink.take_newest` does.
     refresh_per_s: how often to ask.
     """
 
-    def __init__(self, take_newest: Callable[[], dict | None], refresh_per_s: float):
-        super().__init__()
-        self._take_newest = take_newest
-        self._newest: dict | None = None
-        self.setMinimumSize(640, 420)
-        self.setSizePolicy(QtWidgets.QSizePolicy.Expanding, QtWidgets.QSizePolicy.Expanding)
-        self._timer = QtCore.QTimer(self)
-        self._timer.timeout.connect(self._refresh)
-        self._timer.start(max(int(1000 / refresh_per_s), 1))
+    LEAST_SIZE, USUAL_SIZE = (640, 420), (1000, 620)
 
-    def _refresh(self) -> None:
-        newest = self._take_newest()
-        if newest is not None:
-            self._newest = newest
-            self.update()
-
-    def sizeHint(self) -> QtCore.QSize:
-        return QtCore.QSize(1000, 620)
-
-    def paintEvent(self, event) -> None:
-        painter = QtGui.QPainter(self)
-        painter.setRenderHint(QtGui.QPainter.Antialiasing)
-        painter.fillRect(self.rect(), BACKGROUND)
-        if self._newest is None:
-            painter.setPen(FAINT_INK)
-            painter.drawText(self.rect(), QtCore.Qt.AlignCenter, "waiting for the first frame")
-            return
+    def _paint(self, painter: QtGui.QPainter) -> None:
         width, height, heading = self.width(), self.height(), 26
         half = (height - heading) / 2
         aside = width * 0.4

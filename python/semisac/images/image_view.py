@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from PyQt5 import QtCore, QtGui, QtWidgets
+from PyQt5 import QtCore, QtGui
 
-BACKGROUND = QtGui.QColor("#ffffff")
-INK = QtGui.QColor("#1f2933")
-FAINT_INK = QtGui.QColor("#7b8794")
+from ..newest_view import FAINT_INK, INK, NewestView
+
 BAR_BED = QtGui.QColor("#edf1f5")
 BAR = QtGui.QColor("#9fb3c8")
 BAR_RIGHT = QtGui.QColor("#2f855a")
@@ -25,7 +24,7 @@ LONGEST_SHOWN_S = 100.0  # latency; more comes of clocks that disagree
 SMOOTH_FROM_PIXELS = 64  # height of pictures that are scaled smoothly
 
 
-class ImageView(QtWidgets.QWidget):
+class ImageView(NewestView):
     """Paint the newest frame.
 
     take_newest: function that gives the newest frame as image_sink.take_newest or
@@ -34,42 +33,19 @@ class ImageView(QtWidgets.QWidget):
     refresh_per_s: how often to ask.
     """
 
+    LEAST_SIZE, USUAL_SIZE = (620, 300), (980, 380)
+
     def __init__(
         self, take_newest: Callable[[], dict | None], class_names: Sequence[str], refresh_per_s: float
     ):
-        super().__init__()
-        if not refresh_per_s > 0:
-            raise ValueError(f"refresh_per_s is {refresh_per_s}, expected a positive rate")
-        self._take_newest = take_newest
+        super().__init__(take_newest, refresh_per_s)
         self._class_names = list(class_names)
-        self._frame: dict | None = None
-        self.setMinimumSize(620, 300)
-        self.setSizePolicy(QtWidgets.QSizePolicy.Expanding, QtWidgets.QSizePolicy.Expanding)
-        self._timer = QtCore.QTimer(self)
-        self._timer.timeout.connect(self._refresh)
-        self._timer.start(max(int(1000 / refresh_per_s), 1))
 
-    def _refresh(self) -> None:
-        frame = self._take_newest()
-        if frame is not None:
-            self._frame = frame
-            self.update()
-
-    def sizeHint(self) -> QtCore.QSize:
-        return QtCore.QSize(980, 380)
-
-    def paintEvent(self, event) -> None:
-        painter = QtGui.QPainter(self)
-        painter.setRenderHint(QtGui.QPainter.Antialiasing)
-        painter.fillRect(self.rect(), BACKGROUND)
-        if self._frame is None:
-            painter.setPen(FAINT_INK)
-            painter.drawText(self.rect(), QtCore.Qt.AlignCenter, "waiting for the first frame")
-            return
-        bars = "probabilities" in self._frame or "sensing" in self._frame
+    def _paint(self, painter: QtGui.QPainter) -> None:
+        bars = "probabilities" in self._newest or "sensing" in self._newest
         bars_width = max(BARS_LEAST_WIDTH, int(0.32 * self.width())) + MARGIN if bars else 0
-        pictures = 1 + ("sent" in self._frame)
-        height, width, _ = self._frame["received"].shape
+        pictures = 1 + ("sent" in self._newest)
+        height, width, _ = self._newest["received"].shape
         side = min(
             (self.height() - 2 * MARGIN - HEADING_HEIGHT - CAPTION_HEIGHT) * width // height,
             (self.width() - (1 + pictures) * MARGIN - bars_width) // pictures,
@@ -82,7 +58,7 @@ class ImageView(QtWidgets.QWidget):
             )
 
     def _paint_pictures(self, painter: QtGui.QPainter, side: int) -> None:
-        frame = self._frame
+        frame = self._newest
         captions = self._captions_of_both() if "sent" in frame else self._caption_of_received()
         height = side * frame["received"].shape[0] // frame["received"].shape[1]
         for place, (picture, heading, caption) in enumerate(captions):
@@ -98,7 +74,7 @@ class ImageView(QtWidgets.QWidget):
 
     def _captions_of_both(self) -> list[tuple[str, str, str]]:
         """Key, heading and caption of the sent and the received picture."""
-        frame = self._frame
+        frame = self._newest
         mse = np.mean((frame["sent"].astype(np.float64) - frame["received"]) ** 2) / 255.0**2
         quality = f"PSNR {-10 * np.log10(mse):.1f} dB" if mse > 0 else "exact"
         label = int(frame["label"])
@@ -113,21 +89,20 @@ class ImageView(QtWidgets.QWidget):
 
     def _caption_of_received(self) -> list[tuple[str, str, str]]:
         """The same of the received picture alone."""
-        snr_db = self._frame.get("snr_db", np.nan)
+        snr_db = self._newest.get("snr_db", np.nan)
         return [("received", "Received", f"SNR {snr_db:.1f} dB" if np.isfinite(snr_db) else "")]
 
     def _paint_bars(self, painter: QtGui.QPainter, area: QtCore.QRect) -> None:
         groups = []
-        if "probabilities" in self._frame:
-            groups.append(
-                ("Class", self._class_names, self._frame["probabilities"], int(self._frame.get("label", -1)))
-            )
-        if "sensing" in self._frame:
-            sensing = self._frame["sensing"]
+        if "probabilities" in self._newest:
+            label = int(self._newest.get("label", -1))
+            groups.append(("Class", self._class_names, self._newest["probabilities"], label))
+        if "sensing" in self._newest:
+            sensing = self._newest["sensing"]
             names = ["no target", "target"]
             if len(sensing) > 2:
                 names = ["no target"] + [f"range {r}" for r in range(len(sensing) - 1)]
-            groups.append(("Target", names, sensing, int(self._frame["hypothesis"])))
+            groups.append(("Target", names, sensing, int(self._newest["hypothesis"])))
         rows = sum(len(names) for _, names, _, _ in groups)
         height = min(
             (area.height() - len(groups) * HEADING_HEIGHT - (len(groups) - 1) * 8) / max(rows, 1), 26.0

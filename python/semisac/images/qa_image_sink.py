@@ -128,7 +128,7 @@ class qa_image_sink(gr_unittest.TestCase):
             empty = painted(widget, 700, 360)
             widget._refresh()
             full = painted(widget, 700, 360)
-            colours = {tuple(pixel) for pixel in sink._view._frame["received"].reshape(-1, 3)[:3]}
+            colours = {tuple(pixel) for pixel in sink._view._newest["received"].reshape(-1, 3)[:3]}
             self.assertFalse((full == empty).all())
             for colour in colours:
                 self.assertTrue((full == colour).all(axis=-1).any(), colour)

@@ -50,7 +50,8 @@ class qa_target_sink(gr_unittest.TestCase):
         block, top = semisac.target_sink(good.target_bundle()), gr.top_block()
         lossy = [bt.lose_frames(items.dtype.type, items.shape[1], lost) for items in columns[3:]]
         for port, items in enumerate(columns):
-            path = [bt.source(items, bt.frame_tags(frame_id=[0, 1, 2])), *lossy[port - 3 :][: port > 2]]
+            tags = bt.frame_tags(frame_id=[0, 1, 2], **({"snr_db": [20.0, 12.5]} if port == 4 else {}))
+            path = [bt.source(items, tags), *lossy[port - 3 :][: port > 2]]
             top.connect(*path, (block, port))
         top.run()
         return block.take_newest(), block
@@ -60,6 +61,7 @@ class qa_target_sink(gr_unittest.TestCase):
         self.assertEqual(frame["frame_id"], 2)
         self.assertEqual(frame["camera"].shape, (tiny.FRAME, tiny.FRAME, 3))
         self.assertTrue((frame["camera"] == 2).all() and (frame["picture"] == 7).all())
+        self.assertEqual(frame["snr_db"], 12.5)  # a tag holds until the next
         angle, range_bin = np.unravel_index(frame["power_db"].argmax(), frame["power_db"].shape)
         self.assertEqual(range_bin, round(DISTANCE_M / tiny.RADAR.range_bin_m) + BELOW_ZERO)
         sine = (2 * angle + 1) / len(frame["power_db"]) - 1

@@ -6,13 +6,14 @@ from __future__ import annotations
 import numpy as np
 
 from semisac_ml.runtime import TargetLink
-from semisac_ml.signal.lfm_simo_echo import BELOW_ZERO, LfmSimoRadar
+from semisac_ml.signal.lfm_simo_echo import BELOW_ZERO, LfmSimoRadar, range_angle_power
 
 from .. import bundle_network
+from ..frames import frame_tags
 from ..frames.frame_join import joined_branches
 
 BOX, STATES = 4, 6
-ANGLES = 64  # rows of the map, even in the sine of the azimuth
+ANGLES = 64  # rows of the map
 FLOOR_DB, CEILING_DB = 0.0, 35.0
 
 
@@ -28,7 +29,7 @@ class target_sink(joined_branches):
     Input 1: echo, as of `multimodal_encoder`, tag frame_id.
     Input 2: box, float32[4], output 1 of `multimodal_encoder`, tag frame_id.
     Input 3: picture of the target, output 0 of `multi_head_decoder`, tag frame_id.
-    Input 4: states, float32[6], output 1 of `multi_head_decoder`, tag frame_id.
+    Input 4: states, float32[6], output 1 of `multi_head_decoder`, tags frame_id and snr_db, which is shown.
 
     bundle: folder of the bundle, or "<system>/<name>" of one that ships.
     refresh_per_s: pictures a second on the screen.
@@ -38,8 +39,6 @@ class target_sink(joined_branches):
     """
 
     def __init__(self, bundle, refresh_per_s=10.0):
-        if not refresh_per_s > 0:
-            raise ValueError(f"refresh_per_s is {refresh_per_s}, expected a positive rate")
         link = bundle_network.open_bundle(bundle).interface(TargetLink)
         self._radar = radar = LfmSimoRadar(**link.radar.model_dump())
         self._sides = {"camera": link.frame_pixels, "picture": link.picture_pixels}
@@ -50,6 +49,7 @@ class target_sink(joined_branches):
             ("picture", np.uint8, 3 * link.picture_pixels**2),
             ("state", np.float32, STATES),
         ]
+        self._snr_db = np.nan  # of the newest frame
         joined_branches.__init__(self, "target_sink", kinds)
         self._newest = None
         try:
@@ -67,7 +67,8 @@ class target_sink(joined_branches):
         """Newest complete frame, or None when it has been taken already.
 
         camera, picture: uint8 [side, side, 3]; box: float32 [4]; state: float32 [6]; power_db: float [angles,
-        range bins], mean of the pulses over noise, the sine of the azimuth rising; frame_id: int.
+        range bins], mean of the pulses over noise, the sine of the azimuth rising; frame_id: int; snr_db:
+        float, NaN unknown.
         """
         with self._lock:
             frame, self._newest = self._newest, None
@@ -79,11 +80,17 @@ class target_sink(joined_branches):
         """Power over noise in dB, float [ANGLES, range bins]."""
         radar = self._radar
         cube = np.nan_to_num(echo).reshape(radar.antennas, radar.range_bins, radar.pulses)
-        sine = (2.0 * np.arange(ANGLES) + 1.0) / ANGLES - 1.0
-        beams = np.exp(-1j * np.pi * sine[:, None] * np.arange(radar.antennas)) / np.sqrt(radar.antennas)
         with np.errstate(over="ignore", invalid="ignore"):  # of damaged samples
-            power = np.mean(np.abs(np.tensordot(beams, cube, axes=1)) ** 2, axis=2)
+            power = range_angle_power(cube.transpose(0, 2, 1), ANGLES)
         return 10.0 * np.log10(np.nan_to_num(power) + 1e-12)
+
+    def _tags_of(self, column):
+        return {"snr_db": self._snrs_db} if column == "state" else {}
+
+    def _snrs_db(self, tags):
+        snrs_db = tags.held_snrs_db(frame_tags.SNR_DB, self._snr_db)
+        self._snr_db = float(snrs_db[-1])
+        return snrs_db
 
     def _take_frames(self, ids, frames):
         frame = {name: values[-1].copy() for name, values in frames.items()}

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from PyQt5 import QtCore, QtGui, QtWidgets
+from PyQt5 import QtCore, QtGui
+
+from semisac_ml.signal.digital_modulation import modulation_at
 
 from ..map_drawing import colours, ticks
+from ..newest_view import FAINT_INK, INK, NewestView
 
-BACKGROUND, INK, FAINT_INK = QtGui.QColor("#ffffff"), QtGui.QColor("#1f2933"), QtGui.QColor("#7b8794")
 LOOKED, RING, EDGE = QtGui.QColor("#ff8c1a"), QtGui.QColor("#ffffff"), QtGui.QColor("#1f2933")
 MARGIN, CAPTION, LINE = 14, 26, 24
 RING_RADIUS = 9
@@ -21,12 +23,14 @@ SHARES = (0.4, 0.22, 0.38)
 """Of the width, for camera, received and map."""
 
 
-class TargetView(QtWidgets.QWidget):
+class TargetView(NewestView):
     """Paint the newest frame.
 
     take_newest: function that gives a frame as target_sink.take_newest does, or None.
     ranges_m: ends of the map's range axis. powers_db: darkest and brightest. refresh_per_s: how often to ask.
     """
+
+    LEAST_SIZE, USUAL_SIZE = (720, 280), (1200, 460)
 
     def __init__(
         self,
@@ -35,33 +39,10 @@ class TargetView(QtWidgets.QWidget):
         powers_db: tuple[float, float],
         refresh_per_s: float,
     ):
-        super().__init__()
-        self._take_newest = take_newest
+        super().__init__(take_newest, refresh_per_s)
         self._ranges_m, self._powers_db = ranges_m, powers_db
-        self._frame: dict | None = None
-        self.setMinimumSize(720, 280)
-        self.setSizePolicy(QtWidgets.QSizePolicy.Expanding, QtWidgets.QSizePolicy.Expanding)
-        self._timer = QtCore.QTimer(self)
-        self._timer.timeout.connect(self._refresh)
-        self._timer.start(max(int(1000 / refresh_per_s), 1))
 
-    def _refresh(self) -> None:
-        frame = self._take_newest()
-        if frame is not None:
-            self._frame = frame
-            self.update()
-
-    def sizeHint(self) -> QtCore.QSize:
-        return QtCore.QSize(1200, 460)
-
-    def paintEvent(self, event) -> None:
-        painter = QtGui.QPainter(self)
-        painter.setRenderHint(QtGui.QPainter.Antialiasing)
-        painter.fillRect(self.rect(), BACKGROUND)
-        if self._frame is None:
-            painter.setPen(FAINT_INK)
-            painter.drawText(self.rect(), QtCore.Qt.AlignCenter, "waiting for the first frame")
-            return
+    def _paint(self, painter: QtGui.QPainter) -> None:
         left = float(MARGIN)
         paints = (self._paint_camera, self._paint_received, self._paint_map)
         for share, paint in zip(SHARES, paints, strict=True):
@@ -70,9 +51,9 @@ class TargetView(QtWidgets.QWidget):
             left += width + MARGIN
 
     def _paint_camera(self, painter: QtGui.QPainter, area: QtCore.QRectF) -> None:
-        square = self._captioned(painter, area, f"camera, frame {self._frame['frame_id']}")
-        painter.drawImage(square, _image(self._frame["camera"]))
-        x, y, half_width, half_height = _shares(self._frame["box"])
+        square = self._captioned(painter, area, f"camera, frame {self._newest['frame_id']}")
+        painter.drawImage(square, _image(self._newest["camera"]))
+        x, y, half_width, half_height = _shares(self._newest["box"])
         side = square.width()
         box = QtCore.QRectF(
             square.left() + side * (x - half_width),
@@ -86,21 +67,24 @@ class TargetView(QtWidgets.QWidget):
             painter.drawRect(box & square)
 
     def _paint_received(self, painter: QtGui.QPainter, area: QtCore.QRectF) -> None:
-        square = self._captioned(painter, area, "received", below=3 * LINE)
-        painter.drawImage(square, _image(self._frame["picture"]))
-        state = self._frame["state"].astype(np.float64)
+        square = self._captioned(painter, area, "received", below=4 * LINE)
+        painter.drawImage(square, _image(self._newest["picture"]))
+        state = self._newest["state"].astype(np.float64)
         state[[1, 4]] = np.degrees(state[[1, 4]])
         painter.setPen(INK)
-        for number, unit in enumerate((" m", "°", " m/s")):
+        units, snr_db = (" m", "°", " m/s"), self._newest["snr_db"]
+        lines = [f"{state[k]:.1f} ± {state[3 + k]:.1f}{unit}" for k, unit in enumerate(units)]
+        lines += [f"Es/N0 {snr_db:.1f} dB, {modulation_at(snr_db)}"] if np.isfinite(snr_db) else []
+        for number, text in enumerate(lines):
             place = QtCore.QRectF(area.left(), square.bottom() + 4 + number * LINE, area.width(), LINE)
-            text = f"{state[number]:.1f} ± {state[3 + number]:.1f}{unit}"
             painter.drawText(place, int(QtCore.Qt.AlignLeft | QtCore.Qt.AlignVCenter), text)
 
     def _paint_map(self, painter: QtGui.QPainter, area: QtCore.QRectF) -> None:
         painter.setPen(FAINT_INK)
         painter.drawText(QtCore.QPointF(area.left() + 40, area.top() + 14), "echo: azimuth, ° over range, m")
         plot = area.adjusted(40, CAPTION, 0, -CAPTION)
-        painter.drawImage(plot, _image(colours(self._frame["power_db"][::-1], *self._powers_db)))
+        plot.setHeight(min(plot.height(), plot.width()))
+        painter.drawImage(plot, _image(colours(self._newest["power_db"][::-1], *self._powers_db)))
         low, high = self._ranges_m
         for value in ticks(low, high):
             x = plot.left() + (value - low) / (high - low) * plot.width()
@@ -111,7 +95,7 @@ class TargetView(QtWidgets.QWidget):
             y = plot.center().y() - np.sin(np.radians(angle)) * plot.height() / 2
             place = QtCore.QRectF(area.left(), y - 9, 34, 18)
             painter.drawText(place, int(QtCore.Qt.AlignRight | QtCore.Qt.AlignVCenter), f"{angle}")
-        distance, angle = (float(value) for value in np.nan_to_num(self._frame["state"][:2]))
+        distance, angle = (float(value) for value in np.nan_to_num(self._newest["state"][:2]))
         across, up = (distance - low) / (high - low), (1.0 + np.sin(angle)) / 2.0
         if not (0.0 <= across <= 1.0 and 0.0 <= up <= 1.0):
             return

@@ -75,14 +75,14 @@ class lfm_echo_source(gr.sync_block):
                 self._ended = True
                 return -1  # WORK_DONE
         for item in range(count):
-            output_items[0][item] = self._echo(first + item)
+            output_items[0][item] = self.echo(first + item)
         ids = np.arange(self._sent, self._sent + count, dtype=np.uint64)
         frame_tags.tag_items(self, 0, frame_tags.FRAME_ID, ids)
         self._sent += count
         return count
 
-    def _echo(self, number: int) -> np.ndarray:
-        """Echo of a frame since the beginning, complex64 [antennas * length]."""
+    def echo(self, number: int) -> np.ndarray:
+        """Echo of a frame, the first of a run being 0, complex64 [antennas * length]."""
         state = self._states[number % len(self._states)]
         echo = lfm_simo_echo(*map(float, state), self._radar).transpose(0, 2, 1).ravel()
         noise = random_stream.complex_normal(

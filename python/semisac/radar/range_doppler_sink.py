@@ -43,8 +43,6 @@ class range_doppler_sink(takes_messages, gr.sync_block):
         gr.sync_block.__init__(self, "range_doppler_sink", [(np.complex64, int(np.prod(self._shape)))], None)
         if not ceiling_db > floor_db:
             raise ValueError(f"ceiling_db is {ceiling_db}, expected more than floor_db, {floor_db}")
-        if not refresh_per_s > 0:
-            raise ValueError(f"refresh_per_s is {refresh_per_s}, expected a positive rate")
         bin_m, bin_mps = parameters.range_bin_m, parameters.velocity_bin_mps
         rows = parameters.doppler_bins
         columns = parameters.range_bins

@@ -10,13 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from PyQt5 import QtCore, QtGui, QtWidgets
+from PyQt5 import QtCore, QtGui
 
 from ..map_drawing import colours, ticks
+from ..newest_view import FAINT_INK, INK, NewestView
 
-BACKGROUND = QtGui.QColor("#ffffff")
-INK = QtGui.QColor("#1f2933")
-FAINT_INK = QtGui.QColor("#7b8794")
 RING = QtGui.QColor("#ffffff")
 CROSS, EDGE = QtGui.QColor("#ff8c1a"), QtGui.QColor("#1f2933")
 LEFT, TOP, RIGHT, BOTTOM = 66, 52, 16, 44
@@ -25,7 +23,7 @@ LISTED = 3
 LINE = 22  # height of a line of the heading
 
 
-class RangeDopplerView(QtWidgets.QWidget):
+class RangeDopplerView(NewestView):
     """Paint the newest map.
 
     take_newest: function that gives {"power_db": float [velocities, ranges], "detections": list of dicts,
@@ -34,6 +32,8 @@ class RangeDopplerView(QtWidgets.QWidget):
     floor_db, ceiling_db: power of the darkest and of the brightest colour.
     refresh_per_s: how often to ask.
     """
+
+    LEAST_SIZE, USUAL_SIZE, AWAITED = (360, 260), (560, 400), "map"
 
     def __init__(
         self,
@@ -44,35 +44,12 @@ class RangeDopplerView(QtWidgets.QWidget):
         ceiling_db: float,
         refresh_per_s: float,
     ):
-        super().__init__()
-        self._take_newest = take_newest
+        super().__init__(take_newest, refresh_per_s)
         self._ranges_m = ranges_m
         self._velocities_mps = velocities_mps
         self._floor_db, self._ceiling_db = floor_db, ceiling_db
-        self._newest: dict | None = None
-        self.setMinimumSize(360, 260)
-        self.setSizePolicy(QtWidgets.QSizePolicy.Expanding, QtWidgets.QSizePolicy.Expanding)
-        self._timer = QtCore.QTimer(self)
-        self._timer.timeout.connect(self._refresh)
-        self._timer.start(max(int(1000 / refresh_per_s), 1))
 
-    def _refresh(self) -> None:
-        newest = self._take_newest()
-        if newest is not None:
-            self._newest = newest
-            self.update()
-
-    def sizeHint(self) -> QtCore.QSize:
-        return QtCore.QSize(560, 400)
-
-    def paintEvent(self, event) -> None:
-        painter = QtGui.QPainter(self)
-        painter.setRenderHint(QtGui.QPainter.Antialiasing)
-        painter.fillRect(self.rect(), BACKGROUND)
-        if self._newest is None:
-            painter.setPen(FAINT_INK)
-            painter.drawText(self.rect(), QtCore.Qt.AlignCenter, "waiting for the first map")
-            return
+    def _paint(self, painter: QtGui.QPainter) -> None:
         area = QtCore.QRectF(LEFT, TOP, self.width() - LEFT - RIGHT, self.height() - TOP - BOTTOM)
         painter.drawImage(area, self._picture())
         self._paint_axes(painter, area)

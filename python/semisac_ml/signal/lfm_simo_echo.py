@@ -239,6 +239,26 @@ def echo_map(echo: np.ndarray, radar: LfmSimoRadar) -> np.ndarray:
     return range_doppler_map(echo_cells(echo, radar), radar.geometry)
 
 
+def range_angle_power(echo: np.ndarray, angles: int) -> np.ndarray:
+    """Power of an echo in beams that lie evenly in the sine of the azimuth, mean of the pulses.
+
+    Parameters
+    ----------
+    echo : ndarray, complex [antennas, pulses, range_bins]
+    angles : int
+        Beams; that of row a looks to the sine (2 a + 1)/angles - 1.
+
+    Returns
+    -------
+    ndarray, float [angles, range_bins]
+        Noise of variance 1 has power 1.
+    """
+    antennas = len(echo)
+    sine = (2.0 * np.arange(angles) + 1.0) / angles - 1.0
+    beams = np.exp(-1j * np.pi * sine[:, None] * np.arange(antennas)) / math.sqrt(antennas)
+    return np.mean(np.abs(np.tensordot(beams, echo, axes=1)) ** 2, axis=1)
+
+
 def _check_distance(distance_m: float) -> None:
     if not distance_m > 0:
         raise ValueError(f"distance_m is {distance_m}, expected a number above 0")

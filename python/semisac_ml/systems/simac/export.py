@@ -33,7 +33,7 @@ from .scoring import figures
 from .tensors import SampleTensors, channel_state
 from .train import label, training_command
 from .training import SimacTraining, tensors_for, trained
-from .tuned import OTHERS, REALS, SEEN, SENSORS, TunedSettings, TunedSimac
+from .tuned import SENSORS, TunedSettings, TunedSimac, in_turns, in_vectors
 
 MEASURED_SNR_DB = (5.0, 10.0, 15.0, 20.0, 25.0)
 REFERENCE_SNR_DB = 15.0
@@ -56,7 +56,7 @@ class Encoder(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Symbols, I and Q in turn [batch, 2 * channel uses], and the box [batch, 4]."""
         symbols, boxes = self.encoder(frame, echo, channel_state, present * self.there)
-        return symbols.flatten(1), boxes[:, -1]
+        return in_turns(symbols), boxes[:, -1]
 
 
 class Decoder(nn.Module):
@@ -71,7 +71,7 @@ class Decoder(nn.Module):
 
     def forward(self, received: Tensor, worth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """States and deviations [batch, 3] in m, rad, m/s, and pictures."""
-        state, deviation, picture = self.decoder(received.unflatten(1, (SEEN**2 + OTHERS, REALS)), worth)
+        state, deviation, picture = self.decoder(in_vectors(received), worth)
         return self.low + self.span * state, self.span * deviation, picture.clamp(0.0, 1.0)
 
 
@@ -217,7 +217,7 @@ def export_bundle(
                 "real_dimensions": sizes.values,
                 "bandwidth_ratio": sizes.values / 2 / (3 * sizes.picture**2),
                 "power": "unit mean |x|² a complex channel use, for each frame",
-                "layout": "one complex symbol a channel use: I = even, Q = odd real",
+                "layout": "one complex symbol a channel use: I = even, Q = odd real; vectors take turns",
             },
             "channel": {
                 "model": settings.fading,

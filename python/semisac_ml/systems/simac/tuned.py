@@ -307,6 +307,29 @@ def equalised(received: Tensor, gain: Tensor, snr_db: Tensor) -> tuple[Tensor, T
     return received * (gain.conj() / whole)[:, None], power / whole
 
 
+def in_turns(symbols: Tensor) -> Tensor:
+    """Symbols as they are sent: the first of each vector, then the second of each, and so on.
+
+    Frames of OFDM put neighbours on one subcarrier: what fades there, all vectors share, and none loses all
+    of its symbols.
+
+    Parameters
+    ----------
+    symbols : Tensor, float32 [batch, SEEN^2 + OTHERS, REALS]
+
+    Returns
+    -------
+    Tensor, float32 [batch, values]
+        I and Q in turn.
+    """
+    return symbols.unflatten(2, (-1, 2)).transpose(1, 2).flatten(1)
+
+
+def in_vectors(received: Tensor) -> Tensor:
+    """The other way round."""
+    return received.unflatten(1, (REALS // 2, SEEN**2 + OTHERS, 2)).transpose(1, 2).flatten(2)
+
+
 class TunedSimac(nn.Module):
     """Encoder and decoder; `forward` is the whole way."""
 
@@ -359,10 +382,10 @@ class TunedSimac(nn.Module):
             channel = DigitalChannel(fading, bits=2)
             means = channel(values, state.snr_db, state.modulation, generator)
             return means.view_as(symbols), torch.ones_like(state.snr_db)
-        pairs = torch.view_as_complex(symbols.flatten(1).unflatten(1, (-1, 2)).contiguous())
+        pairs = torch.view_as_complex(in_turns(symbols).unflatten(1, (-1, 2)))
         heard, gain = FadingChannel(fading)(pairs, state.snr_db, generator)
         estimate, worth = equalised(heard, gain, state.snr_db)
-        return torch.view_as_real(estimate).flatten(1).view_as(symbols), worth
+        return in_vectors(torch.view_as_real(estimate).flatten(1)), worth
 
     def _present(
         self, count: int, generator: torch.Generator, device: torch.device, sensors: tuple[str, ...]
