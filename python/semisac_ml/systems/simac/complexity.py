@@ -3,8 +3,9 @@
 
 """Table II of SIMAC, measured: parameters, operations, latency and memory of each network.
 
-One sample, one thread. Times are the processor time of the thread that calls: what a run takes on a quiet
-machine, and nearly so on a busy one. ONNX Runtime, as blocks run it, and PyTorch take turns.
+One sample, one thread. Times are the processor time of the thread that calls, which stands still while other
+programs run, but feels what they leave in the caches: networks of a millisecond seem slower on a busy
+machine. ONNX Runtime, as blocks run it, and PyTorch take turns, so that their ratio feels it less.
 """
 
 from __future__ import annotations
