@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import made_up_data
 import numpy as np
 import pytest
@@ -136,3 +138,21 @@ def test_the_highway():
     assert found.distance_m.max() < 125.0 and np.abs(np.degrees(found.azimuth_rad)).max() < 50.0
     assert np.abs(found.velocity_mps).max() < 70.0  # where Doppler folds over
     assert min(len(np.unique(found.group[found.of(part)])) for part in (TRAIN, VALIDATION, TEST)) >= 3
+
+
+def test_scenes_joined_are_each_as_it_was():
+    one, two = made_up(vehicles=8), made_up(vehicles=12, metres_per_pixel=1.0)
+    both = samples.joined([one, dataclasses.replace(two, name="another")])
+    assert both.name == "made up and another" and len(both) == len(one) + len(two)
+    np.testing.assert_array_equal(both.states, np.concatenate([one.states, two.states]))
+    last = len(both) - 1
+    np.testing.assert_array_equal(both.read_frame(int(both.frame[last])), two.read_frame(int(two.frame[-1])))
+    np.testing.assert_array_equal(both.read_mask(last), two.read_mask(len(two) - 1))
+    assert len(np.unique(both.group)) == len(np.unique(one.group)) + len(np.unique(two.group))
+    rows = both.of(TEST)
+    places = both.by_scene(rows)
+    assert list(places) == ["made up", "another"]
+    np.testing.assert_array_equal(rows[places["another"]], len(one) + two.of(TEST))
+    np.testing.assert_array_equal(Limits.of(both, "another").high, Limits.of(two).high)
+    assert (Limits.of(both).high >= Limits.of(one).high).all()
+    assert samples.joined([one]) is one

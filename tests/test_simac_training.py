@@ -63,6 +63,36 @@ def test_batches(scene):
     np.testing.assert_allclose(batch.truth["velocity"].numpy(), normalised[:, 2], rtol=1e-5)
 
 
+def test_frames_and_pictures_are_recoloured_alike(scene):
+    found = simac_tensors.SampleTensors(scene, 32, 28)
+    rows = scene.of(TRAIN)[60:]
+    plain, new = (
+        found.batch(rows, np.random.default_rng(1), recoloured=recoloured) for recoloured in (False, True)
+    )
+    colour, drawn = plain.pictures.amax(dim=(2, 3)), new.pictures.amax(dim=(2, 3))  # of frames of one colour
+    torch.testing.assert_close(new.truth["picture"].amax(dim=(2, 3)), drawn, atol=0.01, rtol=0)
+    assert (drawn[:, None] / colour[:, :, None] <= 1.2 + 1e-6).any(dim=1).all()
+    assert (colour.argmax(dim=1) == 0).all() and len(drawn.argmax(dim=1).unique()) == 3
+    black = (plain.truth["picture"] == 0).all(dim=1)
+    assert black.any() and (new.truth["picture"].amax(dim=1)[black] == 0).all()
+
+
+def test_both_channels_are_trained_and_validated(scene, _tiny):
+    assert training.channels_of("both") == ("awgn", "rayleigh") and training.channels_of("awgn") == ("awgn",)
+    settings = QUICK.replaced(fading="both")
+    seen = []
+
+    class Watched(type(settings.untrained())):
+        def forward(self, pictures, echoes, state, fading, generator):
+            seen.append((fading, round(float(state.snr_db[0]))))
+            return super().forward(pictures, echoes, state, fading, generator)
+
+    system = settings.untrained()
+    system.__class__ = Watched
+    training.validation_losses(system, tensors_for(settings, scene), settings)
+    assert set(seen) == {(fading, snr) for fading in ("awgn", "rayleigh") for snr in (5, 15, 25)}
+
+
 def test_the_papers_echo_shows_distance_in_its_strength(scene):
     source = simac_tensors.EchoSource("paper")
     rng = np.random.default_rng(0)

@@ -18,7 +18,7 @@ from semisac_ml.channels.fading import apply_fading, complex_normal  # noqa: E40
 from semisac_ml.systems.simac import scoring  # noqa: E402
 from semisac_ml.systems.simac.biformer import BiFormerSettings  # noqa: E402
 from semisac_ml.systems.simac.echo_peak import EchoPeak  # noqa: E402
-from semisac_ml.systems.simac.glimpse import Glimpse  # noqa: E402
+from semisac_ml.systems.simac.glimpse import OCTAVES, Glimpse, waves  # noqa: E402
 from semisac_ml.systems.simac.measuring import run  # noqa: E402
 from semisac_ml.systems.simac.model import total_loss  # noqa: E402
 from semisac_ml.systems.simac.samples import STATES, VALIDATION  # noqa: E402
@@ -69,7 +69,7 @@ def tiny_tuned(**changed) -> TunedSettings:
     vision = BiFormerSettings(
         64, widths=(8, 16, 16, 32), depths=(1, 1, 1, 1), routed=(1, 2, 4, 4), regions=2, head=8
     )
-    return TunedSettings(frame=128, size=32, blocks=1, heads=2, states=64, vision=vision, **changed)
+    return TunedSettings(frame=128, size=32, blocks=1, heads=2, states=4096, vision=vision, **changed)
 
 
 def inputs(count: int):
@@ -109,26 +109,36 @@ def test_a_glimpse_is_the_part_of_the_frame():
 
 def test_moments_and_losses_are_those_of_the_density():
     system = TunedSimac(tiny_tuned())
-    weights = torch.log_softmax(3 * torch.randn(1, 3, 64), dim=2)
-    shift, width = torch.tensor([[0.004, 0.0, -0.01]]), torch.tensor([[0.02, 0.05, 0.01]])
-    at = torch.linspace(-0.6, 1.6, 20001)
-    middle = system.decoder.grid + shift[0, 0]
-    normal = torch.distributions.Normal(middle, width[0, 0])
-    density = (weights[0, 0] + normal.log_prob(at[:, None])).exp().sum(dim=1)
-    assert torch.trapezoid(density, at).item() == pytest.approx(1.0, abs=1e-4)
-    mean, deviation = system.decoder.moments(weights, shift, width)
-    expected = torch.trapezoid(density * at, at).item()
-    assert mean[0, 0].item() == pytest.approx(expected, abs=1e-4)
-    variance = torch.trapezoid(density * (at - expected) ** 2, at).item()
-    assert deviation[0, 0].item() == pytest.approx(variance**0.5, rel=1e-3)
-    found = {"weights": weights, "shift": shift, "width": width, "camera": torch.zeros(1)}
+    said = system.decoder.bounded(
+        30.0 * torch.randn(1, 3, 2 * OCTAVES, generator=torch.Generator().manual_seed(1))
+    )
+    at = torch.linspace(0.0, 1.0, 100001, dtype=torch.float64)[:-1] + 5e-6
+    angle = torch.pi * at[:, None] * 2.0 ** torch.arange(OCTAVES)
+    logarithm = torch.cat([angle.cos(), angle.sin()], dim=1) @ said[0, 0].double()
+    density = torch.softmax(logarithm, dim=0) * len(at)
+    mean, deviation = system.decoder.moments(said)
+    expected = (density * at).mean().item()
+    assert mean[0, 0].item() == pytest.approx(1.2 * expected - 0.1, abs=1e-5)
+    variance = (density * (at - expected) ** 2).mean().item()
+    assert deviation[0, 0].item() == pytest.approx(1.2 * variance**0.5, rel=1e-2)
+    found = {"said": said, "camera": torch.zeros(1)}
     found |= {"picture": torch.zeros(1, 3, 2, 2), "box": torch.ones(1, 4)}
-    truth = {task: torch.tensor([0.3]) for task in STATES}
+    truth = {task: torch.tensor([1.2 * at[40000].item() - 0.1]) for task in STATES}
     truth |= {"picture": torch.full((1, 3, 2, 2), 0.25), "box": torch.zeros(1, 4)}
     losses = system.losses(found, truth)
-    there = (weights[0, 0] + normal.log_prob(torch.tensor(0.3))).exp().sum().log().item()
-    assert losses["distance"].item() == pytest.approx(-there - 0.5 * np.log(2 * np.pi), abs=1e-4)
+    assert losses["distance"].item() == pytest.approx(-density[40000].log().item(), abs=1e-3)
     assert losses["picture"].item() == 0.25 and losses["box"].item() == 0.0  # nothing is seen
+
+
+def test_no_posterior_is_narrower_than_its_grid_can_tell():
+    decoder = TunedSimac(tiny_tuned()).decoder
+    peak = 0.4 + 0.5 / len(decoder.grid)  # between two points
+    said = decoder.bounded(1e6 * waves(torch.full((1, 3), peak)))
+    mean, deviation = decoder.moments(said)
+    assert mean[0].numpy() == pytest.approx(np.full(3, 1.2 * peak - 0.1), abs=0.1 / len(decoder.grid))
+    assert deviation[0].min().item() >= 0.99 * 1.2 / len(decoder.grid)
+    few = waves(torch.full((1, 3), peak))
+    torch.testing.assert_close(decoder.bounded(few), few)
 
 
 @pytest.mark.parametrize("sensor", SENSORS)
@@ -188,7 +198,7 @@ def test_losses_fall():
     optimiser = torch.optim.AdamW(system.parameters(), 3e-3)
     generator = torch.Generator().manual_seed(1)
     seen = []
-    for _ in range(15):
+    for _ in range(40):
         losses = system.losses(system(frames, echoes, state, "awgn", generator), truth)
         optimiser.zero_grad()
         total_loss(losses).backward()

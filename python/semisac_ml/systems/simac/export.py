@@ -271,6 +271,10 @@ def command(*, options: MeasuredExportOptions) -> None:
     system, settings = trained(options.run)
     if not isinstance(system, TunedSimac):
         raise ValueError(f"{options.run}: variant is {settings.variant!r}, expected tuned")
+    if settings.fading == "both":
+        raise ValueError(
+            f"{options.run}: fading is 'both', expected awgn or rayleigh: a bundle is for one channel"
+        )
     scene = trained_scene(options.run)
     folder = options.output or Path("models") / "simac" / label(settings, scene)
     check_replaceable(folder)

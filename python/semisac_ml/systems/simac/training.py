@@ -143,19 +143,22 @@ def losses_of(
 
 @torch.no_grad()
 def validation_losses(system: System, tensors: SampleTensors, settings: SimacTraining) -> dict[str, float]:
-    """Mean losses of the validation part at three SNRs, with the same draws every time."""
+    """Mean losses of the validation part, with the same draws every time.
+
+    Each sample is taken at one SNR of one channel; neighbours, which resemble each other, at different ones.
+    """
     device = next(system.parameters()).device
     generator, rng = torch.Generator(device).manual_seed(0), np.random.default_rng(0)
     totals: dict[str, float] = {}
     rows = tensors.samples.of(VALIDATION)
     conditions = list(itertools.product(channels_of(settings.fading), VALIDATION_SNR_DB))
-    for fading, snr_db in conditions:
-        for chunk in np.array_split(rows, math.ceil(len(rows) / CHUNK)):
+    for place, (fading, snr_db) in enumerate(conditions):
+        own = rows[place :: len(conditions)]
+        for chunk in np.array_split(own, math.ceil(len(own) / CHUNK)):
             batch = tensors.batch(chunk, rng)
             at = np.full(len(chunk), snr_db)
-            share = len(chunk) / len(rows) / len(conditions)
             for name, loss in losses_of(system, batch, at, fading, settings, generator, rng).items():
-                totals[name] = totals.get(name, 0.0) + share * loss.item()
+                totals[name] = totals.get(name, 0.0) + len(chunk) / len(rows) * loss.item()
     return {f"validation_{name}": value for name, value in totals.items()}
 
 

@@ -60,8 +60,6 @@ REALS = 98
 LEAST_NOISE = 0.003
 """What symbols are taken to be wrong by at least, as a share of their power."""
 GAIN = 1.0 / 30.0
-FINE = 20
-"""Points on each side of a narrow posterior, two steps of the grid wide."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ class TunedSettings:
     size: int = 96
     blocks: int = 2
     heads: int = 4
-    states: int = 1024
+    states: int = 4096
     missing: float = 0.15
     sensors: tuple[str, ...] = SENSORS
     estimate: bool = True
@@ -226,7 +224,7 @@ class TunedDecoder(nn.Module):
                 nn.Conv2d(own, 4 * following, 1),
                 nn.PixelShuffle(2),
             ]
-        self.picture = nn.Sequential(*layers, nn.Conv2d(24, 3, 3, padding=1))
+        self.picture = nn.Sequential(*layers, nn.Conv2d(24, 4, 3, padding=1))
         self.state = nn.Sequential(nn.Linear(OTHERS * size, 2 * size), nn.GELU())
         self.said = nn.Linear(2 * size, len(STATES) * (2 * OCTAVES + 1))
         if settings.direct:
@@ -235,9 +233,8 @@ class TunedDecoder(nn.Module):
         grid = (torch.arange(settings.states) + 0.5) / settings.states
         self.register_buffer("grid", grid, persistent=False)
         self.register_buffer("waves", waves(grid).T.contiguous(), persistent=False)
-        self.register_buffer(
-            "fine", torch.arange(-FINE, FINE + 1) * (2.0 / FINE / settings.states), persistent=False
-        )
+        turning = (math.pi * 2.0 ** torch.arange(OCTAVES)) ** 2
+        self.register_buffer("curvature", turning.repeat(2), persistent=False)
         self.register_buffer("widening", torch.ones(len(STATES)))
 
     def posterior(self, received: Tensor, worth: Tensor) -> tuple[Tensor, Tensor]:
@@ -258,7 +255,16 @@ class TunedDecoder(nn.Module):
                 precision = GAIN / (1.0 + LEAST_NOISE - worth)
                 heard = received[:, SEEN**2 :].flatten(1) * precision[:, None]
                 waves_said = waves_said + self.straight(heard).unflatten(1, (len(STATES), -1))
-        return waves_said, self.picture(maps).float() + 0.5
+        drawn = self.picture(maps).float()
+        # colours, and where the target is: all around it is black
+        picture = (drawn[:, :3] + 0.5) * torch.sigmoid(drawn[:, 3:] + 2.0)
+        return self.bounded(waves_said), picture
+
+    def bounded(self, said: Tensor) -> Tensor:
+        """The same limited in curvature, so that a posterior is as wide as a step of the grid, or wider."""
+        curvature = (self.curvature * said).unflatten(2, (2, OCTAVES)).square().sum(dim=2).sqrt().sum(dim=2)
+        most = float(self.grid.shape[0]) ** 2
+        return said / (curvature / most).clamp(min=1.0)[..., None]
 
     def forward(self, received: Tensor, worth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """States and their deviations, float32 [batch, 3], normalised, and pictures."""
@@ -267,19 +273,12 @@ class TunedDecoder(nn.Module):
         return mean, deviation * self.widening, picture
 
     def moments(self, said: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and deviation of a posterior, on the grid, or between its points if it is narrow."""
+        """Mean and deviation of a posterior, normalised."""
         share = torch.softmax(said @ self.waves, dim=2)
         mean = share @ self.grid
-        deviation = (share * (self.grid - mean[..., None]).square()).sum(dim=2).sqrt()
-        step = 1.0 / self.grid.shape[0]
-        near = mean[..., None] + self.fine
-        share = torch.softmax((waves(near) @ said[..., None])[..., 0], dim=2)
-        fine_mean = (share * near).sum(dim=2)
-        fine_deviation = (share * (near - fine_mean[..., None]).square()).sum(dim=2).sqrt()
-        narrow = deviation < 0.6 * step
+        variance = (share * (self.grid - mean[..., None]).square()).sum(dim=2)
         whole = 1.0 + 2.0 * BEYOND
-        mean = torch.where(narrow, fine_mean, mean) * whole - BEYOND
-        return mean, torch.where(narrow, fine_deviation, deviation) * whole
+        return mean * whole - BEYOND, variance.clamp(min=1e-12).sqrt() * whole
 
 
 def equalised(received: Tensor, gain: Tensor, snr_db: Tensor) -> tuple[Tensor, Tensor]:
