@@ -22,7 +22,7 @@ from rich.table import Table
 from semisac_ml.command_line import Options, new_program, run_program
 from semisac_ml.runtime import Bundle, ImageLink
 
-from . import air, channels, frames, learned, radar
+from . import air, channels, frames, learned, radar, simac
 from .air_command import known
 from .record import Comparison, Record, machine, record, write
 
@@ -38,6 +38,7 @@ NAMES = (
     "cfar_detector",
     "target_emulator",
     "air",
+    "simac",
     "loopback",
 )
 RESULTS = Path(__file__).resolve().parents[2] / "results" / "benchmarks" / "bench.json"
@@ -66,9 +67,9 @@ class MeasureOptions(Options):
 
 @program.default
 def bench(*, options: MeasureOptions = MeasureOptions()) -> int:
-    """Measure the blocks beside their peers: learned blocks beside ONNX Runtime, channels beside GNU Radio's.
+    """Measure blocks and networks beside their peers: ONNX Runtime, GNU Radio's channels, PyTorch.
 
-    Each block and its peer are measured in turn, several times over; the table shows medians.
+    Each of them and its peer are measured in turn, several times over; the table shows medians.
     """
     chosen, file = known(options.only, NAMES), options.json_file
     if file is not None and not file.parent.is_dir():
@@ -106,6 +107,7 @@ def _comparisons(bundle: Bundle, batch: int) -> list[Comparison]:
         *frames.comparisons(),
         *radar.comparisons(),
         *air.comparisons(),
+        *simac.comparisons(),
         learned.loopback_comparison(networks),
     ]
 

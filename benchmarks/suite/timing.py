@@ -55,14 +55,22 @@ def _next_change(items: Callable[[], int], after: float) -> tuple[float, int]:
             raise Stalled(f"the flowgraph gave no item for {LONGEST_SILENCE_S:g} s, after {count}")
 
 
-def call_rate(call: Callable[[], object], items_a_call: int, seconds: float) -> float:
-    """Items a second of a function, called for the given time after a warm-up."""
-    end = time.perf_counter() + WARM_UP * seconds
+def call_rate(
+    call: Callable[[], object],
+    items_a_call: int,
+    seconds: float,
+    clock: Callable[[], float] = time.perf_counter,
+) -> float:
+    """Items a second of a function, called for the given time after a warm-up.
+
+    clock: says the time that is meant, in seconds.
+    """
+    end = clock() + WARM_UP * seconds
     call()
-    while time.perf_counter() < end:
+    while clock() < end:
         call()
-    calls, start = 0, time.perf_counter()
-    while (now := time.perf_counter()) - start < seconds or calls == 0:
+    calls, start = 0, clock()
+    while (now := clock()) - start < seconds or calls == 0:
         call()
         calls += 1
     return calls * items_a_call / (now - start)
