@@ -399,7 +399,7 @@ class TunedSimac(nn.Module):
         return present
 
     def losses(self, found: dict[str, Tensor], truth: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Minus the posterior's logarithm at the truth, the picture's mean absolute error, errors of boxes."""
+        """Minus the posterior's logarithm at the truth, the picture's mean absolute error, boxes' errors."""
         losses = {}
         for place, task in enumerate(STATES):
             said = found["said"][:, place]
