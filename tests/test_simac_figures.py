@@ -23,6 +23,7 @@ from semisac_ml.systems.simac.comparison import (  # noqa: E402
     SPAN,
     KeptScenes,
     Measured,
+    Remembered,
     measure,
 )
 from semisac_ml.systems.simac.learning_curves import late_fall  # noqa: E402
@@ -192,6 +193,22 @@ def test_a_network_of_two_scenes_is_measured_on_each():
     power = np.square(last).sum(axis=-1).mean()
     expected = 1.0 + clean.snr(float(scenes.test.distance_m[-1])) / last[..., 0].size
     assert power == pytest.approx(expected, rel=0.15)
+
+
+def test_what_does_not_hear_of_the_channel_is_made_once():
+    calls = []
+
+    class Counted(torch.nn.Module):
+        def forward(self, pictures, echoes):
+            calls.append(len(pictures))
+            return pictures.sum(dim=1) + echoes.sum(dim=1)
+
+    both = Remembered(Counted())
+    pictures, echoes = torch.rand(4, 3), torch.rand(4, 2)
+    for first, last in ((0, 4), (0, 2), (2, 4), (0, 4), (2, 4)):
+        part = slice(first, last)
+        assert torch.equal(both(pictures[part], echoes[part]), pictures[part].sum(1) + echoes[part].sum(1))
+    assert calls == [4, 2, 2]
 
 
 def test_pictures_that_are_sent_without_simac(monkeypatch):

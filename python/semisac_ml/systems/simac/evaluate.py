@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from pathlib import Path
 from typing import Literal
@@ -133,9 +134,10 @@ def command(
     named = []
     if not names or any(KINDS[name] == "table" for name in names):
         for folder in folders:
-            if not names or not _is_measured(table, folder):
+            if not names or not _is_measured(table, folder, options):
                 one = of_run(folder, shelf)
-                named.append(one.name)
+                if folder in options.run:
+                    named.append(one.name)
                 _measure(one, options, table, console)
     for name in options.bundle:
         one = of_bundle(name, shelf.get(scene))
@@ -148,8 +150,8 @@ def command(
             _measure_baselines(samples, options, table, console, again=not names)
     if not names:
         file = options.results / f"{TABLE}.png"
-        if _draw(file, [row for row in table.rows if row.variant in named]):
-            console.print(f"written: {table.path}, {file}")
+        drawn = _draw(file, [row for row in table.rows if row.variant in named])
+        console.print(f"written: {table.path}{f', {file}' if drawn else ''}")
         return
     asked = Asked(table.rows, folders, shelf, options.results, options.seed)
     for name in names:
@@ -162,23 +164,28 @@ def command(
             console.print(f"left out: {error}")
 
 
-def _is_measured(table: ResultTable, folder: Path) -> bool:
+def _is_measured(table: ResultTable, folder: Path, options: EvaluateOptions) -> bool:
+    """Whether the table has rows of a training at all SNRs over all channels."""
     name, trained, seed, _ = identity(folder)
-    return any(
-        (row.variant, row.conditions.get("trained"), row.conditions.get(SEED_KEY)) == (name, trained, seed)
+    known = {
+        (row.conditions.get("fading"), row.x)
         for row in table.rows
-    )
+        if (row.variant, row.conditions.get("trained"), row.conditions.get(SEED_KEY)) == (name, trained, seed)
+    }
+    return known >= set(itertools.product(options.fadings(), options.snrs()))
 
 
 def _measure(one: Measured, options: EvaluateOptions, table: ResultTable, console: Console) -> None:
     snrs, usual = options.snrs(), tuple(WITHOUT) if one.name == TUNED or not one.seed else ("none",)
+    measured = []
     for fading in options.fadings():
         for missing in options.without or usual:
             with console.status(f"measuring {one.name}, seed {one.seed}, {fading}, without {missing} …"):
                 rows = [row for snr in snrs for row in measure(one, snr, fading, missing, options.seed)]
             if rows:
-                table.replace([*rows, *one.scenes.spans()])
+                measured += rows
                 console.print(_table(rows, snrs))
+    table.replace([*measured, *one.scenes.spans()])
 
 
 def _measure_baselines(
