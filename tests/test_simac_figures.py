@@ -112,7 +112,7 @@ def test_claims_are_met_or_refuted():
     camera = found["RMSE of the distance below cv-s", "simac"]
     assert camera.value == pytest.approx(67.5) and camera.conditions["verdict"] == "refuted"
     level = found["normalised RMSE of the distance", "simac"]
-    assert level.value == pytest.approx(0.045) and level.conditions["goal"] == "at most 0.01 1"
+    assert level.value == pytest.approx(0.045) and level.conditions["goal"] == "at most 0.01"
     with pytest.raises(ValueError, match="figure claims: nothing that they are about is measured"):
         claims.claim_rows([span(10.0)])
 

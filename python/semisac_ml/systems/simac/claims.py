@@ -193,7 +193,8 @@ def _near_the_bound(bounds: list[Result]) -> list[Result]:
 def _claim_row(claim: Claim, tested: str, found: Metric) -> Result:
     way = "at most" if claim.at_most else "at least"
     verdict = "met" if claim.is_met(found.value) else "refuted"
-    told = {"claim": claim.said, "goal": f"{way} {claim.goal:g} {claim.unit}", "verdict": verdict}
+    goal = f"{way} {claim.goal:g} {claim.unit}".removesuffix(" 1")
+    told = {"claim": claim.said, "goal": goal, "verdict": verdict}
     return _row(found, "claims", tested, "claimed", claim.unit, told)
 
 
@@ -204,9 +205,7 @@ def draw_claims(file: Path, rows: list[Result]) -> None:
         told = row.conditions
         value = f"{row.value:.3g} {row.unit}".removesuffix(" 1")
         ends = f"{row.low:.3g} to {row.high:.3g}" if row.low is not None else ""
-        cells.append(
-            [told["claim"], row.variant, told["goal"].removesuffix(" 1"), value, ends, told["verdict"]]
-        )
+        cells.append([told["claim"], row.variant, told["goal"], value, ends, told["verdict"]])
     with picture(file, 11.0, 0.22 * len(cells) + 0.5) as figure:
         axis = figure.subplots()
         axis.axis("off")

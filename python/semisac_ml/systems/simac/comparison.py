@@ -32,7 +32,7 @@ from .samples import STATES, TEST, Limits, TargetSet, joined
 from .scenes import SCENE_FILE, SceneOptions, trained_scene
 from .scoring import UNITS, Outcome, figures
 from .tensors import EchoSource, SampleTensors
-from .training import trained
+from .training import SETTINGS_FILE, trained
 from .tuned import SENSORS, TunedSimac, equalised
 
 SYSTEM, TABLE = "simac", "snr"
@@ -243,7 +243,7 @@ def finished_below(folder: Path) -> list[Path]:
 def identity(folder: Path) -> tuple[str, str, str, tuple[str, ...]]:
     """Name, channel and seed of a training, and its scenes, without reading its network."""
     scenes = trained_scene(folder)
-    settings = json.loads((folder / "settings.json").read_text())
+    settings = json.loads((folder / SETTINGS_FILE).read_text())
     return _named(settings), settings["fading"], str(settings["seed"]), tuple(scenes.names)
 
 

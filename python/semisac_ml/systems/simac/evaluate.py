@@ -132,9 +132,10 @@ def command(
     table = ResultTable.open(options.results / f"{TABLE}.csv")
     names = figure_names() if ALL in options.figure else options.figure
     named = []
-    if not names or any(KINDS[name] == "table" for name in names):
+    from_table = any(KINDS[name] == "table" for name in names)
+    if not names or from_table:
         for folder in folders:
-            if not names or not _is_measured(table, folder, options):
+            if not names or not _is_measured(table, folder, options, shelf):
                 one = of_run(folder, shelf)
                 if folder in options.run:
                     named.append(one.name)
@@ -143,7 +144,7 @@ def command(
         one = of_bundle(name, shelf.get(scene))
         named.append(one.name)
         _measure(one, options, table, console)
-    if options.baselines or any(KINDS[name] == "table" for name in names):
+    if options.baselines or from_table:
         told = [trained_scene(folder) for folder in folders] + ([scene] if options.bundle else [])
         known = {one.name: one for each in told for one in shelf.get(each).each}
         for samples in known.values():
@@ -164,15 +165,16 @@ def command(
             console.print(f"left out: {error}")
 
 
-def _is_measured(table: ResultTable, folder: Path, options: EvaluateOptions) -> bool:
-    """Whether the table has rows of a training at all SNRs over all channels."""
+def _is_measured(table: ResultTable, folder: Path, options: EvaluateOptions, shelf: SceneShelf) -> bool:
+    """Whether the table has rows of a training on all its scenes, at all SNRs over all channels."""
     name, trained, seed, _ = identity(folder)
+    scenes = [one.name for one in shelf.get(trained_scene(folder)).each]
     known = {
-        (row.conditions.get("fading"), row.x)
+        (row.conditions["scene"], row.conditions.get("fading"), row.x)
         for row in table.rows
         if (row.variant, row.conditions.get("trained"), row.conditions.get(SEED_KEY)) == (name, trained, seed)
     }
-    return known >= set(itertools.product(options.fadings(), options.snrs()))
+    return known >= set(itertools.product(scenes, options.fadings(), options.snrs()))
 
 
 def _measure(one: Measured, options: EvaluateOptions, table: ResultTable, console: Console) -> None:
