@@ -19,7 +19,7 @@ pytest.importorskip("transformers")
 from semisac_ml.cli.program import run as semisac
 from semisac_ml.results import read_results
 from semisac_ml.runtime import Bundle, TargetLink
-from semisac_ml.systems.simac import export
+from semisac_ml.systems.simac import export, practitioners
 from semisac_ml.systems.simac.export import TOLERANCE, difference, export_bundle
 from semisac_ml.systems.simac.samples import TEST, TRAIN, Limits
 from semisac_ml.systems.simac.scenes import SceneOptions, trained_scene
@@ -95,6 +95,29 @@ def test_figures_of_a_training_and_its_bundle(folder, tmp_path):
     assert (tmp_path / "snr.png").stat().st_size > 5000
 
 
+def test_figures_that_are_drawn(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(practitioners, "PICTURES", 3)
+    names = ("4", "5", "6", "12", "training")
+    figures = [word for name in names for word in ("--figure", name)]
+    how = ("--snr-db", "15", "--fading", "awgn", "--without", "none", "--results", str(tmp_path))
+    assert semisac(["evaluate", "simac", "--runs", str(folder), *figures, *how]) == 0
+    for name in ("figure4", "figure5", "figure6", "figure12", "training"):
+        assert (tmp_path / f"{name}.png").stat().st_size > 5000, name
+    found = {(row.variant, row.metric): row for row in read_results(tmp_path / "figure6.csv")}
+    tuned, bound = found["tuned", "distance_rmse"], found["Cramér-Rao bound", "distance_rmse"]
+    assert tuned.seed == "4" and tuned.x == 15.0 and bound.x is None
+    spans = {row.metric: row.value for row in read_results(tmp_path / "snr.csv") if "_span_" in row.metric}
+    metres = found["tuned", "distance_rmse_m"].value
+    assert tuned.value == pytest.approx(metres / spans["distance_span_m"], rel=1e-4)
+    assert 0.5 < found["matched filter", "distance_rmse"].value / bound.value < 1.5
+    pictures = {row.variant for row in read_results(tmp_path / "figure12.csv")}
+    assert pictures == {"tuned", "JPEG + ideal code", "JPEG + polar code, best mode", "jssc/hifi"}
+    # what is measured is not measured again: its rows stay
+    before = (tmp_path / "snr.csv").read_bytes()
+    assert semisac(["evaluate", "simac", "--runs", str(folder), "--figure", "7", *how]) == 0
+    assert (tmp_path / "snr.csv").read_bytes() == before
+
+
 @pytest.mark.usefixtures("own_home")
 def test_a_bundle_over_the_air(folder, tmp_path):
     pytest.importorskip("gnuradio.semisac", reason="run_loopback.py needs GNU Radio and the module")
@@ -125,8 +148,11 @@ def test_a_bundle_over_the_air(folder, tmp_path):
         (("evaluate", "simac"), "--run is missing, expected the folder of a training, or --bundle"),
         (
             ("evaluate", "simac", "--run", "none", "--scene", "sample"),
-            "--scene does nothing with --run alone",
+            "--scene does nothing without --bundle, expected",
         ),
+        (("evaluate", "simac", "--figure", "19"), "--figure is '19', expected one of 4, 5, 6"),
+        (("evaluate", "simac", "--runs", "none"), "none holds no finished training of simac, expected"),
+        (("evaluate", "simac", "--figure", "bounds"), "no training of tuned is given, expected --runs"),
         (("evaluate", "simac", "--run", "none", "--snr-db", "5,x"), "--snr-db is '5,x', expected numbers"),
         (("export", "simac", "--run", "none"), "none holds no training of simac"),
     ],

@@ -1,39 +1,44 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``semisac evaluate simac``: trainings and bundles over the SNR of the channel, as rows and curves."""
+"""``semisac evaluate simac``: trainings and bundles over the SNR of the channel, and the paper's figures."""
 
 from __future__ import annotations
 
+import itertools
 import math
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import torch
 from pydantic import Field, model_validator
 from rich.console import Console
 from rich.table import Table
-from torch import Tensor
 
-from semisac_ml.channels.fading import FadingChannel
-from semisac_ml.command_line import OptionError, Options
+from semisac_ml.command_line import OnOff, OptionError, Options
 from semisac_ml.results import Result, ResultTable
 from semisac_ml.results.drawing import line_charts
-from semisac_ml.runtime import Bundle, TargetLink
 from semisac_ml.shared_options import ThreadOptions
-from semisac_ml.signal.lfm_simo_echo import LfmSimoRadar
 
-from .measuring import run
-from .model import ChannelState, Simac
-from .samples import STATES, Limits, TargetSet
+from .averages import over_seeds
+from .comparison import (
+    SEED_KEY,
+    SPAN,
+    TABLE,
+    WITHOUT,
+    Measured,
+    SceneShelf,
+    finished_below,
+    identity,
+    measure,
+    of_bundle,
+    of_run,
+)
+from .drawn import KINDS, Asked, draw, figure_names
+from .figures import TUNED
+from .practitioners import MATCHED, SHOWN, picture_rows, sensor_rows
+from .samples import TargetSet
 from .scenes import SceneOptions, trained_scene
-from .scoring import UNITS, figures
-from .tensors import EchoSource, SampleTensors
-from .training import tensors_for, trained
-from .tuned import SENSORS, TunedSimac, equalised
 
-SNR_AXIS = "SNR, Es/N0 (dB)"
 LABELS = {
     "distance_rmse_m": "RMSE of the distance (m)",
     "angle_rmse_deg": "RMSE of the angle (degrees)",
@@ -42,14 +47,27 @@ LABELS = {
     "ssim": "SSIM of the target's picture",
     "distance_coverage": "coverage of the 90 % interval, distance",
 }
-WITHOUT = {"none": SENSORS, "camera": ("radar",), "radar": ("camera",)}
+ALL = "all"
 
 
 class EvaluateOptions(Options):
     """What is measured, and how."""
 
     run: list[Path] = Field([], description="Folder of a finished training; repeat it for several.")
+    runs: list[Path] = Field(
+        [], description="Folder with finished trainings below it; repeat it for several."
+    )
     bundle: list[str] = Field([], description="Bundle, name or folder; repeat it for several.")
+    figure: list[str] = Field(
+        [],
+        description="Draw a figure, CSV and picture: 4 to 18 and table2 of the paper, claims, ablation, "
+        "missing_distance (_angle, _velocity, _psnr, _ssim), bounds, budget, training, or all; repeat it for "
+        "several.",
+    )
+    baselines: OnOff = Field(
+        False,
+        description="Measure also what practitioners would do on the same scenes; figures do so anyway.",
+    )
     fading: list[Literal["awgn", "rayleigh"]] = Field(
         [], description="Channel; repeat it for several [default: awgn rayleigh]."
     )
@@ -57,14 +75,18 @@ class EvaluateOptions(Options):
     without: list[Literal["none", "camera", "radar"]] = Field(
         [],
         description="Sensor that is missing, of what can do without; repeat it for several [default: none, "
-        "camera and radar].",
+        "and of bundles and 'tuned' camera and radar].",
     )
     seed: int = Field(0, description="Seed of echoes' noise and channels.")
-    results: Path = Field(Path("results/simac"), description="Folder of snr.csv and snr.png.")
+    results: Path = Field(Path("results/simac"), description="Folder of the files that are written.")
 
     @model_validator(mode="after")
-    def _has_numbers(self) -> EvaluateOptions:
+    def _is_known(self) -> EvaluateOptions:
         self.snrs()
+        known = figure_names()
+        for name in self.figure:
+            if name not in (*known, ALL):
+                raise OptionError("figure", f"is {name!r}, expected one of {', '.join((*known, ALL))}")
         return self
 
     def snrs(self) -> list[float]:
@@ -77,130 +99,15 @@ class EvaluateOptions(Options):
             raise OptionError("snr_db", f"is {self.snr_db!r}, expected numbers in dB such as 5,15,25")
         return found
 
+    def fadings(self) -> list[str]:
+        """Channels."""
+        return list(self.fading or ("awgn", "rayleigh"))
 
-@dataclass(frozen=True)
-class Measured:
-    """A system to be measured on the test part of a scene.
-
-    trained: for which channel. may_lack: sensors that it can do without.
-    """
-
-    name: str
-    trained: str
-    system: Any
-    tensors: SampleTensors
-    may_lack: tuple[str, ...]
-
-
-class BundleSystem:
-    """A bundle between a channel, called as the networks of PyTorch are.
-
-    limits: by which states are normalised, those of the scene that it is measured on.
-    """
-
-    def __init__(self, bundle: Bundle, limits: Limits) -> None:
-        self._encoder, self._decoder = bundle.session("encoder"), bundle.session("decoder")
-        self._limits = limits
-
-    def eval(self) -> BundleSystem:
-        """Nothing to be done."""
-        return self
-
-    def __call__(
-        self,
-        frames: Tensor,
-        echoes: Tensor,
-        state: ChannelState,
-        fading: str,
-        generator: torch.Generator,
-        sensors: tuple[str, ...] = SENSORS,
-    ) -> dict[str, Tensor]:
-        present = torch.tensor([float(name in sensors) for name in SENSORS]).expand(len(frames), -1)
-        offered = {"frame": frames, "echo": echoes, "channel_state": state.numbers, "present": present}
-        given = {name: offered[name].contiguous().numpy() for name in self._encoder.inputs}
-        symbols = torch.from_numpy(self._encoder.run(**given)["symbols"]).unflatten(1, (-1, 2))
-        heard, gain = FadingChannel(fading)(torch.view_as_complex(symbols), state.snr_db, generator)
-        estimate, worth = equalised(heard, gain, state.snr_db)
-        received = torch.view_as_real(estimate).flatten(1).contiguous()
-        found = self._decoder.run(received=received.numpy(), worth=worth.numpy())
-        outputs = {"picture": torch.from_numpy(found["picture"])}
-        span = self._limits.high - self._limits.low
-        for place, task in enumerate(STATES):
-            normalised = (found["state"][:, place] - self._limits.low[place]) / span[place]
-            outputs[task] = torch.from_numpy(normalised)
-            outputs[f"{task}_deviation"] = torch.from_numpy(found["deviation"][:, place] / span[place])
-        return outputs
-
-
-def of_run(folder: Path) -> Measured:
-    """What a training left, on its own scene."""
-    system, settings = trained(folder)
-    tensors = tensors_for(settings, trained_scene(folder).load())
-    size = "" if settings.size == "small" else f", {settings.size}"
-    may_lack = SENSORS if isinstance(system, TunedSimac) and len(system.settings.sensors) == 2 else ()
-    return Measured(f"{settings.variant}{size}", settings.fading, system, tensors, may_lack)
-
-
-def of_bundle(name: str, samples: TargetSet) -> Measured:
-    """A bundle on a scene."""
-    bundle = Bundle.load(name)
-    link = bundle.interface(TargetLink)
-    echoes = EchoSource("lfm", LfmSimoRadar(**link.radar.model_dump()))
-    tensors = SampleTensors(samples, link.frame_pixels, link.picture_pixels, echoes)
-    return Measured(bundle.name, link.channel.model, BundleSystem(bundle, tensors.limits), tensors, SENSORS)
-
-
-def measure(one: Measured, snr_db: float, fading: str, missing: str, seed: int = 0) -> list[Result]:
-    """Rows of one system at one SNR; none if it cannot do without what is missing."""
-    if missing != "none" and missing not in one.may_lack:
-        return []
-    sensors = None if missing == "none" else WITHOUT[missing]
-    outcome = run(one.system, one.tensors, snr_db, fading, seed=seed, sensors=sensors)
-    samples = one.tensors.samples
-    rows = []
-    for name, metric in figures(outcome, samples, one.tensors.limits).items():
-        ends = (metric.low, metric.high) if math.isfinite(metric.low) else (None, None)
-        rows.append(
-            Result(
-                system="simac",
-                figure="snr",
-                variant=one.name,
-                inputs=_inputs(one, missing),
-                conditions={"x": SNR_AXIS, "scene": samples.name, "fading": fading, "trained": one.trained},
-                x=snr_db,
-                metric=name,
-                value=metric.value,
-                low=ends[0],
-                high=ends[1],
-                n=metric.n,
-                unit=next((unit for unit in UNITS.values() if name.endswith(f"_rmse_{unit}")), ""),
-                seed=str(seed),
-            )
+    def folders(self) -> list[Path]:
+        """Of all trainings. Raises ValueError for a folder without any."""
+        return list(
+            dict.fromkeys([*self.run, *(one for folder in self.runs for one in finished_below(folder))])
         )
-    return rows
-
-
-def _inputs(one: Measured, missing: str) -> str:
-    """Sensors that it has, and of them those that work."""
-    if isinstance(one.system, Simac):
-        has = one.system.settings.modalities
-    else:
-        has = one.system.settings.sensors if isinstance(one.system, TunedSimac) else SENSORS
-    return ",".join(name for name in has if name != missing)
-
-
-def _draw(file: Path, rows: list[Result]) -> None:
-    def name(row: Result) -> str:
-        return f"{row.variant}, trained for {row.conditions['trained']}: {row.inputs}"
-
-    names = list(dict.fromkeys(map(name, rows)))
-    line_charts(
-        file,
-        rows,
-        LABELS,
-        panel=lambda row: f"{row.conditions['scene']}, {row.conditions['fading']}",
-        style=lambda row: {"label": name(row), "color": f"C{names.index(name(row)) % 10}", "marker": "o"},
-    )
 
 
 def command(
@@ -211,43 +118,126 @@ def command(
 ) -> None:
     """Measure trainings and bundles on test samples, over the SNR of the channel, sensors missing or not.
 
-    A training is measured on the scene it was trained on, a bundle on --scene. Rows go to snr.csv in
-    --results, in place of older ones of the same, curves of all rows there to snr.png. Intervals are 95 %,
-    over drives or vehicles.
+    A training is measured on each of the scenes it was trained on, a bundle on --scene. Rows go to snr.csv in
+    --results, in place of older ones of the same. With --figure: trainings that have no rows there are
+    measured first, then the figure is drawn from them. Intervals are 95 %, over drives or vehicles.
     """
-    if not options.run and not options.bundle:
-        raise ValueError("--run is missing, expected the folder of a training, or --bundle")
-    snrs = options.snrs()
     if not options.bundle:
-        scene.refuse(type(scene).model_fields, "with --run alone, expected --bundle with it")
+        scene.refuse(type(scene).model_fields, "without --bundle, expected --bundle with it")
+    if not (options.run or options.runs or options.bundle or options.figure):
+        raise ValueError("--run is missing, expected the folder of a training, or --bundle")
+    folders = options.folders()
     machine.use_threads()
-    console = Console()
-    found = [of_run(folder) for folder in options.run]
-    if options.bundle:
-        samples = scene.load()
-        found += [of_bundle(name, samples) for name in options.bundle]
-    table = ResultTable.open(options.results / "snr.csv")
-    for one in found:
-        for fading in options.fading or ("awgn", "rayleigh"):
-            for missing in options.without or WITHOUT:
-                with console.status(f"measuring {one.name}, {fading}, without {missing} …"):
-                    rows = [row for snr in snrs for row in measure(one, snr, fading, missing, options.seed)]
-                if rows:
-                    table.replace(rows)
-                    console.print(_table(rows, snrs))
-    _draw(options.results / "snr.png", table.rows)
-    console.print(f"written: {table.path}, {options.results / 'snr.png'}")
+    console, shelf = Console(), SceneShelf(options.seed)
+    table = ResultTable.open(options.results / f"{TABLE}.csv")
+    names = figure_names() if ALL in options.figure else options.figure
+    named = []
+    from_table = any(KINDS[name] == "table" for name in names)
+    if not names or from_table:
+        for folder in folders:
+            if not names or not _is_measured(table, folder, options, shelf):
+                one = of_run(folder, shelf)
+                if folder in options.run:
+                    named.append(one.name)
+                _measure(one, options, table, console)
+    for name in options.bundle:
+        one = of_bundle(name, shelf.get(scene))
+        named.append(one.name)
+        _measure(one, options, table, console)
+    if options.baselines or from_table:
+        told = [trained_scene(folder) for folder in folders] + ([scene] if options.bundle else [])
+        known = {one.name: one for each in told for one in shelf.get(each).each}
+        for samples in known.values():
+            _measure_baselines(samples, options, table, console, again=not names)
+    if not names:
+        file = options.results / f"{TABLE}.png"
+        drawn = _draw(file, [row for row in table.rows if row.variant in named])
+        console.print(f"written: {table.path}{f', {file}' if drawn else ''}")
+        return
+    asked = Asked(table.rows, folders, shelf, options.results, options.seed)
+    for name in names:
+        try:
+            for file in draw(name, asked):
+                console.print(f"written: {file}")
+        except ValueError as error:
+            if ALL not in options.figure:
+                raise
+            console.print(f"left out: {error}")
+
+
+def _is_measured(table: ResultTable, folder: Path, options: EvaluateOptions, shelf: SceneShelf) -> bool:
+    """Whether the table has rows of a training on all its scenes, at all SNRs over all channels."""
+    name, trained, seed, _ = identity(folder)
+    scenes = [one.name for one in shelf.get(trained_scene(folder)).each]
+    known = {
+        (row.conditions["scene"], row.conditions.get("fading"), row.x)
+        for row in table.rows
+        if (row.variant, row.conditions.get("trained"), row.conditions.get(SEED_KEY)) == (name, trained, seed)
+    }
+    return known >= set(itertools.product(scenes, options.fadings(), options.snrs()))
+
+
+def _measure(one: Measured, options: EvaluateOptions, table: ResultTable, console: Console) -> None:
+    snrs, usual = options.snrs(), tuple(WITHOUT) if one.name == TUNED or not one.seed else ("none",)
+    measured = []
+    for fading in options.fadings():
+        for missing in options.without or usual:
+            with console.status(f"measuring {one.name}, seed {one.seed}, {fading}, without {missing} …"):
+                rows = [row for snr in snrs for row in measure(one, snr, fading, missing, options.seed)]
+            if rows:
+                measured += rows
+                console.print(_table(rows, snrs))
+    table.replace([*measured, *one.scenes.spans()])
+
+
+def _measure_baselines(
+    samples: TargetSet, options: EvaluateOptions, table: ResultTable, console: Console, *, again: bool
+) -> None:
+    known = {row.variant for row in table.rows if row.conditions.get("scene") == samples.name}
+    with console.status(f"{samples.name}: what practitioners would do …"):
+        if again or MATCHED not in known:
+            table.replace(sensor_rows(samples, options.seed))
+        if again or SHOWN[0] not in known:
+            for fading in options.fadings():
+                table.replace(list(picture_rows(samples, options.snrs(), fading, options.seed)))
+
+
+def _draw(file: Path, rows: list[Result]) -> bool:
+    """Curves of systems, means over the seeds of their trainings; False where there are none."""
+
+    def name(row: Result) -> str:
+        return f"{row.variant}, trained for {row.conditions['trained']}: {row.inputs}"
+
+    shown = [row for row in over_seeds(rows) if row.variant != SPAN]
+    if not shown:
+        return False
+    names = list(dict.fromkeys(map(name, shown)))
+    line_charts(
+        file,
+        shown,
+        LABELS,
+        panel=lambda row: f"{row.conditions['scene']}, {row.conditions['fading']}",
+        style=lambda row: {
+            "label": name(row),
+            "color": f"C{names.index(name(row)) % 10}",
+            "marker": "o",
+        },
+    )
+    return True
 
 
 def _table(rows: list[Result], snrs: list[float]) -> Table:
     first = rows[0]
-    table = Table(
-        title=f"{first.variant}, {first.inputs}; {first.conditions['scene']}, {first.conditions['fading']}"
-    )
+    seed = f", seed {first.conditions[SEED_KEY]}" if SEED_KEY in first.conditions else ""
+    table = Table(title=f"{first.variant}{seed}, {first.inputs}; {first.conditions['fading']}")
+    table.add_column("scene")
     table.add_column("figure")
     for snr in snrs:
         table.add_column(f"{snr:g} dB", justify="right")
-    for metric in dict.fromkeys(row.metric for row in rows):
-        values = {row.x: f"{row.value:.4g}" for row in rows if row.metric == metric}
-        table.add_row(metric, *(values.get(snr, "–") for snr in snrs))
+    lines: dict[tuple[str, str], dict[float | None, str]] = {}
+    for row in rows:
+        line = lines.setdefault((row.conditions["scene"], row.metric), {})
+        line[row.x] = f"{row.value:.4g}"
+    for (scene, metric), values in lines.items():
+        table.add_row(scene, metric, *(values.get(snr, "–") for snr in snrs))
     return table

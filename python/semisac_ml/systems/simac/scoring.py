@@ -43,6 +43,16 @@ class Outcome:
     pictures: np.ndarray | None = None
     sent: np.ndarray | None = None
 
+    def of(self, places: np.ndarray) -> Outcome:
+        """Some of the samples, by their places here."""
+        return Outcome(
+            self.rows[places],
+            {task: values[places] for task, values in self.states.items()},
+            {task: values[places] for task, values in self.deviations.items()},
+            None if self.pictures is None else self.pictures[places],
+            None if self.sent is None else self.sent[places],
+        )
+
 
 def figures(outcome: Outcome, samples: TargetSet, limits: Limits) -> dict[str, Metric]:
     """Figures by name: "distance_rmse" (normalised), "distance_rmse_m", ..., "psnr_db", "ssim".

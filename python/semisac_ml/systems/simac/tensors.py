@@ -76,13 +76,19 @@ class Batch:
 class SampleTensors:
     """Samples of a scene, ready for a network.
 
-    frame_pixels, picture_pixels: sides of what is seen and of what is to be shown.
+    frame_pixels, picture_pixels: sides of what is seen and of what is to be shown. limits: by default of the
+    samples' training part.
     """
 
     def __init__(
-        self, samples: TargetSet, frame_pixels: int, picture_pixels: int, echoes: EchoSource | None = None
+        self,
+        samples: TargetSet,
+        frame_pixels: int,
+        picture_pixels: int,
+        echoes: EchoSource | None = None,
+        limits: Limits | None = None,
     ) -> None:
-        self.samples, self.limits = samples, Limits.of(samples)
+        self.samples, self.limits = samples, limits or Limits.of(samples)
         self.echoes = echoes or EchoSource()
         numbers, self._frame_of = np.unique(samples.frame, return_inverse=True)
         frames = np.empty((len(numbers), frame_pixels, frame_pixels, 3), np.uint8)
@@ -101,13 +107,17 @@ class SampleTensors:
         self._boxes = torch.from_numpy(boxes)
         self._states = torch.from_numpy(self.limits.normalise(samples.states)).float()
 
+    def heard(self, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Echoes of samples, float32 [rows, antennas, length, 2]."""
+        states, broadside = self.samples.states, self.samples.broadside_rad
+        return np.stack([self.echoes.echo(states[row], broadside[row], rng) for row in rows])
+
     def batch(self, rows: np.ndarray, rng: np.random.Generator, *, recoloured: bool = False) -> Batch:
         """Samples by their indices; rng draws the noise of the radar.
 
         recoloured: frames and pictures alike, at random, for a scene has few vehicles, and cars any colour.
         """
-        states, broadside = self.samples.states, self.samples.broadside_rad
-        echoes = np.stack([self.echoes.echo(states[row], broadside[row], rng) for row in rows])
+        echoes = self.heard(rows, rng)
         truth = {name: self._states[rows, place] for place, name in enumerate(STATES)}
         truth["box"] = self._boxes[rows]
         truth["picture"] = self._pictures[rows].float() / 255.0

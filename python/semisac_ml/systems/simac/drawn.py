@@ -1,0 +1,165 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Which figures there are, what each needs, and its files: a CSV and a picture."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from semisac_ml.results import Result, read_results, write_results
+from semisac_ml.results.drawing import line_charts
+
+from . import budget, claims, learning_curves, shown
+from .averages import over_seeds
+from .bounds import FEWEST, over_bound
+from .comparison import SEED_KEY, Measured, SceneShelf, identity, of_run, outcome_of
+from .figures import (
+    COLOURS,
+    CURVES,
+    PAPER,
+    TUNED,
+    ablation_rows,
+    curve_rows,
+    draw_ablation,
+    draw_curves,
+)
+from .practice import radar_outcome
+from .practitioners import MATCHED
+from .samples import STATES, TEST
+
+KINDS = {
+    "4": "networks",
+    "5": "networks",
+    **dict.fromkeys(CURVES, "table"),
+    "table2": "nothing",
+    "bounds": "networks",
+    "claims": "table",
+    "ablation": "table",
+    "budget": "nothing",
+    "training": "networks",
+}
+"""What a figure is made of: rows of snr.csv, trainings, or nothing that was measured before."""
+COMPLEXITY = f"{__package__}.complexity"
+BOUND_SNR_DB = 25.0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """table: rows of snr.csv. folders: of trainings. results: where files go."""
+
+    table: list[Result]
+    folders: list[Path]
+    shelf: SceneShelf
+    results: Path
+    seed: int
+
+    def systems(self, *names: str, seeds: int | None = None) -> list[Measured]:
+        """Trainings of these variants, of each so many, those of the smallest seeds.
+
+        Raises ValueError if there is none.
+        """
+        found = []
+        for name in names:
+            own = [folder for folder in self.folders if identity(folder)[0] == name]
+            own.sort(key=lambda folder: int(identity(folder)[2]))
+            found += own[:seeds]
+        if not found:
+            raise ValueError(f"no training of {' or '.join(names)} is given, expected --runs with one")
+        return [of_run(folder, self.shelf) for folder in found]
+
+
+def figure_names() -> list[str]:
+    """Of all figures that can be drawn."""
+    return [name for name in KINDS if name != "table2" or importlib.util.find_spec(COMPLEXITY)]
+
+
+def draw(name: str, asked: Asked) -> list[Path]:
+    """Write a figure's CSV and picture; their paths. Raises ValueError where what it needs is missing."""
+    stem = asked.results / (f"figure{name}" if name.isdigit() else name)
+    table, image = stem.with_suffix(".csv"), stem.with_suffix(".png")
+    if name in CURVES:
+        rows = curve_rows(name, asked.table)
+        write_results(table, rows)
+        draw_curves(image, rows, CURVES[name].metric)
+    elif name == "claims":
+        file = asked.results / "bounds.csv"
+        rows = claims.claim_rows(asked.table, read_results(file) if file.is_file() else [])
+        write_results(table, rows)
+        claims.draw_claims(image, rows)
+    elif name == "ablation":
+        rows = ablation_rows(asked.table)
+        write_results(table, rows)
+        draw_ablation(image, rows)
+    elif name == "budget":
+        rows = budget.budget_rows()
+        write_results(table, rows)
+        budget.draw(image, rows)
+    elif name == "training":
+        rows = learning_curves.curve_rows(_some(asked.folders))
+        write_results(table, rows)
+        learning_curves.draw(image, rows)
+    elif name == "bounds":
+        rows = bounds_rows(asked)
+        write_results(table, rows)
+        draw_bounds(image, rows)
+    elif name == "4":
+        systems = asked.systems(PAPER, TUNED, seeds=1)
+        write_results(table, shown.process_rows(systems))
+        shown.draw_process(image, systems)
+    elif name == "5":
+        found = shown.pictures_of(asked.systems(PAPER, TUNED, seeds=1), "awgn")
+        write_results(table, shown.picture_figure_rows(found, "awgn"))
+        shown.draw_pictures(image, found, "awgn")
+    else:
+        complexity = importlib.import_module(COMPLEXITY)
+        rows = list(complexity.complexity_rows())
+        write_results(table, rows)
+        complexity.draw(image, rows)
+    return [table, image]
+
+
+def _some(folders: list[Path]) -> list[Path]:
+    if not folders:
+        raise ValueError("no training is given, expected --runs with some")
+    return folders
+
+
+def bounds_rows(asked: Asked) -> list[Result]:
+    """How far the tuned network, at 25 dB over AWGN, and the matched filter are from the radar's bound."""
+    rows: list[Result] = []
+    scenes: dict[str, object] = {}
+    for one in asked.systems(TUNED):
+        samples = one.tensors.samples
+        outcome = outcome_of(one, BOUND_SNR_DB, "awgn", seed=asked.seed)
+        told = {"trained": one.trained, SEED_KEY: one.seed}
+        for scene, places in samples.by_scene(outcome.rows).items():
+            rows += over_bound(outcome.of(places), samples, TUNED, scene=scene, **told)
+        scenes |= {each.name: each for each in one.scenes.each}
+    for scene, samples in scenes.items():
+        outcome = radar_outcome(samples, TEST, seed=asked.seed)
+        rows += over_bound(outcome, samples, MATCHED, scene=scene)
+    if not rows:
+        raise ValueError(f"figure bounds: no bin of the radar's SNR has {FEWEST} test samples, expected more")
+    return over_seeds(rows)
+
+
+def draw_bounds(file: Path, rows: Iterable[Result]) -> None:
+    """A column of axes for each scene, a row for each state."""
+    rows = [row for row in rows if not row.metric.endswith("_sd")]
+    labels = {f"{task}_over_bound_db": f"RMSE of the {task} over its bound (dB)" for task in STATES}
+    line_charts(
+        file,
+        rows,
+        labels,
+        panel=lambda row: row.conditions["scene"],
+        style=lambda row: {
+            "label": row.variant if row.variant == MATCHED else f"{row.variant}, {BOUND_SNR_DB:g} dB",
+            "color": COLOURS[row.variant],
+            "marker": "o",
+        },
+    )
