@@ -61,6 +61,8 @@ REALS = 98
 LEAST_NOISE = 0.003
 """What symbols are taken to be wrong by at least, as a share of their power."""
 GAIN = 1.0 / 30.0
+DISTRUST = -4.0
+"""Of what the radar's symbols say, at first: a logit."""
 
 
 @dataclass(frozen=True)
@@ -231,6 +233,8 @@ class TunedDecoder(nn.Module):
         self.said = nn.Linear(2 * size, len(STATES) * (2 * OCTAVES + 1))
         if settings.direct:
             self.straight = nn.Linear(OTHERS * REALS, len(STATES) * 2 * OCTAVES, bias=False)
+            self.trust = nn.Linear(2 * size, len(STATES))
+            nn.init.constant_(self.trust.bias, DISTRUST)
         grid = (torch.arange(settings.states) + 0.5) / settings.states
         self.register_buffer("grid", grid, persistent=False)
         self.register_buffer("waves", waves(grid).T.contiguous(), persistent=False)
@@ -249,13 +253,17 @@ class TunedDecoder(nn.Module):
         tokens = self.blocks(tokens)
         seen, others = tokens[:, : SEEN**2], tokens[:, SEEN**2 :].flatten(1)
         maps = seen.transpose(1, 2).unflatten(2, (SEEN, SEEN))
-        said = self.said(self.state(others)).float().unflatten(1, (len(STATES), -1))
+        state = self.state(others)
+        said = self.said(state).float().unflatten(1, (len(STATES), -1))
         waves_said = said[..., :-1] * torch.exp(said[..., -1:].clamp(max=6.0))
         if self.direct:
+            trust = torch.sigmoid(self.trust(state).float())[
+                ..., None
+            ]  # the radar itself errs, or is missing
             with torch.autocast(received.device.type, enabled=False):
                 precision = GAIN / (1.0 + LEAST_NOISE - worth)
                 heard = received[:, SEEN**2 :].flatten(1) * precision[:, None]
-                waves_said = waves_said + self.straight(heard).unflatten(1, (len(STATES), -1))
+                waves_said = waves_said + trust * self.straight(heard).unflatten(1, (len(STATES), -1))
         drawn = self.picture(maps).float()
         # colours, and where the target is: all around it is black
         picture = (drawn[:, :3] + 0.5) * torch.sigmoid(drawn[:, 3:] + 2.0)
