@@ -84,7 +84,8 @@ def test_figures_of_a_training_and_its_bundle(folder, tmp_path):
     found = {(row.variant, row.inputs, row.metric): row for row in rows}
     assert len(found) == len(rows)
     assert {key[:2] for key in found} == {
-        (name, inputs) for name in ("tuned", "simac/tiny") for inputs in ("camera,radar", "radar")
+        ("span of the training part", ""),
+        *((name, inputs) for name in ("tuned", "simac/tiny") for inputs in ("camera,radar", "radar")),
     }
     measured = Bundle.load(folder / "simac" / "tiny").manifest.metrics
     for name in ("distance_rmse_m", "angle_rmse_deg", "velocity_rmse_mps", "psnr_db"):

@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich.console import Console
+
 from semisac_ml.results import Result, read_results, write_results
 from semisac_ml.results.drawing import line_charts
 
-from . import budget, claims, learning_curves, shown
+from . import budget, claims, complexity, learning_curves, shown
 from .averages import over_seeds
 from .bounds import FEWEST, over_bound
 from .comparison import SEED_KEY, Measured, SceneShelf, identity, of_run, outcome_of
@@ -44,7 +44,6 @@ KINDS = {
     "training": "networks",
 }
 """What a figure is made of: rows of snr.csv, trainings, or nothing that was measured before."""
-COMPLEXITY = f"{__package__}.complexity"
 BOUND_SNR_DB = 25.0
 
 
@@ -71,11 +70,6 @@ class Asked:
         if not found:
             raise ValueError(f"no training of {' or '.join(names)} is given, expected --runs with one")
         return [of_run(folder, self.shelf) for folder in found]
-
-
-def figure_names() -> list[str]:
-    """Of all figures that can be drawn."""
-    return [name for name in KINDS if name != "table2" or importlib.util.find_spec(COMPLEXITY)]
 
 
 def draw(name: str, asked: Asked) -> list[Path]:
@@ -116,8 +110,7 @@ def draw(name: str, asked: Asked) -> list[Path]:
         write_results(table, shown.picture_figure_rows(found, "awgn"))
         shown.draw_pictures(image, found, "awgn")
     else:
-        complexity = importlib.import_module(COMPLEXITY)
-        rows = list(complexity.complexity_rows())
+        rows = complexity.complexity_rows(console=Console())
         write_results(table, rows)
         complexity.draw(image, rows)
     return [table, image]

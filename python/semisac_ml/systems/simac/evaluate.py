@@ -33,7 +33,7 @@ from .comparison import (
     of_bundle,
     of_run,
 )
-from .drawn import KINDS, Asked, draw, figure_names
+from .drawn import KINDS, Asked, draw
 from .figures import TUNED
 from .practitioners import MATCHED, SHOWN, picture_rows, sensor_rows
 from .samples import TargetSet
@@ -83,7 +83,7 @@ class EvaluateOptions(Options):
     @model_validator(mode="after")
     def _is_known(self) -> EvaluateOptions:
         self.snrs()
-        known = figure_names()
+        known = list(KINDS)
         for name in self.figure:
             if name not in (*known, ALL):
                 raise OptionError("figure", f"is {name!r}, expected one of {', '.join((*known, ALL))}")
@@ -130,7 +130,7 @@ def command(
     machine.use_threads()
     console, shelf = Console(), SceneShelf(options.seed)
     table = ResultTable.open(options.results / f"{TABLE}.csv")
-    names = figure_names() if ALL in options.figure else options.figure
+    names = list(KINDS) if ALL in options.figure else options.figure
     named = []
     from_table = any(KINDS[name] == "table" for name in names)
     if not names or from_table:
