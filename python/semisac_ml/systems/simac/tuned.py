@@ -61,6 +61,7 @@ REALS = 98
 LEAST_NOISE = 0.003
 """What symbols are taken to be wrong by at least, as a share of their power."""
 GAIN = 1.0 / 30.0
+"""Of what is received, times its precision, so that weights of the straight way are of the usual size."""
 DISTRUST = -4.0
 """Of what the radar's symbols say, at first: a logit."""
 
@@ -184,9 +185,8 @@ class TunedEncoder(nn.Module):
         boxes : Tensor, float32 [batch, 1 + LOOKS, 4]
         """
         camera, radar = present[:, 0:1], present[:, 1:2]
-        with torch.autocast(
-            echoes.device.type, enabled=False
-        ):  # what a radar measures needs more than 8 bits
+        # what a radar measures needs more than the 8 bits of bfloat16
+        with torch.autocast(echoes.device.type, enabled=False):
             features = self.features(echoes, self.low, self.span) * radar
         query = self.query(features) * radar + (1.0 - radar) * self.unheard
         frames = frames * camera[:, :, None, None]
@@ -257,9 +257,8 @@ class TunedDecoder(nn.Module):
         said = self.said(state).float().unflatten(1, (len(STATES), -1))
         waves_said = said[..., :-1] * torch.exp(said[..., -1:].clamp(max=6.0))
         if self.direct:
-            trust = torch.sigmoid(self.trust(state).float())[
-                ..., None
-            ]  # the radar itself errs, or is missing
+            # the radar itself errs, or is missing
+            trust = torch.sigmoid(self.trust(state).float())[..., None]
             with torch.autocast(received.device.type, enabled=False):
                 precision = GAIN / (1.0 + LEAST_NOISE - worth)
                 heard = received[:, SEEN**2 :].flatten(1) * precision[:, None]
@@ -295,10 +294,8 @@ def boxes_apart(found: Tensor, truth: Tensor) -> Tensor:
     middle, half = truth[:, None, :2], truth[:, None, 2:]
     moved = (found[..., :2] - middle) / half
     scaled = torch.log(found[..., 2:] / half)
-    away = functional.smooth_l1_loss(
-        torch.cat([moved, scaled], dim=2), torch.zeros_like(moved.repeat(1, 1, 2)), reduction="none"
-    )
-    return away.mean(dim=(1, 2))
+    apart = torch.cat([moved, scaled], dim=2)
+    return functional.smooth_l1_loss(apart, torch.zeros_like(apart), reduction="none").mean(dim=(1, 2))
 
 
 def equalised(received: Tensor, gain: Tensor, snr_db: Tensor) -> tuple[Tensor, Tensor]:
