@@ -145,7 +145,7 @@ class Bundle:
         """
         bundle = cls.load(path_or_name)
         for key in bundle.manifest.networks:
-            bundle.session(key).probe({**bundle._probe_axes(), "batch": 1})
+            bundle.session(key).probe(bundle.probe_axes(batch=1))
         if _NAME.fullmatch(os.fspath(path_or_name)) and bundle.name != os.fspath(path_or_name):
             raise BundleError(
                 f"{bundle.path / MANIFEST_FILE}: system and name: are {bundle.name}, "
@@ -197,16 +197,16 @@ class Bundle:
                 threads=threads,
                 provider=provider,
             )
-            session.probe(self._probe_axes())
+            session.probe(self.probe_axes())
             self._sessions[key] = session
         return self._sessions[key]
 
-    def _probe_axes(self) -> dict[str, int]:
-        """Length of each named axis in the made-up inputs: two of everything, where nothing else is said."""
+    def probe_axes(self, batch: int = 2) -> dict[str, int]:
+        """Length of each named axis in made-up inputs (`Session.probe`): two, where nothing else is said."""
         networks = self.manifest.networks.values()
         tensors = [tensor for network in networks for tensor in (*network.inputs, *network.outputs)]
         names = {axis for tensor in tensors for axis in tensor.shape if isinstance(axis, str)}
-        return dict.fromkeys(names, 2) | self.manifest.interface.axis_lengths()
+        return dict.fromkeys(names, 2) | self.manifest.interface.axis_lengths() | {"batch": batch}
 
 
 def _bundles_of(kind: type[Interface]) -> list[str]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Networks as ONNX files: export, large weights in half precision, the commit they come from."""
+"""Networks as ONNX files: export with large weights in few bits, the commit they come from."""
 
 from __future__ import annotations
 
@@ -13,42 +13,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 import torch
-from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
+from semisac_ml.training.stored_weights import rounded, store_weights
+
 OPSET = 18
-# Weight matrices of more elements than this are stored in half precision.
-HALF_PRECISION_FROM = 1024
 
 
 @torch.no_grad()
-def round_weights(model: nn.Module) -> None:
-    """Round large weights to half precision, so that the network is the same before and after export."""
+def round_weights(model: nn.Module, bits: int = 16) -> None:
+    """Round large weights to what is stored of them, so that the network is the same before and after export.
+
+    bits: 16 or 8 for each (`stored_weights`).
+    """
     for tensor in model.state_dict().values():
-        if tensor.dtype == torch.float32 and tensor.numel() > HALF_PRECISION_FROM:
-            tensor.copy_(tensor.half().float())
-
-
-def store_in_half_precision(content: onnx.ModelProto) -> None:
-    """Store large weights as float16, cast to float32 on loading: half the file, the same arithmetic."""
-    graph = content.graph
-    casts = []
-    for index, tensor in enumerate(graph.initializer):
-        values = numpy_helper.to_array(tensor)
-        if values.dtype != np.float32 or values.size <= HALF_PRECISION_FROM:
-            continue
-        half = values.astype(np.float16)
-        if not np.array_equal(half.astype(np.float32), values):
-            continue
-        stored = f"{tensor.name}.half"
-        casts.append(helper.make_node("Cast", [stored], [tensor.name], to=TensorProto.FLOAT))
-        graph.initializer[index].CopyFrom(numpy_helper.from_array(half, stored))
-    nodes = [*casts, *graph.node]
-    del graph.node[:]
-    graph.node.extend(nodes)
+        if tensor.dtype == torch.float32:
+            tensor.copy_(torch.from_numpy(rounded(tensor.cpu().numpy(), bits)))
 
 
 def to_onnx(
@@ -79,7 +61,7 @@ def to_onnx(
         torch.backends.mha.set_fastpath_enabled(fast)
     results = [found] if isinstance(found, Tensor) else found
     _name_axes(content, axes, {**inputs, **dict(zip(outputs, results, strict=True))})
-    store_in_half_precision(content)
+    store_weights(content)
     onnx.checker.check_model(content)
     return content.SerializeToString()
 

@@ -29,6 +29,9 @@ from semisac_ml.systems.jssc.settings import (
 from semisac_ml.systems.jssc.train import trained_model
 from semisac_ml.training.onnx_export import round_weights, source_commit, to_onnx
 
+WEIGHT_BITS = 8
+"""Of large weights in a bundle: half the size of 16, with the same figures (docs/train_your_own.md)."""
+
 
 class Probabilities(nn.Module):
     """A network of scores, with probabilities (softmax of the scores) as its output."""
@@ -162,12 +165,12 @@ def export_bundle(
 
     Parameters
     ----------
-    model : trained networks; their large weights are rounded to half precision.
+    model : trained networks; their large weights are rounded to ``WEIGHT_BITS``.
     folder : models/jssc/NAME.
     command, commit : how the training is repeated, and with which state of the source.
     metrics : measured figures, {name: {value, low, high, n, conditions}}.
     """
-    round_weights(model)
+    round_weights(model, WEIGHT_BITS)
     contents = {name: to_onnx(*parts) for name, parts in networks(model).items()}
     n = settings.model.real_dimensions
     every_class = settings.model.task == "classes"
@@ -241,7 +244,7 @@ def training_command(settings: TrainingSettings) -> str:
 def command(*, options: MeasuredExportOptions) -> None:
     """Export a trained link as a bundle: ONNX networks and a manifest that states what they are.
 
-    Large weights are stored in half precision; arithmetic is float32.
+    Large weights are stored in 8 bits; arithmetic is float32.
     """
     console = Console()
     settings = load_settings(options.run)
