@@ -233,7 +233,7 @@ class TunedDecoder(nn.Module):
         self.said = nn.Linear(2 * size, len(STATES) * (2 * OCTAVES + 1))
         if settings.direct:
             self.straight = nn.Linear(OTHERS * REALS, len(STATES) * 2 * OCTAVES, bias=False)
-            self.trust = nn.Linear(2 * size, len(STATES))
+            self.trust = nn.Linear(2 * size, len(STATES) * OCTAVES)
             nn.init.constant_(self.trust.bias, DISTRUST)
         grid = (torch.arange(settings.states) + 0.5) / settings.states
         self.register_buffer("grid", grid, persistent=False)
@@ -257,8 +257,8 @@ class TunedDecoder(nn.Module):
         said = self.said(state).float().unflatten(1, (len(STATES), -1))
         waves_said = said[..., :-1] * torch.exp(said[..., -1:].clamp(max=6.0))
         if self.direct:
-            # the radar itself errs, or is missing
-            trust = torch.sigmoid(self.trust(state).float())[..., None]
+            # the radar itself errs, which turns the fast waves most, or is missing
+            trust = torch.sigmoid(self.trust(state).float()).unflatten(1, (len(STATES), -1)).repeat(1, 1, 2)
             with torch.autocast(received.device.type, enabled=False):
                 precision = GAIN / (1.0 + LEAST_NOISE - worth)
                 heard = received[:, SEEN**2 :].flatten(1) * precision[:, None]
