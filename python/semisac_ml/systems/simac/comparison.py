@@ -32,7 +32,7 @@ from .samples import STATES, TEST, Limits, TargetSet, joined
 from .scenes import SCENE_FILE, SceneOptions, trained_scene
 from .scoring import UNITS, Outcome, figures
 from .tensors import EchoSource, SampleTensors
-from .training import SETTINGS_FILE, trained
+from .training import PICTURE_WEIGHT, SETTINGS_FILE, trained
 from .tuned import SENSORS, TunedSimac, equalised
 
 SYSTEM, TABLE = "simac", "snr"
@@ -248,8 +248,10 @@ def identity(folder: Path) -> tuple[str, str, str, tuple[str, ...]]:
 
 
 def _named(settings: dict[str, Any]) -> str:
+    """Variant, and of size and weight of the picture what is not usual."""
     size = "" if settings["size"] == "small" else f", {settings['size']}"
-    return f"{settings['variant']}{size}"
+    weight = settings["picture_weight"]
+    return f"{settings['variant']}{size}" + ("" if weight == PICTURE_WEIGHT else f", l1 {weight:g}")
 
 
 def of_run(folder: Path, shelf: SceneShelf) -> Measured:

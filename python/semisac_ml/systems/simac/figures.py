@@ -26,6 +26,9 @@ from .samples import STATES
 from .scoring import UNITS
 
 PAPER, TUNED = "simac", "tuned"
+LIGHT = ", l1 1"
+"""Of names of networks in the paper's form whose picture weighs as much as a state."""
+LIGHTER = f"{PAPER}{LIGHT}"
 FADINGS = ("awgn", "rayleigh")
 RMSE = tuple(f"{task}_rmse" for task in STATES)
 PICTURE = ("psnr_db", "ssim")
@@ -41,6 +44,7 @@ PICTURES_ALONE = (*SHOWN, HIFI)
 COLOURS = {
     PAPER: "tab:blue",
     TUNED: "tab:red",
+    LIGHTER: "tab:cyan",
     **dict.fromkeys(("cv-s", "lstm", "without lse", "tuned, camera"), "tab:orange"),
     **dict.fromkeys(("rs-s", "gru", SINGLE_TASK, "tuned, radar"), "tab:green"),
     **dict.fromkeys(("perceptron", "tuned, both"), "tab:purple"),
@@ -73,7 +77,7 @@ class Curves:
 def _curves() -> dict[str, Curves]:
     found = {}
     for first, compared in (
-        (6, ("cv-s", "rs-s")),
+        (6, ("cv-s", "rs-s", LIGHTER)),
         (9, ("lstm", "gru", "perceptron")),
         (14, ("without lse", SINGLE_TASK)),
     ):
@@ -88,7 +92,10 @@ def _curves() -> dict[str, Curves]:
 
 CURVES = _curves()
 ABLATED = {
-    PAPER: ("lstm", "gru", "perceptron", "numbers", "without lse", "shuffled sentence", SINGLE_TASK),
+    PAPER: (
+        *("lstm", "gru", "perceptron", "numbers", "without lse", "shuffled sentence", SINGLE_TASK),
+        LIGHTER,
+    ),
     TUNED: tuple(
         f"tuned, {name}"
         for name in ("both", "no estimate", "no glimpse", "not told", "not analog", "not direct")

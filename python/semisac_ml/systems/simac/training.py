@@ -38,6 +38,8 @@ CLIPPED_NORM = 1.0
 WARM_UP = 0.05
 FADINGS = ("awgn", "rayleigh")
 VALIDATION_SNR_DB = (5.0, 15.0, 25.0)
+PICTURE_WEIGHT = 100.0
+"""The paper's l1."""
 SHUFFLED = "shuffled sentence"
 """A variant of training, not of the network: every sentence is that of another sample."""
 
@@ -69,7 +71,9 @@ class SimacTraining(Options):
     batch: int = Field(32, ge=1, description="Samples a step.")
     learning_rate: float = Field(1e-3, gt=0, allow_inf_nan=False, description="Peak learning rate.")
     weight_decay: float = Field(0.01, ge=0, allow_inf_nan=False, description="Of matrices.")
-    picture_weight: float = Field(100.0, ge=0, allow_inf_nan=False, description="Of the picture's loss.")
+    picture_weight: float = Field(
+        PICTURE_WEIGHT, ge=0, allow_inf_nan=False, description="Of the picture's loss: l1."
+    )
     bits: int = Field(4, ge=1, le=8, description="Of a value that is sent, of a network in the paper's form.")
     gpt2: str = Field("", description="GPT-2's weights to start from: a folder, or gpt2 [default: none].")
     recoloured: bool = Field(True, description="Draw the colours of frames and pictures anew in each batch.")
