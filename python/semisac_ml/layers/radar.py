@@ -112,10 +112,12 @@ class RangeDoppler(nn.Module):
         return found
 
 
-def compressed(maps: Tensor) -> Tensor:
-    """Amplitudes as their logarithm, phases kept: echoes differ by 60 dB."""
-    amplitude = torch.sqrt(maps.square().sum(dim=-1, keepdim=True) + FAINTEST**2)
-    return maps / amplitude * torch.log1p(amplitude)
+def compressed(maps: Tensor) -> tuple[Tensor, Tensor]:
+    """Real and imaginary parts with amplitudes as their logarithm, phases kept: echoes differ by 60 dB."""
+    real, imaginary = maps.unbind(dim=-1)
+    amplitude = torch.sqrt(real.square() + imaginary.square() + FAINTEST**2)
+    gain = torch.log1p(amplitude) / amplitude
+    return gain * real, gain * imaginary
 
 
 class ComplexConvolution(nn.Module):
@@ -196,7 +198,7 @@ class ComplexRadarEncoder(nn.Module):
     def forward(self, beat: Tensor) -> Tensor:
         plain = self.transform(beat)
         maps = compressed(plain if self.background else self.transform.without_background(plain))
-        maps = self.blocks(self.first_norm(self.beams(torch.cat([maps[..., 0], maps[..., 1]], dim=1))))
+        maps = self.blocks(self.first_norm(self.beams(torch.cat(maps, dim=1))))
         real, imaginary = maps.chunk(2, dim=1)
         amplitude = torch.sqrt(real.square() + imaginary.square() + FAINTEST**2)
         told = nn.functional.adaptive_avg_pool2d(amplitude, self.grid).flatten(1)

@@ -90,7 +90,7 @@ class SignalExtractor(nn.Module):
         self.projection = TokenProjection(length, 2 * widths[-1], tokens, size)
 
     def forward(self, echoes: Tensor) -> Tensor:
-        real, imaginary = compressed(echoes).unbind(dim=-1)
+        real, imaginary = compressed(echoes)
         for layer, norm, pool in zip(self.layers, self.norms, self.pools, strict=True):
             both = functional.relu(norm(torch.cat(layer(real, imaginary), dim=1)))
             both = both[..., : both.shape[-1] // pool * pool]

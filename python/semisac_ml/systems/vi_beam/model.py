@@ -267,7 +267,7 @@ class RadarEncoder(nn.Module):
     def forward(self, beat: Tensor) -> Tensor:
         plain = self.transform(beat)
         maps = compressed(plain if self.background else self.transform.without_background(plain))
-        return self.residual(torch.cat([maps[..., 0], maps[..., 1]], dim=1)) + self.moving(plain)
+        return self.residual(torch.cat(maps, dim=1)) + self.moving(plain)
 
     def beat(self, halves: Tensor) -> Tensor:
         """Beat samples of maps of half the size, real parts of all antennas before the imaginary ones."""
