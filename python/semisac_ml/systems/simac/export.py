@@ -39,6 +39,9 @@ MEASURED_SNR_DB = (5.0, 10.0, 15.0, 20.0, 25.0)
 REFERENCE_SNR_DB = 15.0
 TOLERANCE = 1e-4
 """Of outputs of a bundle, of which the widest range is 1, against those of PyTorch."""
+ROUNDING = 1e-3
+"""The same of the encoder's symbols: sines of up to 64 turns of the radar's estimate, which in single
+precision differs by some 5e-7 with the order of its sums. Noise at 25 dB is 40 times as large."""
 UNITS = {"distance": "m", "angle": "rad", "velocity": "m/s"}
 
 
@@ -149,11 +152,11 @@ def networks(system: TunedSimac, tensors: SampleTensors) -> dict[str, bytes]:
 
 
 @torch.no_grad()
-def difference(bundle: Bundle, system: TunedSimac, tensors: SampleTensors) -> float:
-    """Largest difference of an output from PyTorch's; of states in their normalised form."""
+def differences(bundle: Bundle, system: TunedSimac, tensors: SampleTensors) -> dict[str, float]:
+    """Largest difference of each output from PyTorch's; of states in their normalised form."""
     for_encoder, for_decoder = made_for(system, tensors)
     span = tensors.limits.high - tensors.limits.low
-    worst = 0.0
+    worst = {}
     for name, network, inputs in (
         ("encoder", Encoder(system), for_encoder),
         ("decoder", Decoder(system, tensors.limits), for_decoder),
@@ -163,7 +166,7 @@ def difference(bundle: Bundle, system: TunedSimac, tensors: SampleTensors) -> fl
         expected = network.eval()(*inputs.values())
         for (output, value), other in zip(found.items(), expected, strict=True):
             scale = span if output in ("state", "deviation") else 1.0
-            worst = max(worst, float(np.abs((value - other.numpy()) / scale).max()))
+            worst[output] = float(np.abs((value - other.numpy()) / scale).max())
     return worst
 
 
@@ -248,9 +251,12 @@ def export_bundle(
         },
         metrics=dict(metrics or {}),
     )
-    worst = difference(bundle, system, tensors)
-    if worst > TOLERANCE:
-        raise ValueError(f"{folder}: an output differs from PyTorch's by {worst:.2g}, expected {TOLERANCE:g}")
+    for output, worst in differences(bundle, system, tensors).items():
+        most = ROUNDING if output == "symbols" else TOLERANCE
+        if worst > most:
+            raise ValueError(
+                f"{folder}: {output} differs from PyTorch's by {worst:.2g}, expected at most {most:g}"
+            )
     return bundle
 
 

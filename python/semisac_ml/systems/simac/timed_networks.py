@@ -23,7 +23,7 @@ from semisac_ml.training.onnx_export import to_onnx
 
 from . import channel_text
 from .decoder import SensingDecoder
-from .export import TOLERANCE, Decoder, Encoder
+from .export import ROUNDING, TOLERANCE, Decoder, Encoder
 from .language import CHANNEL_NUMBERS, LanguageEncoder
 from .model import SemanticFusion, SimacSettings
 from .samples import Limits
@@ -36,9 +36,6 @@ NETWORKS = {
     "tuned": ("encoder", "decoder"),
 }
 """What there is to measure: the networks of each variant."""
-ROUNDING = 1e-3
-"""Tolerance of the tuned encoder, which makes sines of up to 64 turns of the radar's estimate: with drawn
-weights PyTorch in single precision is up to 3e-4 from itself in double precision."""
 LIMITS = Limits(np.array([0.0, -1.0, -30.0]), np.array([120.0, 1.0, 30.0]))
 """What 0 and 1 are of the states that the tuned encoder hears, in m, rad, m/s; of no scene in particular."""
 NORMALISED = Limits(np.zeros(3), np.ones(3))
