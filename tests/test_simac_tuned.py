@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from semisac_ml.channels.fading import apply_fading, complex_normal  # noqa: E402
-from semisac_ml.systems.simac import scoring  # noqa: E402
+from semisac_ml.systems.simac import pixels, scoring  # noqa: E402
 from semisac_ml.systems.simac.biformer import BiFormerSettings  # noqa: E402
 from semisac_ml.systems.simac.echo_peak import EchoPeak  # noqa: E402
 from semisac_ml.systems.simac.glimpse import OCTAVES, Glimpse, waves  # noqa: E402
@@ -254,3 +254,18 @@ def test_what_cannot_be():
 def test_the_tuned_system_is_small():
     system = TunedSimac(TunedSettings())
     assert 2 * sum(one.numel() for one in system.parameters()) < 9e6  # bytes, in half precision
+
+
+def test_pixels_come_back_through_their_straight_way():
+    waves, _ = pixels.cosines()
+    torch.testing.assert_close(waves @ waves.T, torch.eye(REALS), atol=1e-5, rtol=0.0)
+    # a slope of colour that the lowest frequencies hold, up to its corners within pieces
+    rows, columns = torch.meshgrid(torch.linspace(0.2, 0.8, 56), torch.linspace(0.3, 0.7, 56), indexing="ij")
+    picture = torch.stack([rows, columns, 0.5 * (rows + columns)])[None]
+    numbers = pixels.ToNumbers()(picture)
+    assert numbers.shape == (1, SEEN**2, REALS)
+    torch.testing.assert_close(pixels.ToPixels()(numbers) + 0.5, picture, atol=0.01, rtol=0.0)
+    # pieces stand in rows: the third piece of the first row is bright, and no other
+    bright = torch.full((1, 3, 56, 56), 0.5)
+    bright[:, :, :8, 16:24] = 1.0
+    assert (pixels.ToNumbers()(bright)[0].abs().amax(dim=1) > 1e-3).nonzero().tolist() == [[2]]

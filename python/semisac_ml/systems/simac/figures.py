@@ -98,7 +98,7 @@ ABLATED = {
     ),
     TUNED: tuple(
         f"tuned, {name}"
-        for name in ("both", "no estimate", "no glimpse", "not told", "not analog", "not direct")
+        for name in ("both", "no estimate", "no glimpse", "not told", "not analog", "not direct", "no pixels")
     ),
 }
 CHANGE_UNITS = dict.fromkeys(RMSE, "%") | {"psnr_db": "dB", "ssim": "1"}

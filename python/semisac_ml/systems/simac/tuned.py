@@ -16,6 +16,7 @@ What differs from the paper's networks, and why:
 - A sensor may be missing: in training either is, now and then.
 - The radar's features also go straight to the symbols, and what is received straight to the posterior, whose
   logarithm is linear in what was received, times the SNR, if symbols are linear in the features.
+- So do pixels (:mod:`.pixels`): they are seen from the first step on, and the transformers learn outlines.
 - Distance, angle and velocity come with a posterior distribution: weights of Gaussians on a grid.
 """
 
@@ -49,6 +50,7 @@ from .glimpse import (
 )
 from .language import CHANNEL_NUMBERS
 from .model import ChannelState
+from .pixels import ToNumbers, ToPixels
 from .samples import STATES, Limits
 
 SENSORS = ("camera", "radar")
@@ -62,6 +64,8 @@ LEAST_NOISE = 0.003
 """What symbols are taken to be wrong by at least, as a share of their power."""
 GAIN = 1.0 / 30.0
 """Of what is received, times its precision, so that weights of the straight way are of the usual size."""
+SENT_ALONE = 0.35
+"""Of symbols before they are scaled to unit power, the size at first."""
 DISTRUST = -4.0
 """Of what the radar's symbols say, at first: a logit."""
 
@@ -77,7 +81,7 @@ class TunedSettings:
     To be taken away, one at a time, to see what it is worth: estimate, of the radar, for convolutions of its
     echoes; glimpse, for the whole frame; told, the channel's state; analog symbols, for two bits a value,
     modulated by Eq. (50): as many channel uses as the small network of the paper's form; direct, the straight
-    way of the radar's features beside the transformers.
+    way of the radar's features beside the transformers; pixels, that of the picture.
     """
 
     frame: int = 256
@@ -93,6 +97,7 @@ class TunedSettings:
     told: bool = True
     analog: bool = True
     direct: bool = True
+    pixels: bool = True
     vision: BiFormerSettings = BiFormerSettings(
         128, widths=(24, 48, 72, 96), depths=(1, 1, 1, 1), routed=(1, 2, 4, 16), regions=4, widening=2
     )
@@ -107,7 +112,8 @@ class TunedSettings:
     @classmethod
     def variant(cls, name: str) -> TunedSettings:
         """ "tuned"; "tuned, camera" and "tuned, radar", of one sensor; "tuned, both", that never fail; and
-        with one thing taken away: "tuned, no estimate", "no glimpse", "not told", "not analog", "not direct".
+        with one thing taken away: "tuned, no estimate", "no glimpse", "not told", "not analog", "not direct",
+        "no pixels".
 
         Raises ValueError for any other name.
         """
@@ -117,10 +123,11 @@ class TunedSettings:
             "tuned, radar": {"sensors": ("radar",), "missing": 0.0},
             "tuned, both": {"missing": 0.0},
             "tuned, no estimate": {"estimate": False},
-            "tuned, no glimpse": {"glimpse": False},
+            "tuned, no glimpse": {"glimpse": False, "pixels": False},
             "tuned, not told": {"told": False},
             "tuned, not analog": {"analog": False},
             "tuned, not direct": {"direct": False},
+            "tuned, no pixels": {"pixels": False},
         }
         if name not in changed:
             raise ValueError(f"variant is {name!r}, expected one of {', '.join(changed)}")
@@ -162,6 +169,8 @@ class TunedEncoder(nn.Module):
         self.leave = nn.Linear(size, REALS)
         if settings.direct:
             self.straight = nn.Linear(FEATURES, OTHERS * REALS)
+        if settings.pixels:
+            self.pixels = ToNumbers()
         self.register_buffer("low", torch.zeros(len(STATES)))
         self.register_buffer("span", torch.ones(len(STATES)))
 
@@ -201,10 +210,13 @@ class TunedEncoder(nn.Module):
         if self.settings.told:
             tokens = tokens + self.channel(numbers)[:, None]
         sent = self.leave(self.blocks(tokens)).float()
+        shown, told = sent[:, : SEEN**2], sent[:, SEEN**2 :]
+        if self.settings.pixels:
+            shown = shown + self.pixels(part).float() * camera[:, :, None]
         if self.settings.direct:
             with torch.autocast(echoes.device.type, enabled=False):
-                said = self.straight(features).unflatten(1, (OTHERS, -1))
-            sent = torch.cat([sent[:, : SEEN**2], sent[:, SEEN**2 :] + said], dim=1)
+                told = told + self.straight(features).unflatten(1, (OTHERS, -1))
+        sent = torch.cat([shown, told], dim=1)
         power = sent.square().mean(dim=(1, 2), keepdim=True)
         return sent * torch.rsqrt(2.0 * power + 1e-9), boxes
 
@@ -235,6 +247,10 @@ class TunedDecoder(nn.Module):
             self.straight = nn.Linear(OTHERS * REALS, len(STATES) * 2 * OCTAVES, bias=False)
             self.trust = nn.Linear(2 * size, len(STATES) * OCTAVES)
             nn.init.constant_(self.trust.bias, DISTRUST)
+        self.pixels = ToPixels() if settings.pixels else None
+        if settings.pixels:
+            self.amplitude = nn.Linear(2 * size, 1)
+            nn.init.constant_(self.amplitude.bias, math.log(SENT_ALONE))
         grid = (torch.arange(settings.states) + 0.5) / settings.states
         self.register_buffer("grid", grid, persistent=False)
         self.register_buffer("waves", waves(grid).T.contiguous(), persistent=False)
@@ -264,8 +280,13 @@ class TunedDecoder(nn.Module):
                 heard = received[:, SEEN**2 :].flatten(1) * precision[:, None]
                 waves_said = waves_said + trust * self.straight(heard).unflatten(1, (len(STATES), -1))
         drawn = self.picture(maps).float()
+        colours = drawn[:, :3] + 0.5
+        if self.pixels is not None:
+            # symbols are scaled to unit power, whatever the picture's
+            amplitude = torch.exp(self.amplitude(state).float())[:, :, None]
+            colours = colours + self.pixels(received[:, : SEEN**2] * amplitude).float()
         # colours, and where the target is: all around it is black
-        picture = (drawn[:, :3] + 0.5) * torch.sigmoid(drawn[:, 3:] + 2.0)
+        picture = colours * torch.sigmoid(drawn[:, 3:] + 2.0)
         return self.bounded(waves_said), picture
 
     def bounded(self, said: Tensor) -> Tensor:
