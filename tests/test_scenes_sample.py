@@ -239,6 +239,7 @@ def test_plan_survives_json_and_names_what_is_wrong():
     assert len({drive.seed for drive in plan.drives()}) == 3
     for changed, message in (
         ({"frames": 0}, "frames is 0"),
+        ({"interval_s": 0.25}, "interval_s is 0.25, expected a multiple of 0.1"),
         ({"layouts": ["x"]}, "layouts holds 'x'"),
         ({"x": 1}, "x: miss"),
     ):

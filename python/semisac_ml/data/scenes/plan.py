@@ -18,6 +18,7 @@ from semisac_ml.outputs import write_output
 from .drive import DriveSettings
 from .layouts import LAYOUTS
 from .light import TIMES
+from .traffic import TIME_STEP_S
 
 FORMAT = 1
 PLAN_FILE = "plan.json"
@@ -70,6 +71,9 @@ class Plan:
         for name, (low, high) in limits.items():
             if not low <= getattr(self, name) <= high:
                 raise DataError(f"{name} is {getattr(self, name)}, expected {low} to {high}")
+        steps = self.interval_s / TIME_STEP_S
+        if abs(steps - round(steps)) > 1e-6:
+            raise DataError(f"interval_s is {self.interval_s}, expected a multiple of {TIME_STEP_S:g}")
         if not self.layouts or not self.times:
             raise DataError("layouts or times is empty, expected one or more of each")
 

@@ -3,13 +3,14 @@
 
 """What a practitioner would do: matched filter, CFAR, array phase; the camera's box; Kalman filters of both.
 
-Nothing is learned but the camera's bias and deviation, from the training part. Estimates are made where the
-sensors are; what it takes to send them on, three numbers, is left out, in their favour.
+Learned from the training part are the camera's bias and deviation, and how cars move. Estimates are made
+where the sensors are; what it takes to send them on, three numbers, is left out, in their favour.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -24,9 +25,8 @@ from .scoring import Outcome
 SEARCH_STEPS = 25
 MIDDLE_M = 0.75
 """Height of the middle of a car."""
-ACCELERATION_MPS2 = 2.0
-TURNING_RAD_S2 = 0.1
-"""What Kalman filters allow for from step to step, one deviation: of a car that brakes, and its azimuth."""
+LASTING = 2.0
+"""Of how much changes are taken to deviate: they last for several steps, filters take each for new."""
 
 
 def radar_estimate(echo: np.ndarray, radar: LfmSimoRadar) -> tuple[np.ndarray, np.ndarray]:
@@ -139,6 +139,7 @@ def fused_outcome(samples: TargetSet, outcomes: list[Outcome]) -> Outcome:
     the past alone. Where no sensor says anything yet there is no estimate.
     """
     rows = outcomes[0].rows
+    motion = motion_of(samples)
     states, deviations = np.full((len(rows), 3), np.nan), np.full((len(rows), 3), np.inf)
     for target in np.unique(samples.target[rows]):
         own = np.flatnonzero(samples.target[rows] == target)
@@ -146,19 +147,50 @@ def fused_outcome(samples: TargetSet, outcomes: list[Outcome]) -> Outcome:
         time_s = samples.time_s[rows[own]]
         said = {task: [_said(outcome, task, own) for outcome in outcomes] for task in STATES}
         away = [(-value, deviation) for value, deviation in said["velocity"]]
-        mean, spread = kalman(time_s, said["distance"], away, ACCELERATION_MPS2)
+        mean, spread = kalman(time_s, said["distance"], away, LASTING * motion.braking_mps2, motion.jitter_m)
         states[own, 0], deviations[own, 0] = mean[:, 0], spread[:, 0]
         states[own, 2], deviations[own, 2] = -mean[:, 1], spread[:, 1]
-        mean, spread = kalman(time_s, said["angle"], [], TURNING_RAD_S2)
+        mean, spread = kalman(time_s, said["angle"], [], LASTING * motion.turning_rad_s2)
         states[own, 1], deviations[own, 1] = mean[:, 0], spread[:, 0]
     return _outcome(rows, states, deviations)
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Deviations of changes, per second: of the closing speed, of the azimuth's rate.
+
+    jitter_m: of the distance's steps from what the closing speed tells: boxes of a video jump.
+    """
+
+    braking_mps2: float
+    turning_rad_s2: float
+    jitter_m: float
+
+
+def motion_of(samples: TargetSet) -> Motion:
+    """How targets move in the training part."""
+    rows = samples.of(TRAIN)
+    braking, turning, jitter = [], [], []
+    for target in np.unique(samples.target[rows]):
+        own = rows[samples.target[rows] == target]
+        own = own[np.argsort(samples.time_s[own], kind="stable")]
+        passed, speed = np.diff(samples.time_s[own]), samples.velocity_mps[own]
+        braking.append(np.diff(speed) / passed)
+        jitter.append(np.diff(samples.distance_m[own]) + 0.5 * (speed[1:] + speed[:-1]) * passed)
+        rate = np.diff(samples.azimuth_rad[own]) / passed
+        turning.append(np.diff(rate) / (0.5 * (passed[1:] + passed[:-1])))
+    return Motion(*(_root_mean_square(np.concatenate(found)) for found in (braking, turning, jitter)))
+
+
+def _root_mean_square(values: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(values**2)))
 
 
 Said = tuple[np.ndarray, np.ndarray]
 
 
 def kalman(
-    time_s: np.ndarray, values: list[Said], rates: list[Said], acceleration: float
+    time_s: np.ndarray, values: list[Said], rates: list[Said], acceleration: float, jitter: float = 0.0
 ) -> tuple[np.ndarray, np.ndarray]:
     """A value and its rate from what sensors say of either, each with its deviation.
 
@@ -169,6 +201,8 @@ def kalman(
         What each sensor says and its deviation; NaN where it says nothing.
     acceleration : float
         Deviation of the rate's change, per second.
+    jitter : float
+        Deviation of the value's steps from what the rate tells.
 
     Returns
     -------
@@ -184,6 +218,7 @@ def kalman(
             forward = np.array([[1.0, passed], [0.0, 1.0]])
             push = np.array([passed**2 / 2.0, passed]) * acceleration
             mean, covariance = forward @ mean, forward @ covariance @ forward.T + np.outer(push, push)
+            covariance[0, 0] += jitter**2
         for axis, sensors in enumerate((values, rates)):
             for value, deviation in sensors:
                 if np.isfinite(value[step]) and np.isfinite(deviation[step]):
