@@ -31,6 +31,7 @@ from semisac_ml.systems.simac.tuned import (  # noqa: E402
     SENSORS,
     TunedSettings,
     TunedSimac,
+    boxes_apart,
     equalised,
     in_turns,
     in_vectors,
@@ -269,3 +270,25 @@ def test_pixels_come_back_through_their_straight_way():
     bright = torch.full((1, 3, 56, 56), 0.5)
     bright[:, :, :8, 16:24] = 1.0
     assert (pixels.ToNumbers()(bright)[0].abs().amax(dim=1) > 1e-3).nonzero().tolist() == [[2]]
+
+
+def test_a_closer_look_counts_where_it_sees_the_target():
+    truth = torch.tensor([[0.5, 0.5, 0.1, 0.1]])
+    near, far = torch.tensor([0.55, 0.5, 0.1, 0.1]), torch.tensor([0.9, 0.5, 0.1, 0.1])
+    # half a half aside: Huber's 0.5 * 0.5^2, one of four numbers; of two looks
+    seen = boxes_apart(torch.stack([near, near])[None], truth)
+    assert seen.item() == pytest.approx(0.125 / 4)
+    alone = boxes_apart(torch.stack([far, far])[None], truth)
+    assert alone.item() == pytest.approx((4.0 - 0.5) / 4 / 2)
+
+
+def test_where_to_look_is_learned_from_boxes_alone():
+    torch.manual_seed(0)
+    system = TunedSimac(tiny_tuned(missing=0.0))
+    frames, echoes, truth = inputs(4)
+    losses = system.losses(
+        system(frames, echoes, state_of([20.0] * 4), "awgn", torch.Generator().manual_seed(0)), truth
+    )
+    sum(loss for name, loss in losses.items() if name != "box").backward()
+    closer = [one.grad for one in system.encoder.glimpse.fit.parameters()]
+    assert all(one is None or not one.any() for one in closer)

@@ -230,7 +230,7 @@ class LossWeights:
     angle: float = 1.0
     velocity: float = 1.0
     distance: float = 1.0
-    box: float = 2.0
+    box: float = 20.0
 
 
 def task_losses(found: dict[str, Tensor], truth: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -41,6 +41,7 @@ from .glimpse import (
     BEYOND,
     FEATURES,
     OCTAVES,
+    WIDER,
     Glimpse,
     LearnedFeatures,
     PictureEncoder,
@@ -200,7 +201,8 @@ class TunedEncoder(nn.Module):
         query = self.query(features) * radar + (1.0 - radar) * self.unheard
         frames = frames * camera[:, :, None, None]
         boxes, part, context = self.glimpse(frames, query)
-        box = boxes[:, -1]
+        # what a fast wave of the box gains elsewhere says nothing of where it should be
+        box = boxes[:, -1].detach()
         if not self.settings.glimpse:
             part = self.glimpse.part(frames, torch.full_like(box, 0.5))
         seen = self.picture(part) * camera[:, :, None] + (1.0 - camera[:, :, None]) * self.unseen
@@ -311,12 +313,19 @@ class TunedDecoder(nn.Module):
 
 
 def boxes_apart(found: Tensor, truth: Tensor) -> Tensor:
-    """How far boxes [batch, looks, 4] are from the true ones [batch, 4], in their halves, float32 [batch]."""
+    """How far boxes [batch, looks, 4] are from the true ones [batch, 4], in their halves, float32 [batch].
+
+    A closer look counts where it sees the target: its middle, at less than e times its size.
+    """
     middle, half = truth[:, None, :2], truth[:, None, 2:]
     moved = (found[..., :2] - middle) / half
     scaled = torch.log(found[..., 2:] / half)
     apart = torch.cat([moved, scaled], dim=2)
-    return functional.smooth_l1_loss(apart, torch.zeros_like(apart), reduction="none").mean(dim=(1, 2))
+    each = functional.smooth_l1_loss(apart, torch.zeros_like(apart), reduction="none").mean(dim=2)
+    before, within = found[:, :-1].detach(), WIDER * found[:, :-1, 2:].detach()
+    sees = ((before[..., :2] - middle).abs() < within).all(dim=2)
+    sees &= (scaled[:, :-1].detach().abs() < 1.0).all(dim=2)
+    return torch.cat([each[:, :1], each[:, 1:] * sees], dim=1).mean(dim=1)
 
 
 def equalised(received: Tensor, gain: Tensor, snr_db: Tensor) -> tuple[Tensor, Tensor]:
