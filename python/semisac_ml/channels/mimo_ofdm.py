@@ -13,44 +13,16 @@ antennas; Eqs. (7) and (8) as printed would make it 1/(N_t N_r), and no SNR of t
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 
-from semisac_ml.signal.radar_bounds import SPEED_OF_LIGHT_MPS
+from semisac_ml.signal.mimo_ofdm import MimoOfdm, PathArrays
 
 from .fading import complex_normal
 
-
-@dataclass(frozen=True)
-class MimoOfdm:
-    """A cell; the defaults are the paper's, and where it is silent, ours.
-
-    paths: of each user. delay_s: the longest; delays are uniform. speed_mps: the highest; of a user, uniform.
-    doppler: "speed", of a user's speed and a direction of travel, path by path by its departure; or "paths",
-    uniform between 0 and the highest, as the authors' program has it.
-    """
-
-    station_antennas: int = 64
-    user_antennas: int = 8
-    station_chains: int = 2
-    user_chains: int = 2
-    users: int = 2
-    subcarriers: int = 100
-    subcarrier_spacing_hz: float = 120e3
-    symbol_interval_s: float = 1e-3 / 8 / 14
-    carrier_hz: float = 28e9
-    paths: int = 4
-    delay_s: float = 300e-9
-    speed_mps: float = 120.0 / 3.6
-    doppler: Literal["speed", "paths"] = "speed"
-
-    @property
-    def most_doppler_hz(self) -> float:
-        """Of the highest speed straight ahead."""
-        return self.speed_mps * self.carrier_hz / SPEED_OF_LIGHT_MPS
+__all__ = ["MimoOfdm", "MimoPaths", "drawn_paths", "equivalent_channel", "steering"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +38,17 @@ class MimoPaths:
     departure: Tensor
     delay_s: Tensor
     doppler_hz: Tensor
+
+    @classmethod
+    def from_arrays(cls, paths: PathArrays, device: torch.device | str = "cpu") -> MimoPaths:
+        """The same paths in single precision."""
+        kinds = {"gain": torch.complex64}
+        return cls(
+            *(
+                torch.as_tensor(getattr(paths, field.name)).to(device, kinds.get(field.name, torch.float32))
+                for field in fields(cls)
+            )
+        )
 
     def turned(self, symbols: Tensor, subcarriers: Tensor, cell: MimoOfdm) -> Tensor:
         """Gains at symbols and subcarriers, numbers from 0: complex64 [batch, users, times, tones, paths]."""
