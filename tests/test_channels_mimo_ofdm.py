@@ -48,8 +48,8 @@ def drawn(request):
     return request.param
 
 
-# Theory. Means of 8000 channels of power 1: |h|^2 of four paths has variance 1.25, a standard error of 0.0125;
-# products h h'* have one below 0.016. Bounds are four of them.
+# Theory. Means of 8000 channels of power 1: |h|^2 has variance 1, a standard error of 0.0112; products h h'*
+# have one of the same size, and paths in common raise it, to 0.016 at most. Bounds are four of them.
 
 
 def test_power_between_two_antennas_is_one(drawn):
@@ -206,7 +206,7 @@ def test_noise_has_the_covariance_of_noise_before_the_combiner(alike):
 
 
 def test_labelled_snr_is_power_over_noise_of_an_antenna():
-    """One antenna and chain at both ends, 4000 channels: mean power within 4 of 0.016, noise of its variance."""
+    """One antenna and chain at both ends, 4000 channels: mean power within 4 of 0.016."""
     cell = MimoOfdm(1, 1, 1, 1, users=1, subcarriers=4)
     one = np.ones((1, 1, 1, 1, 1))
     sent = np.ones((COUNT, 1, 1, 4, 1))

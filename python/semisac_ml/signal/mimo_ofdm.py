@@ -3,10 +3,10 @@
 
 """Massive MIMO-OFDM by paths, Eqs. (3) to (9) of the CSC-SA-Net paper, seen through analog beams.
 
-The C++ block ``mimo_ofdm_channel`` draws from the same streams and gives the same symbols to float precision;
-``semisac_ml.channels.mimo_ofdm`` has the same statistics in torch. Elements of steering vectors have modulus 1
-and gains a variance of 1/paths, so that E|h|^2 = 1 between two antennas. A user's power is 1 on each subcarrier
-and the noise of an antenna, in front of the combiner, has the variance 10^(-SNR/10).
+The C++ block ``mimo_ofdm_channel`` draws from the same streams and gives the same symbols to float
+precision; ``semisac_ml.channels.mimo_ofdm`` has the same statistics in torch. Elements of steering vectors
+have modulus 1 and gains a variance of 1/paths, so that E|h|^2 = 1 between two antennas. A user's power is 1
+on each subcarrier, and the noise of an antenna, in front of the combiner, has the variance 10^(-SNR/10).
 
 Shapes: frames, users, times (OFDM symbols), tones (subcarriers), then chains or antennas.
 """
@@ -75,7 +75,7 @@ class PathArrays:
     doppler_hz: np.ndarray
 
     def at(self, frame_ids: np.ndarray) -> PathArrays:
-        """Paths of these frames, where those that are there are taken one after the other, again and again."""
+        """Paths of these frames; those that are there are taken one after the other, again and again."""
         chosen = np.asarray(frame_ids) % len(self.gain)
         return PathArrays(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
@@ -91,8 +91,8 @@ class PathArrays:
 def drawn_paths(cell: MimoOfdm, seed: int, first_frame: int, frames: int) -> PathArrays:
     """Channels of consecutive frames: angles uniform on the circle at both ends, gains complex normal.
 
-    A user takes 2 words of a frame's stream (speed, heading) and 6 a path (two of the gain, arrival, departure,
-    delay, Doppler shift where it is drawn by itself).
+    A user takes 2 words of a frame's stream (speed, heading) and 6 a path (two of the gain, arrival,
+    departure, delay, Doppler shift where it is drawn by itself).
     """
     words = _USER_DRAWS + _PATH_DRAWS * cell.paths
     draws = random_stream.uniform_frames(seed, Stream.MIMO_PATHS, first_frame, frames, cell.users * words)

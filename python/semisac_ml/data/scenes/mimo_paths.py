@@ -42,8 +42,8 @@ def mimo_paths(
     cell : MimoOfdm, optional
         What it says of paths and of speed is left alone.
     normalised : bool
-        For each step and user: scale to a mean of 1 of |h|^2 over antennas, subcarriers and `symbols`, and count
-        delays from the first path, as :func:`~semisac_ml.data.scenes.channel.channel_from_paths` does.
+        For each step and user: scale to a mean of 1 of |h|^2 over antennas, subcarriers and `symbols`,
+        and count delays from the first path, as ``channel_from_paths`` does.
     symbols : int
         OFDM symbols over which that mean is taken.
 
@@ -73,8 +73,8 @@ def _paths_of_users(moment: Moment, users: int) -> list[Paths]:
         return [moment.paths(user) for user in range(users)]
     except KeyError as error:
         raise DataError(
-            f"{moment.folder}: step {moment.record['step']} of drive {moment.record['sequence']} has no {error}, "
-            f"expected paths of {users} carriers"
+            f"{moment.folder}: step {moment.record['step']} of drive {moment.record['sequence']} has no "
+            f"{error}, expected paths of {users} carriers"
         ) from error
 
 
@@ -100,7 +100,7 @@ def _columns(paths: Paths, cell: MimoOfdm, normalised: bool, symbols: int) -> tu
 
 
 def _sine(angles_rad: np.ndarray) -> np.ndarray:
-    """Of the angle from broadside that a horizontal line of antennas sees; azimuth and elevation [paths, 2]."""
+    """Of the angle from broadside that a line of antennas sees; azimuth and elevation [paths, 2]."""
     azimuth, elevation = np.reshape(angles_rad, (-1, 2)).T
     return np.sin(azimuth) * np.cos(elevation)
 
@@ -142,8 +142,8 @@ def read_mimo_paths(place: str | os.PathLike[str], cell: MimoOfdm | None = None)
     shapes = {array.shape for array in arrays}
     if len(shapes) != 1 or arrays[0].ndim != 3 or arrays[0].size == 0 or arrays[0].shape[1] != cell.users:
         raise DataError(
-            f"{place}: arrays have shapes {', '.join(str(array.shape) for array in arrays)}, expected one shape "
-            f"(frames, {cell.users} users, paths) of all"
+            f"{place}: arrays have shapes {', '.join(str(array.shape) for array in arrays)}, expected one "
+            f"shape (frames, {cell.users} users, paths) of all"
         )
     for name, array in zip(NAMES, arrays, strict=True):
         if array.dtype.kind not in ("cf" if name == "gain" else "f") or not np.isfinite(array).all():
