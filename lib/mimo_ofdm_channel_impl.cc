@@ -151,6 +151,8 @@ void mimo_ofdm_channel_impl::take_items(const gr_vector_int& ninput_items,
                                  d_tags);
         consume(input, taken);
         d_ended[input] = input_has_ended(detail(), 0, input);
+        if (d_ended[input])
+            d_queues[input].end();
         d_queues[input].drop_out_of_line();
     }
 }

@@ -12,6 +12,7 @@
 #include "block/tag_values.h"
 #include "math/sample_energy.h"
 #include "mimo_ofdm_channel_impl.h"
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 
@@ -196,13 +197,18 @@ void mimo_ofdm_channel_impl::set_recorded_paths(const std::vector<mimo_path>& pa
 void mimo_ofdm_channel_impl::handle_settings(const pmt::pmt_t& message)
 {
     std::optional<double> snr_db, speed_mps;
-    if (is_dictionary(message)) {
-        snr_db = real_of(pmt::dict_ref(message, d_key_snr_db, pmt::PMT_NIL));
-        speed_mps = real_of(pmt::dict_ref(message, d_name_speed_mps, pmt::PMT_NIL));
-    }
-    if (!snr_db && !speed_mps) {
+    bool wrong = false;
+    const auto read = [&](const pmt::pmt_t& key, std::optional<double>& value) {
+        if (!is_dictionary(message) || !pmt::dict_has_key(message, key))
+            return;
+        value = real_of(pmt::dict_ref(message, key, pmt::PMT_NIL));
+        wrong = wrong || !value;
+    };
+    read(d_key_snr_db, snr_db);
+    read(d_name_speed_mps, speed_mps);
+    if (wrong || (!snr_db && !speed_mps)) {
         d_logger->error("message on port settings is {}, expected a dictionary with "
-                        "\"snr_db\" or \"speed_mps\"; it is ignored.",
+                        "numbers \"snr_db\" or \"speed_mps\"; it is ignored.",
                         pmt::write_string(message));
         return;
     }

@@ -39,6 +39,12 @@ void symbol_queue::drop_oldest()
     --d_count;
 }
 
+void symbol_queue::end()
+{
+    d_truncated += d_filled >= 0;
+    d_filled = -1;
+}
+
 void symbol_queue::open(int64_t id)
 {
     symbol_frame& frame = at(d_count);

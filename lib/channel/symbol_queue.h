@@ -74,6 +74,9 @@ public:
     const symbol_frame& oldest() const { return d_frames[d_oldest]; }
     void drop_oldest();
 
+    //! No more items come.
+    void end();
+
     //! Refuse the oldest while the next shows that its id was out of line.
     void drop_out_of_line();
     int turn() const { return d_turn; }
