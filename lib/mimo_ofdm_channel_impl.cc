@@ -153,7 +153,6 @@ void mimo_ofdm_channel_impl::take_items(const gr_vector_int& ninput_items,
         d_ended[input] = input_has_ended(detail(), 0, input);
         if (d_ended[input])
             d_queues[input].end();
-        d_queues[input].drop_out_of_line();
     }
 }
 
@@ -167,9 +166,13 @@ bool mimo_ofdm_channel_impl::choose_users()
     }
     bool knows = true;
     for (std::size_t input = 0; input < d_queues.size(); ++input) {
-        const symbol_queue& queue = d_queues[input];
+        symbol_queue& queue = d_queues[input];
         d_chosen[input] = !queue.empty() && queue.oldest().place() == next->place();
         // the id of one that is ahead may be out of line: the one behind it tells
+        if (!d_chosen[input] && queue.is_out_of_line()) {
+            queue.refuse_oldest();
+            return choose_users();
+        }
         d_needed[input] = !d_ended[input] && !d_chosen[input] && !queue.sees_the_next();
         knows = knows && !d_needed[input];
     }
@@ -223,8 +226,6 @@ mimo_ofdm_channel_impl::obstacle_t mimo_ofdm_channel_impl::await_combiner()
 mimo_ofdm_channel_impl::obstacle_t mimo_ofdm_channel_impl::open_frame()
 {
     for (;;) {
-        for (symbol_queue& queue : d_queues)
-            queue.drop_out_of_line();
         if (!choose_users())
             return obstacle_t::INPUT;
         if (std::none_of(
@@ -256,6 +257,10 @@ void mimo_ofdm_channel_impl::begin_frame()
                 d_link.cell, now.speed_mps, d_link.seed, d_frame_id, user, d_paths);
         d_channels[user].set_paths(d_paths);
     }
+    if (d_table.empty()) {
+        set_combiner(0, d_combiners.find(d_frame_id));
+        d_combiners.forget(d_frame_id);
+    }
     d_snr_db = now.snr_db;
     d_noise_amplitude = now.snr_db < LARGEST_SNR_DB
                             ? static_cast<float>(std::pow(10.0, -now.snr_db / 20.0))
@@ -271,44 +276,31 @@ void mimo_ofdm_channel_impl::drop_chosen()
     }
 }
 
-void mimo_ofdm_channel_impl::close_frame()
+void mimo_ofdm_channel_impl::set_combiner(int receiver, const gr_complex* weights)
 {
-    if (d_table.empty())
-        d_combiners.forget(d_frame_id);
-    drop_chosen();
-    d_symbol = -1;
-}
-
-// The table's combiner of a receiver in the symbol that is sent.
-const gr_complex* mimo_ofdm_channel_impl::table_at(int receiver) const
-{
-    const std::size_t place =
-        static_cast<std::size_t>(receiver) * d_link.symbols + d_symbol;
-    return d_table.data() + place * combiner_length(d_link);
+    const int chains = receiving_chains(d_link);
+    find_noise_factor(weights,
+                      chains,
+                      combiner_length(d_link) / chains,
+                      d_factors.data() + receiver * chains * chains);
+    if (!d_link.up())
+        d_channels[receiver].set_combiner(weights);
+    for (int user = 0; d_link.up() && user < d_link.cell.users; ++user) {
+        if (d_chosen[user])
+            d_channels[user].set_combiner(weights);
+    }
 }
 
 // Beams of the symbol that is sent, where they are other than in the one before.
 void mimo_ofdm_channel_impl::set_beams()
 {
-    const int chains = receiving_chains(d_link), length = combiner_length(d_link);
-    for (int receiver = 0; receiver < d_link.outputs(); ++receiver) {
-        const gr_complex* combiner =
-            d_table.empty() ? d_combiners.find(d_frame_id) : table_at(receiver);
-        const bool stays =
-            d_symbol > 0 && (d_table.empty() ||
-                             std::equal(combiner, combiner + length, combiner - length));
-        if (stays)
-            continue;
-        find_noise_factor(combiner,
-                          chains,
-                          length / chains,
-                          d_factors.data() + receiver * chains * chains);
-        if (!d_link.up())
-            d_channels[receiver].set_combiner(combiner);
-        for (int user = 0; d_link.up() && user < d_link.cell.users; ++user) {
-            if (d_chosen[user])
-                d_channels[user].set_combiner(combiner);
-        }
+    const int length = combiner_length(d_link);
+    for (int receiver = 0; !d_table.empty() && receiver < d_link.outputs(); ++receiver) {
+        const gr_complex* weights =
+            d_table.data() +
+            (static_cast<std::size_t>(receiver) * d_link.symbols + d_symbol) * length;
+        if (d_symbol == 0 || !std::equal(weights, weights + length, weights - length))
+            set_combiner(receiver, weights);
     }
     const std::size_t precoder = d_symbol * layout_of(d_link).precoder_length;
     for (int user = 0; user < d_link.cell.users; ++user) {
@@ -384,8 +376,10 @@ int mimo_ofdm_channel_impl::work_on(int noutput_items,
             break;
         give_tags(given);
         give_symbol(output_items, given++);
-        if (++d_symbol == d_link.symbols)
-            close_frame();
+        if (++d_symbol == d_link.symbols) {
+            drop_chosen();
+            d_symbol = -1;
+        }
     }
     note_counts();
     if (given > 0)

@@ -90,13 +90,12 @@ private:
     obstacle_t await_combiner();
     bool patience_is_over() const;
     void begin_frame();
-    void close_frame();
     void drop_chosen();
     void note_counts();
     void give_symbol(const gr_vector_void_star& output_items, int item);
+    void set_combiner(int receiver, const gr_complex* weights);
     void set_beams();
     void give_tags(int item);
-    const gr_complex* table_at(int receiver) const;
 
     const mimo_ofdm_link d_link;
     const std::vector<gr_complex> d_table; // [outputs][symbols][chains][antennas]

@@ -105,12 +105,18 @@ void symbol_queue::close()
     ++d_count;
 }
 
-void symbol_queue::drop_out_of_line()
+bool symbol_queue::is_out_of_line() const
 {
-    while (d_count > 1 && at(0).turn == at(1).turn && at(1).id <= at(0).id) {
-        drop_oldest();
-        ++d_refused;
-    }
+    if (d_count < 2)
+        return false;
+    const symbol_frame& next = d_frames[(d_oldest + 1) % d_frames.size()];
+    return next.turn == oldest().turn && next.id <= oldest().id;
+}
+
+void symbol_queue::refuse_oldest()
+{
+    drop_oldest();
+    ++d_refused;
 }
 
 void symbol_queue::set_turn(int turn)

@@ -77,8 +77,9 @@ public:
     //! No more items come.
     void end();
 
-    //! Refuse the oldest while the next shows that its id was out of line.
-    void drop_out_of_line();
+    //! Whether the next frame shows that the id of the oldest is out of line.
+    bool is_out_of_line() const;
+    void refuse_oldest();
     int turn() const { return d_turn; }
     //! Ids went back so often, whatever was seen here.
     void set_turn(int turn);

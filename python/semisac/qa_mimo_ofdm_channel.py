@@ -300,6 +300,17 @@ class qa_mimo_ofdm_channel(gr_unittest.TestCase):
             self.assert_close(found[turn], lonely if without else clean)
         self.assertEqual((block.frames_missed(), block.frames_refused()), (2, 1))
 
+    def test_a_single_input_keeps_its_order(self):
+        """Whatever its ids, and in whatever pieces: nobody is there to wait for."""
+        link = Link("down", 6)
+        ids = [0, 2**50, 1, 1, 4, 2]
+        items, _ = link.stream()
+        tags = beams_tags(link.precoder[:, 0], ids, every=1)
+        for most_items in (0, 1):
+            given = run(link.make(), [(items, tags)], most_items)
+            for one in given:
+                self.assertEqual(one.values("frame_id"), ids)
+
     def test_combiners_by_message(self):
         link = Link("up", 6)
         rng = np.random.default_rng(4)

@@ -24,7 +24,7 @@ frame_demodulator, mimo_ofdm_channel |
 | gap | long, items that were lost from this one on | fading_channel |
 | sensing_snr_db | double, echo SNR of the nearest range | echo_channel |
 | target_hypothesis | long, 0 no target, 1 + r target in range r | echo_channel, target_emulator (0 or 1) |
-| precoder | c32vector, antennas x chains, where the beams of a frame of OFDM symbols change | who sends over \
+| precoder | c32vector, antennas x chains, where beams of OFDM symbols change | who sends over \
 mimo_ofdm_channel |
 
 Of pictures in packets each packet is a frame; its frame_id has fields (semisac_ml.signal.picture_packets).
