@@ -21,7 +21,6 @@ namespace semisac {
 
 namespace {
 
-constexpr int MOST_ALONE = 64; // frames in a row, behind which turns are taken for wrong
 constexpr auto NAP = std::chrono::milliseconds(1);
 
 bool is_power_of_ten(uint64_t count)
@@ -69,6 +68,7 @@ mimo_ofdm_channel_impl::mimo_ofdm_channel_impl(const mimo_ofdm_link& link,
       d_link(link),
       d_table(combiner),
       d_settings{ snr_db, link.cell.speed_mps, nullptr },
+      d_meeting(d_logger, layout_of(link), link.inputs(), link.most_waiting),
       d_channels(link.cell.users, beam_channel(link.direction, link.cell)),
       d_noise(link.seed,
               link.up() ? stream_t::STATION_NOISE : stream_t::USER_NOISE,
@@ -76,14 +76,9 @@ mimo_ofdm_channel_impl::mimo_ofdm_channel_impl(const mimo_ofdm_link& link,
               receiving_chains(link)),
       d_combiners(combiner_length(link)),
       d_factors(static_cast<std::size_t>(link.outputs()) * receiving_chains(link) *
-                receiving_chains(link)),
-      d_ended(link.inputs()),
-      d_needed(link.inputs(), 1),
-      d_chosen(link.inputs())
+                receiving_chains(link))
 {
     set_tag_propagation_policy(TPP_DONT); // see give_tags
-    for (int input = 0; input < link.inputs(); ++input)
-        d_queues.emplace_back(d_logger, layout_of(link), link.most_waiting);
     message_port_register_in(d_port_settings);
     set_msg_handler(d_port_settings,
                     [this](const pmt::pmt_t& message) { handle_settings(message); });
@@ -96,12 +91,9 @@ mimo_ofdm_channel_impl::mimo_ofdm_channel_impl(const mimo_ofdm_link& link,
 
 bool mimo_ofdm_channel_impl::start()
 {
-    for (symbol_queue& queue : d_queues)
-        queue.clear();
+    d_meeting.clear();
     d_combiners.begin_run();
-    std::fill(d_needed.begin(), d_needed.end(), 1);
     d_symbol = -1;
-    d_alone = 0;
     d_waits = false;
     d_obstacle = obstacle_t::INPUT;
     d_frames_lost = d_frames_missed = 0;
@@ -111,13 +103,8 @@ bool mimo_ofdm_channel_impl::start()
 
 void mimo_ofdm_channel_impl::note_counts()
 {
-    uint64_t refused = 0, truncated = 0;
-    for (const symbol_queue& queue : d_queues) {
-        refused += queue.frames_refused();
-        truncated += queue.frames_truncated();
-    }
-    d_frames_refused = refused;
-    d_frames_truncated = truncated;
+    d_frames_refused = d_meeting.frames_refused();
+    d_frames_truncated = d_meeting.frames_truncated();
     d_combiners_dropped = d_combiners.dropped();
 }
 
@@ -125,16 +112,14 @@ void mimo_ofdm_channel_impl::note_counts()
 // waits for a combiner waits for more items too, which wake it, as messages do.
 void mimo_ofdm_channel_impl::forecast(int, gr_vector_int& ninput_items_required)
 {
-    std::fill(ninput_items_required.begin(), ninput_items_required.end(), 0);
-    if (d_obstacle == obstacle_t::INPUT) {
-        for (std::size_t input = 0; input < d_needed.size(); ++input)
-            ninput_items_required[input] =
-                d_needed[input] && !input_has_ended(detail(), 0, input);
-    } else if (d_obstacle == obstacle_t::COMBINER && !d_combiners.find(d_frame_id) &&
-               !d_combiners.has_later(d_frame_id) && !patience_is_over()) {
-        for (std::size_t input = 0; input < d_queues.size(); ++input)
-            ninput_items_required[input] =
-                !d_queues[input].full() && !input_has_ended(detail(), 0, input);
+    const bool waits =
+        d_obstacle == obstacle_t::COMBINER && !d_combiners.find(d_meeting.frame_id()) &&
+        !d_combiners.has_later(d_meeting.frame_id()) && !patience_is_over();
+    for (int input = 0; input < d_link.inputs(); ++input) {
+        const bool asked = d_obstacle == obstacle_t::INPUT
+                               ? d_meeting.needs(input)
+                               : waits && !d_meeting.full(input);
+        ninput_items_required[input] = asked && !input_has_ended(detail(), 0, input);
     }
 }
 
@@ -145,56 +130,15 @@ void mimo_ofdm_channel_impl::take_items(const gr_vector_int& ninput_items,
         const uint64_t first = nitems_read(input);
         get_tags_in_range(d_tags, input, first, first + ninput_items[input]);
         const int taken =
-            d_queues[input].take(static_cast<const gr_complex*>(input_items[input]),
-                                 ninput_items[input],
-                                 first,
-                                 d_tags);
+            d_meeting.take(input,
+                           static_cast<const gr_complex*>(input_items[input]),
+                           ninput_items[input],
+                           first,
+                           d_tags);
         consume(input, taken);
-        d_ended[input] = input_has_ended(detail(), 0, input);
-        if (d_ended[input])
-            d_queues[input].end();
+        if (input_has_ended(detail(), 0, input))
+            d_meeting.end(input);
     }
-}
-
-// Which inputs have the next frame; false where more items are needed to know.
-bool mimo_ofdm_channel_impl::choose_users()
-{
-    const symbol_frame* next = nullptr;
-    for (const symbol_queue& queue : d_queues) {
-        if (!queue.empty() && (!next || queue.oldest().place() < next->place()))
-            next = &queue.oldest();
-    }
-    bool knows = true;
-    for (std::size_t input = 0; input < d_queues.size(); ++input) {
-        symbol_queue& queue = d_queues[input];
-        d_chosen[input] = !queue.empty() && queue.oldest().place() == next->place();
-        // the id of one that is ahead may be out of line: the one behind it tells
-        if (!d_chosen[input] && queue.is_out_of_line()) {
-            queue.refuse_oldest();
-            return choose_users();
-        }
-        d_needed[input] = !d_ended[input] && !d_chosen[input] && !queue.sees_the_next();
-        knows = knows && !d_needed[input];
-    }
-    if (next)
-        d_frame_id = next->id;
-    return knows;
-}
-
-// Inputs whose frames do not meet any more have lost more than their ids tell.
-void mimo_ofdm_channel_impl::level_turns()
-{
-    const bool all =
-        std::all_of(d_chosen.begin(), d_chosen.end(), [](char chosen) { return chosen; });
-    d_alone = all ? 0 : d_alone + 1;
-    if (d_alone < MOST_ALONE)
-        return;
-    d_alone = 0;
-    int turn = 0;
-    for (const symbol_queue& queue : d_queues)
-        turn = std::max(turn, queue.turn());
-    for (symbol_queue& queue : d_queues)
-        queue.set_turn(turn);
 }
 
 bool mimo_ofdm_channel_impl::patience_is_over() const
@@ -207,29 +151,28 @@ bool mimo_ofdm_channel_impl::patience_is_over() const
 // Patience begins with the wait, or with the last combiner that came meanwhile.
 mimo_ofdm_channel_impl::obstacle_t mimo_ofdm_channel_impl::await_combiner()
 {
-    if (!d_table.empty() || d_combiners.find(d_frame_id))
+    if (!d_table.empty() || d_combiners.find(d_meeting.frame_id()))
         return obstacle_t::NONE;
     if (!d_waits) {
         d_waits = true;
         d_waits_since = clock::now();
     }
-    if (!d_combiners.has_later(d_frame_id) && !patience_is_over())
+    if (!d_combiners.has_later(d_meeting.frame_id()) && !patience_is_over())
         return obstacle_t::COMBINER;
-    drop_chosen();
     if (is_power_of_ten(++d_frames_lost))
         d_logger->warn("no combiner came for frame {}: it is left out, {} so far",
-                       d_frame_id,
+                       d_meeting.frame_id(),
                        d_frames_lost.load());
+    d_meeting.drop();
     return obstacle_t::INPUT; // look for the next one
 }
 
 mimo_ofdm_channel_impl::obstacle_t mimo_ofdm_channel_impl::open_frame()
 {
     for (;;) {
-        if (!choose_users())
+        if (!d_meeting.find_next())
             return obstacle_t::INPUT;
-        if (std::none_of(
-                d_chosen.begin(), d_chosen.end(), [](char chosen) { return chosen; }))
+        if (!d_meeting.is_there())
             return obstacle_t::END;
         const obstacle_t found = await_combiner();
         if (found == obstacle_t::COMBINER)
@@ -244,36 +187,27 @@ mimo_ofdm_channel_impl::obstacle_t mimo_ofdm_channel_impl::open_frame()
 void mimo_ofdm_channel_impl::begin_frame()
 {
     d_waits = false;
-    level_turns();
-    d_frames_missed += std::count(d_chosen.begin(), d_chosen.end(), 0);
+    const uint64_t frame = d_meeting.frame_id();
+    d_frames_missed += d_meeting.missing();
     const settings now = current_settings();
     for (int user = 0; user < d_link.cell.users; ++user) {
-        if (!d_chosen[d_link.up() ? user : 0])
+        if (!d_meeting.has(d_link.input_of(user)))
             continue;
         if (now.recorded)
-            look_up_paths(*now.recorded, d_link.cell, d_frame_id, user, d_paths);
+            look_up_paths(*now.recorded, d_link.cell, frame, user, d_paths);
         else
-            draw_paths(
-                d_link.cell, now.speed_mps, d_link.seed, d_frame_id, user, d_paths);
+            draw_paths(d_link.cell, now.speed_mps, d_link.seed, frame, user, d_paths);
         d_channels[user].set_paths(d_paths);
     }
     if (d_table.empty()) {
-        set_combiner(0, d_combiners.find(d_frame_id));
-        d_combiners.forget(d_frame_id);
+        set_combiner(0, d_combiners.find(frame));
+        d_combiners.forget(frame);
     }
     d_snr_db = now.snr_db;
     d_noise_amplitude = now.snr_db < LARGEST_SNR_DB
                             ? static_cast<float>(std::pow(10.0, -now.snr_db / 20.0))
                             : 0.0f;
     d_symbol = 0;
-}
-
-void mimo_ofdm_channel_impl::drop_chosen()
-{
-    for (std::size_t input = 0; input < d_queues.size(); ++input) {
-        if (d_chosen[input])
-            d_queues[input].drop_oldest();
-    }
 }
 
 void mimo_ofdm_channel_impl::set_combiner(int receiver, const gr_complex* weights)
@@ -286,7 +220,7 @@ void mimo_ofdm_channel_impl::set_combiner(int receiver, const gr_complex* weight
     if (!d_link.up())
         d_channels[receiver].set_combiner(weights);
     for (int user = 0; d_link.up() && user < d_link.cell.users; ++user) {
-        if (d_chosen[user])
+        if (d_meeting.has(user))
             d_channels[user].set_combiner(weights);
     }
 }
@@ -304,10 +238,10 @@ void mimo_ofdm_channel_impl::set_beams()
     }
     const std::size_t precoder = d_symbol * layout_of(d_link).precoder_length;
     for (int user = 0; user < d_link.cell.users; ++user) {
-        const int input = d_link.up() ? user : 0;
-        if (!d_chosen[input])
+        const int input = d_link.input_of(user);
+        if (!d_meeting.has(input))
             continue;
-        const symbol_frame& frame = d_queues[input].oldest();
+        const symbol_frame& frame = d_meeting.frame(input);
         if (frame.has_precoder[d_symbol])
             d_channels[user].set_precoder(frame.precoders.data() + precoder);
     }
@@ -326,35 +260,35 @@ void mimo_ofdm_channel_impl::give_symbol(const gr_vector_void_star& output_items
         std::fill_n(out(port), length, gr_complex());
     const uint64_t symbol = static_cast<uint64_t>(d_link.first_symbol) + d_symbol;
     for (int user = 0; user < d_link.cell.users; ++user) {
-        const int input = d_link.up() ? user : 0;
-        if (!d_chosen[input])
+        const int input = d_link.input_of(user);
+        if (!d_meeting.has(input))
             continue;
         const std::size_t place = d_symbol * layout_of(d_link).item_length;
         d_channels[user].add(symbol,
-                             d_queues[input].oldest().symbols.data() + place,
+                             d_meeting.frame(input).symbols.data() + place,
                              out(d_link.up() ? 0 : user));
     }
     for (int port = 0; port < d_link.outputs() && d_noise_amplitude > 0.0f; ++port)
         d_noise.add(out(port),
                     d_factors.data() + static_cast<std::size_t>(port) * chains * chains,
                     d_noise_amplitude,
-                    d_frame_id,
+                    d_meeting.frame_id(),
                     symbol * d_link.outputs() + port);
 }
 
 void mimo_ofdm_channel_impl::give_tags(int item)
 {
-    const auto first = std::find(d_chosen.begin(), d_chosen.end(), 1) - d_chosen.begin();
     for (int port = 0; port < d_link.outputs(); ++port) {
         const uint64_t offset = nitems_written(port) + item;
         if (d_symbol == 0) {
             const double noise_var =
                 d_noise_amplitude > 0.0f ? std::pow(10.0, -d_snr_db / 10.0) : 0.0;
-            add_item_tag(port, offset, d_key_frame_id, pmt::from_uint64(d_frame_id));
+            add_item_tag(
+                port, offset, d_key_frame_id, pmt::from_uint64(d_meeting.frame_id()));
             add_item_tag(port, offset, d_key_snr_db, pmt::from_double(d_snr_db));
             add_item_tag(port, offset, d_key_noise_var, pmt::from_double(noise_var));
         }
-        for (const auto& [symbol, tag] : d_queues[first].oldest().tags) {
+        for (const auto& [symbol, tag] : d_meeting.first_frame().tags) {
             if (symbol == d_symbol)
                 add_item_tag(port, offset, tag.key, tag.value, tag.srcid);
         }
@@ -377,7 +311,7 @@ int mimo_ofdm_channel_impl::work_on(int noutput_items,
         give_tags(given);
         give_symbol(output_items, given++);
         if (++d_symbol == d_link.symbols) {
-            drop_chosen();
+            d_meeting.drop();
             d_symbol = -1;
         }
     }

@@ -10,8 +10,8 @@
 #include "block/guarded_block.h"
 #include "channel/beam_channel.h"
 #include "channel/combined_noise.h"
+#include "channel/frame_meeting.h"
 #include "channel/mimo_paths.h"
-#include "channel/symbol_queue.h"
 #include "channel/waiting_combiners.h"
 #include <gnuradio/semisac/mimo_ofdm_channel.h>
 #include <atomic>
@@ -35,6 +35,8 @@ struct mimo_ofdm_link {
 
     bool up() const { return direction == link_direction_t::UP; }
     int inputs() const { return up() ? cell.users : 1; }
+    //! Input that carries what a user sends, or is sent.
+    int input_of(int user) const { return up() ? user : 0; }
     int outputs() const { return up() ? 1 : cell.users; }
 };
 
@@ -85,12 +87,9 @@ private:
     void take_items(const gr_vector_int& ninput_items,
                     const gr_vector_const_void_star& input_items);
     obstacle_t open_frame();
-    bool choose_users();
-    void level_turns();
     obstacle_t await_combiner();
     bool patience_is_over() const;
     void begin_frame();
-    void drop_chosen();
     void note_counts();
     void give_symbol(const gr_vector_void_star& output_items, int item);
     void set_combiner(int receiver, const gr_complex* weights);
@@ -102,18 +101,14 @@ private:
     mutable std::mutex d_mutex;
     settings d_settings;
 
-    std::vector<symbol_queue> d_queues;   // of the inputs
+    frame_meeting d_meeting;              // of the inputs' frames
     std::vector<beam_channel> d_channels; // of the users
     combined_noise d_noise;
     waiting_combiners d_combiners;
     std::vector<mimo_path> d_paths;
     std::vector<std::complex<double>> d_factors; // [outputs][chains][chains]
 
-    std::vector<char> d_ended, d_needed; // inputs
-    std::vector<char> d_chosen;          // inputs that have the frame
-    uint64_t d_frame_id = 0;
     int d_symbol = -1; // of the frame that is sent, below 0: none is
-    int d_alone = 0;   // frames in a row that some inputs did not have
     obstacle_t d_obstacle = obstacle_t::INPUT;
     clock::time_point d_waits_since;
     bool d_waits = false;
