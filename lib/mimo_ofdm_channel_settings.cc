@@ -24,7 +24,8 @@ namespace {
 const std::string BLOCK = "mimo_ofdm_channel: ";
 constexpr int MOST_SYMBOLS = 1024, MOST_ANTENNAS = 4096, MOST_CHAINS = 64;
 constexpr int MOST_USERS = 64, MOST_SUBCARRIERS = 65536, MOST_PATHS = 1024;
-constexpr int MOST_ITEM = 1 << 17; // an item beyond it does not fit a stream's buffer
+constexpr int MOST_ITEM = 1 << 17;    // an item beyond it does not fit a stream's buffer
+constexpr double MOST_KEPT = 1 << 27; // complex numbers of an input, 1 GiB
 constexpr double MOST_SPEED_MPS = 1e5;
 
 double checked_snr_db(double snr_db)
@@ -83,6 +84,14 @@ void check_link(const mimo_ofdm_link& link)
                      2,
                      1024,
                      "give the frames of a user that may wait");
+    const mimo_ofdm_cell& cell = link.cell;
+    require_in_range(BLOCK + "most_waiting times symbols times subcarriers times chains",
+                     static_cast<double>(link.most_waiting) * link.symbols *
+                         cell.subcarriers *
+                         (link.up() ? cell.user_chains : cell.station_chains),
+                     1.0,
+                     MOST_KEPT,
+                     "have fewer frames wait, or shorter ones");
     require_in_range(BLOCK + "patience_s",
                      link.patience_s,
                      0.0,

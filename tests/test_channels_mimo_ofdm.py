@@ -216,6 +216,15 @@ def test_labelled_snr_is_power_over_noise_of_an_antenna():
     assert np.mean(np.abs(noisy - clean) ** 2) == pytest.approx(10.0, rel=0.04)
 
 
+def test_paths_belong_to_seed_frame_and_user():
+    both = reference.drawn_paths(CELL, 3, 5, 2)
+    first = reference.drawn_paths(replace(CELL, users=1), 3, 6, 1)
+    np.testing.assert_array_equal(both.gain[1:, :1], first.gain)
+    np.testing.assert_array_equal(both.doppler_hz[1:, :1], first.doppler_hz)
+    everything = [both.gain, reference.drawn_paths(CELL, 4, 5, 2).gain]
+    assert len(np.unique(everything)) == np.size(everything)
+
+
 def test_frames_do_not_depend_on_each_other():
     rng = np.random.default_rng(8)
     sent = phases(rng, 5, 2, 2, 7, 2)

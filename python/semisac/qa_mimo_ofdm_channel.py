@@ -420,6 +420,10 @@ class qa_mimo_ofdm_channel(gr_unittest.TestCase):
                 {"combiner": np.ones((3, 64))},
                 r"combiner has shape \(3, 64\), expected one that .* \(1, 2, 2, 64\)",
             ),
+            (
+                {"symbols": 1024, "most_waiting": 1024, "combiner": None},
+                r"most_waiting times .* is 2\.09715e\+08, expected 1 to 1\.34218e\+08",
+            ),
             ({"combiner": table * np.inf}, "combiner is not finite"),
             ({"direction": "down", "combiner": None}, "combiner has 0 weights, expected 64"),
         ):
