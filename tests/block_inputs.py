@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import tempfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from gnuradio.semisac.beams.beam_messages import pdu, tick
 from semisac_ml.signal import picture_packets
 from semisac_ml.signal.frame import FrameParameters
 from semisac_ml.signal.frame_modulation import modulate_frame
+from semisac_ml.signal.mimo_ofdm import MimoOfdm
 
 UNITS = 12
 RATE_HZ = 1e6
@@ -218,6 +220,44 @@ def packets() -> Stream:
         *each(unit, "image_time", [pmt.from_double(100.0 + n) for n in range(UNITS)]),
     ]
     return Stream(np.concatenate(every), tags, unit)
+
+
+CELL = MimoOfdm(station_antennas=4, user_antennas=2, subcarriers=6)
+PILOTS = 3
+
+
+def mimo_channel(direction: str, **how):
+    chains, antennas = (2, 4) if direction == "up" else (2, 2)
+    how = {"combiner": np.exp(1j * np.arange(chains * antennas)).reshape(chains, antennas)} | how
+    return semisac.mimo_ofdm_channel(direction, PILOTS, patience_s=0.1, **how, **asdict(CELL))
+
+
+def mimo_symbols(antennas: int, seed: int) -> Stream:
+    """Frames of OFDM symbols of two chains with their precoder."""
+    precoder = pmt.init_c32vector(2 * antennas, np.exp(1j * np.arange(2 * antennas) * seed).tolist())
+    tags = [*ids(PILOTS), *each(PILOTS, "precoder", [precoder] * UNITS)]
+    return Stream(noise(UNITS * PILOTS, 2 * CELL.subcarriers, seed), tags, PILOTS)
+
+
+def users_symbols() -> list[Stream]:
+    return [mimo_symbols(CELL.user_antennas, seed) for seed in (21, 22)]
+
+
+def station_symbols() -> Stream:
+    return mimo_symbols(CELL.station_antennas, 23)
+
+
+def mimo_settings() -> list[tuple[str, object]]:
+    return [("settings", pmt.to_pmt({"snr_db": 12.0}))]
+
+
+def combiners() -> list[tuple[str, object]]:
+    made = []
+    for frame in range(UNITS):
+        head = pmt.dict_add(pmt.make_dict(), pmt.intern("frame_id"), pmt.from_uint64(frame))
+        phases = np.exp(1j * np.arange(8) * frame)
+        made.append(("combiner", pmt.cons(head, pmt.init_c32vector(8, phases.tolist()))))
+    return made
 
 
 def pictures() -> Stream:

@@ -232,6 +232,16 @@ BLOCKS: dict[str, Block] = {
             "gnuradio.semisac.frames.frame_join.MOST_WAITING",
         ),
     ),
+    "mimo_ofdm_channel": Block(lambda: good.mimo_channel("up"), good.users_symbols, good.mimo_settings),
+    "mimo_ofdm_channel by messages": Block(
+        lambda: good.mimo_channel("up", combiner=None),
+        good.users_symbols,
+        lambda: [*good.mimo_settings(), *good.combiners()],
+        by_number=True,  # of each frame one combiner comes
+    ),
+    "mimo_ofdm_channel down": Block(
+        lambda: good.mimo_channel("down"), lambda: [good.station_symbols()], good.mimo_settings
+    ),
     "multi_head_decoder": Block(
         lambda: semisac.multi_head_decoder(good.target_bundle()), lambda: [good.target_symbols()]
     ),

@@ -48,6 +48,14 @@ blocks:
   parameters: {{channel_uses: '10', ranges: '2', delay_symbols_per_range: '5', fading: two_hop_rayleigh,
     random_phase: 'True', sensing_snr_db: snr, target: '2'}}
   states: {{state: enabled}}
+- name: mimo
+  id: semisac_mimo_ofdm_channel
+  parameters: {{users: '1', subcarriers: '5', snr_db: snr, combiner: '[[1.0] * 64] * 2'}}
+  states: {{state: enabled}}
+- name: combined
+  id: blocks_null_sink
+  parameters: {{type: complex, vlen: '10'}}
+  states: {{state: enabled}}
 - name: received
   id: blocks_null_sink
   parameters: {{type: complex, vlen: '10'}}
@@ -59,6 +67,8 @@ blocks:
 connections:
 - [source, '0', fading, '0']
 - [source, '0', echo, '0']
+- [source, '0', mimo, '0']
+- [mimo, '0', combined, '0']
 - [fading, '0', received, '0']
 - [echo, '0', heard, '0']
 metadata: {{file_format: 1}}
@@ -103,7 +113,12 @@ def test_flowgraph_compiles_and_runs_with_the_environments_python(tmp_path: Path
     generated = (tmp_path / "channels.py").read_text()
     assert 'semisac.fading_channel(10, "rayleigh", snr, 3,' in generated
     assert "self.echo.set_target(2)" in generated
-    for setter in ("fading.set_snr_db(self.snr)", "echo.set_sensing_snr_db(self.snr)"):
+    assert "read_mimo_paths(" not in generated  # no file is named
+    for setter in (
+        "fading.set_snr_db(self.snr)",
+        "mimo.set_snr_db(self.snr)",
+        "echo.set_sensing_snr_db(self.snr)",
+    ):
         assert setter in generated  # a slider changes the running block
     assert f"run by {ENVIRONMENT}/bin/python" in done.stdout
 

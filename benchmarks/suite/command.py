@@ -22,7 +22,7 @@ from rich.table import Table
 from semisac_ml.command_line import Options, new_program, run_program
 from semisac_ml.runtime import Bundle, ImageLink
 
-from . import air, channels, frames, learned, radar, simac
+from . import air, channels, frames, learned, mimo, radar, simac
 from .air_command import known
 from .record import Comparison, Record, machine, record, write
 
@@ -33,6 +33,7 @@ NAMES = (
     "sensing_decoder",
     "fading_channel",
     "echo_channel",
+    "mimo_ofdm_channel",
     "frames",
     "echo_processor",
     "cfar_detector",
@@ -104,6 +105,7 @@ def _comparisons(bundle: Bundle, batch: int) -> list[Comparison]:
     return [
         *learned.comparisons(networks),
         *channels.comparisons(bundle.interface(ImageLink).symbols.channel_uses),
+        *mimo.comparisons(),
         *frames.comparisons(),
         *radar.comparisons(),
         *air.comparisons(),

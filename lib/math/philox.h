@@ -67,7 +67,10 @@ enum class stream_t : uint64_t {
     CLUTTER = 12,
     RECEIVER_NOISE = 13,
     PN_SIGNS = 14,
-    RADIO_START = 15
+    RADIO_START = 15,
+    MIMO_PATHS = 17, // 16 is Python's alone
+    STATION_NOISE = 18,
+    USER_NOISE = 19
 };
 
 /*!

@@ -5,9 +5,9 @@
 
 Blocks in C++. Samples: `frame_modulator`, `frame_synchronizer`, `frame_demodulator`,
 `fading_channel`, `target_emulator`, `echo_processor`, `cfar_detector`; symbols of images:
-`fading_channel` and `echo_channel`; between frames and a radio: `frame_scheduler`,
-`gap_filler`, `echo_aligner`, and as a radio that is not there `simulated_transmitter` and
-`simulated_receiver`. Blocks in Python, one item a frame or an image:
+`fading_channel` and `echo_channel`; OFDM symbols through analog beams: `mimo_ofdm_channel`;
+between frames and a radio: `frame_scheduler`, `gap_filler`, `echo_aligner`, and as a radio that
+is not there `simulated_transmitter` and `simulated_receiver`. Blocks in Python, one item a frame or an image:
 `image_source`, `jscc_encoder`, `jscc_decoder`, `task_decoder`, `sensing_decoder`, `picture_encoder`,
 `picture_decoder`, `lfm_echo_source`, `multimodal_encoder`, `multi_head_decoder`, `metrics_sink`, and
 `image_sink`, `received_image_sink` and `target_sink`, which need PyQt5 when they are made. Beam tracking, by
@@ -48,6 +48,7 @@ from .semisac_python import (
     frame_scheduler,
     frame_synchronizer,
     gap_filler,
+    mimo_ofdm_channel,
     radar_parameters,
     simulated_receiver,
     simulated_transmitter,

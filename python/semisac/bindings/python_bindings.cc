@@ -20,6 +20,7 @@ void bind_frame_scheduler(py::module& m);
 void bind_frame_synchronizer(py::module& m);
 void bind_frame_tags(py::module& m);
 void bind_gap_filler(py::module& m);
+void bind_mimo_ofdm_channel(py::module& m);
 void bind_pixels(py::module& m);
 void bind_radar_parameters(py::module& m);
 void bind_simulated_receiver(py::module& m);
@@ -32,6 +33,7 @@ PYBIND11_MODULE(semisac_python, m)
 
     bind_fading_channel(m);
     bind_echo_channel(m);
+    bind_mimo_ofdm_channel(m);
     bind_frame_parameters(m);
     bind_frame_modulator(m);
     bind_frame_synchronizer(m);

@@ -18,12 +18,14 @@ recording is repeated, it goes back.
 | label | long, class of the image, -1 unknown | image_source |
 | image_time | double, seconds since the epoch when the image left | image_source |
 | snr_db, noise_var | double, mean Es/N0 and noise power of each channel use | fading_channel, \
-frame_demodulator |
+frame_demodulator, mimo_ofdm_channel |
 | channel_gain | complex, h of the frame; 1 once equalised | fading_channel, frame_demodulator |
 | cfo_hz | double, carrier offset that was taken off | frame_synchronizer, frame_demodulator |
 | gap | long, items that were lost from this one on | fading_channel |
 | sensing_snr_db | double, echo SNR of the nearest range | echo_channel |
 | target_hypothesis | long, 0 no target, 1 + r target in range r | echo_channel, target_emulator (0 or 1) |
+| precoder | c32vector, antennas x chains, where beams of OFDM symbols change | who sends over \
+mimo_ofdm_channel |
 
 Of pictures in packets each packet is a frame; its frame_id has fields (semisac_ml.signal.picture_packets).
 The pictures themselves are numbered as by image_source:

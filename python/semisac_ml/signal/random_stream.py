@@ -38,6 +38,9 @@ class Stream(IntEnum):
     PN_SIGNS = 14
     RADIO_START = 15
     PICTURE_PACKETS = 16
+    MIMO_PATHS = 17
+    STATION_NOISE = 18
+    USER_NOISE = 19
 
 
 def _key(seed: int, stream: int) -> np.ndarray:
