@@ -96,6 +96,13 @@ def received_pilots(
     return signal + 10.0 ** (-snr_db / 20.0) * disturbance
 
 
+def pilot_noise(snr_db: float | None, cell: MimoOfdm, noise: Noise = "chains") -> float:
+    """Variance of the noise of one chain of a user in :func:`received_pilots`."""
+    if snr_db is None:
+        return 0.0
+    return 10.0 ** (-snr_db / 10.0) * (cell.user_antennas if noise == "antennas" else 1)
+
+
 def least_squares_covariances(received: Tensor, pilots: Pilots, cell: MimoOfdm) -> Covariances:
     """Of the smallest channel on each subcarrier that explains its pilots, one subcarrier at a time.
 

@@ -65,3 +65,14 @@ def fed_back_combiner(atoms: Atoms, bits: int, cell: MimoOfdm) -> Tensor:
 def wrapped(sine: Tensor) -> Tensor:
     """The same direction of half-wave arrays between -1 and 1."""
     return torch.remainder(sine + 1.0, 2.0) - 1.0
+
+
+def fed_back_phases(combiner: Tensor, bits: int) -> Tensor:
+    """A combiner [..., antennas] told antenna by antenna, where it is not made of paths.
+
+    Raises ValueError for less than a bit an antenna.
+    """
+    own_bits = bits // combiner.shape[-1]
+    if own_bits < 1:
+        raise ValueError(f"feedback of {bits} bits for {combiner.shape[-1]} phases: expected a bit each")
+    return torch.exp(1j * math.pi * quantised(combiner.angle() / math.pi, own_bits))

@@ -27,6 +27,8 @@ ZOOMS = 4
 """Times that a step of the grid is halved around the point that was found."""
 BLOCK = 16
 """Channels searched at a time, for memory."""
+FALSE_ALARM = 0.01
+"""Chance that noise alone makes a further path."""
 RIDGE = 1e-4
 """Of the fit of gains, so that two atoms at one place have some."""
 
@@ -44,6 +46,10 @@ class Atoms:
     def turned(self, cell: MimoOfdm) -> Tensor:
         """Gains on subcarriers: complex64 [batch, users, subcarriers, atoms]."""
         return self.gain[..., None, :] * delays(self.delay_s, cell).mT
+
+    def first(self) -> Atoms:
+        """The path found first alone."""
+        return Atoms(*(part[..., :1] for part in (self.arrival, self.departure, self.delay_s, self.gain)))
 
     def covariances(self, cell: MimoOfdm) -> Covariances:
         """Of the channel that the atoms make."""
@@ -116,28 +122,37 @@ class Sounding:
         return place
 
 
-def matching_pursuit(received: Tensor, pilots: Pilots, atoms: int, cell: MimoOfdm) -> Atoms:
+def matching_pursuit(
+    received: Tensor, pilots: Pilots, atoms: int, noise_variance: float, cell: MimoOfdm
+) -> Atoms:
     """The strongest paths in pilots of :func:`.acquisition.received_pilots`.
 
     Parameters
     ----------
     received : Tensor, complex64 [batch, users, symbols, subcarriers, user chains]
     atoms : int
-        How many, for each user.
+        How many, for each user; gains are 0 of those behind the first that may as well be noise.
+    noise_variance : float
+        Of a chain, as of :func:`.acquisition.pilot_noise`.
     """
     sounding = Sounding(pilots, cell)
-    found = [_pursued(block, sounding, atoms) for block in received.split(BLOCK)]
+    least = noise_variance * math.log(math.prod(map(len, sounding.grid())) / FALSE_ALARM)
+    found = [_pursued(block, sounding, atoms, least) for block in received.split(BLOCK)]
     return Atoms(*(torch.cat(parts) for parts in zip(*found, strict=True)))
 
 
-def _pursued(received: Tensor, sounding: Sounding, atoms: int) -> tuple[Tensor, ...]:
-    """Arrivals, departures, delays and gains of a block."""
+def _pursued(received: Tensor, sounding: Sounding, atoms: int, least: float) -> tuple[Tensor, ...]:
+    """Arrivals, departures, delays and gains of a block. least: energy of a path behind the first."""
     places, shapes, residual = [], [], received
     wanted = received.flatten(2)[..., None]
     for _ in range(atoms):
         place = sounding.refined(residual, sounding.strongest(residual))
+        shape = sounding.atom(place).flatten(2)
+        if places:
+            match = (shape.conj() * residual.flatten(2)).sum(-1).abs().square()
+            shape = shape * (match > least * shape.abs().square().sum(-1))[..., None]
         places.append(place)
-        shapes.append(sounding.atom(place).flatten(2))
+        shapes.append(shape)
         basis = torch.stack(shapes, -1)
         gram = basis.mH @ basis
         ridge = RIDGE * gram.diagonal(dim1=-2, dim2=-1).real.mean(-1)[..., None, None]

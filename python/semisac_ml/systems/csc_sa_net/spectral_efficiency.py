@@ -1,0 +1,235 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Spectral efficiency of what nothing is learned for, over pilots, feedback and SNR: rows and picture.
+
+Every scheme meets the same channels and the same pilots, which are drawn anew for each block of channels.
+What knows the channel knows it at the first symbol of data; rates are those of the Q symbols that follow.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from semisac_ml.channels.mimo_ofdm import MimoOfdm, MimoPaths, drawn_paths
+from semisac_ml.results import Result
+from semisac_ml.results.drawing import curves, legend_below, picture
+from semisac_ml.results.rows import X
+from semisac_ml.signal import metrics
+from semisac_ml.signal.metrics import Metric
+
+from . import beamforming
+from .acquisition import Noise, least_squares_covariances, pilot_noise, random_pilots, received_pilots
+from .beamforming import known_covariances, principal_beams, principal_user_beams
+from .feedback import fed_back_combiner, fed_back_phases
+from .matching_pursuit import matching_pursuit
+from .rates import Beams, spectral_efficiency
+
+SYSTEM, FIGURE = "csc_sa_net", "spectral_efficiency"
+EFFICIENCY, OF_PCA = "spectral_efficiency", "of_pca"
+
+BOUND = "digital, water-filling"
+PCA = "PCA"
+CLIMBED = "gradient ascent"
+FIXED = "fixed beams"
+FIRST_PATH = "OMP, first path"
+LEAST_SQUARES = "least squares"
+COLOURS = {
+    BOUND: "black",
+    PCA: "tab:blue",
+    "PCA, digital precoder": "tab:cyan",
+    "PCA, shared combiner": "tab:purple",
+    CLIMBED: "tab:red",
+    "DFT best pair": "tab:green",
+    FIXED: "tab:gray",
+    "random phases": "tab:pink",
+    FIRST_PATH: "tab:orange",
+    LEAST_SQUARES: "tab:olive",
+}
+PATHS_COLOUR = "tab:brown"
+
+Sweep = Literal["symbols", "bits", "snr_db"]
+AXES = {"symbols": "CSI-RS symbols L", "bits": "feedback bits B", "snr_db": "SNR (dB)"}
+BLOCK = 16
+
+
+@dataclass(frozen=True)
+class Link:
+    """What a link is measured at.
+
+    snr_db: P_t / sigma^2. symbols: with pilots, L. bits: of feedback for each user, B. data_symbols: Q.
+    pilot_noise: where noise is added to pilots; None: none is, as in the authors' program.
+    pilot_gain_db: of the power of pilots over that of data.
+    """
+
+    cell: MimoOfdm = field(default_factory=MimoOfdm)
+    snr_db: float = -25.0
+    symbols: int = 8
+    bits: int = 1024
+    data_symbols: int = 4
+    pilot_noise: Noise | None = "chains"
+    pilot_gain_db: float = 0.0
+
+    @property
+    def times(self) -> Tensor:
+        """Numbers of the symbols of data."""
+        return torch.arange(float(self.symbols), float(self.symbols + self.data_symbols))
+
+    @property
+    def tones(self) -> Tensor:
+        """Subcarriers that stand for all: every fourth resolves delays of an eighth of a symbol."""
+        return torch.arange(0, self.cell.subcarriers, 4)
+
+
+def known_schemes(
+    paths: MimoPaths, link: Link, generator: torch.Generator, climb: bool = True
+) -> dict[str, Tensor]:
+    """Bit/s/Hz [batch] of what knows the channel, and of what never looks. climb: the slow ascent too."""
+    cell, snr_db, time, tones = link.cell, link.snr_db, link.symbols, link.tones
+
+    def rate(beams: Beams) -> Tensor:
+        return spectral_efficiency(paths, beams, snr_db, link.times, tones, cell)
+
+    known = known_covariances(paths, time, tones, cell)
+    pca, two = principal_beams(known, cell), principal_beams(known, cell, 2)
+    found = {
+        BOUND: beamforming.digital_bound(paths, snr_db, time, tones, cell),
+        PCA: rate(pca),
+        "PCA, digital precoder": beamforming.digitally_precoded(paths, two, snr_db, time, tones, cell),
+        "PCA, shared combiner": rate(beamforming.shared_principal_beams(known, cell)),
+        "DFT best pair": rate(beamforming.best_pair_beams(paths, time, tones, cell)),
+        FIXED: rate(beamforming.fixed_beams(cell)),
+        "random phases": rate(beamforming.random_beams(len(paths.gain), cell, generator)),
+    }
+    if climb:
+        found[CLIMBED] = rate(beamforming.climbed_beams(paths, pca, snr_db, time, tones[::3], cell))
+    return found
+
+
+def pilot_schemes(
+    paths: MimoPaths, link: Link, generator: torch.Generator, most_paths: int = 4
+) -> dict[str, Tensor]:
+    """Bit/s/Hz [batch] of users that hear random pilots, and of a base station that they tell B bits.
+
+    Users take their precoders from what they know; least squares needs a bit for each antenna.
+    """
+    cell = link.cell
+    pilots = random_pilots(link.symbols, cell, generator)
+    level = None if link.pilot_noise is None else link.snr_db + link.pilot_gain_db
+    where = link.pilot_noise or "chains"
+    received = received_pilots(paths, pilots, level, cell, generator, where)
+
+    def rate(combiner: Tensor, precoder: Tensor) -> Tensor:
+        return spectral_efficiency(
+            paths, Beams(combiner, precoder), link.snr_db, link.times, link.tones, cell
+        )
+
+    found = {}
+    atoms = matching_pursuit(received, pilots, most_paths, pilot_noise(level, cell, where), cell)
+    for name, own in ((FIRST_PATH, atoms.first()), (several_paths(most_paths), atoms)):
+        precoder = principal_user_beams(own.covariances(cell), cell)
+        found[name] = rate(fed_back_combiner(own, link.bits, cell), precoder)
+    if link.bits >= cell.station_antennas:
+        beams = principal_beams(least_squares_covariances(received, pilots, cell), cell)
+        found[LEAST_SQUARES] = rate(fed_back_phases(beams.combiner, link.bits), beams.precoder)
+    return found
+
+
+def several_paths(count: int) -> str:
+    """Name of matching pursuit of so many paths."""
+    return f"OMP, {count} paths"
+
+
+def measured(link: Link, samples: int, seed: int, climb: bool = True) -> dict[str, Tensor]:
+    """Bit/s/Hz [samples] of all schemes on the same channels."""
+    found: dict[str, list[Tensor]] = {}
+    generator = torch.Generator().manual_seed(seed)
+    for first in range(0, samples, BLOCK):
+        paths = drawn_paths(min(BLOCK, samples - first), link.cell, generator)
+        schemes = known_schemes(paths, link, generator, climb) | pilot_schemes(paths, link, generator)
+        for name, rate in schemes.items():
+            found.setdefault(name, []).append(rate)
+    return {name: torch.cat(rates) for name, rates in found.items()}
+
+
+def ratio(values: Tensor, reference: Tensor) -> Metric:
+    """Mean over mean of pairs, with the interval of the linearised ratio."""
+    of, to = values.double().numpy(), reference.double().numpy()
+    share = float(of.mean() / to.mean())
+    linear = metrics.mean(share + (of - share * to) / to.mean())
+    return Metric(share, linear.low, linear.high, linear.n)
+
+
+def efficiency_rows(
+    link: Link, sweep: Sweep, values: Sequence[float], samples: int, seed: int, climb: bool = True
+) -> list[Result]:
+    """Rows of all schemes over L, B or SNR: bit/s/Hz of all users, and the share of what PCA has.
+
+    Raises ValueError for a sweep that is not one.
+    """
+    if sweep not in AXES:
+        raise ValueError(f"sweep {sweep!r}: expected one of {', '.join(AXES)}")
+    told = conditions(link)
+    told = {key: value for key, value in told.items() if key != sweep} | {X: AXES[sweep]}
+    rows = []
+    for value in values:
+        here = replace(link, **{sweep: value})
+        rates = measured(here, samples, seed, climb)
+        for name, own in rates.items():
+            place = dict(
+                system=SYSTEM, figure=FIGURE, variant=name, conditions=told, x=float(value), seed=str(seed)
+            )
+            efficiency = metrics.mean(own.double().numpy(), least=0.0)
+            rows += [
+                Result.of(efficiency, metric=EFFICIENCY, unit="bit/s/Hz", **place),
+                Result.of(ratio(own, rates[PCA]), metric=OF_PCA, **place),
+            ]
+    return rows
+
+
+def conditions(link: Link) -> dict[str, object]:
+    """What tells rows of this link from others."""
+    cell = link.cell
+    return {
+        "snr_db": link.snr_db,
+        "symbols": link.symbols,
+        "bits": link.bits,
+        "data symbols": link.data_symbols,
+        "paths": cell.paths,
+        "delay_ns": round(cell.delay_s * 1e9),
+        "doppler": cell.doppler,
+        "pilot noise": link.pilot_noise or "none",
+        "pilot gain_db": link.pilot_gain_db,
+    }
+
+
+def draw(file: str | os.PathLike[str], rows: Iterable[Result]) -> None:
+    """Axes for each quantity that is swept, L and B in octaves."""
+    rows = [row for row in rows if row.metric == EFFICIENCY]
+    axes_of = list(dict.fromkeys(row.axis for row in rows))
+
+    def style(row: Result) -> dict[str, object]:
+        from_pilots = row.variant.startswith("OMP") or row.variant == LEAST_SQUARES
+        return {
+            "label": row.variant,
+            "color": COLOURS.get(row.variant, PATHS_COLOUR),
+            "linestyle": "-" if from_pilots else "--",
+            "marker": "o",
+            "capsize": 2,
+        }
+
+    width = 4.2 * len(axes_of)
+    with picture(file, width, 4.6) as figure:
+        for axis, name in zip(figure.subplots(1, len(axes_of), squeeze=False)[0], axes_of, strict=True):
+            curves(axis, [row for row in rows if row.axis == name], style)
+            axis.set_xlabel(name)
+            if name != AXES["snr_db"]:
+                axis.set_xscale("log", base=2)
+        figure.axes[0].set_ylabel("spectral efficiency of both users (bit/s/Hz)")
+        legend_below(figure, max(2, round(width / 2.8)))
