@@ -30,6 +30,13 @@ def quantised(values: Tensor, bits: int) -> Tensor:
     return from_bits(to_bits(values, min(bits, FINEST_BITS)))
 
 
+def quantised_sine(sine: Tensor, bits: int) -> Tensor:
+    """Directions of half-wave arrays, for which -1 and 1 are one: it is among those that can be told, as
+    angles uniform on the circle are most frequent there."""
+    half = 0.5 ** min(bits, FINEST_BITS)
+    return quantised(torch.remainder(sine + half + 1.0, 2.0) - 1.0, bits) - half
+
+
 def path_weights(atoms: Atoms, cell: MimoOfdm) -> Tensor:
     """Weights of paths in the strongest direction at the base station: complex64 [batch, users, atoms]."""
     wanted = torch.linalg.eigh(atoms.covariances(cell).station).eigenvectors[..., -1:]
@@ -52,19 +59,14 @@ def fed_back_combiner(atoms: Atoms, bits: int, cell: MimoOfdm) -> Tensor:
     weights, arrival = weights.gather(-1, order), atoms.arrival.gather(-1, order)
     own_bits = bits // count
     if count == 1:
-        weights, arrival = torch.ones_like(weights), quantised(wrapped(arrival), own_bits)
+        weights, arrival = torch.ones_like(weights), quantised_sine(arrival, own_bits)
     else:
         share = weights / weights[..., :1]
         size = (quantised(2.0 * share.abs() - 1.0, own_bits // 4) + 1.0) / 2.0
         turn = math.pi * quantised(share.angle() / math.pi, own_bits // 4)
-        weights, arrival = torch.polar(size, turn), quantised(wrapped(arrival), own_bits // 2)
+        weights, arrival = torch.polar(size, turn), quantised_sine(arrival, own_bits // 2)
     beam = (weights[..., None] * steering(arrival, cell.station_antennas)).sum(-2)
     return phases_only(beam).conj()
-
-
-def wrapped(sine: Tensor) -> Tensor:
-    """The same direction of half-wave arrays between -1 and 1."""
-    return torch.remainder(sine + 1.0, 2.0) - 1.0
 
 
 def fed_back_phases(combiner: Tensor, bits: int) -> Tensor:
