@@ -24,7 +24,6 @@ from .beamforming import Covariances, path_covariances, uniform_sines
 OVERSAMPLING = 2
 """Grid points per beam of an array, and per sample of delay."""
 ZOOMS = 4
-"""Times that a step of the grid is halved around the point that was found."""
 BLOCK = 16
 """Channels searched at a time, for memory."""
 FALSE_ALARM = 0.01
@@ -68,6 +67,7 @@ class Sounding:
 
     pilots: Pilots
     cell: MimoOfdm
+    zooms: int = ZOOMS
 
     def sent(self, arrival: Tensor) -> Tensor:
         """Pilots in directions of the base station: complex64 [..., symbols, subcarriers]."""
@@ -110,7 +110,7 @@ class Sounding:
     def refined(self, residual: Tensor, place: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """A better place between grid points: one coordinate after the other, in halved steps."""
         steps = [one[1] - one[0] if len(one) > 1 else 0.0 for one in self.grid()]
-        for zoom in range(1, ZOOMS + 1):
+        for zoom in range(1, self.zooms + 1):
             for axis, step in enumerate(steps):
                 moves = step * 0.5**zoom * torch.tensor([-1.0, 0.0, 1.0])
                 tried = [one[..., None].expand(*one.shape, 3) for one in place]
@@ -123,7 +123,12 @@ class Sounding:
 
 
 def matching_pursuit(
-    received: Tensor, pilots: Pilots, atoms: int, noise_variance: float, cell: MimoOfdm
+    received: Tensor,
+    pilots: Pilots,
+    atoms: int,
+    noise_variance: float,
+    cell: MimoOfdm,
+    zooms: int = ZOOMS,
 ) -> Atoms:
     """The strongest paths in pilots of :func:`.acquisition.received_pilots`.
 
@@ -134,8 +139,10 @@ def matching_pursuit(
         How many, for each user; gains are 0 of those behind the first that may as well be noise.
     noise_variance : float
         Of a chain, as of :func:`.acquisition.pilot_noise`.
+    zooms : int
+        Times that steps are halved around a point of the grid; 0: points of the grid alone.
     """
-    sounding = Sounding(pilots, cell)
+    sounding = Sounding(pilots, cell, zooms)
     least = noise_variance * math.log(math.prod(map(len, sounding.grid())) / FALSE_ALARM)
     found = [_pursued(block, sounding, atoms, least) for block in received.split(BLOCK)]
     return Atoms(*(torch.cat(parts) for parts in zip(*found, strict=True)))

@@ -10,7 +10,7 @@ What knows the channel knows it at the first symbol of data; rates are those of 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -25,7 +25,7 @@ from semisac_ml.signal import metrics
 from semisac_ml.signal.metrics import Metric
 
 from . import beamforming
-from .acquisition import Noise, least_squares_covariances, pilot_noise, random_pilots, received_pilots
+from .acquisition import Noise, Pilots, least_squares_covariances, pilot_noise, random_pilots, received_pilots
 from .beamforming import known_covariances, principal_beams, principal_user_beams
 from .feedback import fed_back_combiner, fed_back_phases
 from .matching_pursuit import matching_pursuit
@@ -39,6 +39,7 @@ PCA = "PCA"
 CLIMBED = "gradient ascent"
 FIXED = "fixed beams"
 FIRST_PATH = "OMP, first path"
+GRID_POINT = "OMP, first grid point"
 LEAST_SQUARES = "least squares"
 COLOURS = {
     BOUND: "black",
@@ -50,6 +51,7 @@ COLOURS = {
     FIXED: "tab:gray",
     "random phases": "tab:pink",
     FIRST_PATH: "tab:orange",
+    GRID_POINT: "gold",
     LEAST_SQUARES: "tab:olive",
 }
 PATHS_COLOUR = "tab:brown"
@@ -83,8 +85,11 @@ class Link:
 
     @property
     def tones(self) -> Tensor:
-        """Subcarriers that stand for all: every fourth resolves delays of an eighth of a symbol."""
+        """Subcarriers that stand for all: every fourth tells delays below a quarter of a symbol apart."""
         return torch.arange(0, self.cell.subcarriers, 4)
+
+
+PilotsOf = Callable[[Link, torch.Generator], Pilots]
 
 
 def known_schemes(
@@ -112,27 +117,32 @@ def known_schemes(
     return found
 
 
+def pilots_at_random(link: Link, generator: torch.Generator) -> Pilots:
+    """Pilots of a link for which none are given."""
+    return random_pilots(link.symbols, link.cell, generator)
+
+
 def pilot_schemes(
-    paths: MimoPaths, link: Link, generator: torch.Generator, most_paths: int = 4
+    paths: MimoPaths, link: Link, pilots: Pilots, generator: torch.Generator, most_paths: int = 4
 ) -> dict[str, Tensor]:
-    """Bit/s/Hz [batch] of users that hear random pilots, and of a base station that they tell B bits.
+    """Bit/s/Hz [batch] of users that hear pilots, and of a base station that they tell B bits.
 
     Users take their precoders from what they know; least squares needs a bit for each antenna.
     """
-    cell = link.cell
-    pilots = random_pilots(link.symbols, cell, generator)
+    cell, where = link.cell, link.pilot_noise or "chains"
     level = None if link.pilot_noise is None else link.snr_db + link.pilot_gain_db
-    where = link.pilot_noise or "chains"
     received = received_pilots(paths, pilots, level, cell, generator, where)
 
     def rate(combiner: Tensor, precoder: Tensor) -> Tensor:
-        return spectral_efficiency(
-            paths, Beams(combiner, precoder), link.snr_db, link.times, link.tones, cell
-        )
+        beams = Beams(combiner, precoder)
+        return spectral_efficiency(paths, beams, link.snr_db, link.times, link.tones, cell)
 
+    noise = pilot_noise(level, cell, where)
+    atoms = matching_pursuit(received, pilots, most_paths, noise, cell)
+    on_grid = matching_pursuit(received, pilots, 1, noise, cell, zooms=0)
+    several = several_paths(most_paths)
     found = {}
-    atoms = matching_pursuit(received, pilots, most_paths, pilot_noise(level, cell, where), cell)
-    for name, own in ((FIRST_PATH, atoms.first()), (several_paths(most_paths), atoms)):
+    for name, own in ((GRID_POINT, on_grid), (FIRST_PATH, atoms.first()), (several, atoms)):
         precoder = principal_user_beams(own.covariances(cell), cell)
         found[name] = rate(fed_back_combiner(own, link.bits, cell), precoder)
     if link.bits >= cell.station_antennas:
@@ -146,13 +156,16 @@ def several_paths(count: int) -> str:
     return f"OMP, {count} paths"
 
 
-def measured(link: Link, samples: int, seed: int, climb: bool = True) -> dict[str, Tensor]:
-    """Bit/s/Hz [samples] of all schemes on the same channels."""
+def measured(
+    link: Link, samples: int, seed: int, climb: bool = True, pilots_of: PilotsOf = pilots_at_random
+) -> dict[str, Tensor]:
+    """Bit/s/Hz [samples] of all schemes on the same channels; pilots_of: of a block of them."""
     found: dict[str, list[Tensor]] = {}
     generator = torch.Generator().manual_seed(seed)
     for first in range(0, samples, BLOCK):
         paths = drawn_paths(min(BLOCK, samples - first), link.cell, generator)
-        schemes = known_schemes(paths, link, generator, climb) | pilot_schemes(paths, link, generator)
+        schemes = known_schemes(paths, link, generator, climb)
+        schemes |= pilot_schemes(paths, link, pilots_of(link, generator), generator)
         for name, rate in schemes.items():
             found.setdefault(name, []).append(rate)
     return {name: torch.cat(rates) for name, rates in found.items()}
@@ -167,7 +180,13 @@ def ratio(values: Tensor, reference: Tensor) -> Metric:
 
 
 def efficiency_rows(
-    link: Link, sweep: Sweep, values: Sequence[float], samples: int, seed: int, climb: bool = True
+    link: Link,
+    sweep: Sweep,
+    values: Sequence[float],
+    samples: int,
+    seed: int,
+    climb: bool = True,
+    pilots_of: PilotsOf = pilots_at_random,
 ) -> list[Result]:
     """Rows of all schemes over L, B or SNR: bit/s/Hz of all users, and the share of what PCA has.
 
@@ -180,7 +199,7 @@ def efficiency_rows(
     rows = []
     for value in values:
         here = replace(link, **{sweep: value})
-        rates = measured(here, samples, seed, climb)
+        rates = measured(here, samples, seed, climb, pilots_of)
         for name, own in rates.items():
             place = dict(
                 system=SYSTEM, figure=FIGURE, variant=name, conditions=told, x=float(value), seed=str(seed)
@@ -229,7 +248,9 @@ def draw(file: str | os.PathLike[str], rows: Iterable[Result]) -> None:
         for axis, name in zip(figure.subplots(1, len(axes_of), squeeze=False)[0], axes_of, strict=True):
             curves(axis, [row for row in rows if row.axis == name], style)
             axis.set_xlabel(name)
+            places = sorted({row.x for row in rows if row.axis == name})
             if name != AXES["snr_db"]:
                 axis.set_xscale("log", base=2)
+            axis.set_xticks(places, [f"{place:g}" for place in places])
         figure.axes[0].set_ylabel("spectral efficiency of both users (bit/s/Hz)")
         legend_below(figure, max(2, round(width / 2.8)))
