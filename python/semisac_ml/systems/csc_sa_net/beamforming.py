@@ -119,9 +119,13 @@ def pointed_beams(arrival: Tensor, departure: Tensor, cell: MimoOfdm) -> Beams:
 
 
 def fixed_beams(cell: MimoOfdm) -> Beams:
-    """What never looks: all beams along the arrays, where angles uniform on the circle are most frequent."""
-    along = torch.ones(1, cell.users)
-    return pointed_beams(along, along, cell)
+    """What never looks: beams along the arrays, where angles uniform on the circle are most frequent; those
+    of the base station's chains lie side by side."""
+    chains = torch.arange(cell.station_chains)
+    aside = (2.0 * chains - (cell.station_chains - 1)) / cell.station_antennas
+    combiner = steering(1.0 + aside, cell.station_antennas).conj()[None]
+    precoder = steering(torch.ones(1, cell.users), cell.user_antennas)
+    return repeated(combiner, precoder, cell)
 
 
 def random_beams(count: int, cell: MimoOfdm, generator: torch.Generator) -> Beams:
