@@ -24,10 +24,9 @@ from semisac_ml.signal import metrics
 
 from .beamforming import known_covariances, principal_beams
 from .receivers import (
+    SPACING,
     Estimate,
-    authors_estimate,
-    correlated_estimate,
-    delay_limited_estimate,
+    detect,
     heard_pilots,
     minimum_error,
     stream_channel,
@@ -35,19 +34,18 @@ from .receivers import (
     through,
     zero_forcing,
 )
-from .spectral_efficiency import AXES, SYSTEM, Link, conditions
+from .spectral_efficiency import AXES, SYSTEM, OperatingPoint, conditions
 
 FIGURE = "detection"
-SPACING = 4
-AUTHORS, LIMITED, CORRELATED = "authors", "delays known, MMSE", "LMMSE, MMSE"
+AUTHORS, LIMITED, CORRELATED = "authors", "delay-limited", "lmmse"
 TRUE_FORCED, TRUE = "true channel, zero forcing", "true channel, MMSE"
 
 Layout = Literal["authors", "own"]
 
 
-def layout_times(link: Link, layout: Layout) -> tuple[Tensor, Tensor]:
+def layout_times(point: OperatingPoint, layout: Layout) -> tuple[Tensor, Tensor]:
     """Symbols with pilots, and with data, of which there are Q. Raises ValueError for another layout."""
-    count = link.data_symbols
+    count = point.symbols
     if layout == "authors":
         data = torch.arange(count)
         pilots = data[::SPACING]
@@ -56,36 +54,32 @@ def layout_times(link: Link, layout: Layout) -> tuple[Tensor, Tensor]:
         pilots, data = every[::SPACING], every[every % SPACING != 0]
     else:
         raise ValueError(f"layout {layout!r}: expected 'authors' or 'own'")
-    return link.symbols + pilots.float(), link.symbols + data.float()
+    return point.pilots + pilots.float(), point.pilots + data.float()
 
 
 def detected_sinr_db(
-    paths: MimoPaths, link: Link, layout: Layout, generator: torch.Generator
+    paths: MimoPaths, point: OperatingPoint, layout: Layout, generator: torch.Generator
 ) -> dict[tuple[str, str], Tensor]:
     """Measured for each channel, by receiver and by what is made of the streams: their sum, or each of them.
 
     The receiver of the authors is there for their layout alone: it stretches pilots over symbols that are
     both.
     """
-    cell, noise_variance = link.cell, 10.0 ** (-link.snr_db / 10.0)
-    pilot_times, times = layout_times(link, layout)
+    cell, noise_variance = point.cell, 10.0 ** (-point.snr_db / 10.0)
+    pilot_times, times = layout_times(point, layout)
     tones = torch.arange(float(cell.subcarriers))
-    known = known_covariances(paths, link.symbols, link.tones, cell)
+    known = known_covariances(paths, point.pilots, point.tones, cell)
     beams = principal_beams(known, cell)
     channel = stream_channel(paths, beams, times, tones, cell)
     sent = complex_normal((*channel.shape[:3], cell.users), generator, channel.device)
     received = through(channel, sent, noise_variance, generator)
     pilots = heard_pilots(stream_channel(paths, beams, pilot_times, tones, cell), noise_variance, generator)
-    of = (pilots, pilot_times, times, noise_variance, cell)
     found = {
-        LIMITED: minimum_error(received, delay_limited_estimate(*of), noise_variance),
-        CORRELATED: minimum_error(received, correlated_estimate(*of), noise_variance),
-        TRUE_FORCED: zero_forcing(received, channel, noise_variance),
-        TRUE: minimum_error(received, Estimate(channel, torch.zeros(())), noise_variance),
+        receiver: detect(receiver, received, pilots, pilot_times, times, noise_variance, cell)
+        for receiver in (LIMITED, CORRELATED, *[AUTHORS] * (layout == "authors"))
     }
-    if layout == "authors":
-        estimate = authors_estimate(pilots, len(times), SPACING)
-        found[AUTHORS] = zero_forcing(received, estimate.channel, noise_variance)
+    found[TRUE_FORCED] = zero_forcing(received, channel, noise_variance)
+    found[TRUE] = minimum_error(received, Estimate(channel, torch.zeros(())), noise_variance)
     sinr = {}
     for name, detected in found.items():
         symbols = detected.symbols
@@ -96,14 +90,14 @@ def detected_sinr_db(
 
 
 def detection_rows(
-    link: Link, layout: Layout, snrs_db: Sequence[float], samples: int, seed: int
+    point: OperatingPoint, layout: Layout, snrs_db: Sequence[float], samples: int, seed: int
 ) -> list[Result]:
     """Rows of the median SINR over channels, by receiver, SNR and what is made of the streams."""
     rows = []
     for snr_db in snrs_db:
-        here, generator = replace(link, snr_db=snr_db), torch.Generator().manual_seed(seed)
-        paths = drawn_paths(samples, link.cell, generator)
-        told = {key: value for key, value in conditions(link).items() if key != "snr_db"}
+        here, generator = replace(point, snr_db=snr_db), torch.Generator().manual_seed(seed)
+        paths = drawn_paths(samples, point.cell, generator)
+        told = {key: value for key, value in conditions(point).items() if key != "snr_db"}
         for (name, streams), values in detected_sinr_db(paths, here, layout, generator).items():
             row = Result.of(
                 metrics.percentile(values.double().numpy(), 50.0),

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Beams of the base station from B bits a user: the paths that its wanted beam is made of, quantised.
+"""AnalogBeams of the base station from B bits a user: the paths that its wanted beam is made of, quantised.
 
 A path needs its sine of arrival, and beside others its weight. Few bits tell one path; more than 16 a path
 are spent on further paths, the weaker ones last. Errors of feedback are not modelled, as in the paper.

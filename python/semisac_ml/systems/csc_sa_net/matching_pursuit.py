@@ -6,6 +6,9 @@
 A path is sought on a grid of sines of both angles and of delays, coherently over all pilots and subcarriers,
 then between grid points; gains of all paths found so far are fitted again before the next is sought (Tropp
 and Gilbert 2007). Doppler is left out: over the pilots it turns a path by a few degrees.
+
+Who knows the law of angles and gains can weigh grid points by it: the most likely one is then chosen instead
+of the one that explains the most energy, which helps where pilots are few.
 """
 
 from __future__ import annotations
@@ -28,6 +31,8 @@ BLOCK = 16
 """Channels searched at a time, for memory."""
 FALSE_ALARM = 0.01
 """Chance that noise alone makes a further path."""
+SILENCE = 1e-9
+"""Variance that noise has at least where likelihoods are asked for."""
 RIDGE = 1e-4
 """Of the fit of gains, so that two atoms at one place have some."""
 
@@ -61,13 +66,22 @@ def delays(delay_s: Tensor, cell: MimoOfdm) -> Tensor:
     return torch.exp(-2j * math.pi * delay_s[..., None] * tones)
 
 
+def angle_law(count: int) -> Tensor:
+    """Share of angles uniform on the circle that is nearest to each of :func:`.beamforming.uniform_sines`."""
+    ends = torch.asin(uniform_sines(count) + 1.0 / count) / math.pi
+    inner = ends.diff()
+    return torch.cat([1.0 - inner.sum(0, keepdim=True), inner])
+
+
 @dataclass(frozen=True)
 class Sounding:
-    """How paths look in pilots."""
+    """How paths look in pilots; the rest as in :func:`matching_pursuit`."""
 
     pilots: Pilots
     cell: MimoOfdm
+    noise_variance: float
     zooms: int = ZOOMS
+    law_known: bool = False
 
     def sent(self, arrival: Tensor) -> Tensor:
         """Pilots in directions of the base station: complex64 [..., symbols, subcarriers]."""
@@ -95,17 +109,27 @@ class Sounding:
         )
 
     def strongest(self, residual: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Grid point of the largest share of a residual's energy, each [batch, users]."""
+        """Grid point of the largest share of a residual's energy, or the likeliest, each [batch, users]."""
         arrival, departure, delay_s = self.grid()
         sent, heard = self.sent(arrival), self.heard(departure)
         energy = torch.einsum("iln,jlc->ji", sent.abs().square(), heard.abs().square())
         for_users = torch.einsum("bklnc,jlc->nbkjl", residual, heard.conj())
         for_pairs = torch.einsum("nbkjl,iln->nbkji", for_users, sent.conj())
         turned = torch.tensordot(delays(delay_s, self.cell).conj(), for_pairs, 1)
-        share = turned.abs().square() / energy
-        best = share.movedim(0, -1).flatten(2).argmax(-1)
+        score = turned.abs().square() / energy
+        if self.law_known:
+            score = self.likelihood(score, energy)
+        best = score.movedim(0, -1).flatten(2).argmax(-1)
         best, late = best // len(delay_s), best % len(delay_s)
         return arrival[best % len(arrival)], departure[best // len(arrival)], delay_s[late]
+
+    def likelihood(self, share: Tensor, energy: Tensor) -> Tensor:
+        """Logarithm of that of grid points [..., departures, arrivals], for gains of variance 1/paths."""
+        noise_variance = max(self.noise_variance, SILENCE)
+        above = energy / (self.cell.paths * noise_variance)
+        departure, arrival = (angle_law(count).log() for count in energy.shape)
+        evidence = share / noise_variance * above / (1.0 + above) - torch.log1p(above)
+        return evidence + departure[:, None] + arrival
 
     def refined(self, residual: Tensor, place: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """A better place between grid points: one coordinate after the other, in halved steps."""
@@ -129,6 +153,7 @@ def matching_pursuit(
     noise_variance: float,
     cell: MimoOfdm,
     zooms: int = ZOOMS,
+    law_known: bool = False,
 ) -> Atoms:
     """The strongest paths in pilots of :func:`.acquisition.received_pilots`.
 
@@ -141,8 +166,10 @@ def matching_pursuit(
         Of a chain, as of :func:`.acquisition.pilot_noise`.
     zooms : int
         Times that steps are halved around a point of the grid; 0: points of the grid alone.
+    law_known : bool
+        Points of the grid are weighed by the law that the cell's angles and gains are drawn by.
     """
-    sounding = Sounding(pilots, cell, zooms)
+    sounding = Sounding(pilots, cell, noise_variance, zooms, law_known)
     least = noise_variance * math.log(math.prod(map(len, sounding.grid())) / FALSE_ALARM)
     found = [_pursued(block, sounding, atoms, least) for block in received.split(BLOCK)]
     return Atoms(*(torch.cat(parts) for parts in zip(*found, strict=True)))

@@ -33,7 +33,7 @@ RIDGE = 1e-3
 
 
 @dataclass(frozen=True)
-class Beams:
+class AnalogBeams:
     """What phase shifters are set to.
 
     combiner: complex64 [batch or 1, station chains, station antennas], modulus 1.
@@ -43,9 +43,9 @@ class Beams:
     combiner: Tensor
     precoder: Tensor
 
-    def one_stream(self) -> Beams:
+    def one_stream(self) -> AnalogBeams:
         """The same with the first chain of each user alone."""
-        return Beams(self.combiner, self.precoder[..., :1])
+        return AnalogBeams(self.combiner, self.precoder[..., :1])
 
 
 def whitened(combiner: Tensor) -> Tensor:
@@ -74,18 +74,18 @@ def log_rate(channel: Tensor, snr_db: float) -> Tensor:
     return torch.linalg.slogdet(unit + gram).logabsdet / math.log(2.0)
 
 
-def scaled(beams: Beams, form: Form = "whitened") -> Beams:
-    """Beams that :func:`log_rate` is to see. Raises ValueError for a form that is not one."""
+def scaled(beams: AnalogBeams, form: Form = "whitened") -> AnalogBeams:
+    """AnalogBeams that :func:`log_rate` is to see. Raises ValueError for a form that is not one."""
     if form == "printed":
         return beams
     if form != "whitened":
         raise ValueError(f"rate {form!r}: expected 'whitened' or 'printed'")
-    return Beams(whitened(beams.combiner), unit_power(beams.precoder))
+    return AnalogBeams(whitened(beams.combiner), unit_power(beams.precoder))
 
 
 def spectral_efficiency(
     paths: MimoPaths,
-    beams: Beams,
+    beams: AnalogBeams,
     snr_db: float,
     times: Tensor,
     tones: Tensor,

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -20,8 +21,12 @@ from torch import Tensor
 from semisac_ml.channels.fading import complex_normal
 from semisac_ml.channels.mimo_ofdm import MimoOfdm, MimoPaths, equivalent_channel
 
-from .rates import Beams, unit_power, whitened
+from .rates import AnalogBeams, unit_power, whitened
 
+Receiver = Literal["authors", "delay-limited", "lmmse"]
+
+SPACING = 4
+"""Symbols from one with pilots to the next."""
 SPEEDS = 64
 """Of which the mean correlation over time is taken."""
 
@@ -44,7 +49,9 @@ class Detected:
     sinr: Tensor
 
 
-def stream_channel(paths: MimoPaths, beams: Beams, times: Tensor, tones: Tensor, cell: MimoOfdm) -> Tensor:
+def stream_channel(
+    paths: MimoPaths, beams: AnalogBeams, times: Tensor, tones: Tensor, cell: MimoOfdm
+) -> Tensor:
     """Of a stream of power P_t = 1 on the first chain of each user, behind a whitened combiner: complex64
     [batch, times, tones, station chains, users]."""
     own = beams.one_stream()
@@ -71,7 +78,7 @@ def heard_pilots(channel: Tensor, noise_variance: float, generator: torch.Genera
     return own + noise_variance**0.5 * complex_normal(tuple(own.shape), generator, own.device)
 
 
-def authors_estimate(pilots: Tensor, times: int, spacing: int = 4) -> Estimate:
+def authors_estimate(pilots: Tensor, times: int) -> Estimate:
     """Pilots stretched to the grid of data bilinearly, as the authors' program does for two users.
 
     Values are taken as those of the middle of what they are stretched over: for pilots in each fourth symbol
@@ -81,7 +88,7 @@ def authors_estimate(pilots: Tensor, times: int, spacing: int = 4) -> Estimate:
     batch, symbols, own, chains, users = pilots.shape
     flat = torch.view_as_real(pilots.permute(0, 3, 4, 1, 2).contiguous()).movedim(-1, 3)
     wide = torch.nn.functional.interpolate(
-        flat.flatten(0, 2), scale_factor=(spacing, users), mode="bilinear", align_corners=False
+        flat.flatten(0, 2), scale_factor=(SPACING, users), mode="bilinear", align_corners=False
     )
     wide = wide.unflatten(0, (batch, chains, users)).movedim(3, -1).contiguous()
     channel = torch.view_as_complex(wide).permute(0, 3, 4, 1, 2)[:, :times].clone()
@@ -180,6 +187,51 @@ def minimum_error(received: Tensor, estimate: Estimate, noise_variance: float) -
     weights = torch.linalg.solve(heard, channel).mH
     gain = (weights @ channel).diagonal(dim1=-2, dim2=-1).real
     return Detected((weights @ received[..., None])[..., 0], gain / (1.0 - gain))
+
+
+def detect(
+    receiver: Receiver,
+    received: Tensor,
+    pilots: Tensor,
+    pilot_times: Tensor,
+    times: Tensor,
+    noise_variance: float,
+    cell: MimoOfdm,
+) -> Detected:
+    """Symbols of all users as a receiver knows them.
+
+    "authors" forces to zero with stretched pilots; the program then adds users up. "delay-limited" is least
+    squares and "lmmse" the linear estimate of least error, both with MMSE detection; users stay apart, to be
+    concatenated.
+
+    Parameters
+    ----------
+    receiver : Receiver
+    received : Tensor, complex64 [batch, times, subcarriers, station chains]
+    pilots : Tensor
+        Of :func:`heard_pilots`.
+    pilot_times, times : Tensor
+        Numbers of the symbols with pilots and of those received; "authors" needs pilots in the first of them
+        and every fourth from there.
+    noise_variance : float
+        Of an antenna.
+
+    Raises
+    ------
+    ValueError
+        For another receiver, and for pilots of "authors" elsewhere.
+    """
+    of = (pilots, pilot_times, times, noise_variance, cell)
+    if receiver == "authors":
+        if not torch.equal(pilot_times, times[::SPACING]):
+            raise ValueError("pilots of receiver 'authors': expected in every fourth symbol from the first")
+        estimate = authors_estimate(pilots, len(times))
+        return zero_forcing(received, estimate.channel, noise_variance)
+    if receiver == "delay-limited":
+        return minimum_error(received, delay_limited_estimate(*of), noise_variance)
+    if receiver == "lmmse":
+        return minimum_error(received, correlated_estimate(*of), noise_variance)
+    raise ValueError(f"receiver {receiver!r}: expected 'authors', 'delay-limited' or 'lmmse'")
 
 
 def symbol_sinr_db(detected: Tensor, sent: Tensor) -> Tensor:

@@ -29,7 +29,7 @@ from .acquisition import Noise, Pilots, least_squares_covariances, pilot_noise, 
 from .beamforming import known_covariances, principal_beams, principal_user_beams
 from .feedback import fed_back_combiner, fed_back_phases
 from .matching_pursuit import matching_pursuit
-from .rates import Beams, spectral_efficiency
+from .rates import AnalogBeams, spectral_efficiency
 
 SYSTEM, FIGURE = "csc_sa_net", "spectral_efficiency"
 EFFICIENCY, OF_PCA = "spectral_efficiency", "of_pca"
@@ -40,6 +40,7 @@ CLIMBED = "gradient ascent"
 FIXED = "fixed beams"
 FIRST_PATH = "OMP, first path"
 GRID_POINT = "OMP, first grid point"
+LIKELIEST = "likeliest path"
 LEAST_SQUARES = "least squares"
 COLOURS = {
     BOUND: "black",
@@ -52,36 +53,39 @@ COLOURS = {
     "random phases": "tab:pink",
     FIRST_PATH: "tab:orange",
     GRID_POINT: "gold",
+    LIKELIEST: "tab:brown",
     LEAST_SQUARES: "tab:olive",
 }
-PATHS_COLOUR = "tab:brown"
+PATHS_COLOUR = "tan"
 
-Sweep = Literal["symbols", "bits", "snr_db"]
-AXES = {"symbols": "CSI-RS symbols L", "bits": "feedback bits B", "snr_db": "SNR (dB)"}
+Sweep = Literal["pilots", "feedback_bits", "snr_db"]
+AXES = {"pilots": "CSI-RS symbols L", "feedback_bits": "feedback bits B", "snr_db": "SNR (dB)"}
 BLOCK = 16
+SECOND_STREAM = 1 << 32
+"""Seeds of pilots and noise are so far from those of channels, which are the same for all L, B and SNR."""
 
 
 @dataclass(frozen=True)
-class Link:
-    """What a link is measured at.
+class OperatingPoint:
+    """What schemes are compared at.
 
-    snr_db: P_t / sigma^2. symbols: with pilots, L. bits: of feedback for each user, B. data_symbols: Q.
+    snr_db: P_t / sigma^2. pilots: symbols of them, L. feedback_bits: of each user, B. symbols: of data, Q.
     pilot_noise: where noise is added to pilots; None: none is, as in the authors' program.
     pilot_gain_db: of the power of pilots over that of data.
     """
 
     cell: MimoOfdm = field(default_factory=MimoOfdm)
     snr_db: float = -25.0
-    symbols: int = 8
-    bits: int = 1024
-    data_symbols: int = 4
+    pilots: int = 8
+    feedback_bits: int = 1024
+    symbols: int = 4
     pilot_noise: Noise | None = "chains"
     pilot_gain_db: float = 0.0
 
     @property
     def times(self) -> Tensor:
         """Numbers of the symbols of data."""
-        return torch.arange(float(self.symbols), float(self.symbols + self.data_symbols))
+        return torch.arange(float(self.pilots), float(self.pilots + self.symbols))
 
     @property
     def tones(self) -> Tensor:
@@ -89,17 +93,17 @@ class Link:
         return torch.arange(0, self.cell.subcarriers, 4)
 
 
-PilotsOf = Callable[[Link, torch.Generator], Pilots]
+PilotsOf = Callable[[OperatingPoint, torch.Generator], Pilots]
 
 
 def known_schemes(
-    paths: MimoPaths, link: Link, generator: torch.Generator, climb: bool = True
+    paths: MimoPaths, point: OperatingPoint, generator: torch.Generator, climb: bool = True
 ) -> dict[str, Tensor]:
     """Bit/s/Hz [batch] of what knows the channel, and of what never looks. climb: the slow ascent too."""
-    cell, snr_db, time, tones = link.cell, link.snr_db, link.symbols, link.tones
+    cell, snr_db, time, tones = point.cell, point.snr_db, point.pilots, point.tones
 
-    def rate(beams: Beams) -> Tensor:
-        return spectral_efficiency(paths, beams, snr_db, link.times, tones, cell)
+    def rate(beams: AnalogBeams) -> Tensor:
+        return spectral_efficiency(paths, beams, snr_db, point.times, tones, cell)
 
     known = known_covariances(paths, time, tones, cell)
     pca, two = principal_beams(known, cell), principal_beams(known, cell, 2)
@@ -117,37 +121,43 @@ def known_schemes(
     return found
 
 
-def pilots_at_random(link: Link, generator: torch.Generator) -> Pilots:
-    """Pilots of a link for which none are given."""
-    return random_pilots(link.symbols, link.cell, generator)
+def pilots_at_random(point: OperatingPoint, generator: torch.Generator) -> Pilots:
+    """Pilots where none are given."""
+    return random_pilots(point.pilots, point.cell, generator)
 
 
 def pilot_schemes(
-    paths: MimoPaths, link: Link, pilots: Pilots, generator: torch.Generator, most_paths: int = 4
+    paths: MimoPaths, point: OperatingPoint, pilots: Pilots, generator: torch.Generator, most_paths: int = 4
 ) -> dict[str, Tensor]:
     """Bit/s/Hz [batch] of users that hear pilots, and of a base station that they tell B bits.
 
-    Users take their precoders from what they know; least squares needs a bit for each antenna.
+    Users take their precoders from what they know; least squares needs a bit for each antenna. The likeliest
+    path is that of who knows the law of angles and gains, as networks that are trained on it do.
     """
-    cell, where = link.cell, link.pilot_noise or "chains"
-    level = None if link.pilot_noise is None else link.snr_db + link.pilot_gain_db
+    cell, where = point.cell, point.pilot_noise or "chains"
+    level = None if point.pilot_noise is None else point.snr_db + point.pilot_gain_db
     received = received_pilots(paths, pilots, level, cell, generator, where)
 
     def rate(combiner: Tensor, precoder: Tensor) -> Tensor:
-        beams = Beams(combiner, precoder)
-        return spectral_efficiency(paths, beams, link.snr_db, link.times, link.tones, cell)
+        beams = AnalogBeams(combiner, precoder)
+        return spectral_efficiency(paths, beams, point.snr_db, point.times, point.tones, cell)
 
+    of = (received, pilots)
     noise = pilot_noise(level, cell, where)
-    atoms = matching_pursuit(received, pilots, most_paths, noise, cell)
-    on_grid = matching_pursuit(received, pilots, 1, noise, cell, zooms=0)
-    several = several_paths(most_paths)
+    atoms = matching_pursuit(*of, most_paths, noise, cell)
+    paths_by_name = {
+        GRID_POINT: matching_pursuit(*of, 1, noise, cell, zooms=0),
+        FIRST_PATH: atoms.first(),
+        several_paths(most_paths): atoms,
+        LIKELIEST: matching_pursuit(*of, 1, noise, cell, law_known=True),
+    }
     found = {}
-    for name, own in ((GRID_POINT, on_grid), (FIRST_PATH, atoms.first()), (several, atoms)):
+    for name, own in paths_by_name.items():
         precoder = principal_user_beams(own.covariances(cell), cell)
-        found[name] = rate(fed_back_combiner(own, link.bits, cell), precoder)
-    if link.bits >= cell.station_antennas:
+        found[name] = rate(fed_back_combiner(own, point.feedback_bits, cell), precoder)
+    if point.feedback_bits >= cell.station_antennas:
         beams = principal_beams(least_squares_covariances(received, pilots, cell), cell)
-        found[LEAST_SQUARES] = rate(fed_back_phases(beams.combiner, link.bits), beams.precoder)
+        found[LEAST_SQUARES] = rate(fed_back_phases(beams.combiner, point.feedback_bits), beams.precoder)
     return found
 
 
@@ -157,15 +167,15 @@ def several_paths(count: int) -> str:
 
 
 def measured(
-    link: Link, samples: int, seed: int, climb: bool = True, pilots_of: PilotsOf = pilots_at_random
+    point: OperatingPoint, samples: int, seed: int, climb: bool = True, pilots_of: PilotsOf = pilots_at_random
 ) -> dict[str, Tensor]:
     """Bit/s/Hz [samples] of all schemes on the same channels; pilots_of: of a block of them."""
     found: dict[str, list[Tensor]] = {}
-    generator = torch.Generator().manual_seed(seed)
+    channels, generator = (torch.Generator().manual_seed(one) for one in (seed, seed + SECOND_STREAM))
     for first in range(0, samples, BLOCK):
-        paths = drawn_paths(min(BLOCK, samples - first), link.cell, generator)
-        schemes = known_schemes(paths, link, generator, climb)
-        schemes |= pilot_schemes(paths, link, pilots_of(link, generator), generator)
+        paths = drawn_paths(min(BLOCK, samples - first), point.cell, channels)
+        schemes = known_schemes(paths, point, generator, climb)
+        schemes |= pilot_schemes(paths, point, pilots_of(point, generator), generator)
         for name, rate in schemes.items():
             found.setdefault(name, []).append(rate)
     return {name: torch.cat(rates) for name, rates in found.items()}
@@ -180,7 +190,7 @@ def ratio(values: Tensor, reference: Tensor) -> Metric:
 
 
 def efficiency_rows(
-    link: Link,
+    point: OperatingPoint,
     sweep: Sweep,
     values: Sequence[float],
     samples: int,
@@ -194,11 +204,11 @@ def efficiency_rows(
     """
     if sweep not in AXES:
         raise ValueError(f"sweep {sweep!r}: expected one of {', '.join(AXES)}")
-    told = conditions(link)
+    told = conditions(point)
     told = {key: value for key, value in told.items() if key != sweep} | {X: AXES[sweep]}
     rows = []
     for value in values:
-        here = replace(link, **{sweep: value})
+        here = replace(point, **{sweep: value})
         rates = measured(here, samples, seed, climb, pilots_of)
         for name, own in rates.items():
             place = dict(
@@ -212,19 +222,19 @@ def efficiency_rows(
     return rows
 
 
-def conditions(link: Link) -> dict[str, object]:
-    """What tells rows of this link from others."""
-    cell = link.cell
+def conditions(point: OperatingPoint) -> dict[str, object]:
+    """What tells rows of this point from others."""
+    cell = point.cell
     return {
-        "snr_db": link.snr_db,
-        "symbols": link.symbols,
-        "bits": link.bits,
-        "data symbols": link.data_symbols,
+        "snr_db": point.snr_db,
+        "pilots": point.pilots,
+        "feedback_bits": point.feedback_bits,
+        "symbols": point.symbols,
         "paths": cell.paths,
         "delay_ns": round(cell.delay_s * 1e9),
         "doppler": cell.doppler,
-        "pilot noise": link.pilot_noise or "none",
-        "pilot gain_db": link.pilot_gain_db,
+        "pilot_noise": point.pilot_noise or "none",
+        "pilot_gain_db": point.pilot_gain_db,
     }
 
 
@@ -234,7 +244,7 @@ def draw(file: str | os.PathLike[str], rows: Iterable[Result]) -> None:
     axes_of = list(dict.fromkeys(row.axis for row in rows))
 
     def style(row: Result) -> dict[str, object]:
-        from_pilots = row.variant.startswith("OMP") or row.variant == LEAST_SQUARES
+        from_pilots = row.variant.startswith("OMP") or row.variant in (LIKELIEST, LEAST_SQUARES)
         return {
             "label": row.variant,
             "color": COLOURS.get(row.variant, PATHS_COLOUR),
