@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 
 from semisac_ml.channels.fading import complex_normal  # noqa: E402
 from semisac_ml.channels.mimo_ofdm import MimoOfdm, drawn_paths  # noqa: E402
+from semisac_ml.signal import metrics  # noqa: E402
 from semisac_ml.systems.csc_sa_net import beamforming, receivers  # noqa: E402
 from semisac_ml.systems.csc_sa_net.beamforming import known_covariances, principal_beams  # noqa: E402
 from semisac_ml.systems.csc_sa_net.detection import (  # noqa: E402
@@ -48,8 +49,11 @@ def notebook_sinr_db() -> dict:
 
 @pytest.mark.parametrize("receiver", SINR_BEFORE_DB)
 def test_receivers_have_the_sinr_measured_before(receiver: str, notebook_sinr_db: dict) -> None:
-    found = notebook_sinr_db[receiver, "sum"].median().item()
-    assert found == pytest.approx(SINR_BEFORE_DB[receiver], abs=0.7)
+    """Within the 95 % interval of the difference to what was measured on some 115 channels, 80 to 150."""
+    values = notebook_sinr_db[receiver, "sum"].double().numpy()
+    found = metrics.percentile(values, 50.0)
+    allowed = (found.high - found.low) / 2 * (1 + len(values) / 115) ** 0.5
+    assert found.value == pytest.approx(SINR_BEFORE_DB[receiver], abs=allowed)
 
 
 def test_a_competent_receiver_is_six_db_above_the_authors(notebook_sinr_db: dict) -> None:
