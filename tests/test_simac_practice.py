@@ -16,8 +16,8 @@ from semisac_ml.data.scenes.camera import Camera
 from semisac_ml.data.scenes.reader import SceneSet
 from semisac_ml.data.scenes.sample import sample
 from semisac_ml.signal.lfm_simo_echo import LfmSimoRadar, lfm_simo_echo
-from semisac_ml.systems.simac import practice
-from semisac_ml.systems.simac.samples import STATES, TEST, TRAIN, street
+from semisac_ml.systems.simac import practice, shifted
+from semisac_ml.systems.simac.samples import MARGIN, STATES, TEST, TRAIN, street
 from semisac_ml.systems.simac.scoring import Outcome
 
 RADAR = LfmSimoRadar(antennas=6, pulses=32)
@@ -133,3 +133,16 @@ def test_radar_outcome_is_the_radars():
     assert (outcome.rows == rows).all()
     error = np.abs(outcome.states["velocity"] - samples.velocity_mps[rows])
     assert np.median(error / outcome.deviations["velocity"]) == pytest.approx(0.67, abs=0.25)
+
+
+def test_a_shifted_picture_is_the_worse_the_further():
+    samples = made_up()
+    found = shifted.shifted_rows([samples], 56)
+    for metric in ("psnr_db", "ssim"):
+        values = [row.value for row in sorted(found, key=lambda row: row.x) if row.metric == metric]
+        assert len(values) == len(shifted.SHIFTS_PX) and values == sorted(values, reverse=True)
+    # a box that is off by its own size shows nothing of the target
+    row = samples.of(TEST)[:1]
+    side = MARGIN * float(samples.box_px[row[0], 2:].max())
+    there, gone = (shifted._pictures(samples, row, (x, 0.0), 56).mean() for x in (0.0, side))
+    assert gone < 0.05 * there

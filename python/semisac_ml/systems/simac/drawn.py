@@ -14,7 +14,7 @@ from rich.console import Console
 from semisac_ml.results import Result, read_results, write_results
 from semisac_ml.results.drawing import line_charts
 
-from . import budget, claims, complexity, learning_curves, shown
+from . import budget, claims, complexity, learning_curves, shifted, shown
 from .averages import over_seeds
 from .bounds import FEWEST, over_bound
 from .comparison import SEED_KEY, Measured, SceneShelf, identity, of_run, outcome_of
@@ -30,7 +30,9 @@ from .figures import (
 )
 from .practice import radar_outcome
 from .practitioners import MATCHED
-from .samples import STATES, TEST
+from .samples import STATES, TEST, TargetSet
+from .scenes import trained_scene
+from .tuned import TunedSettings
 
 KINDS = {
     "4": "networks",
@@ -41,6 +43,7 @@ KINDS = {
     "claims": "table",
     "ablation": "table",
     "budget": "nothing",
+    "shifted": "networks",
     "training": "networks",
 }
 """What a figure is made of: rows of snr.csv, trainings, or nothing that was measured before."""
@@ -71,6 +74,15 @@ class Asked:
             raise ValueError(f"no training of {' or '.join(names)} is given, expected --runs with one")
         return [of_run(folder, self.shelf) for folder in found]
 
+    def scenes(self) -> list[TargetSet]:
+        """All that trainings were made on. Raises ValueError if no training is given."""
+        found = {
+            one.name: one
+            for folder in _some(self.folders)
+            for one in self.shelf.get(trained_scene(folder)).each
+        }
+        return list(found.values())
+
 
 def draw(name: str, asked: Asked) -> list[Path]:
     """Write a figure's CSV and picture; their paths. Raises ValueError where what it needs is missing."""
@@ -97,6 +109,10 @@ def draw(name: str, asked: Asked) -> list[Path]:
         rows = learning_curves.curve_rows(_some(asked.folders))
         write_results(table, rows)
         learning_curves.draw(image, rows)
+    elif name == "shifted":
+        rows = shifted.shifted_rows(asked.scenes(), TunedSettings().picture)
+        write_results(table, rows)
+        shifted.draw(image, rows)
     elif name == "bounds":
         rows = bounds_rows(asked)
         write_results(table, rows)
