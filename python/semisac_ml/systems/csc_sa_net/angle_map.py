@@ -60,9 +60,7 @@ class AngleMap(nn.Module):
         tones = torch.arange(cell.subcarriers, device=like.device)
         taps = torch.arange(self.taps, device=like.device)
         delays = torch.exp(2j * math.pi / cell.subcarriers * tones[:, None] * taps)
-        energy = (
-            from_station.abs().square().sum(1)[:, :, None] * into_user.abs().square().sum(1)[:, None, :]
-        )
+        energy = from_station.abs().square().sum(1)[:, :, None] * into_user.abs().square().sum(1)[:, None, :]
         return (
             paired(into_user.conj()),
             paired(from_station.transpose(0, 1).conj()),

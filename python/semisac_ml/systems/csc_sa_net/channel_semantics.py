@@ -21,8 +21,10 @@ from .angle_map import AngleMap, sines
 from .pilots import PilotNetwork
 from .settings import CscSaSettings
 
-SHARPNESS = 12.0
+SHARPNESS = 16.0
 """At the start, of what a map of angles says: over numbers that are fed back, and in the choice of beams."""
+NOISY = 0.7
+"""Of a map's power: above it, numbers that are fed back are positive at the start."""
 
 
 def sine_positions(tokens: int, width: int) -> Tensor:
@@ -66,9 +68,7 @@ class Branch(nn.Module):
 
     def __init__(self, settings: CscSaSettings, outputs: int) -> None:
         super().__init__()
-        self.first = nn.Sequential(
-            nn.Linear(settings.width, settings.width), nn.LayerNorm(settings.width)
-        )
+        self.first = nn.Sequential(nn.Linear(settings.width, settings.width), nn.LayerNorm(settings.width))
         self.transformer = transformer(settings, settings.layers)
         self.pool = TokenPool(settings)
         self.last = nn.Linear(self.pool.outputs, outputs)
@@ -244,6 +244,6 @@ def _limited(numbers: Tensor) -> Tensor:
 
 
 def _marginal(found: Tensor, over: int) -> Tensor:
-    """Largest amplitudes along an axis, relative to the largest of all, less the half."""
-    largest = found.amax(over)
-    return largest / largest.amax(1, keepdim=True) - 0.5
+    """Largest powers along an axis, over the largest of all, less what noise alone may reach."""
+    largest = found.amax(over).square()
+    return largest / largest.amax(1, keepdim=True) - NOISY

@@ -57,9 +57,7 @@ class UserFusionNetwork(nn.Module):
         positions = settings.semantic_grid[0] * settings.semantic_grid[1]
         self.encoder = PictureEncoder(channels, settings.source, settings.semantic_grid)
         self.attention = SemanticFusionAttention(settings)
-        self.head = nn.Linear(
-            settings.source * positions // self.subcarriers, 2 * chains * settings.symbols
-        )
+        self.head = nn.Linear(settings.source * positions // self.subcarriers, 2 * chains * settings.symbols)
 
     def forward(
         self, pictures: Tensor, channel: Tensor, beams: Tensor, used: Tensor, condition: Tensor

@@ -114,7 +114,9 @@ class CscSaSettings:
         if self.access not in ACCESSES:
             raise ValueError(f"access is {self.access!r}, expected one of {', '.join(ACCESSES)}")
         if self.preset.cell.users != len(MODALITIES):
-            raise ValueError(f"users are {self.preset.cell.users}, expected {len(MODALITIES)}, one a modality")
+            raise ValueError(
+                f"users are {self.preset.cell.users}, expected {len(MODALITIES)}, one a modality"
+            )
         if self.grid[0] * self.grid[1] != subcarriers:
             raise ValueError(f"the grid is {self.grid}, expected {subcarriers} positions, one a subcarrier")
         if subcarriers % self.token_subcarriers:
@@ -122,7 +124,9 @@ class CscSaSettings:
                 f"a token has {self.token_subcarriers} subcarriers, expected a divisor of {subcarriers}"
             )
         if self.feedback_bits % self.preset.bits:
-            raise ValueError(f"feedback has {self.feedback_bits} bits, expected a multiple of {self.preset.bits}")
+            raise ValueError(
+                f"feedback has {self.feedback_bits} bits, expected a multiple of {self.preset.bits}"
+            )
         if self.height % 16 or self.width_pixels % 16:
             raise ValueError(
                 f"pictures have {self.height} x {self.width_pixels} pixels, expected multiples of 16"
