@@ -22,7 +22,7 @@ def sines(points: int, like: Tensor | None = None) -> Tensor:
 
 
 def paired(matrix: Tensor) -> Tensor:
-    """A complex matrix [..., in, out] as a real one of pairs of real and imaginary part, [..., 2 in, 2 out]."""
+    """A complex matrix [..., in, out] as a real one of pairs of parts, [..., 2 in, 2 out]."""
     real, imaginary = matrix.real, matrix.imag
     first, second = torch.stack((real, imaginary), -1), torch.stack((-imaginary, real), -1)
     return torch.stack((first, second), -3).flatten(-4, -3).flatten(-2)
@@ -32,8 +32,8 @@ class AngleMap(nn.Module):
     """Amplitude of the best delay for each pair of angles, over the mean of the map.
 
     A path of a delay, from angle u into angle v, is received as a known sequence. Its matched filter, over
-    pilots, chains and subcarriers, is normalised by the sequence's energy; delays are up to the cell's, a step
-    being the inverse of the bandwidth.
+    pilots, chains and subcarriers, is normalised by the sequence's energy; delays are up to the cell's, in
+    steps of the inverse of the bandwidth.
 
     pilots: that are sent; not a part of this network. arrivals, departures: points of the grid, at the
     station and at the user.
@@ -50,8 +50,8 @@ class AngleMap(nn.Module):
     def templates(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Filters over user chains, pilots and subcarriers, as :func:`paired`, and energies by pilot.
 
-        Of sizes [pilots, 2 user chains, 2 departures], [subcarriers, 2 pilots, 2 arrivals],
-        [2 subcarriers, 2 taps] and [pilots, arrivals, departures].
+        Of sizes [pilots, 2 user chains, 2 departures], [subcarriers, 2 pilots, 2 arrivals] and [pilots,
+        arrivals, departures]; cosines and sines of delays, [2 taps, subcarriers], come before the last.
         """
         (pilots,) = self._pilots
         cell, like = pilots.cell, pilots.baseband
@@ -59,12 +59,12 @@ class AngleMap(nn.Module):
         into_user = pilots.combiners() @ steering(sines(self.departures, like), cell.user_antennas).conj().T
         tones = torch.arange(cell.subcarriers, device=like.device)
         taps = torch.arange(self.taps, device=like.device)
-        delays = torch.exp(2j * math.pi / cell.subcarriers * tones[:, None] * taps)
+        turns = 2.0 * math.pi / cell.subcarriers * taps[:, None] * tones
         energy = from_station.abs().square().sum(1)[:, :, None] * into_user.abs().square().sum(1)[:, None, :]
         return (
             paired(into_user.conj()),
             paired(from_station.transpose(0, 1).conj()),
-            paired(delays),
+            torch.cat((turns.cos(), turns.sin())),
             energy,
         )
 
@@ -78,13 +78,19 @@ class AngleMap(nn.Module):
         features: as :func:`.pilots.features_of` makes them, [batch, subcarriers, 2 user chains pilots], zero
         for pilots that are not sent. used: 1 for pilots that are, [batch, pilots].
         """
-        of_chains, of_pilots, of_tones, energy = self._frozen or self.templates()
-        chains, count = of_chains.shape[1] // 2, len(of_chains)
-        # pilots first, chains and parts last
-        parts = features.unflatten(-1, (2, chains, count)).permute(0, 4, 1, 3, 2).flatten(-2)
-        found = (parts @ of_chains).unflatten(-1, (self.departures, 2)).permute(0, 2, 3, 1, 4).flatten(-2)
-        found = (found @ of_pilots).unflatten(-1, (self.arrivals, 2)).permute(0, 3, 2, 1, 4).flatten(-2)
-        by_delay = (found @ of_tones).unflatten(-1, (self.taps, 2)).square().sum(-1)
+        of_chains, of_pilots, delays, energy = self._frozen or self.templates()
+        batch, tones = features.shape[:2]
+        count, chains = len(of_chains), of_chains.shape[1] // 2
+        # pilots or tones lead, so that what is large is never copied
+        parts = (
+            features.unflatten(-1, (2, chains, count)).permute(4, 0, 1, 3, 2).reshape(count, -1, 2 * chains)
+        )
+        heard = (parts @ of_chains).view(count, batch, tones, self.departures, 2)
+        heard = heard.permute(2, 1, 3, 0, 4).reshape(tones, batch * self.departures, 2 * count)
+        found = (heard @ of_pilots).view(tones, -1)  # of batch, departures, arrivals and parts
+        cosine, sine = (delays @ found).view(2, self.taps, -1, 2).unbind(0)
+        power = (cosine[..., 0] - sine[..., 1]).square() + (cosine[..., 1] + sine[..., 0]).square()
+        by_angles = power.amax(0).view(batch, self.departures, self.arrivals).transpose(1, 2)
         sent = (used[:, :, None, None] * energy).sum(1)
-        amplitude = (by_delay.amax(-1) / sent.clamp_min(1e-6) + 1e-12).sqrt()
+        amplitude = (by_angles / sent.clamp_min(1e-6) + 1e-12).sqrt()
         return amplitude / amplitude.mean(dim=(1, 2), keepdim=True)

@@ -94,7 +94,7 @@ class UserFusionNetwork(nn.Module):
 
 
 def radiated(symbols: Tensor, beams: Tensor) -> Tensor:
-    """Energy ||F S||^2 [batch] of symbols [batch, subcarriers, symbols, chains, 2] through beams, in pairs."""
+    """Energy ||F S||^2, [batch], of symbols [batch, subcarriers, symbols, chains, 2] through beams."""
     (real, imaginary), (cosine, sine) = symbols.unbind(-1), beams.unbind(-1)
 
     def through(values: Tensor, weights: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""CSC-SA-Net as a whole: pilots down, feedback up, then both users' symbols added on the air, Eqs. (2) to (4)."""
+"""CSC-SA-Net as a whole: pilots down, feedback up, both users' symbols added on the air, Eqs. (2) to (4)."""
 
 from __future__ import annotations
 
@@ -218,7 +218,7 @@ def first(number: int, most: int, count: int, device: torch.device) -> Tensor:
 
 
 def placed(symbols: Tensor, user: int, users: int) -> Tensor:
-    """Symbols [batch, own subcarriers, ...] on the user's subcarriers among all: every users-th, from its own."""
+    """Symbols [batch, own subcarriers, ...] among those of all users, who take turns."""
     full = symbols.new_zeros(symbols.shape[0], users * symbols.shape[1], *symbols.shape[2:])
     full[:, user::users] = symbols
     return full

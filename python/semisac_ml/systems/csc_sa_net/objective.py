@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the stages make large or small: spectral efficiency, Eqs. (30) to (32), cross-entropy, (28) and (33)."""
+"""What stages make large or small: spectral efficiency, Eqs. (30) to (32), cross-entropy, (28) and (33)."""
 
 from __future__ import annotations
 
@@ -115,5 +115,5 @@ def beam_loss(paths: MimoPaths, beams: Beams, settings: CscSaSettings) -> Tensor
 
 
 def segmentation_loss(scores: Tensor, labels: Tensor) -> Tensor:
-    """Eqs. (28) and (33) as a mean over pixels: cross-entropy of scores and labels int64 [batch, height, width]."""
+    """Eqs. (28) and (33) as a mean over pixels: of scores and labels int64 [batch, height, width]."""
     return functional.cross_entropy(scores, labels)

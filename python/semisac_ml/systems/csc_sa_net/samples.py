@@ -42,7 +42,7 @@ class PictureSet:
         return len(self.names)
 
     def batch(self, rows: Tensor, mirrored: Tensor | None = None) -> tuple[list[Tensor], Tensor]:
-        """Pictures of each user, float32 in [0, 1], and labels int64, of rows; some mirrored left to right."""
+        """Pictures of each user, float32 in [0, 1], and labels int64, of rows; some of them mirrored."""
         pictures = [one[rows].float() / 255.0 for one in self.pictures]
         labels = self.labels[rows].long()
         if mirrored is not None:

@@ -33,7 +33,7 @@ class RunOptions(Options):
     )
     run: Path | None = Field(
         None,
-        description="Folder of checkpoints and logs [default: runs/csc_sa_net/VARIANT-PRESET-SIZE-ACCESS-seedSEED].",
+        description="Folder of checkpoints and logs [default: below runs/csc_sa_net, named by settings].",
     )
 
 
@@ -58,9 +58,9 @@ def command(
 ) -> None:
     """Train CSC-SA-Net: colour and thermal pictures of two users, segmented at the base station.
 
-    Goes on from the last checkpoint in the run's folder, if there is one, and keeps of each stage the networks
-    that were best on validation. Stage 2 needs no pictures. Logs: CSV and TensorBoard (`tensorboard --logdir
-    runs`).
+    Goes on from the last checkpoint in the run's folder, if there is one, and keeps of each stage the
+    networks that were best on validation. Stage 2 needs no pictures. Logs: CSV and TensorBoard (`tensorboard
+    --logdir runs`).
     """
     machine.use_threads()
     folder = options.run or Path("runs") / "csc_sa_net" / label(settings)
