@@ -77,9 +77,23 @@ class Branch(nn.Module):
         return self.last(self.pool(self.transformer(self.first(semantics))))
 
 
-def from_phases(phases: Tensor) -> Tensor:
-    """Eqs. (16) and (18): exp(j phase), float32 [..., 2]."""
-    return torch.stack((phases.cos(), phases.sin()), -1)
+class FreeBeams(nn.Module):
+    """Beams of modulus 1 from numbers of a branch: exp(j phase), Eqs. (16) and (18), or two numbers an entry.
+
+    rows, columns: of the beams.
+    """
+
+    def __init__(self, rows: int, columns: int, phases: bool) -> None:
+        super().__init__()
+        self.phases, self.shape = phases, (rows, columns)
+        self.inputs = rows * columns * (1 if phases else 2)
+
+    def forward(self, said: Tensor) -> Tensor:
+        """Beams [batch, rows, columns, 2]."""
+        if self.phases:
+            phases = said.unflatten(1, self.shape)
+            return torch.stack((phases.cos(), phases.sin()), -1)
+        return functional.normalize(said.unflatten(1, (*self.shape, 2)), dim=-1, eps=1e-9)
 
 
 class GridBeams(nn.Module):
@@ -108,8 +122,7 @@ class UserChannelNetwork(nn.Module):
     def __init__(self, settings: CscSaSettings, pilots: PilotNetwork) -> None:
         super().__init__()
         cell, width = settings.cell, settings.width
-        self.antennas, self.chains = cell.user_antennas, cell.user_chains
-        self.tokens, self.arrivals = settings.tokens, settings.arrivals
+        self.chains, self.tokens, self.arrivals = cell.user_chains, settings.tokens, settings.arrivals
         inputs = settings.token_subcarriers * 2 * cell.user_chains * settings.pilots
         self.embedding = nn.Linear(inputs, width)
         self.told = nn.Linear(settings.conditions, width, bias=False) if settings.conditions else None
@@ -127,7 +140,8 @@ class UserChannelNetwork(nn.Module):
             self.grid = GridBeams(cell.user_antennas, settings.departures, conjugate=False)
             self.sharpness = nn.Parameter(torch.tensor([SHARPNESS, SHARPNESS]))
         else:
-            self.beams = Branch(settings, self.antennas * self.chains)
+            self.free = FreeBeams(cell.user_antennas, cell.user_chains, settings.preset.phases)
+            self.beams = Branch(settings, self.free.inputs)
 
     def forward(
         self, features: Tensor, used: Tensor, condition: Tensor
@@ -163,8 +177,7 @@ class UserChannelNetwork(nn.Module):
         semantics = self.semantics(self.transformer(tokens))
         said, numbers = self.beams(semantics), self.feedback(semantics)
         if found is None:
-            phases = said.unflatten(1, (self.antennas, self.chains))
-            return from_phases(phases), _limited(numbers), semantics, said[:, None, :0]
+            return self.free(said), _limited(numbers), semantics, said[:, None, :0]
         departures, arrivals = _marginal(found, 1), _marginal(found, 2)
         choice = said.unflatten(1, (self.chains, -1)) + self.sharpness[0] * departures[:, None]
         seen = min(self.arrivals, numbers.shape[1])  # of the map, in the first numbers
@@ -178,7 +191,7 @@ class StationChannelNetwork(nn.Module):
     def __init__(self, settings: CscSaSettings) -> None:
         super().__init__()
         cell, width = settings.cell, settings.width
-        self.tokens, self.antennas, self.chains = settings.tokens, cell.station_antennas, cell.station_chains
+        self.tokens, self.chains = settings.tokens, cell.station_chains
         self.embedding = nn.Linear(cell.users * settings.numbers, settings.tokens * width)
         self.told = nn.Linear(settings.conditions, width, bias=False) if settings.conditions else None
         self.norm = nn.LayerNorm(width)
@@ -189,10 +202,11 @@ class StationChannelNetwork(nn.Module):
         self.grid = None
         if settings.tuned:
             self.combiner = Branch(settings, self.chains * settings.arrivals)
-            self.grid = GridBeams(self.antennas, settings.arrivals, conjugate=True)
+            self.grid = GridBeams(cell.station_antennas, settings.arrivals, conjugate=True)
             self.sharpness = nn.Parameter(torch.tensor(SHARPNESS))
         else:
-            self.combiner = Branch(settings, self.antennas * self.chains)
+            self.free = FreeBeams(cell.station_chains, cell.station_antennas, settings.preset.phases)
+            self.combiner = Branch(settings, self.free.inputs)
 
     def forward(self, numbers: Tensor, condition: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What the station makes of feedback.
@@ -214,8 +228,7 @@ class StationChannelNetwork(nn.Module):
         semantics = self.semantics(self.transformer(self.norm(tokens)))
         said = self.combiner(semantics)
         if self.grid is None:
-            phases = said.unflatten(1, (self.chains, self.antennas))
-            return from_phases(phases), semantics, said[:, None, :0]
+            return self.free(said), semantics, said[:, None, :0]
         choice = said.unflatten(1, (self.chains, -1))
         if self.from_maps:  # chain k starts from the map of user k, where all of it was sent
             of_map = numbers[:, : self.chains, : self.arrivals]

@@ -30,7 +30,8 @@ class Preset:
     bits: of a number that is fed back. rates: stage II makes the sum of users' rates over data symbols large,
     Eqs. (31) and (32), or the least user's at the first data symbol. whitened: rates see the noise as the
     combiner colours it; else rows of the combiner are taken to be orthogonal. real_symbols: real parts are
-    sent twice, as imaginary parts too. joined: the halves of orthogonal users are concatenated, at the energy
+    sent twice, as imaginary parts too. phases: heads give phases of beams; else real and imaginary parts,
+    divided by the modulus. joined: the halves of orthogonal users are concatenated, at the energy
     of superposed ones; else as the authors have it, added, at half the energy and half the resolution, and
     users are given the semantics of the station. links_first: stage I trains heads and fusion over an
     identity channel; else encoders and decoder alone. background: counts in the mean IoU as any class.
@@ -45,6 +46,7 @@ class Preset:
     rates: Literal["sum", "least"] = "sum"
     whitened: bool = True
     real_symbols: bool = False
+    phases: bool = True
     joined: bool = True
     links_first: bool = True
     background: bool = True
@@ -67,6 +69,7 @@ class Preset:
                 rates="least",
                 whitened=False,
                 real_symbols=True,
+                phases=False,
                 joined=False,
                 links_first=False,
                 background=False,
