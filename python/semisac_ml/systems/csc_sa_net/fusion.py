@@ -53,11 +53,12 @@ class UserFusionNetwork(nn.Module):
         chains = settings.cell.user_chains
         self.symbols, self.chains = settings.symbols, chains
         self.subcarriers, self.energy = settings.own_subcarriers, settings.energy
-        self.real = settings.preset.real_symbols
+        self.parts = 1 if settings.preset.real_symbols else 2
         positions = settings.semantic_grid[0] * settings.semantic_grid[1]
         self.encoder = PictureEncoder(channels, settings.source, settings.semantic_grid)
         self.attention = SemanticFusionAttention(settings)
-        self.head = nn.Linear(settings.source * positions // self.subcarriers, 2 * chains * settings.symbols)
+        values = settings.source * positions // self.subcarriers
+        self.head = nn.Linear(values, self.parts * chains * settings.symbols)
 
     def forward(
         self, pictures: Tensor, channel: Tensor, beams: Tensor, used: Tensor, condition: Tensor
@@ -86,9 +87,8 @@ class UserFusionNetwork(nn.Module):
         fused = self.attention(source, channel, condition)
         positions = fused.flatten(2).transpose(1, 2)  # row by row
         made = self.head(positions.unflatten(1, (self.subcarriers, -1)).flatten(2))
-        made = made.unflatten(2, (self.symbols, self.chains, 2)) * used[:, None, :, None, None]
-        if self.real:
-            made = made[..., :1].expand(-1, -1, -1, -1, 2)
+        made = made.unflatten(2, (self.symbols, self.chains, self.parts))
+        made = made.expand(-1, -1, -1, -1, 2) * used[:, None, :, None, None]
         energy = self.energy * used.sum(1)
         return made * (energy / (radiated(made, beams) + 1e-12)).sqrt()[:, None, None, None, None]
 
