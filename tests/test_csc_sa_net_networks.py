@@ -17,7 +17,7 @@ from csc_sa_testing import channels_of, link_of, pictures_of, tiny_model, tiny_s
 
 from semisac_ml.channels.mimo_ofdm import MimoPaths, steering  # noqa: E402
 from semisac_ml.systems.csc_sa_net.angle_map import AngleMap, paired, sines  # noqa: E402
-from semisac_ml.systems.csc_sa_net.channel_semantics import Feedback, GridBeams, sine_positions  # noqa: E402
+from semisac_ml.systems.csc_sa_net.channel_semantics import Feedback, GridBeams, gray_code, sine_positions  # noqa: E402
 from semisac_ml.systems.csc_sa_net.deployed import deployed  # noqa: E402
 from semisac_ml.systems.csc_sa_net.fusion import SemanticFusionAttention, radiated  # noqa: E402
 from semisac_ml.systems.csc_sa_net.model import Link, first, placed, superposed  # noqa: E402
@@ -251,6 +251,14 @@ def test_the_map_of_fewer_pilots_is_that_of_fewer_pilots():
     torch.testing.assert_close(found, wanted, rtol=1e-3, atol=1e-3)
 
 
+def test_the_code_of_neighbours_differs_in_one_digit():
+    code = gray_code(128)
+    assert code.shape == (128, 7) and len({tuple(one) for one in code.tolist()}) == 128
+    assert ((code[1:] != code[:-1]).sum(1) == 1).all()
+    assert code[0].tolist() == [-1.0] * 7 and code[64:, 0].min() == 1.0 > code[:64, 0].max()
+    assert (code @ code.T).argmax(1).tolist() == list(range(128))
+
+
 def test_beams_of_the_grid_are_matched():
     """A clear choice sends into its direction, and listens into it, with the whole array."""
     logits = torch.full((1, 2, 16), -40.0)
@@ -261,19 +269,15 @@ def test_beams_of_the_grid_are_matched():
 
 
 def test_the_tuned_networks_start_from_what_the_map_says():
-    """Untrained, at high SNR, they collect most of what the best beams of the grid would."""
-    torch.manual_seed(0)
+    """Untrained, at -15 dB, they have four fifths of the 5.92 bit/s/Hz of PCA, of 16 bits of feedback too."""
     model = tiny_model("small", "printed", "tuned", arrivals=128, departures=16).eval()
-    paths, link = channels_of(model, 64), Link(8, 1024, 1, torch.full((64,), -5.0))
-    plain = tiny_model().eval()
-    with torch.no_grad():
-        found, other = (
-            spectral_efficiency(
-                paths, one.beams(paths, link, torch.Generator().manual_seed(1)), link, one.settings, every=4
-            ).mean()
-            for one in (model, plain)
-        )
-    assert found > 8.0 > 2.0 > other
+    paths = channels_of(model, 100)
+    for bits in (1024, 16):
+        link = Link(8, bits, 1, torch.full((100,), -15.0))
+        with torch.no_grad():
+            beams = model.beams(paths, link, torch.Generator().manual_seed(1))
+            found = spectral_efficiency(paths, beams, link, model.settings, every=4).mean().item()
+        assert found > 0.8 * 5.92
 
 
 def test_links_that_networks_are_not_for_are_refused():

@@ -22,7 +22,9 @@ from .pilots import PilotNetwork
 from .settings import CscSaSettings
 
 SHARPNESS = 16.0
-"""At the start, of what a map of angles says: over numbers that are fed back, and in the choice of beams."""
+"""At the start, of what a map of angles says: in numbers that are fed back, and in the choice of beams."""
+CODED = 3.0
+"""At the start, of numbers before the sigmoid that tell a code."""
 NOISY = 0.7
 """Of a map's power: above it, numbers that are fed back are positive at the start."""
 
@@ -46,6 +48,17 @@ def transformer(settings: CscSaSettings, layers: int) -> nn.TransformerEncoder:
         norm_first=True,
     )
     return nn.TransformerEncoder(layer, layers, nn.LayerNorm(settings.width), enable_nested_tensor=False)
+
+
+def gray_code(points: int) -> Tensor:
+    """Gray code of points, the coarsest digit first, as -1 and 1: float32 [points, digits].
+
+    Neighbours differ in one digit, so that a mean over neighbours leaves the others whole.
+    """
+    digits = max((points - 1).bit_length(), 1)
+    number = torch.arange(points)
+    gray = number ^ (number >> 1)
+    return 2.0 * ((gray[:, None] >> torch.arange(digits - 1, -1, -1)) & 1).float() - 1.0
 
 
 class TokenPool(nn.Module):
@@ -138,7 +151,8 @@ class UserChannelNetwork(nn.Module):
             )
             self.beams = Branch(settings, self.chains * settings.departures)
             self.grid = GridBeams(cell.user_antennas, settings.departures, conjugate=False)
-            self.sharpness = nn.Parameter(torch.tensor([SHARPNESS, SHARPNESS]))
+            self.register_buffer("code", gray_code(settings.arrivals), persistent=False)
+            self.sharpness = nn.Parameter(torch.full((3,), SHARPNESS))
         else:
             self.free = FreeBeams(cell.user_antennas, cell.user_chains, settings.preset.phases)
             self.beams = Branch(settings, self.free.inputs)
@@ -180,8 +194,10 @@ class UserChannelNetwork(nn.Module):
             return self.free(said), _limited(numbers), semantics, said[:, None, :0]
         departures, arrivals = _marginal(found, 1), _marginal(found, 2)
         choice = said.unflatten(1, (self.chains, -1)) + self.sharpness[0] * departures[:, None]
-        seen = min(self.arrivals, numbers.shape[1])  # of the map, in the first numbers
-        start = functional.pad(self.sharpness[1] * arrivals[:, :seen], (0, numbers.shape[1] - seen))
+        # of the map, in the first numbers: the code of the best arrival, then all arrivals
+        best = (self.sharpness[1] * arrivals).softmax(-1) @ self.code
+        start = torch.cat((CODED * best, self.sharpness[2] * arrivals), dim=1)[:, : numbers.shape[1]]
+        start = functional.pad(start, (0, numbers.shape[1] - start.shape[1]))
         return self.grid(choice).transpose(1, 2), _limited(numbers + start), semantics, choice
 
 
@@ -197,13 +213,13 @@ class StationChannelNetwork(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.transformer = transformer(settings, settings.layers)
         self.semantics = nn.Linear(width, width)
-        self.arrivals = settings.arrivals
-        self.from_maps = cell.users >= self.chains and settings.numbers >= settings.arrivals
-        self.grid = None
+        self.grid, self.from_codes = None, False
         if settings.tuned:
             self.combiner = Branch(settings, self.chains * settings.arrivals)
             self.grid = GridBeams(cell.station_antennas, settings.arrivals, conjugate=True)
-            self.sharpness = nn.Parameter(torch.tensor(SHARPNESS))
+            self.register_buffer("code", gray_code(settings.arrivals), persistent=False)
+            self.sharpness = nn.Parameter(torch.tensor(2.0 * SHARPNESS / self.code.shape[1]))
+            self.from_codes = cell.users >= self.chains and settings.numbers >= self.code.shape[1]
         else:
             self.free = FreeBeams(cell.station_chains, cell.station_antennas, settings.preset.phases)
             self.combiner = Branch(settings, self.free.inputs)
@@ -230,9 +246,9 @@ class StationChannelNetwork(nn.Module):
         if self.grid is None:
             return self.free(said), semantics, said[:, None, :0]
         choice = said.unflatten(1, (self.chains, -1))
-        if self.from_maps:  # chain k starts from the map of user k, where all of it was sent
-            of_map = numbers[:, : self.chains, : self.arrivals]
-            choice = choice + self.sharpness * of_map * of_map[..., -1:].abs().sign()
+        if self.from_codes:  # chain k starts from the code of user k's best arrival, as far as it was sent
+            coded = numbers[:, : self.chains, : self.code.shape[1]]
+            choice = choice + self.sharpness * coded @ self.code.T
         return self.grid(choice), semantics, choice
 
 
