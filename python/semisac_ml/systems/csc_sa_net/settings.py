@@ -58,7 +58,7 @@ class Preset:
             return cls()
         if name == "notebook":
             return cls(
-                # ten samples of 100 subcarriers; the speed of light rounded as theirs is
+                # ten samples of 100 subcarriers
                 MimoOfdm(paths=2, delay_s=10.0 / (100 * 120e3), doppler="paths"),
                 noisy_pilots=False,
                 # two streams of power 1 each, and a channel of two paths that no root makes one

@@ -33,6 +33,8 @@ SETTINGS_FILE = "settings.json"
 STAGES = ("1", "2", "3")
 CLIPPED_NORM = 1.0
 WARM_UP = 0.05
+PILOT_FACTOR = 10.0
+"""Of the learning rate, for pilots of size small: phases have radians to go."""
 PAPER_SNR_DB = -25.0
 SNR_DB = (-30.0, -5.0)
 """For which one network for all links is trained, ours."""
@@ -233,7 +235,11 @@ def _stage(
     for network in plan.trained:
         network.requires_grad_(True)
     parameters = [one for one in both.model.parameters() if one.requires_grad]
-    optimiser = torch.optim.Adam(parameters, lr=settings.peak_rate)
+    pilots = [one for one in both.model.pilots.parameters() if one.requires_grad]
+    others = [one for one in parameters if all(one is not other for other in pilots)]
+    factor = 1.0 if settings.size == "paper" else PILOT_FACTOR
+    groups = ((pilots, factor * settings.peak_rate), (others, settings.peak_rate))
+    optimiser = torch.optim.Adam([{"params": one, "lr": rate} for one, rate in groups if one])
 
     def step(generator: torch.Generator) -> Iterator[dict[str, float]]:
         for losses in plan.step(generator):
