@@ -21,6 +21,7 @@ from semisac_ml.cli.program import run as semisac  # noqa: E402
 from semisac_ml.results import read_results  # noqa: E402
 from semisac_ml.systems.csc_sa_net import costs, stages, training  # noqa: E402
 from semisac_ml.systems.csc_sa_net.links import drawn_link, validation_links  # noqa: E402
+from semisac_ml.systems.csc_sa_net.measuring import bound, measured  # noqa: E402
 from semisac_ml.systems.csc_sa_net.objective import spectral_efficiency  # noqa: E402
 from semisac_ml.systems.csc_sa_net.samples import PictureOptions  # noqa: E402
 from semisac_ml.systems.csc_sa_net.settings import CscSaSettings  # noqa: E402
@@ -198,6 +199,27 @@ def test_kept_semantics_are_those_of_the_encoders():
     with torch.no_grad():
         for own, wanted in zip(kept, model.eval().sources(inputs), strict=True):
             torch.testing.assert_close(own[1, 3], wanted[0], rtol=1e-4, atol=1e-4)
+
+
+def test_pixels_are_counted_by_scene_over_a_channel_each():
+    model, scenes = tiny_model("small", "printed", "tuned"), pictures_of(10)
+    for layer in model.modules():  # normalise over one batch, so that untrained classes differ
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            layer.momentum = 1.0
+    model.over_identity(model.sources(scenes.batch(torch.arange(10))[0]), link_of(model, 10))
+    found = measured(model, scenes, 8, 1024, 4, -15.0, seed=3)
+    assert found.shape == (10, 9, 9) and (found.sum(axis=(1, 2)) == scenes.labels[0].numel()).all()
+    assert (found.sum(2)[:, 1] == (scenes.labels == 1).sum(dim=(1, 2)).numpy()).all()
+    assert np.array_equal(found, measured(model, scenes, 8, 1024, 4, -15.0, seed=3))
+    assert not np.array_equal(found, measured(model, scenes, 8, 1024, 4, -15.0, seed=4))
+    told = []
+
+    def channels(count: int, generator: torch.Generator):
+        told.append(count)
+        return channels_of(model, count)
+
+    measured(model, scenes, 8, 1024, 4, -15.0, channels=channels)
+    assert told == [8, 2] and bound(model, scenes).shape == (10, 9, 9)
 
 
 def test_a_network_that_does_not_exist_is_refused():

@@ -25,7 +25,7 @@ PARTS = {"train": "train", "validation": "val", "test": "test"}
 SAMPLE = "sample"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PictureSet:
     """A part of a data set.
 

@@ -16,11 +16,11 @@ from semisac_ml.channels.mimo_ofdm import drawn_paths
 from semisac_ml.training.early_stopping import BestKept
 
 from .links import drawn_link, validation_links
-from .model import CscSaNet
+from .measuring import CHUNK, counted
+from .model import CscSaNet, Link
 from .objective import beam_loss, segmentation_loss, spectral_efficiency
 from .samples import PictureSet
-from .scores import authors_mean_iou, confusion, mean_iou
-from .settings import CLASS_COUNT
+from .scores import authors_mean_iou, mean_iou
 
 EASY_SNR_DB = 0.0
 """From which the tuned networks' stage II comes down to the SNRs it is for, over its first half."""
@@ -28,7 +28,6 @@ BEAM_WEIGHT = 0.3
 """Of the tuned networks' choice of beams at the start of stage II; it falls to none at the end."""
 DRAWS = 256
 """Channels that stage II is validated over."""
-CHUNK = 8
 
 Steps = Callable[[torch.Generator], Iterator[dict[str, Tensor]]]
 
@@ -91,7 +90,7 @@ def semantic_plan(both: Selected, pictures: Pictures, device: torch.device) -> P
     """Stage I: source semantics, over an identity channel without noise."""
     model, settings = both.model, both.model.settings
 
-    def scores(part: PictureSet, rows: Tensor, mirrored: Tensor | None, link) -> tuple[Tensor, Tensor]:
+    def scores(part: PictureSet, rows: Tensor, mirrored: Tensor | None, link: Link) -> tuple[Tensor, Tensor]:
         inputs, labels = part.batch(rows, mirrored)
         sources = model.sources([one.to(device) for one in inputs])
         return model.over_identity(sources, link), labels.to(device)
@@ -178,7 +177,9 @@ def joint_plan(
         for part in ((pictures.train, pictures.validation) if frozen else ())
     }
 
-    def scores(part: PictureSet, rows: Tensor, mirrored: Tensor, link, generator: torch.Generator) -> Tensor:
+    def scores(
+        part: PictureSet, rows: Tensor, mirrored: Tensor, link: Link, generator: torch.Generator
+    ) -> Tensor:
         if part in kept:
             sources = [one[mirrored.long(), rows].to(device) for one in kept[part]]
         else:
@@ -223,15 +224,10 @@ def source_semantics(model: CscSaNet, part: PictureSet, device: torch.device) ->
     return [torch.stack(one) for one in zip(*found, strict=True)]
 
 
-@torch.no_grad()
 def validated(both: Selected, part: PictureSet, ways: list[Callable[[Tensor], Tensor]]) -> dict[str, float]:
     """Mean IoU of a part over ways from rows to scores; `both` is told that of the preset's metric."""
-    truth, found = part.labels.numpy(), []
-    for scores in ways:
-        counts = np.zeros((CLASS_COUNT, CLASS_COUNT), dtype=np.int64)
-        for rows in torch.arange(len(part)).split(CHUNK):
-            counts += confusion(scores(rows).argmax(1).cpu().numpy(), truth[rows.numpy()], CLASS_COUNT)
-        found.append((mean_iou(counts), authors_mean_iou(counts)))
-    standard, authors = np.mean(found, axis=0)
+    counts = [counted(part, scores).sum(0) for scores in ways]
+    standard = float(np.mean([mean_iou(one) for one in counts]))
+    authors = float(np.mean([authors_mean_iou(one) for one in counts]))
     both.tell(-(standard if both.model.settings.preset.background else authors))
-    return {"validation_miou": float(standard), "validation_authors_miou": float(authors)}
+    return {"validation_miou": standard, "validation_authors_miou": authors}
