@@ -173,6 +173,19 @@ def test_pilots_come_through_the_transposed_channel():
     assert noise.abs().square().mean().item() == pytest.approx(100.0, rel=0.05)  # of 9600 draws: 1 %
 
 
+def test_swept_pilots_light_up_endfire():
+    """Within 0.1 of spatial frequency 1, a tenth of all, they send more than half of their power."""
+    torch.manual_seed(1)
+    grid = sines(256)
+    power = (
+        (PilotNetwork(Preset().cell, 2, swept=True).sent() @ steering(grid, 64).T).abs().square().mean((0, 1))
+    )
+    assert power[grid.abs() > 0.9].sum() > 0.6 * power.sum()
+    even = PilotNetwork(Preset().cell, 2)
+    power = (even.sent() @ steering(grid, 64).T).abs().square().mean((0, 1))
+    assert power[grid.abs() > 0.9].sum() < 0.25 * power.sum()
+
+
 def test_pilots_as_features():
     received = torch.randn(2, 2, 100, 2, 8, dtype=torch.complex64)
     features = features_of(7.0 * received)

@@ -60,7 +60,7 @@ class CscSaNet(nn.Module):
     def __init__(self, settings: CscSaSettings) -> None:
         super().__init__()
         self.settings, users = settings, settings.cell.users
-        self.pilots = PilotNetwork(settings.cell, settings.pilots)
+        self.pilots = PilotNetwork(settings.cell, settings.pilots, swept=settings.tuned)
         self.user_channel = nn.ModuleList(
             UserChannelNetwork(settings, self.pilots) for _ in range(1 if settings.shared else users)
         )

@@ -13,18 +13,29 @@ from torch import Tensor, nn
 from semisac_ml.channels.fading import complex_normal
 from semisac_ml.channels.mimo_ofdm import MimoOfdm, MimoPaths, steering
 
+SWEPT = (0.1, 0.1, 0.2, 0.2)
+"""How far to either side of spatial frequency 1 the first pilots sweep; all frequencies are 1 to either side."""
+
 
 class PilotNetwork(nn.Module):
     """L symbols of pilots, Eqs. (9) and (12) to (14).
 
     Phases of the station's analog pilots and of the users' combiners, the same for all users, and baseband
-    pilots of every subcarrier are parameters.
+    pilots of every subcarrier are parameters; they start at random.
+
+    swept: the first pilots start as sweeps over spatial frequencies about 1, which is where angles that are
+    uniform on the circle are most often: a few pilots have no energy for all directions.
     """
 
-    def __init__(self, cell: MimoOfdm, pilots: int) -> None:
+    def __init__(self, cell: MimoOfdm, pilots: int, swept: bool = False) -> None:
         super().__init__()
         self.cell = cell
         self.station_phases = _phases(pilots, cell.station_antennas, cell.station_chains)
+        if swept:
+            with torch.no_grad():
+                for number, width in enumerate(SWEPT[:pilots]):
+                    sweeps = _sweeps(cell.station_antennas, cell.station_chains, width)
+                    self.station_phases[number] = sweeps
         self.user_phases = _phases(pilots, cell.user_chains, cell.user_antennas)
         self.baseband = nn.Parameter(torch.randn(pilots, cell.subcarriers, cell.station_chains, 2))
 
@@ -81,6 +92,14 @@ def features_of(received: Tensor) -> Tensor:
 
 def _phases(*shape: int) -> nn.Parameter:
     return nn.Parameter(2.0 * math.pi * torch.rand(shape))
+
+
+def _sweeps(antennas: int, chains: int, width: float) -> Tensor:
+    """Phases [antennas, chains] that rise quadratically, up and down in turn, from a place at random."""
+    place = torch.arange(antennas)[:, None] - (antennas - 1) / 2
+    middle = 1.0 + (torch.rand(chains) - 0.5) * width
+    direction = 1.0 - 2.0 * (torch.arange(chains) % 2)
+    return -math.pi * (middle * place + direction * width * place**2 / antennas)
 
 
 def _unit(phases: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ from .scores import authors_mean_iou, mean_iou
 
 EASY_SNR_DB = 0.0
 """From which the tuned networks' stage II comes down to the SNRs it is for, over its first half."""
-BEAM_WEIGHT = 0.3
+BEAM_WEIGHT = 0.1
 """Of the tuned networks' choice of beams at the start of stage II; it falls to none at the end."""
 DRAWS = 256
 """Channels that stage II is validated over."""
