@@ -14,7 +14,7 @@ from semisac_ml.channels.fading import complex_normal
 from semisac_ml.channels.mimo_ofdm import MimoOfdm, MimoPaths, steering
 
 SWEPT = (0.1, 0.1, 0.2, 0.2)
-"""How far to either side of spatial frequency 1 the first pilots sweep; all frequencies are 1 to either side."""
+"""How far to either side of spatial frequency 1 the first pilots sweep; 1 to either side is all there is."""
 
 
 class PilotNetwork(nn.Module):
