@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from semisac_ml.channels.fading import complex_normal
 from semisac_ml.channels.mimo_ofdm import MimoOfdm, MimoPaths, steering
 
-SWEPT = (0.1, 0.1, 0.2, 0.2)
+SWEPT = (0.1, 0.1)
 """How far to either side of spatial frequency 1 the first pilots sweep; 1 to either side is all there is."""
 
 
