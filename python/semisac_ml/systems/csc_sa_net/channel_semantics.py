@@ -135,7 +135,7 @@ class UserChannelNetwork(nn.Module):
     def __init__(self, settings: CscSaSettings, pilots: PilotNetwork) -> None:
         super().__init__()
         cell, width = settings.cell, settings.width
-        self.chains, self.tokens, self.arrivals = cell.user_chains, settings.tokens, settings.arrivals
+        self.chains, self.tokens = cell.user_chains, settings.tokens
         inputs = settings.token_subcarriers * 2 * cell.user_chains * settings.pilots
         self.embedding = nn.Linear(inputs, width)
         self.told = nn.Linear(settings.conditions, width, bias=False) if settings.conditions else None
