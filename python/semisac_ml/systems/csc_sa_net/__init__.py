@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Two users' semantics added on the air by massive MIMO, and fused into one segmentation.
+"""Colour and thermal pictures of two users, added on the air by massive MIMO, fused into one segmentation.
 
 Source: M. Wu and Z. Gao, "E2E Learning Massive MIMO for Multimodal Semantic Non-Orthogonal Transmission and
-Fusion" (CSC-SA-Net).
+Fusion"; equation numbers in this folder are that paper's.
 """

@@ -1,0 +1,95 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Networks on pictures over a link: pixels counted scene by scene, for scores of any part of the scenes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from semisac_ml.channels.mimo_ofdm import MimoPaths, drawn_paths
+
+from .model import CscSaNet, Link
+from .samples import PictureSet
+from .scores import confusion
+from .settings import CLASS_COUNT
+
+CHUNK = 8
+
+
+@torch.no_grad()
+def counted(part: PictureSet, scores: Callable[[Tensor], Tensor]) -> np.ndarray:
+    """Pixels by scene, true and predicted class, int64 [scenes, classes, classes].
+
+    scores: from rows of the part, CHUNK at most, to class scores [rows, classes, height, width].
+    """
+    truth, found = part.labels.numpy(), []
+    for rows in torch.arange(len(part)).split(CHUNK):
+        predicted = scores(rows).argmax(1).cpu().numpy()
+        pairs = zip(predicted, truth[rows.numpy()], strict=True)
+        found += [confusion(one, other, CLASS_COUNT) for one, other in pairs]
+    return np.stack(found)
+
+
+def measured(
+    model: CscSaNet,
+    part: PictureSet,
+    pilots: int,
+    feedback_bits: int,
+    symbols: int,
+    snr_db: float,
+    seed: int = 0,
+    channels: Callable[[int, torch.Generator], MimoPaths] | None = None,
+) -> np.ndarray:
+    """Pixels counted of a part over links of one kind, each scene over a channel of its own.
+
+    Parameters
+    ----------
+    model : CscSaNet
+        In evaluation mode afterwards.
+    part : PictureSet
+    pilots, feedback_bits, symbols : int
+        L, B and Q.
+    snr_db : float
+        P_t over noise, ours; less the preset's ``snr_offset_db`` it is what its figures name.
+    seed : int
+        Of channels and noise.
+    channels : function, optional
+        Makes as many channels as it is told; by default those of the cell, at random.
+
+    Returns
+    -------
+    ndarray, int64 [scenes, classes, classes]
+        True and predicted class.
+    """
+    model.eval()
+    device = model.pilots.baseband.device
+    generator = torch.Generator(device).manual_seed(seed)
+
+    def scores(rows: Tensor) -> Tensor:
+        sources = model.sources([one.to(device) for one in part.batch(rows)[0]])
+        link = Link(pilots, feedback_bits, symbols, torch.full((len(rows),), snr_db, device=device))
+        count = len(rows)
+        cell = model.settings.cell
+        paths = channels(count, generator) if channels else drawn_paths(count, cell, generator)
+        return model(sources, paths, link, generator)
+
+    return counted(part, scores)
+
+
+def bound(model: CscSaNet, part: PictureSet) -> np.ndarray:
+    """The same over stage I's identity channel without noise: of networks of stage I no channel's bound."""
+    model.eval()
+    device, settings = model.pilots.baseband.device, model.settings
+
+    def scores(rows: Tensor) -> Tensor:
+        sources = model.sources([one.to(device) for one in part.batch(rows)[0]])
+        snrs = torch.zeros(len(rows), device=device)
+        link = Link(settings.pilots, settings.feedback_bits, settings.symbols, snrs)
+        return model.over_identity(sources, link)
+
+    return counted(part, scores)

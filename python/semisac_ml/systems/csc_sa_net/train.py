@@ -1,0 +1,78 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""``semisac train csc_sa_net``; the stages are in :mod:`.stages`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from rich.console import Console
+
+from semisac_ml.command_line import Options
+from semisac_ml.outputs import write_output
+from semisac_ml.shared_options import DeviceOptions
+from semisac_ml.training import choose_device
+
+from .samples import PictureOptions
+from .stages import Pictures
+from .training import STAGES, CscSaTraining, train
+
+PICTURES_FILE = "pictures.json"
+ALL = "all"
+
+
+class RunOptions(Options):
+    """Which stage, and where it is kept."""
+
+    stage: Literal["1", "2", "3", "all"] = Field(
+        "all",
+        description="1: source semantics; 2: pilots, feedback and beams; 3: both together, from 1 and 2.",
+    )
+    run: Path | None = Field(
+        None,
+        description="Folder of checkpoints and logs [default: below runs/csc_sa_net, named by settings].",
+    )
+
+
+def label(settings: CscSaTraining) -> str:
+    """What tells trainings apart, as a part of a file's name."""
+    return f"{settings.variant}-{settings.preset}-{settings.size}-{settings.access}-seed{settings.seed}"
+
+
+def load_pictures(settings: CscSaTraining, options: PictureOptions) -> Pictures:
+    """Training and validation part, in the networks' size. Raises DataError if data are missing."""
+    network = settings.network()
+    found = (options.load(part, network.height, network.width_pixels) for part in ("train", "validation"))
+    return Pictures(*found, settings.batch)
+
+
+def command(
+    *,
+    settings: CscSaTraining = CscSaTraining(),
+    pictures: PictureOptions = PictureOptions(),
+    options: RunOptions = RunOptions(),
+    machine: DeviceOptions = DeviceOptions(),
+) -> None:
+    """Train CSC-SA-Net: colour and thermal pictures of two users, segmented at the base station.
+
+    Goes on from the last checkpoint in the run's folder, if there is one, and keeps of each stage the
+    networks that were best on validation. Stage 2 needs no pictures. Logs: CSV and TensorBoard (`tensorboard
+    --logdir runs`).
+    """
+    machine.use_threads()
+    folder = options.run or Path("runs") / "csc_sa_net" / label(settings)
+    console, device = Console(), choose_device(machine.device)
+    stages = STAGES if options.stage == ALL else (options.stage,)
+    loaded = None
+    if stages != ("2",):
+        console.print("reading pictures …")
+        loaded = load_pictures(settings, pictures)
+        console.print(f"{len(loaded.train)} scenes to train on, {len(loaded.validation)} to validate on")
+    for stage in stages:
+        train(settings, stage, folder, console, device, loaded)
+    if loaded is not None:
+        write_output(folder / PICTURES_FILE, pictures.model_dump_json(indent=1) + "\n")
+    console.print(f"trained: {folder}")
