@@ -58,6 +58,10 @@ def test_a_bundle_says_what_it_is(folder):
         assert state.trained == pytest.approx([limits.low[place], limits.high[place]])
     metric = bundle.manifest.metrics["distance_rmse_m_at_15_db"]
     assert metric.low < metric.value < metric.high and metric.n == 2  # cars
+    assert bundle.manifest.licence == "GPL-3.0-or-later"
+    assert bundle.manifest.data.name.startswith("sample: made up")
+    videos = SceneOptions(scene="sample,highway")
+    assert videos.licence == "LicenseRef-academic-use" and "highway: CDnet 2014" in videos.provenance
     training = bundle.manifest.training
     assert training.command == "semisac train simac --variant tuned --epochs 1 --seed 4 --scene sample"
 
@@ -181,4 +185,5 @@ def test_scenes_have_parts_and_only_analog_symbols_are_exported(tmp_path):
     assert cars[0] and len(cars[1]) == 2 and not cars[0] & cars[1]
     settings = SimacTraining(variant="tuned, not analog")
     with pytest.raises(ValueError, match="which sends bits: expected one of analog symbols"):
-        export_bundle(settings.untrained(), settings, tensors_for(settings, scene), tmp_path, command="")
+        told = {"command": "", "licence": "", "provenance": ""}
+        export_bundle(settings.untrained(), settings, tensors_for(settings, scene), tmp_path, **told)

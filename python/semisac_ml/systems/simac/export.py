@@ -194,9 +194,13 @@ def export_bundle(
     folder: Path,
     *,
     command: str,
+    licence: str,
+    provenance: str,
     metrics: Mapping[str, Mapping[str, object]] | None = None,
 ) -> Bundle:
     """Write a bundle and return it as loaded back, checked against PyTorch.
+
+    licence, provenance: as the scenes say.
 
     Large weights of the system are rounded to half precision. Raises ValueError if the system's symbols are
     not analog, or an output differs.
@@ -213,7 +217,7 @@ def export_bundle(
         system="simac",
         name=folder.name,
         description=f"A target by camera and radar, {samples.name}, {settings.fading} channel",
-        licence="GPL-3.0-or-later",
+        licence=licence,
         interface={
             "symbols": {
                 "channel_uses": sizes.values // 2,
@@ -236,7 +240,7 @@ def export_bundle(
                 for k, (name, unit) in enumerate(UNITS.items())
             ],
         },
-        data={"name": samples.name, "split": _split(tensors)},
+        data={"name": provenance, "split": _split(tensors)},
         training={
             "command": command,
             "seed": settings.seed,
@@ -291,6 +295,7 @@ def command(*, options: MeasuredExportOptions) -> None:
         round_weights(system)
         metrics = measured(system, tensors, settings.fading)
     typed = training_command(settings, scene)
-    bundle = export_bundle(system, settings, tensors, folder, command=typed, metrics=metrics)
+    told = {"command": typed, "licence": scene.licence, "provenance": scene.provenance, "metrics": metrics}
+    bundle = export_bundle(system, settings, tensors, folder, **told)
     size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
     console.print(f"{folder}: {bundle.name} {bundle.fingerprint}, {size:.1f} MB")

@@ -18,6 +18,9 @@ from .samples import TargetSet, clip_of_virat, highway, joined, street
 
 SCENE_FILE = "scene.json"
 SAMPLE, HIGHWAY, VIRAT = "sample", "highway", "VIRAT_"
+OWN = "GPL-3.0-or-later"
+ACADEMIC = "LicenseRef-academic-use"
+"""Of what is learned from videos that are for academic use."""
 
 
 class SceneOptions(Options):
@@ -39,12 +42,30 @@ class SceneOptions(Options):
         """Of the scenes."""
         return [name.strip() for name in self.scene.split(",")]
 
+    @property
+    def licence(self) -> str:
+        """Of networks that were trained on the scenes."""
+        return ACADEMIC if any(_is_video(name) for name in self.names) else OWN
+
+    @property
+    def provenance(self) -> str:
+        """Where the scenes come from."""
+        found = {}
+        for name in self.names:
+            own = "made up or ray-traced (semisac data scenes): no real sensor was seen"
+            if name == HIGHWAY:
+                own = "CDnet 2014 (Wang et al. 2014), for academic use; echoes are made of its tracks"
+            elif _is_video(name):
+                own = "VIRAT 2.0, under its own terms; echoes are made of its tracks"
+            found.setdefault(own, []).append(name)
+        return "; ".join(f"{', '.join(names)}: {own}" for own, names in found.items())
+
     @model_validator(mode="after")
     def _has_its_folder(self) -> SceneOptions:
         if "" in self.names or len(set(self.names)) < len(self.names):
             raise OptionError("scene", f"is {self.scene!r}, expected different names separated by commas")
         for name in self.names:
-            of_street = name not in (SAMPLE, HIGHWAY) and not name.startswith(VIRAT)
+            of_street = name != SAMPLE and not _is_video(name)
             if of_street and self.scenes is None:
                 said = f"is missing, expected the folder of the street with scene {name!r}"
                 raise OptionError("scenes", said)
@@ -66,6 +87,10 @@ class SceneOptions(Options):
         if name.startswith(VIRAT):
             return clip_of_virat(name, self.videos)
         return street(self.scenes, name)
+
+
+def _is_video(name: str) -> bool:
+    return name == HIGHWAY or name.startswith(VIRAT)
 
 
 def save_scene(options: SceneOptions, folder: Path) -> None:
