@@ -28,6 +28,8 @@ VARIABLES = ("semisac_frame_parameters", "semisac_radar_parameters")
 # What a default cannot know: devices that are not there, and files of several blocks.
 ONLY_DEFAULT = ("radio",)
 OWN_FILES = {"semisac_sigmf_sink": "path"}
+NEEDED = {"semisac_mimo_ofdm_channel": {"combiner": "1.0"}}
+"""Without which a mode is refused: pilots have a table of combiners."""
 # Where another option asks for more than itself.
 WITH = {("semisac_fading_channel", "profile"): {"channel_uses": "1"}}
 # Samples without tags: such a flowgraph ends and says so. FFTW's file may be written by others right now.
@@ -120,7 +122,7 @@ def test_every_mode_runs(platform, place, file: Path, capfd):  # noqa: F811 - th
     set_up(flowgraph, "variable", "samp_rate", value="1e6")
     for number, mode in enumerate(modes(definition)):
         own = {OWN_FILES[key]: f"recorded_{number}"} if key in OWN_FILES else {}
-        block = set_up(flowgraph, key, f"block_{number}", **mode, **own)
+        block = set_up(flowgraph, key, f"block_{number}", **mode, **own, **NEEDED.get(key, {}))
         if key not in VARIABLES:
             feed_and_drain(flowgraph, block, f"block_{number}")
     flowgraph.rewrite()
