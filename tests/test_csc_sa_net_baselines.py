@@ -137,7 +137,7 @@ def test_scale_of_beams_does_not_matter_to_the_link() -> None:
 
 def test_unknown_form_of_the_rate_is_refused() -> None:
     paths, beams = drawn_paths(1, CELL, generator()), beamforming.fixed_beams(CELL)
-    with pytest.raises(ValueError, match="'white'.*expected 'whitened' or 'printed'"):
+    with pytest.raises(ValueError, match="'white'.*expected one of 'whitened', 'orthogonal', 'printed'"):
         spectral_efficiency(paths, beams, 0.0, AT_FIRST, TONES, CELL, "white")
 
 

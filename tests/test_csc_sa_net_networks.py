@@ -24,7 +24,7 @@ from semisac_ml.systems.csc_sa_net.model import Link, first, placed, superposed 
 from semisac_ml.systems.csc_sa_net.objective import (  # noqa: E402
     beam_loss,
     segmentation_loss,
-    spectral_efficiency,  # noqa: E402
+    stage_two_efficiency,  # noqa: E402
 )
 from semisac_ml.systems.csc_sa_net.pictures import PictureDecoder, PictureEncoder  # noqa: E402
 from semisac_ml.systems.csc_sa_net.pilots import PilotNetwork, features_of  # noqa: E402
@@ -289,7 +289,7 @@ def test_the_tuned_networks_start_from_what_the_map_says():
         link = Link(8, bits, 1, torch.full((100,), -15.0))
         with torch.no_grad():
             beams = model.beams(paths, link, torch.Generator().manual_seed(1))
-            found = spectral_efficiency(paths, beams, link, model.settings, every=4).mean().item()
+            found = stage_two_efficiency(paths, beams, link, model.settings, every=4).mean().item()
         assert found > 0.8 * 5.92
 
 

@@ -24,7 +24,8 @@ from csc_sa_testing import tiny_model  # noqa: E402
 from semisac_ml.channels.mimo_ofdm import MimoOfdm, drawn_paths, equivalent_channel  # noqa: E402
 from semisac_ml.systems.csc_sa_net import costs  # noqa: E402
 from semisac_ml.systems.csc_sa_net.model import Beams, Link  # noqa: E402
-from semisac_ml.systems.csc_sa_net.objective import rates, segmentation_loss, spectral_efficiency  # noqa: E402
+from semisac_ml.systems.csc_sa_net.objective import segmentation_loss, stage_two_efficiency  # noqa: E402
+from semisac_ml.systems.csc_sa_net.rates import AnalogBeams, user_rates  # noqa: E402
 from semisac_ml.systems.csc_sa_net.settings import ACCESSES, CscSaSettings  # noqa: E402
 
 
@@ -104,7 +105,7 @@ def test_rates_are_the_determinant_of_the_whole_channel():
     combiner = torch.polar(torch.ones(2, 2, 64), 6.0 * torch.rand(2, 2, 64, generator=generator))
     precoder = torch.polar(torch.ones(2, 2, 8, 2), 6.0 * torch.rand(2, 2, 8, 2, generator=generator))
     tones, symbol = torch.tensor([7]), torch.tensor([3])
-    found = rates(paths, combiner, precoder, torch.tensor([0.0, 10.0]), symbol, tones, cell)
+    found = user_rates(paths, AnalogBeams(combiner, precoder), torch.tensor([0.0, 10.0]), symbol, tones, cell)
     straight = (
         torch.eye(64, dtype=torch.complex64)[None],
         torch.eye(8, dtype=torch.complex64).expand(1, 2, 8, 8),
@@ -143,7 +144,9 @@ def test_rates_of_the_principal_directions():
     cell = MimoOfdm()
     paths, combiner, precoder, tones = best_beams(cell, 150)
     for snr, wanted in ((-25.0, 1.61), (-20.0, 3.39), (-15.0, 5.92)):
-        found = rates(paths, combiner, precoder, torch.full((150,), snr), torch.zeros(1), tones, cell)
+        found = user_rates(
+            paths, AnalogBeams(combiner, precoder), torch.full((150,), snr), torch.zeros(1), tones, cell
+        )
         assert found.mean(dim=(2, 3)).sum(1).mean().item() == pytest.approx(wanted, rel=0.12)
 
 
@@ -156,11 +159,12 @@ def test_what_stage_two_makes_large():
         nothing = torch.zeros(4, 0)
         beams = Beams(precoder, combiner, nothing, nothing, nothing, nothing, nothing)
         link = Link(4, 64, 3, torch.full((4,), -10.0))
-        found = spectral_efficiency(paths, beams, link, sizes)
+        found = stage_two_efficiency(paths, beams, link, sizes)
         symbols = torch.tensor([4]) if least else torch.tensor([4, 5, 6])
-        each = rates(
-            paths, combiner, precoder, link.snr_db, symbols, torch.arange(100), cell, whitened=not least
-        ).mean(dim=(2, 3))
+        form = "orthogonal" if least else "whitened"
+        beams = AnalogBeams(combiner, precoder)
+        each = user_rates(paths, beams, link.snr_db, symbols, torch.arange(100), cell, form)
+        each = each.mean(dim=(2, 3))
         torch.testing.assert_close(found, each.amin(1) if least else each.sum(1))
 
 

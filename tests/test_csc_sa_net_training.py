@@ -22,7 +22,7 @@ from semisac_ml.results import read_results  # noqa: E402
 from semisac_ml.systems.csc_sa_net import costs, stages, training  # noqa: E402
 from semisac_ml.systems.csc_sa_net.links import drawn_link, validation_links  # noqa: E402
 from semisac_ml.systems.csc_sa_net.measuring import bound, measured  # noqa: E402
-from semisac_ml.systems.csc_sa_net.objective import spectral_efficiency  # noqa: E402
+from semisac_ml.systems.csc_sa_net.objective import stage_two_efficiency  # noqa: E402
 from semisac_ml.systems.csc_sa_net.samples import PictureOptions  # noqa: E402
 from semisac_ml.systems.csc_sa_net.settings import CscSaSettings  # noqa: E402
 from semisac_ml.systems.csc_sa_net.stages import Pictures, source_semantics  # noqa: E402
@@ -152,7 +152,7 @@ def test_beams_of_the_paper_networks_learn(kind):
     found = []
     for step in range(31):
         beams = model.beams(paths, link, torch.Generator().manual_seed(step))
-        found.append(spectral_efficiency(paths, beams, link, model.settings, every=10).mean())
+        found.append(stage_two_efficiency(paths, beams, link, model.settings, every=10).mean())
         optimiser.zero_grad()
         (-found[-1]).backward()
         optimiser.step()

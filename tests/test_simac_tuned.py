@@ -18,7 +18,7 @@ from semisac_ml.channels.fading import apply_fading, complex_normal  # noqa: E40
 from semisac_ml.systems.simac import pixels, scoring  # noqa: E402
 from semisac_ml.systems.simac.biformer import BiFormerSettings  # noqa: E402
 from semisac_ml.systems.simac.echo_peak import EchoPeak  # noqa: E402
-from semisac_ml.systems.simac.glimpse import OCTAVES, Glimpse, waves  # noqa: E402
+from semisac_ml.systems.simac.glimpse import OCTAVES, Glimpse, boxes_apart, waves  # noqa: E402
 from semisac_ml.systems.simac.measuring import run  # noqa: E402
 from semisac_ml.systems.simac.model import total_loss  # noqa: E402
 from semisac_ml.systems.simac.samples import STATES, VALIDATION  # noqa: E402
@@ -31,7 +31,6 @@ from semisac_ml.systems.simac.tuned import (  # noqa: E402
     SENSORS,
     TunedSettings,
     TunedSimac,
-    boxes_apart,
     equalised,
     in_turns,
     in_vectors,

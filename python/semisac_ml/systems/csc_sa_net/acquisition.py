@@ -18,9 +18,10 @@ import torch
 from torch import Tensor
 
 from semisac_ml.channels.fading import complex_normal
-from semisac_ml.channels.mimo_ofdm import MimoOfdm, MimoPaths, steering
+from semisac_ml.channels.mimo_ofdm import MimoOfdm, MimoPaths
 
 from .beamforming import Covariances
+from .pilots import radiated, sounded
 
 Noise = Literal["chains", "antennas"]
 
@@ -53,8 +54,7 @@ class Pilots:
 
     def sent(self) -> Tensor:
         """What antennas send, of power P_t = 1 by Eq. (14): complex64 [symbols, subcarriers, antennas]."""
-        signal = self.station_digital @ self.station_analog.mT
-        return signal / torch.linalg.vector_norm(signal, dim=-1, keepdim=True)
+        return radiated(self.station_analog, self.station_digital)
 
 
 def random_pilots(symbols: int, cell: MimoOfdm, generator: torch.Generator) -> Pilots:
@@ -77,13 +77,7 @@ def received_pilots(
 
     snr_db: P_t / sigma^2; None: no noise. noise: where it is added.
     """
-    times, tones = torch.arange(float(pilots.symbols)), torch.arange(cell.subcarriers)
-    turned = paths.turned(times, tones, cell)
-    sounded = torch.einsum("bkpm,lnm->bklnp", steering(paths.arrival, cell.station_antennas), pilots.sent())
-    heard = torch.einsum(
-        "lcm,bkpm->bklpc", pilots.user_analog, steering(paths.departure, cell.user_antennas).conj()
-    )
-    signal = (turned * sounded) @ heard
+    signal = sounded(paths, pilots.sent(), pilots.user_analog, cell)
     if snr_db is None:
         return signal
     if noise == "chains":

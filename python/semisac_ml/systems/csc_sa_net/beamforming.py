@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""AnalogBeams from channels that are known, and what no beams of phase shifters can exceed.
+"""Beams from channels that are known, and what no beams of phase shifters can exceed.
 
 Two arrangements of the base station's chains are compared: one chain a user, tuned to that user alone, and
 chains shared by all, tuned to the sum of their covariances, as principal component analysis for one array
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from semisac_ml.channels.mimo_ofdm import MimoOfdm, MimoPaths, equivalent_channel, steering
 
-from .rates import AnalogBeams, log_rate, orthonormal, scaled, water_filled_rate, whitened
+from .rates import AnalogBeams, orthonormal, spectral_efficiency, water_filled_rate, whitened
 
 PASSES, STEP_RAD = 60, 0.1
 """Of the ascent. More passes, or the best of several starts, add less than 0.01 bit/s/Hz at -25 dB to what is
@@ -148,9 +148,8 @@ def climbed_beams(
     fading = torch.optim.lr_scheduler.CosineAnnealingLR(steps, PASSES)
     with torch.enable_grad():
         for _ in range(PASSES):
-            seen = scaled(AnalogBeams(*(torch.exp(1j * one) for one in phases)))
-            channel = equivalent_channel(paths, seen.combiner, seen.precoder, times, tones, cell)
-            loss = -log_rate(channel, snr_db).mean((2, 3)).sum()
+            beams = AnalogBeams(*(torch.exp(1j * one) for one in phases))
+            loss = -spectral_efficiency(paths, beams, snr_db, times, tones, cell).sum()
             steps.zero_grad()
             loss.backward()
             steps.step()

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""BS-CSIRS-Net: pilots of the base station and how users listen, all learned."""
+"""Pilots and how they are heard; BS-CSIRS-Net, in which both ends of them are learned."""
 
 from __future__ import annotations
 
@@ -49,8 +49,7 @@ class PilotNetwork(nn.Module):
 
     def sent(self) -> Tensor:
         """X_RF x_BB of power P_t = 1, Eq. (14): complex64 [pilots, subcarriers, station antennas]."""
-        sent = torch.einsum("lmr,lnr->lnm", self.analog(), torch.view_as_complex(self.baseband))
-        return sent / torch.linalg.vector_norm(sent, dim=-1, keepdim=True)
+        return radiated(self.analog(), torch.view_as_complex(self.baseband))
 
     def forward(self, paths: MimoPaths, snr_db: Tensor | None, generator: torch.Generator | None) -> Tensor:
         """Pilots as users receive them, Eq. (9), through the channel H^T of each pilot's symbol.
@@ -68,19 +67,35 @@ class PilotNetwork(nn.Module):
         -------
         Tensor, complex64 [batch, users, subcarriers, user chains, pilots]
         """
-        cell, device = self.cell, self.baseband.device
-        count = len(self.baseband)
-        to_user = torch.einsum("lnm,bkpm->bkpln", self.sent(), steering(paths.arrival, cell.station_antennas))
-        ears = steering(paths.departure, cell.user_antennas).conj()
-        heard = torch.einsum("lsm,bkpm->bkpls", self.combiners(), ears)
-        turned = paths.turned(
-            torch.arange(count, device=device), torch.arange(cell.subcarriers, device=device), cell
-        )
-        received = torch.einsum("bklnp,bkpln,bkpls->bknsl", turned, to_user, heard)
+        received = sounded(paths, self.sent(), self.combiners(), self.cell).permute(0, 1, 3, 4, 2)
         if snr_db is None:
             return received
-        noise = complex_normal(tuple(received.shape), generator, device)
+        noise = complex_normal(tuple(received.shape), generator, received.device)
         return received + 10.0 ** (-snr_db[:, None, None, None, None] / 20.0) * noise
+
+
+def radiated(analog: Tensor, digital: Tensor) -> Tensor:
+    """What antennas send, of power P_t = 1 by Eq. (14): complex64 [pilots, subcarriers, antennas].
+
+    analog: complex64 [pilots, antennas, chains]. digital: complex64 [pilots, subcarriers, chains].
+    """
+    signal = digital @ analog.mT
+    return signal / torch.linalg.vector_norm(signal, dim=-1, keepdim=True)
+
+
+def sounded(paths: MimoPaths, sent: Tensor, listening: Tensor, cell: MimoOfdm) -> Tensor:
+    """Eq. (9) without noise: complex64 [batch, users, pilots, subcarriers, user chains], from symbol 0 on.
+
+    sent: as of :func:`radiated`. listening: V_RF, complex64 [pilots, user chains, user antennas].
+    """
+    times, tones = (
+        torch.arange(len(sent), device=sent.device),
+        torch.arange(sent.shape[1], device=sent.device),
+    )
+    ends = torch.einsum("bkpm,lnm->bklnp", steering(paths.arrival, cell.station_antennas), sent)
+    ears = steering(paths.departure, cell.user_antennas).conj()
+    heard = torch.einsum("lcm,bkpm->bklpc", listening, ears)
+    return (paths.turned(times, tones, cell) * ends) @ heard
 
 
 def features_of(received: Tensor) -> Tensor:

@@ -11,7 +11,9 @@ though F makes N_t times as much of it: 36 dB too much for 64 and 8 antennas.
 noise of variance sigma^2 an antenna, so of covariance sigma^2 W W^H behind the combiner, and P_t the power of
 F S as Eq. (20) has it, for streams of equal power: P_t / ||F||^2 each.
 
-Both leave out what users are to each other, as the paper does, and are sums over users. Eq. (31) adds up
+"orthogonal" is the same for rows of W that are taken to be orthogonal, as the authors' program does.
+
+All leave out what users are to each other, as the paper does, and are sums over users. Eq. (31) adds up
 symbols and subcarriers; here is their mean, in bit/s/Hz.
 """
 
@@ -19,14 +21,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 from semisac_ml.channels.mimo_ofdm import MimoOfdm, MimoPaths, equivalent_channel
 
-Form = Literal["whitened", "printed"]
+Form = Literal["whitened", "orthogonal", "printed"]
 
 RIDGE = 1e-3
 """Noise of a chain itself beside its antennas', so that two chains with the same beam have a rate."""
@@ -67,20 +69,53 @@ def unit_power(precoder: Tensor) -> Tensor:
     return precoder / torch.linalg.matrix_norm(precoder)[..., None, None]
 
 
-def log_rate(channel: Tensor, snr_db: float) -> Tensor:
-    """log2 det(I + snr G G^H), bit/s/Hz [...], of channels G [..., station chains, user chains]."""
-    gram = 10.0 ** (snr_db / 10.0) * (channel @ channel.mH)
-    unit = torch.eye(gram.shape[-1], device=gram.device)
-    return torch.linalg.slogdet(unit + gram).logabsdet / math.log(2.0)
+def user_rates(
+    paths: MimoPaths,
+    beams: AnalogBeams,
+    snr_db: float | Tensor,
+    times: Tensor,
+    tones: Tensor,
+    cell: MimoOfdm,
+    form: Form = "whitened",
+) -> Tensor:
+    """Eq. (30): bit/s/Hz of each user alone, [batch, users, times, tones].
 
+    Parameters
+    ----------
+    paths, times, tones, cell
+        See :func:`semisac_ml.channels.mimo_ofdm.equivalent_channel`.
+    beams : AnalogBeams
+        Of any modulus, but for "printed".
+    snr_db : float or Tensor [batch]
+        P_t / sigma^2, before any array's gain.
 
-def scaled(beams: AnalogBeams, form: Form = "whitened") -> AnalogBeams:
-    """AnalogBeams that :func:`log_rate` is to see. Raises ValueError for a form that is not one."""
+    Raises ValueError for a form that is not one.
+    """
+    if form not in get_args(Form):
+        raise ValueError(f"rate {form!r}: expected one of {', '.join(map(repr, get_args(Form)))}")
+    channel = equivalent_channel(paths, beams.combiner, beams.precoder, times, tones, cell)
+    snr = 10.0 ** (torch.as_tensor(snr_db, device=channel.device).reshape(-1, 1) / 10.0)
+    unit = torch.eye(channel.shape[-2], device=channel.device)
     if form == "printed":
-        return beams
-    if form != "whitened":
-        raise ValueError(f"rate {form!r}: expected 'whitened' or 'printed'")
-    return AnalogBeams(whitened(beams.combiner), unit_power(beams.precoder))
+        noise = unit[None]
+    else:
+        snr = snr / beams.precoder.abs().square().sum(dim=(2, 3))
+        noise = beams.combiner @ beams.combiner.mH
+        if form == "orthogonal":
+            noise = torch.diag_embed(noise.diagonal(dim1=-2, dim2=-1))
+        noise = noise + RIDGE * noise.diagonal(dim1=-2, dim2=-1).real.mean(-1)[:, None, None] * unit
+    noise = noise[:, None, None, None]
+    heard = snr[:, :, None, None, None, None] * (channel @ channel.mH)
+    return _log2_determinant(noise + heard) - _log2_determinant(noise)
+
+
+def _log2_determinant(matrix: Tensor) -> Tensor:
+    """Of Hermitian matrices; those of two rows, which are many, without a factorisation."""
+    if matrix.shape[-1] == 2:
+        ((first, other), (_, second)) = (row.unbind(-1) for row in matrix.unbind(-2))
+        determinant = first.real * second.real - other.abs().square()
+        return torch.log2(determinant.clamp_min(1e-30))
+    return torch.linalg.slogdet(matrix).logabsdet / math.log(2.0)
 
 
 def spectral_efficiency(
@@ -96,9 +131,7 @@ def spectral_efficiency(
 
     snr_db: P_t / sigma^2, before any array's gain.
     """
-    seen = scaled(beams, form)
-    channel = equivalent_channel(paths, seen.combiner, seen.precoder, times, tones, cell)
-    return log_rate(channel, snr_db).mean((2, 3)).sum(1)
+    return user_rates(paths, beams, snr_db, times, tones, cell, form).mean((2, 3)).sum(1)
 
 
 def water_filled_rate(singular_values: Tensor, snr_db: float) -> Tensor:

@@ -18,7 +18,7 @@ from semisac_ml.training.early_stopping import BestKept
 from .links import drawn_link, validation_links
 from .measuring import CHUNK, counted
 from .model import CscSaNet, Link
-from .objective import beam_loss, segmentation_loss, spectral_efficiency
+from .objective import beam_loss, segmentation_loss, stage_two_efficiency
 from .samples import PictureSet
 from .scores import authors_mean_iou, mean_iou
 
@@ -127,7 +127,7 @@ def beam_plan(
             link = drawn_link(settings, (begin, end), batch, generator)
             beams = model.beams(paths, link, generator)
             every = settings.token_subcarriers
-            efficiency = spectral_efficiency(paths, beams, link, settings, every=every).mean()
+            efficiency = stage_two_efficiency(paths, beams, link, settings, every=every).mean()
             losses = {"loss": -efficiency, "efficiency": efficiency}
             if settings.tuned:
                 losses["beam_loss"] = beam_loss(paths, beams, settings)
@@ -158,7 +158,7 @@ def efficiencies(
         paths = drawn_paths(draws, settings.cell, generator)
         beams = model.beams(paths, link, generator)
         every = settings.token_subcarriers
-        value = spectral_efficiency(paths, beams, link, settings, every=every).mean().item()
+        value = stage_two_efficiency(paths, beams, link, settings, every=every).mean().item()
         found[link.pilots, link.feedback_bits] = value
     return found
 

@@ -30,7 +30,7 @@ from semisac_ml.systems.jssc.train import trained_model
 from semisac_ml.training.onnx_export import round_weights, source_commit, to_onnx
 
 WEIGHT_BITS = 8
-"""Of large weights in a bundle: half the size of 16, with the same figures (docs/train_your_own.md)."""
+"""Of large weights in a bundle: half the size of 16."""
 
 
 class Probabilities(nn.Module):

@@ -162,6 +162,22 @@ class Glimpse(nn.Module):
         return functional.grid_sample(frames, grid, align_corners=False)
 
 
+def boxes_apart(found: Tensor, truth: Tensor) -> Tensor:
+    """How far boxes [batch, looks, 4] are from the true ones [batch, 4], in their halves, float32 [batch].
+
+    A closer look counts where it sees the target: its middle, at less than e times its size.
+    """
+    middle, half = truth[:, None, :2], truth[:, None, 2:]
+    moved = (found[..., :2] - middle) / half
+    scaled = torch.log(found[..., 2:] / half)
+    apart = torch.cat([moved, scaled], dim=2)
+    each = functional.smooth_l1_loss(apart, torch.zeros_like(apart), reduction="none").mean(dim=2)
+    before, within = found[:, :-1].detach(), WIDER * found[:, :-1, 2:].detach()
+    sees = ((before[..., :2] - middle).abs() < within).all(dim=2)
+    sees &= (scaled[:, :-1].detach().abs() < 1.0).all(dim=2)
+    return torch.cat([each[:, :1], each[:, 1:] * sees], dim=1).mean(dim=1)
+
+
 class PictureEncoder(nn.Module):
     """Parts of pictures [batch, 3, side, side] to [batch, SEEN^2, size]."""
 

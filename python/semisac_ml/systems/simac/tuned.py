@@ -28,7 +28,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from semisac_ml.channels.digital import DigitalChannel
 from semisac_ml.channels.fading import FadingChannel, noise_variance
@@ -41,11 +40,11 @@ from .glimpse import (
     BEYOND,
     FEATURES,
     OCTAVES,
-    WIDER,
     Glimpse,
     LearnedFeatures,
     PictureEncoder,
     RadarFeatures,
+    boxes_apart,
     in_unit,
     waves,
 )
@@ -310,22 +309,6 @@ class TunedDecoder(nn.Module):
         variance = (share * (self.grid - mean[..., None]).square()).sum(dim=2)
         whole = 1.0 + 2.0 * BEYOND
         return mean * whole - BEYOND, variance.clamp(min=1e-12).sqrt() * whole
-
-
-def boxes_apart(found: Tensor, truth: Tensor) -> Tensor:
-    """How far boxes [batch, looks, 4] are from the true ones [batch, 4], in their halves, float32 [batch].
-
-    A closer look counts where it sees the target: its middle, at less than e times its size.
-    """
-    middle, half = truth[:, None, :2], truth[:, None, 2:]
-    moved = (found[..., :2] - middle) / half
-    scaled = torch.log(found[..., 2:] / half)
-    apart = torch.cat([moved, scaled], dim=2)
-    each = functional.smooth_l1_loss(apart, torch.zeros_like(apart), reduction="none").mean(dim=2)
-    before, within = found[:, :-1].detach(), WIDER * found[:, :-1, 2:].detach()
-    sees = ((before[..., :2] - middle).abs() < within).all(dim=2)
-    sees &= (scaled[:, :-1].detach().abs() < 1.0).all(dim=2)
-    return torch.cat([each[:, :1], each[:, 1:] * sees], dim=1).mean(dim=1)
 
 
 def equalised(received: Tensor, gain: Tensor, snr_db: Tensor) -> tuple[Tensor, Tensor]:
