@@ -20,7 +20,7 @@ pytest.importorskip("onnx", reason="the made-up bundle is written with the onnx 
 
 from PIL import Image  # noqa: E402
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("own_home")]
 
 SCRIPT = Path(__file__).resolve().parents[1] / "apps" / "run_loopback.py"
 
