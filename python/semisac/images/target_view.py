@@ -67,14 +67,14 @@ class TargetView(NewestView):
             painter.drawRect(box & square)
 
     def _paint_received(self, painter: QtGui.QPainter, area: QtCore.QRectF) -> None:
-        square = self._captioned(painter, area, "received", below=4 * LINE)
+        square = self._captioned(painter, area, "received", below=5 * LINE)
         painter.drawImage(square, _image(self._newest["picture"]))
         state = self._newest["state"].astype(np.float64)
         state[[1, 4]] = np.degrees(state[[1, 4]])
         painter.setPen(INK)
         units, snr_db = (" m", "°", " m/s"), self._newest["snr_db"]
-        lines = [f"{state[k]:.1f} ± {state[3 + k]:.1f}{unit}" for k, unit in enumerate(units)]
-        lines += [f"Es/N0 {snr_db:.1f} dB, {modulation_at(snr_db)}"] if np.isfinite(snr_db) else []
+        lines = [f"{state[k]:.2f} ± {state[3 + k]:.2f}{unit}" for k, unit in enumerate(units)]
+        lines += [f"Es/N0 {snr_db:.1f} dB", modulation_at(snr_db)] if np.isfinite(snr_db) else []
         for number, text in enumerate(lines):
             place = QtCore.QRectF(area.left(), square.bottom() + 4 + number * LINE, area.width(), LINE)
             painter.drawText(place, int(QtCore.Qt.AlignLeft | QtCore.Qt.AlignVCenter), text)
