@@ -39,6 +39,8 @@ OPTIONS = (
     "96x72",
     "--seed",
     "2",
+    "--pairs-every",
+    "2",
 )
 
 
@@ -61,6 +63,7 @@ def made(tmp_path_factory):
 def test_a_set_is_whole(made):
     scenes = SceneSet.open(made)
     assert len(scenes) == 6
+    assert len(list((made / "mfnet" / "labels").iterdir())) == 3
     assert scenes.drives[0]["held_out"]
     assert not list(made.rglob("*.part*"))
 

@@ -55,6 +55,7 @@ class SceneOptions(Options):
     rain: float = Field(0.15, description="Share of the drives in which it rains.")
     density: float = Field(1.0, description="Traffic; 1 is medium.")
     people: OnOff = Field(True, description="Walkers and cyclists.")
+    pairs_every: int = Field(5, description="Of a drive's steps, one in so many is a pair of MFNet's layout.")
     processes: int = Field(0, ge=0, description="0: one a core.")
 
 
@@ -89,6 +90,7 @@ def scenes(
         rain_share=options.rain,
         density=options.density,
         people=options.people,
+        pairs_every=options.pairs_every,
     )
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     environment["PYTHONPATH"] = str(Path(__file__).resolve().parents[2])
