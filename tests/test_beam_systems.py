@@ -216,6 +216,14 @@ def test_training_learns_the_street_and_ships(system, data, tmp_path, monkeypatc
     bundle = Bundle.verify(tmp_path / "models" / system / "made_up")
     assert bundle.interface(BeamPrediction).beams.sites == ["scenario1"]
     assert bundle.manifest.licence == "CC-BY-NC-SA-4.0"
+    drives = bundle.manifest.data.trained_drives
+    assert all(name.startswith("scenario1/") for name in drives) and 8 <= len(drives) < 12
+    assert (
+        run(["evaluate", system, "--bundle", str(bundle.path), "--scenarios", "1", "--json", "own.json"]) == 0
+    )
+    own = json.loads((tmp_path / "own.json").read_text())
+    assert own["rows"].startswith(f"{12 - len(drives)} of 12 drives, none of which")
+    assert own["samples_left_out"] == 0 and own["metrics"]["dba"]["n"] == 12 - len(drives)
     given = random_inputs()._replace(site=torch.tensor([0, -1, 0, 0, -1, 0]))
     said = bundle.session("beams").run(**{name: one.numpy() for name, one in given._asdict().items()})
     probability = said["probability"]
@@ -370,6 +378,35 @@ def test_pretraining_takes_each_modality_from_its_own_network(monkeypatch):
         assert [set(next(own.parameters()).detach().flatten().tolist()) for own in part] == [{1.0}, {2.0}]
     for part in (network.transition, network.shared_prior):
         assert all(bool((value == 1.5).all()) for value in part.parameters())
+    assert network.reliability.tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("kept", ["unimodal-power-3", "unimodal-position-3", "fused-3"])
+def test_staged_training_ends_in_the_same_bytes_wherever_it_was_interrupted(
+    kept, data, tmp_path, monkeypatch
+):
+    """Stages up to `kept` are there already; whatever was drawn since then does not matter."""
+    from semisac_ml.systems.vi_beam import stages
+
+    monkeypatch.setenv("SEMISAC_DATA", str(data))
+    samples = Recordings((1,)).samples(Console(quiet=True))
+    recipe = PowerRecipe(epochs=3, batch=128, least_steps=1, members=1)
+
+    def train(folder) -> dict[str, torch.Tensor]:
+        asked, rows = (InputSet.parse("gps,beams8"),), np.arange(len(samples))
+        job = TrainingJob(SampleTensors(samples, 0.3), rows, recipe, asked, 3, folder, Console(quiet=True))
+        torch.manual_seed(3)
+        return stages.train_staged(stages.STAGED, job).state_dict()
+
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    whole.mkdir(), broken.mkdir()
+    expected = train(whole)
+    names = ["unimodal-power-3", "unimodal-position-3", "fused-3"]
+    for name in names[: names.index(kept) + 1]:
+        (broken / f"{name}.safetensors").write_bytes((whole / f"{name}.safetensors").read_bytes())
+    found = train(broken)
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[key], value) for key, value in expected.items())
 
 
 def test_pretraining_leaves_out_samples_without_the_modality():

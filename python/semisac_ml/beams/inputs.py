@@ -305,11 +305,14 @@ def _give_asked(
     return which >= 0
 
 
-def swapped(count: int, sensors: int, share: float, rng: np.random.Generator) -> np.ndarray:
+def swapped(contradicted: np.ndarray, sensors: int, share: float, rng: np.random.Generator) -> np.ndarray:
     """Of a batch, whose sensors each sample is shown: of a share another's, by sensor, as `shown_of` has it.
 
     What a network learns by heart of a drive it learns to doubt, and to believe the beams that were measured.
+
+    contradicted: samples whose measured beams tell that a sensor is another's, bool [samples]. To others, a
+    sensor of another would be no sensor to doubt but a wrong label: they are shown their own.
     """
-    own = np.tile(np.arange(count)[:, None], (1, 1 + sensors))
-    other = rng.integers(count, size=own.shape)
-    return np.where(rng.random(own.shape) < share, other, own)
+    own = np.tile(np.arange(len(contradicted))[:, None], (1, 1 + sensors))
+    other = rng.integers(len(contradicted), size=own.shape)
+    return np.where(contradicted[:, None] & (rng.random(own.shape) < share), other, own)

@@ -137,11 +137,11 @@ class PowerRecipe(Recipe):
 class SensorRecipe(Recipe):
     """The same for all sensors.
 
-    chunk: neighbouring samples of a drive that share a batch, and so the frames that are encoded. shown: how
-    many times a batch holds each of its samples, every time with other sensors; its frames are encoded once.
-    swapped: share of these that are shown another's, by sensor. mirrored: share of the batches that see the
-    street in a mirror. turned, most_turned: share of the batches that see it turned, by at most so many
-    beams.
+    chunk: neighbouring samples of a drive that share a batch, and so the frames that are encoded. shown:
+    how many times a batch holds each of its samples, every time with other sensors; its frames are encoded
+    once. swapped: share of these that are shown another's, by sensor, where beams of now contradict it.
+    mirrored: share of the batches that see the street in a mirror. turned, most_turned: share of the
+    batches that see it turned, by at most so many beams.
     """
 
     epochs: int = 30
@@ -171,7 +171,8 @@ class SensorRecipe(Recipe):
         for some in np.array_split(rng.permutation(len(chunks)), count):
             rows = np.tile(np.concatenate([chunks[k] for k in some]), self.shown)
             presence = draw(tensors.there[rows], tensors.recorded[rows], sensors, rng, job.asked)
-            others = swapped(len(rows), len(sensors), self.swapped, rng)
+            contradicted = presence.measured[:, -1].any(axis=1)
+            others = swapped(contradicted, len(sensors), self.swapped, rng)
             yield rows, dataclasses.replace(presence, shown_of=others), self._view(rng)
 
     def _chunks(self, job: TrainingJob, rng: np.random.Generator) -> list[np.ndarray]:

@@ -96,8 +96,7 @@ class CaseStudy:
         def only(there: np.ndarray, recorded: np.ndarray, sensors: tuple[str, ...], *_: object) -> Presence:
             return own.presence(there, recorded, sensors)
 
-        # alone, a sensor of another sample is a wrong label: nothing contradicts it
-        changes = {"epochs": max(self.asked.recipe.epochs // 4, 1), "swapped": 0.0, "draw": only}
+        changes = {"epochs": max(self.asked.recipe.epochs // 4, 1), "draw": only}
         folder = self.asked.run / str(own).replace(",", "-")
         trainer = self.asked.approach.trainers["mixture"]
         return self.measured(EACH, trainer, (own,), folder, **changes)[2][0]

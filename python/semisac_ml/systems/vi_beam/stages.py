@@ -13,6 +13,7 @@ import copy
 import dataclasses
 import functools
 import warnings
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,11 +123,11 @@ def train_staged(plan: Plan, job: TrainingJob) -> nn.Module:
     stages = zip(plan.shares, (alone, aligned, job.rows), strict=True)
     first, second, third = (job.part(rows, share, least_steps=1) for share, rows in stages)
     pretrain(network, first)
-    network.task = task_model(network.settings, network.settings.beams)
+    new_task(network, job.seed)
     if plan.fused:
         train_network(network, second, "fused", functools.partial(bound_losses, weights=WEIGHTS))
-        network.task = task_model(network.settings, network.settings.beams)
-    objective = one_modality(functools.partial(frozen_task, still=False), apart)
+        new_task(network, job.seed)
+    objective = one_modality(frozen_task, apart)
     return train_network(network, third, "task", objective, parameters=list(network.task.parameters()))
 
 
@@ -151,11 +152,17 @@ def train_plan(plan: Plan, name: str, job: TrainingJob) -> nn.Module:
         train_network(network, second, f"{name}-fused", objective)
     if not plan.frozen:
         return train_network(network, third, f"{name}-task", task_objective)
-    network.task = task_model(network.settings, network.settings.beams + 1)
+    new_task(network, job.seed)
     for part_name, part in network.named_children():
         part.requires_grad_(part_name == "task")
     parameters = list(network.task.parameters())
     return train_network(network, third, f"{name}-task", frozen_task, parameters=parameters)
+
+
+def new_task(network: VariationalBeamModel, seed: int) -> None:
+    """A task model with no training yet, the same whether the stages before ran or were loaded."""
+    torch.manual_seed(zlib.crc32(f"{seed}/task model".encode()))
+    network.task = task_model(network.settings, network.settings.beams + bool(network.sensors))
 
 
 def separated(pieces: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -168,7 +175,8 @@ def separated(pieces: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, 
 def pretrain(network: VariationalBeamModel, job: TrainingJob) -> None:
     """Algorithm 1: a network for each modality, of which `network` takes the parts.
 
-    State and prior of the shared latent, which all have, are averaged (Algorithm 2, line 2).
+    Experts, decoders, prior of the private latent and reliability are those of the modality's own network;
+    state and prior of the shared latent, which all have, are averaged (Algorithm 2, line 2).
     """
     objective = functools.partial(bound_losses, weights=WEIGHTS, align=False)
     alone = [
@@ -178,6 +186,8 @@ def pretrain(network: VariationalBeamModel, job: TrainingJob) -> None:
     for part in OWN:
         for place, own in enumerate(alone):
             getattr(network, part)[place] = getattr(own, part)[place]
+    with torch.no_grad():
+        network.reliability.copy_(torch.stack([own.reliability[place] for place, own in enumerate(alone)]))
     for part in COMMON:
         values = [getattr(own, part).state_dict() for own in alone]
         mean = {key: torch.stack([one[key] for one in values]).mean(dim=0) for key in values[0]}
@@ -241,16 +251,13 @@ def draw_one_modality(
     )
 
 
-def frozen_task(
-    network: VariationalBeamModel, tensors: SampleTensors, batch: Batch, *, still: bool = True
-) -> Losses:
-    """Cross-entropy of the task model on posterior means; the representation learns nothing.
+def frozen_task(network: VariationalBeamModel, tensors: SampleTensors, batch: Batch) -> Losses:
+    """Cross-entropy of the task model on posterior means, Eq. (56), which are made without dropout.
 
-    still: whether it makes those as in evaluation, without dropout.
+    The representation learns nothing.
     """
     with torch.no_grad():
-        if still:
-            network.eval()
+        network.eval()
         inputs = inputs_of(network, tensors, batch)
         frames, _ = network.latents(*inputs)
     network.task.train()
