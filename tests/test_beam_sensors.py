@@ -52,6 +52,7 @@ SYSTEMS = ("vi_beam", "lam_msac")
 SENSORS = ("camera", "lidar", "radar")
 FIGURES = (
     ("lam_msac", "case-study", "case_study"),
+    ("lam_msac", "camera", "camera"),
     ("vi_beam", "ablation", "street_ablation"),
 )
 
@@ -444,6 +445,19 @@ def test_figures_are_drawn_from_what_they_train(system, figure, file, folder, tm
             cost["FISAC", "one network"] > cost["TISAC-PIC", "one network"] > cost["DISAC-PI", "one network"]
         )
         assert cost["FISAC", "one network"] < cost["FISAC", "one network w/o MoE"]
+
+
+def test_pictures_tell_how_much_changed_where_the_vehicle_is(street):
+    """A picture that changes in one column alone changes at the vehicle whose beam points there."""
+    from semisac_ml.systems.lam_msac.light import pictures_tell
+
+    pictures = np.full((2, 4, 64, 128), 128, np.uint8)
+    pictures[:, 3, :, 64] = 138  # just right of the middle, where beam 31 points: brightness rose by 20
+    made = dataclasses.replace(street, sensed={"camera": pictures}, beam=np.array([30, 40]))
+    found = pictures_tell(made, np.arange(2))
+    assert found["change_at_vehicle"].tolist() == [1.0, 0.0]
+    assert found["brightness"].tolist() == [128.0, 128.0]
+    assert found["change"] == pytest.approx(20.0 / 128)
 
 
 def test_mistakes_are_one_line(capfd, folder):

@@ -433,3 +433,40 @@ def test_pretraining_leaves_out_samples_without_the_modality():
     assert powers == [5, 7] and positions == [5, 6]
     assert shown_power.measured.any(axis=(1, 2)).all() and not shown_power.position_known.any()
     assert shown_position.position_known.any(axis=1).all() and not shown_position.measured.any()
+
+
+def test_ladder_takes_a_bundle_to_pieces_and_puts_it_together(data, tmp_path, monkeypatch):
+    """Its networks and their calibration anew say what the bundle says; the tracker follows each of them."""
+    from semisac_ml.beams import ladder
+
+    monkeypatch.setenv("SEMISAC_DATA", str(data))
+    monkeypatch.chdir(tmp_path)
+    trainer = importlib.import_module("semisac_ml.systems.vi_beam.train")
+    monkeypatch.setattr(trainer.SYSTEM.power, "recipe", PowerRecipe(epochs=2, batch=64, least_steps=60))
+    assert run(["train", "vi_beam", "--scenarios", "1", "--run", "run"]) == 0
+    assert run(["export", "vi_beam", "--run", "run", "--output", "models/vi_beam/made_up"]) == 0
+    words = ["evaluate", "vi_beam", "--scenarios", "1", "--bundle", "models/vi_beam/made_up"]
+    assert run([*words, "--inputs", "gps,beams8", "--json", "own.json"]) == 0
+    more = ["--inputs", "gps,beams8", "--inputs", "beams8", "--splits", "2", "--run", "run"]
+    assert run([*words, "--figure", "ladder", *more, "--results", "results"]) == 0
+    every = read_results(tmp_path / "results" / "ladder.csv")
+    against = {
+        (row.variant, row.inputs): row.value for row in every if row.metric == "power_loss_against_control_db"
+    }
+    rows = [row for row in every if row.metric == "power_loss_db"]
+    rows = [row for row in rows if row.conditions["scenario"] == "mean"]
+    loss = {(row.variant, row.inputs): row for row in rows if row.conditions["split"] == "by sequence"}
+    stated = json.loads((tmp_path / "own.json").read_text())["metrics"]["power_loss_db"]
+    ensemble = loss["vi_beam and three perceptrons", "gps,beams8"]
+    assert ensemble.value == pytest.approx(stated["value"], rel=1e-3)
+    for network in ("vi_beam alone", "one perceptron", "four perceptrons", "vi_beam and three perceptrons"):
+        assert {(network, "gps,beams8"), (network, "tracker,gps"), (network, "tracker")} <= set(loss)
+        assert loss[network, "tracker,gps"].value < loss["strongest of 8", "its own"].value
+    control = loss["four perceptrons", "gps,beams8"].value
+    assert against["vi_beam alone", "gps,beams8"] == pytest.approx(
+        loss["vi_beam alone", "gps,beams8"].value - control, abs=1e-4
+    )
+    assert "nearest neighbours on 16 powers" in {row.variant for row in rows}
+    folds = [row for row in rows if row.conditions["split"] == "in folds" and row.variant == "tracker"]
+    assert len(folds) == 1 and folds[0].seed == "0 1"
+    assert ladder.frontier([(8, 2.0), (4, 3.0), (6, 3.5), (7, 1.0)]) == [(4, 3.0), (7, 1.0)]

@@ -156,6 +156,44 @@ def test_splits_hold_drives_out_at_each_site(samples):
     assert not pairs[0] & pairs[1]
 
 
+def test_folds_hold_each_drive_out_once(samples):
+    """Site 2 has too few drives for five folds: then both sites are one part."""
+    folds = [samples.split("in folds", fold) for fold in range(5)]
+    tested = np.concatenate([fold.test for fold in folds])
+    assert np.array_equal(np.sort(tested), np.arange(len(samples)))
+    for fold in folds:
+        assert not set(samples.drive[fold.train]) & set(samples.drive[fold.test])
+
+
+def test_a_bundle_is_tested_on_drives_that_it_names_as_unseen(samples):
+    from types import SimpleNamespace
+
+    from semisac_ml.beams.bundles import drives_apart
+
+    def bundle(*names: str) -> SimpleNamespace:
+        data = SimpleNamespace(trained_drives=list(names)) if names else SimpleNamespace()
+        return SimpleNamespace(name="x/y", path="models/x/y", manifest=SimpleNamespace(data=data))
+
+    split = drives_apart(bundle("scenario1/2", "scenario2/4"), samples)
+    assert samples.named_drives(split.train) == ["scenario1/2", "scenario2/4"]
+    assert len(split.train) + len(split.test) == len(samples) and split.name.startswith("10 of 12 drives")
+    with pytest.raises(ValueError, match="trained on all 12 drives"):
+        drives_apart(bundle(*samples.drive_names), samples)
+    with pytest.raises(ValueError, match="trained_drives is missing"):
+        drives_apart(bundle(), samples)
+
+
+def test_a_site_without_training_sample_is_told(samples):
+    from semisac_ml.layers.beam_features import BeamFeatures
+
+    tensors, rows = SampleTensors(samples, 0.3), np.flatnonzero(samples.site == 0)
+    with pytest.raises(ValueError, match="no drive of scenario2 is on the training side"):
+        tensors.fit(BeamFeatures(2), rows)
+    # nearest neighbours are then those of the other site
+    ranked, _ = baselines.nearest_neighbours(samples, rows, np.flatnonzero(samples.site == 1))
+    assert np.isfinite(ranked).all()
+
+
 def test_baselines_on_a_street_where_position_tells_the_beam(samples):
     split = samples.split("by sequence", 0)
     job = protocol.SplitJob(Recordings((1, 2)), "by sequence", 0, ())
@@ -165,19 +203,34 @@ def test_baselines_on_a_street_where_position_tells_the_beam(samples):
     assert figures["exhaustive sweep"]["power_loss_db"]["value"] == 0.0
     assert figures["nearest neighbours on GPS"]["dba"]["value"] > 0.9
     assert figures["tracker"]["overhead_beams"]["value"] < 10
+    # lobes fall by 3 dB in 1.5 beams, by 12 in 3: of eight beams, 8 apart, some drives hit none
+    assert figures["strongest of 8"]["power_loss_db"]["value"] > 2.0
     assert figures["tracker"]["dba"]["value"] > 0.9
     # a car moves up to 2.5 beams a frame here: the last best is near, but not the best
     assert figures["last best beam"]["top1"]["value"] < figures["tracker"]["top1"]["value"]
+
+
+def test_nearest_neighbours_on_powers_tell_the_beam_between_those_measured(samples):
+    """Every other beam is measured: the strongest of these is right in half of the samples."""
+    split = samples.split("by sequence", 0)
+    right = {}
+    for name in ("nearest_by_power", "strongest_measured"):
+        ranked, measured = getattr(baselines, name)(samples, split.train, split.test, 32)
+        right[name] = np.mean(ranked.argmax(axis=1) == samples.beam[split.test])
+        assert (measured == 32).all()
+    assert right["strongest_measured"] == pytest.approx(0.5, abs=0.15)
+    assert right["nearest_by_power"] > 0.75
 
 
 def test_mean_over_scenarios_weighs_them_alike(samples):
     rows = np.arange(len(samples))
     beam = np.where(samples.site == 0, samples.beam, (samples.beam + 32) % 64)
     best = np.stack([beam, beam, beam, beam, beam], axis=1)
-    one = scores.Tested("x", "by sequence", 0, "s", "", rows, len(rows), best, None, 0.0)
+    one = scores.Tested("x", "by sequence", 0, "s", "", rows, len(rows), best, None, np.zeros(len(rows)))
     metrics, per_scenario = summarise(samples, [one])
     assert metrics["top1"]["value"] == 0.5  # site 0 holds two thirds of the samples
     assert [found["top1"]["value"] for found in per_scenario.values()] == [1.0, 0.0]
+    assert metrics["top1"]["n"] == 12  # drives
 
 
 def test_usual_sets_of_sensors_are_those_of_the_case_study():

@@ -185,13 +185,16 @@ def test_only_drives_that_training_held_out(tmp_path):
     """The tiny bundle does not say which drives it has seen; one that does gives only the others."""
     manifest = make_tiny_beam_bundle(tmp_path / "vi_beam" / "told") / "manifest.json"
     told = json.loads(manifest.read_text())
-    told["data"]["split"] = "by sequence, 20 % for testing, seed 3"
+    told["data"]["trained_drives"] = [f"scenario1/{drive}" for drive in range(1, 9)]
     manifest.write_text(json.dumps(told))
     place = street(tmp_path, drives=10, frames=5)
     some = measure(tmp_path, "--data", place, "--bundle", manifest.parent)
     every = measure(tmp_path, "--data", place, "--bundle", manifest.parent, "--drives", "all")
     assert (some["metrics"]["lost"]["n"], every["metrics"]["lost"]["n"]) == (10, 50)
     assert "held out" in some["settings"]["drives"]
+    told["data"]["trained_drives"] += ["scenario1/9", "scenario1/10"]
+    manifest.write_text(json.dumps(told))
+    assert_one_line(call("--data", place, "--bundle", manifest.parent), "trained on all of these drives")
 
 
 def test_the_same_seed_gives_the_same_figures(tmp_path):

@@ -36,6 +36,34 @@ def test_mean_has_students_interval():
     assert metrics.mean([4.0]) == metrics.Metric(4.0, 4.0, 4.0, 1)
 
 
+def test_interval_over_groups_covers_as_stated():
+    """Two strata of 12 drives, frames of a drive alike: 400 repetitions, deviation of coverage 1.1 points.
+
+    Percentiles of so few groups cover a little less than 95 %; frames taken as independent cover a third.
+    """
+    generator = np.random.default_rng(5)
+    drive = np.repeat(np.arange(24), 40)
+    site = drive // 12
+    inside, alone = [], []
+    for _ in range(400):
+        values = site + generator.normal(size=24)[drive] + generator.normal(size=drive.size)
+        found = metrics.mean_over_groups(values, drive, site)
+        assert found.n == 24 and found.value == pytest.approx(values.mean())
+        inside.append(found.low <= 0.5 <= found.high)
+        one = metrics.mean(values)
+        alone.append(one.low <= 0.5 <= one.high)
+    assert 0.90 < np.mean(inside) < 0.98
+    assert np.mean(alone) < 0.6
+
+
+def test_mean_over_groups_weighs_cells_alike():
+    values, cell = np.array([0.0, 0.0, 0.0, 1.0]), np.array([0, 0, 0, 1])
+    found = metrics.mean_over_groups(values, np.arange(4), np.zeros(4), cell)
+    assert found.value == 0.5
+    # one group of each stratum tells nothing of others
+    assert metrics.mean_over_groups(values, cell, cell) == metrics.Metric(0.5, 0.5, 0.5, 2)
+
+
 def test_no_interval_reaches_what_a_mean_cannot_be():
     found = metrics.mean([0.0, 0.0, 1.0], least=0.0, most=1.0)
     assert (found.low, found.value) == (0.0, pytest.approx(1 / 3)) and found.high == 1.0

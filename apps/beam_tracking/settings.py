@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from semisac_ml.data.beam_recordings import POSITION, BeamRecording
-from semisac_ml.data.splits import sequence_split
 from semisac_ml.runtime import BeamPrediction, Bundle
 from semisac_ml.sensors import declared
 
@@ -56,22 +55,17 @@ def working(kills: list[Kill], sensor: str, time_s: float) -> bool:
 
 
 def unseen(recording: BeamRecording, bundle: Bundle) -> tuple[BeamRecording, str]:
-    """Drives that the bundle's training held out, and which these are, in words.
+    """Drives that the bundle was not trained on, and which these are, in words.
 
-    All are unseen of a base station that it was not trained at.
+    All are unseen of a base station that it was not trained at. Raises ValueError where none is left.
     """
-    stated = re.match(r"by sequence, (\d+) % for testing, seed (\d+)", bundle.manifest.data.split)
+    names = getattr(bundle.manifest.data, "trained_drives", None)
     known = set(bundle.interface(BeamPrediction).beams.sites) & set(recording.site)
     if recording.paths is not None or not known:
         return recording, "all drives, none of which the bundle has seen"
-    if not stated:
+    if names is None:
         return recording, "all drives; the bundle does not say which it has seen"
-    # of real scenarios each is split by itself; of a street, the drives of each time of day
-    group = np.array(recording.site if recording.light is None else recording.light)
-    number = recording.sequence if recording.light is None else recording.drive
-    rows = np.ones(len(recording), dtype=bool)
-    for name in np.unique(group) if recording.light is not None else known:
-        own = np.flatnonzero(group == name)
-        split = sequence_split(number[own], int(stated[1]) / 100, int(stated[2]))
-        rows[own[split.train]] = False
-    return recording.chosen(np.flatnonzero(rows)), "drives that the bundle's training held out"
+    rows = np.flatnonzero(~np.isin(recording.drive_name, names))
+    if not len(rows):
+        raise ValueError(f"{bundle.name} was trained on all of these drives, expected others or --drives all")
+    return recording.chosen(rows), "drives that the bundle's training held out"

@@ -4,7 +4,7 @@
 """What the learned predictions are compared with; each ranks all beams of each sample.
 
 A ranking is float [rows, beams], the larger the better; beside it stands how many beams of the present and
-of earlier frames had to be measured a frame.
+of earlier frames had to be measured for each, float [rows].
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from semisac_ml.beams.samples import BEAMS, FRAMES, NOW, BeamSamples
 from semisac_ml.beams.training import PowerRecipe, TrainingJob, train_network
 from semisac_ml.layers.beam_features import BeamFeatures
+from semisac_ml.signal.beam_choice import measured_beams
 from semisac_ml.signal.beam_sweep import hierarchical_sweep
 from semisac_ml.signal.beam_tracking import track
 
@@ -32,40 +33,74 @@ MLP_RECIPE = PowerRecipe(
     misplaced_share=0.0,
 )
 
-Ranking = tuple[np.ndarray, float]
+Ranking = tuple[np.ndarray, np.ndarray]
 
 
 def nearest_neighbours(samples: BeamSamples, train: np.ndarray, test: np.ndarray) -> Ranking:
     """Mean power profile of the five training samples nearest by position at the same site."""
+    return mean_of_nearest(samples, train, test, samples.position_m), np.zeros(len(test))
+
+
+def nearest_by_power(samples: BeamSamples, train: np.ndarray, test: np.ndarray, count: int = 8) -> Ranking:
+    """The same of those nearest by the power of evenly spread beams, in dB below the strongest of these."""
+    measured = samples.power_db[:, measured_beams(count)]
+    relative = measured - measured.max(axis=1, keepdims=True)
+    return mean_of_nearest(samples, train, test, relative), np.full(len(test), float(count))
+
+
+def mean_of_nearest(
+    samples: BeamSamples, train: np.ndarray, test: np.ndarray, features: np.ndarray
+) -> np.ndarray:
+    """Mean power profile of the five training samples of the same site whose features are nearest.
+
+    All sites are searched for one that has no training sample. features: float [samples, size].
+    """
     from sklearn.neighbors import NearestNeighbors
 
     ranked = np.empty((len(test), BEAMS))
     for site in np.unique(samples.site[test]):
-        known, asked = train[samples.site[train] == site], samples.site[test] == site
-        search = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(known)))
-        search.fit(samples.position_m[known])
-        near = known[search.kneighbors(samples.position_m[test[asked]], return_distance=False)]
+        own, asked = train[samples.site[train] == site], samples.site[test] == site
+        known = own if len(own) else train
+        search = NearestNeighbors(n_neighbors=min(NEIGHBOURS, len(known))).fit(features[known])
+        near = known[search.kneighbors(features[test[asked]], return_distance=False)]
         profile = 10.0 ** (samples.power_db[near] / 10.0)
         ranked[asked] = (profile / profile.max(axis=2, keepdims=True)).mean(axis=1)
-    return ranked, 0.0
+    return ranked
+
+
+def strongest_measured(samples: BeamSamples, train: np.ndarray, test: np.ndarray, count: int = 8) -> Ranking:
+    """The strongest of some evenly spread beams, then those beside it."""
+    spread = measured_beams(count)
+    chosen = spread[samples.power_db[test][:, spread].argmax(axis=1)]
+    return beside(chosen), np.full(len(test), float(count))
+
+
+def beside(chosen: np.ndarray) -> np.ndarray:
+    """A ranking in which the neighbours of a beam follow it. chosen: int [rows]."""
+    return -np.abs(np.arange(BEAMS) - chosen[:, None]).astype(float)
+
+
+def all_beams(test: np.ndarray) -> np.ndarray:
+    """What sweeps measure."""
+    return np.full(len(test), float(BEAMS))
 
 
 def last_best_beam(samples: BeamSamples, train: np.ndarray, test: np.ndarray, age: int = 1) -> Ranking:
     """The full sweep of some frames ago, taken for that of now; of the first frames, the usual profile."""
     before = samples.frames[test, NOW - age]
     usual = samples.power_db[train].mean(axis=0)
-    return np.where((before >= 0)[:, None], samples.power_db[np.maximum(before, 0)], usual), float(BEAMS)
+    return np.where((before >= 0)[:, None], samples.power_db[np.maximum(before, 0)], usual), all_beams(test)
 
 
 def exhaustive(samples: BeamSamples, train: np.ndarray, test: np.ndarray) -> Ranking:
     """All beams measured now: right by definition, at full overhead."""
-    return samples.power_db[test], float(BEAMS)
+    return samples.power_db[test], all_beams(test)
 
 
 def hierarchical(samples: BeamSamples, train: np.ndarray, test: np.ndarray) -> Ranking:
     """Eight beams, then closer around the strongest; its neighbours follow it in the ranking."""
     chosen, measured = hierarchical_sweep(samples.power_db[test])
-    return -np.abs(np.arange(BEAMS) - chosen[:, None]).astype(float), float(measured.mean())
+    return beside(chosen), measured.astype(float)
 
 
 def tracker(samples: BeamSamples, train: np.ndarray, test: np.ndarray) -> Ranking:
@@ -75,12 +110,13 @@ def tracker(samples: BeamSamples, train: np.ndarray, test: np.ndarray) -> Rankin
         own = samples.site == site
         found = track(samples.power_db[own], samples.sequence[own])
         beam[own], measured[own] = found.beam, found.measured
-    apart = np.abs(np.arange(BEAMS) - beam[test][:, None])
-    return -apart.astype(float), float(measured[test].mean())
+    return beside(beam[test]), measured[test].astype(float)
 
 
 BASELINES: dict[str, Callable[[BeamSamples, np.ndarray, np.ndarray], Ranking]] = {
     "nearest neighbours on GPS": nearest_neighbours,
+    "nearest neighbours on 8 powers": nearest_by_power,
+    "strongest of 8": strongest_measured,
     "last best beam": last_best_beam,
     "exhaustive sweep": exhaustive,
     "hierarchical sweep": hierarchical,

@@ -27,16 +27,18 @@ from semisac_ml.beams.recordings import Recordings
 from semisac_ml.beams.samples import BEAMS, BY_SEQUENCE, FRAMES, BeamSamples
 from semisac_ml.beams.scores import Tested, sample_scores
 from semisac_ml.beams.tensors import SampleTensors, inputs_with
+from semisac_ml.data.splits import Split
 from semisac_ml.runtime import BeamPrediction, Bundle, write_bundle
 from semisac_ml.sensors import chosen, declared
 from semisac_ml.signal.beam_choice import measured_beams
-from semisac_ml.signal.metrics import mean, percentile
+from semisac_ml.signal.metrics import mean_over_groups, percentile
 from semisac_ml.training import load_checkpoint, onnx_export
 
 NETWORK = "beams"
 OUTPUTS = ("probability", "blocked")
 FEATURES = "features"
 TRAINED = "trained"
+TRAINED_DRIVES = "trained_drives"  # in the manifest's section data
 SETTINGS = "settings.json"
 FIRST_SENSORS = ("camera", "lidar", "radar")  # of trainings whose settings name none
 LATENCY_CALLS = 300
@@ -169,20 +171,43 @@ class _EncoderSession:
         return torch.from_numpy(self._session.run(**{self._sensor.name: values})[FEATURES])
 
 
+def drives_apart(bundle: Bundle, samples: BeamSamples) -> Split:
+    """Samples of drives that a bundle was trained on, and those of others, which alone may test it.
+
+    Raises ValueError where the bundle does not name its drives, or has seen all that are there.
+    """
+    names = getattr(bundle.manifest.data, TRAINED_DRIVES, None)
+    if names is None:
+        raise ValueError(
+            f"{bundle.path}: data.{TRAINED_DRIVES} is missing: nobody knows which drives {bundle.name} has "
+            "not seen, expected the names of those that it was trained on: export it again"
+        )
+    seen = samples.of_drives(names)
+    if seen.all():
+        drives = len(samples.drive_names)
+        raise ValueError(
+            f"{bundle.name} was trained on all {drives} drives that are here, expected others too"
+        )
+    apart = f"{len(samples.named_drives(np.flatnonzero(~seen)))} of {len(samples.drive_names)} drives"
+    return Split(
+        f"{apart}, none of which {bundle.name} was trained on", np.flatnonzero(seen), np.flatnonzero(~seen)
+    )
+
+
 def test_bundle(
     bundle: Bundle, recordings: Recordings, inputs: tuple[InputSet, ...], console: Console
-) -> tuple[BeamSamples, list[Tested]]:
-    """Predictions of a bundle on the drives that its training held out, then those of the baselines."""
+) -> tuple[BeamSamples, Split, list[Tested]]:
+    """Predictions of a bundle on drives that it was not trained on, then those of the baselines."""
     predictor, seed = BundlePredictor(bundle, sensors_of(bundle, recordings)), bundle.manifest.training.seed
     samples = recordings.samples(console).with_sensors(predictor.sensors)
-    split = samples.split(BY_SEQUENCE, seed)
+    split = drives_apart(bundle, samples)
     beams = bundle.interface(BeamPrediction).beams
     tensors = SampleTensors(samples, 1.0, beams.frames)
     tensors.rename_sites(beams.sites)
     job = SplitJob(recordings, BY_SEQUENCE, seed, inputs)
     told = (bundle.manifest.system, predictor, tensors, split, job, beams.tempering)
     tested = list(test_network(*told, at_once=len(samples)))
-    return samples, tested + list(test_baselines(samples, split, job))
+    return samples, split, tested + list(test_baselines(samples, split, job))
 
 
 def latency_s(bundle: Bundle, sensors: tuple[str, ...]) -> np.ndarray:
@@ -206,7 +231,8 @@ class TrainedOn:
     """What a training was of, kept beside it.
 
     system, variant, members: of the networks. sites, sensors, frames: that they take. seed, split: of the
-    drives held out. data, scenarios, folder: recordings as on the command line; command: all of it.
+    drives held out; drives: names of the others. data, scenarios, folder: recordings as on the command line;
+    command: all of it.
     """
 
     system: str
@@ -221,6 +247,7 @@ class TrainedOn:
     sensors: tuple[str, ...] = ()
     frames: int = FRAMES
     members: int = 1
+    drives: tuple[str, ...] = ()
 
     @property
     def recordings(self) -> Recordings:
@@ -237,19 +264,27 @@ def check_settings(folder: Path) -> TrainedOn:
     settings = json.loads(file.read_text(encoding="utf-8"))
     if settings.get("data") == "street":  # as all sensors were called once
         settings["sensors"] = list(FIRST_SENSORS)
-    return TrainedOn(**{**settings, "sensors": tuple(settings.get("sensors", ()))})
+    lists = {name: tuple(settings.get(name, ())) for name in ("sensors", "drives")}
+    return TrainedOn(**{**settings, **lists})
+
+
+def trained_drives(samples: BeamSamples, seed: int) -> list[str]:
+    """Names of the drives of the training side of the split by sequence with this seed."""
+    return samples.named_drives(samples.split(BY_SEQUENCE, seed).train)
 
 
 def stated_metrics(bundle: Bundle, settings: TrainedOn) -> dict[str, dict[str, Any]]:
-    """Figures for the manifest: scores with each set of inputs over samples of the drives held out."""
+    """Figures for the manifest: scores with each set of inputs on the drives held out, all samples alike."""
     inputs = usual_sets(settings.sensors)
-    samples, tested = test_bundle(bundle, settings.recordings, inputs, Console(quiet=True))
+    samples, _, tested = test_bundle(bundle, settings.recordings, inputs, Console(quiet=True))
     found: dict[str, dict[str, Any]] = {}
     for one in tested[: len(inputs)]:
         scores = sample_scores(samples, one)
         for score in ("dba", "top1", "top3", "power_loss_db"):
-            stated = {"conditions": f"{settings.split}; mean of samples"}
-            found[f"{score} {one.inputs}"] = {**mean(scores[score]).as_dict(), **stated}
+            drive, part = samples.drive[one.rows], samples.parts[1][one.rows]
+            metric = mean_over_groups(scores[score], drive, part, np.zeros_like(part))
+            stated = {"conditions": f"{settings.split}; mean of {len(one.rows)} samples, n drives"}
+            found[f"{score} {one.inputs}"] = {**metric.as_dict(), **stated}
     slow = percentile(1e3 * latency_s(bundle, settings.sensors), 95.0)
     found["latency_p95_ms"] = {**slow.as_dict(), "conditions": "one a call, processor time of one thread"}
     return found
@@ -284,6 +319,7 @@ def export_trained(
             "name": RAY_TRACED if samples.ray_traced else REAL,
             "split": settings.split,
             "inputs": f"any of {known_words(sensors)}",
+            TRAINED_DRIVES: list(settings.drives) or trained_drives(samples, settings.seed),
         },
         "training": {
             "command": settings.command,

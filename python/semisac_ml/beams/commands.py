@@ -27,9 +27,10 @@ from semisac_ml.beams.bundles import (
 )
 from semisac_ml.beams.ensemble import train_ensemble
 from semisac_ml.beams.inputs import known_words, sets_of
+from semisac_ml.beams.ladder import LADDER
 from semisac_ml.beams.protocol import BeamSystem, Evaluation, Predictors, run_splits, training_job
 from semisac_ml.beams.recordings import Recordings
-from semisac_ml.beams.samples import AT_RANDOM, BY_SEQUENCE, BeamSamples
+from semisac_ml.beams.samples import AT_RANDOM, BY_SEQUENCE, FOLDS, IN_FOLDS, BeamSamples
 from semisac_ml.beams.scores import Tested
 from semisac_ml.command_line import OnOff, Options
 from semisac_ml.outputs import check_outputs, console_beside, write_output
@@ -42,9 +43,10 @@ from semisac_ml.training import save_checkpoint
 POWER, SENSORS = "deepsense6g", "sensors"
 KINDS = {POWER: POWER, SENSORS: SENSORS, "street": SENSORS}  # what is meant by --data; the last is of old
 POWER_ALONE = ("random_splits", "members", "perceptron", "processes")
-NEED_RETRAINING = (*POWER_ALONE, "splits", "seed", "variant", "epochs", "run")
+NEED_RETRAINING = (*POWER_ALONE, "splits", "folds", "seed", "variant", "epochs", "run")
 # without effect beside --figure, of power and position and of all sensors
-SET_BY_FIGURE = ("retrain", "variant", "bundle", "json_file")
+SET_BY_FIGURE = ("retrain", "variant", "bundle", "folds", "json_file")
+SET_BY_LADDER = ("variant", "folds", "json_file", "seed")
 SET_BY_FIGURES = {POWER: ("members", "epochs", "perceptron"), SENSORS: ("inputs", "splits")}
 
 
@@ -94,6 +96,7 @@ class MeasureOptions(Options):
         "figures of the first stand for all.",
     )
     splits: int = Field(5, ge=1, description="Splits by sequence (drives held out).")
+    folds: OnOff = Field(False, description=f"Also {FOLDS} splits by sequence that do not overlap.")
     random_splits: int = Field(3, ge=0, description="Splits at random, which leak neighbouring frames.")
     seed: int = Field(0, ge=0, description="Seed of the first split.")
     retrain: bool = Field(False, description="Train anew for each split, instead of measuring the bundle.")
@@ -170,6 +173,7 @@ def train(asked: Evaluation) -> None:
         sensors=samples.sensors,
         frames=asked.recipe.frames,
         members=asked.recipe.members,
+        drives=tuple(samples.named_drives(split.train)),
     )
     settings = dataclasses.asdict(trained_on)
     write_output(folder / SETTINGS, json.dumps(settings, indent=2) + "\n")
@@ -194,15 +198,15 @@ def retrain_and_measure(asked: Evaluation, perceptron: bool) -> None:
 
 
 def measure_bundle(asked: Evaluation, name: str) -> None:
-    """Measure a bundle on the drives that its training held out; prints and writes the figures."""
+    """Measure a bundle on drives that it was not trained on; prints and writes the figures."""
     bundle = Bundle.load(name)
     bundle.interface(BeamPrediction)  # raises for others
     sets = sets_of(asked.texts, sensors_of(bundle, asked.recordings))
-    samples, tested = test_bundle(bundle, asked.recordings, sets, asked.console)
+    samples, split, tested = test_bundle(bundle, asked.recordings, sets, asked.console)
     about = {
         "system": bundle.manifest.system,
         "bundle": f"{bundle.name} {bundle.fingerprint}",
-        "rows": f"held out of the training: {bundle.manifest.data.split}",
+        "rows": split.name,
     }
     write_figures(asked, samples, tested, about)
 
@@ -222,7 +226,7 @@ def write_figures(
         stem = samples.source if asked.recordings.sensors else POWER
         files = report.write_figures(asked.results, stem, samples, tested, content)
         written += ["written: " + ", ".join(map(str, files))]
-    for kind in (BY_SEQUENCE, AT_RANDOM):
+    for kind in (BY_SEQUENCE, IN_FOLDS, AT_RANDOM):
         if report.SPLIT_KEYS[kind] in content:
             console.print(report.console_table(content, kind))
     for inputs, one in content.get("blockage", {}).items():
@@ -303,7 +307,8 @@ def evaluate_command(system: BeamSystem) -> Callable[..., None]:
             options.refuse(POWER_ALONE, f"here, expected --data {POWER}")
             run = run or Path("runs") / system.name / (figure or "splits")
         if figure:
-            refused = (*SET_BY_FIGURE, *SET_BY_FIGURES[KINDS[data.data]])
+            by_figure = SET_BY_LADDER if figure == LADDER else SET_BY_FIGURE
+            refused = (*by_figure, *SET_BY_FIGURES[KINDS[data.data]])
             options.refuse(refused, "here, expected no --figure beside it")
         elif options.retrain:
             options.refuse(("bundle",), "here, expected no --retrain beside it")
@@ -317,6 +322,9 @@ def evaluate_command(system: BeamSystem) -> Callable[..., None]:
             texts=options.inputs or None,
             splits=1 if figure and all_sensors else options.splits,
             random_splits=0 if figure or all_sensors else options.random_splits,
+            folds=options.folds,
+            bundle=options.bundle,
+            retrain=options.retrain,
             seed=options.seed,
             processes=options.processes,
             run=run,

@@ -59,30 +59,41 @@ def train_ensemble(trainer: Trainer, job: TrainingJob) -> BeamEnsemble:
     Half of the members are trained without one set of drives, half without another, so that together they
     have seen all; temperatures are fitted to what each half says of the drives that it has not seen.
     """
-    recipe, tensors, samples = job.recipe, job.tensors, job.tensors.samples
-    halves = [list(range(recipe.members))[part::2] for part in range(min(recipe.members, 2))]
-    by_place: dict[int, nn.Module] = {}
-    logarithms, truth, kinds = [], [], []
-    for part, places in enumerate(halves):
-        kept, held = samples.held_out_drives(job.rows, recipe.held_out, job.seed, part)
-        own = [train_member(trainer, job, kept, recipe.seeds_apart * job.seed + place) for place in places]
-        by_place |= dict(zip(places, own, strict=True))
-        asked = tuple(inputs for inputs in job.asked if inputs.eligible(samples)[held].any())
+    networks = {
+        place: train_member(trainer, job, kept_and_held(job, place)[0], place)
+        for place in range(job.recipe.members)
+    }
+    return calibrated(networks, job)
+
+
+def kept_and_held(job: TrainingJob, place: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows on which the member at some place is trained, and those of the drives that it does not see."""
+    return job.tensors.samples.held_out_drives(job.rows, job.recipe.held_out, job.seed, place % 2)
+
+
+def calibrated(networks: dict[int, nn.Module], job: TrainingJob) -> BeamEnsemble:
+    """An ensemble of members, by their places, with temperatures fitted to drives that they did not see."""
+    tensors, logarithms, truth, kinds = job.tensors, [], [], []
+    for part in sorted({place % 2 for place in networks}):
+        own = [network for place, network in sorted(networks.items()) if place % 2 == part]
+        held = kept_and_held(job, part)[1]
+        asked = tuple(inputs for inputs in job.asked if inputs.eligible(tensors.samples)[held].any())
         by_network = [predict(one, tensors, held, asked) for one in own] if asked else []
         for inputs, *said in zip(asked, *by_network, strict=True):
             rows = said[0].rows
             probability = np.mean([softmax(one.beams) for one in said], axis=0)
             logarithms.append(np.log(probability + SMALLEST))
-            truth.append(samples.beam[rows])
+            truth.append(tensors.samples.beam[rows])
             shown = tensors.presence(inputs, rows)
             kinds.append(kinds_of(shown.measured, shown.position_known))
-    networks = [by_place[place] for place in sorted(by_place)]
+    members = [networks[place] for place in sorted(networks)]
     if not logarithms:
-        return BeamEnsemble(networks).eval()
-    return BeamEnsemble(networks, calibrations(*map(np.concatenate, (logarithms, truth, kinds)))).eval()
+        return BeamEnsemble(members).eval()
+    return BeamEnsemble(members, calibrations(*map(np.concatenate, (logarithms, truth, kinds)))).eval()
 
 
-def train_member(trainer: Trainer, job: TrainingJob, rows: np.ndarray, seed: int) -> nn.Module:
+def train_member(trainer: Trainer, job: TrainingJob, rows: np.ndarray, place: int) -> nn.Module:
     """One network on some of the rows, from a seed of its own."""
+    seed = job.recipe.seeds_apart * job.seed + place
     torch.manual_seed(seed)
     return trainer(dataclasses.replace(job, rows=rows, seed=seed))

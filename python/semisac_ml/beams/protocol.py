@@ -26,7 +26,7 @@ from semisac_ml.beams.baselines import BASELINES, MLP_RECIPE, perceptron
 from semisac_ml.beams.ensemble import BeamEnsemble, train_ensemble
 from semisac_ml.beams.inputs import InputSet, sets_of
 from semisac_ml.beams.recordings import Recordings
-from semisac_ml.beams.samples import AT_RANDOM, BY_SEQUENCE, BeamSamples
+from semisac_ml.beams.samples import AT_RANDOM, BY_SEQUENCE, FOLDS, IN_FOLDS, BeamSamples
 from semisac_ml.beams.scores import Tested, blockage_figures
 from semisac_ml.beams.tensors import SampleTensors
 from semisac_ml.beams.training import Recipe, Trainer, TrainingJob, predict
@@ -89,7 +89,7 @@ class Predictors:
 
 @dataclass(frozen=True)
 class SplitJob:
-    """One split: kind "by sequence" or "at random", and its seed.
+    """One split: kind "by sequence", "in folds" or "at random", and its seed or the number of the fold.
 
     inputs: sets that are measured, and trained for where `trained_for` is empty.
     run: folder of checkpoints, which the same command goes on from; None: nothing is kept.
@@ -119,7 +119,8 @@ class Evaluation:
     """What is trained and measured, and where the figures go: see `semisac evaluate`.
 
     recipe, variant: of the networks. texts: sets of inputs as on the command line; inputs: the same, once it
-    is known which sensors there are; trained_for: see SplitJob.
+    is known which sensors there are; trained_for: see SplitJob. folds: whether the splits that do not overlap
+    are measured too. bundle, retrain: of figures that measure a bundle, or train all that it holds.
     """
 
     system: BeamSystem
@@ -132,6 +133,9 @@ class Evaluation:
     trained_for: tuple[InputSet, ...] = ()
     splits: int = 1
     random_splits: int = 0
+    folds: bool = False
+    bundle: str | None = None
+    retrain: bool = False
     processes: int | None = None
     run: Path | None = None
     json_file: Path | None = None
@@ -149,11 +153,12 @@ class Evaluation:
 
     def jobs(self) -> list[SplitJob]:
         """One for each split, by sequence first."""
-        kinds = ((BY_SEQUENCE, self.splits), (AT_RANDOM, self.random_splits))
+        kinds = [(BY_SEQUENCE, self.seed + k) for k in range(self.splits)]
+        kinds += [(IN_FOLDS, fold) for fold in range(FOLDS * self.folds)]
+        kinds += [(AT_RANDOM, self.seed + k) for k in range(self.random_splits)]
         return [
-            SplitJob(self.recordings, kind, self.seed + k, self.inputs, self.run, self.trained_for)
-            for kind, count in kinds
-            for k in range(count)
+            SplitJob(self.recordings, kind, seed, self.inputs, self.run, self.trained_for)
+            for kind, seed in kinds
         ]
 
     def compare(self, label: str, trainer: Trainer, recipe: Recipe, **changes: object) -> list[Tested]:
@@ -202,7 +207,8 @@ def test_network(
             blockage = blockage_figures(said.blocked[known], truth[said.rows][known] > 0.5)
         best = choose_beams(said.beams, tempering=tempering)
         told = (name, job.kind, job.seed, split.name, str(inputs), said.rows, len(split.test))
-        yield Tested(*told, best, said.beams, float(inputs.beams), blockage)
+        overhead = np.full(len(said.rows), float(inputs.beams))
+        yield Tested(*told, best, said.beams, overhead, blockage)
 
 
 def test_baselines(samples: BeamSamples, split: Split, job: SplitJob) -> Iterator[Tested]:

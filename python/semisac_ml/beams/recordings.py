@@ -165,7 +165,8 @@ def _with_truth(samples: BeamSamples, scenes: SceneSet, loaded: Sequence[Scenari
     """With whether the vehicle is hidden, the time of day, and layouts as sites."""
     known = {moment.file("image").resolve(): moment for moment in scenes}
     blocked, lights, layouts = [], [], []
-    for path in _paths(loaded, "camera"):
+    drive_names = list(samples.drive_names)
+    for path, number in zip(_paths(loaded, "camera"), samples.drive, strict=True):
         if path is None or path.resolve() not in known:
             raise DataError(
                 f"{scenes.folder / INDEX_FILE}: knows nothing of {path}, expected the set it is from"
@@ -175,6 +176,7 @@ def _with_truth(samples: BeamSamples, scenes: SceneSet, loaded: Sequence[Scenari
         blocked.append(float(own[0]["blocked"]) if own else float("nan"))
         lights.append(moment.drive["time"])
         layouts.append(moment.drive["layout"])
+        drive_names[number] = f"{moment.drive['layout']}/{moment.drive['seed']}"
     names, site = np.unique(layouts, return_inverse=True)
     views = {drive["camera"]["field_of_view_deg"] for drive in scenes.drives}
     return dataclasses.replace(
@@ -182,6 +184,7 @@ def _with_truth(samples: BeamSamples, scenes: SceneSet, loaded: Sequence[Scenari
         names=tuple(str(name) for name in names),
         site=site,
         sequence=samples.drive,
+        drive_names=tuple(drive_names),
         blocked=np.array(blocked, np.float32),
         light=np.array(lights),
         ray_traced=True,

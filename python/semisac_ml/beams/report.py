@@ -15,12 +15,13 @@ import numpy as np
 from rich.table import Table
 
 from semisac_ml.beams.protocol import Evaluation
-from semisac_ml.beams.samples import AT_RANDOM, BY_SEQUENCE, BeamSamples
+from semisac_ml.beams.samples import AT_RANDOM, BY_SEQUENCE, IN_FOLDS, BeamSamples
 from semisac_ml.beams.scores import Tested, pooled_reliability, sample_scores, summarise
 from semisac_ml.outputs import write_output
 from semisac_ml.results import Result, write_results
 from semisac_ml.results.drawing import curves, picture, side_by_side, slant_names, spread
 from semisac_ml.signal.beams import PAPER_THRESHOLDS
+from semisac_ml.signal.metrics import mean_over_groups
 
 SHOWN = {
     "dba": "DBA",
@@ -33,7 +34,7 @@ SHOWN = {
     "overhead_beams": "beams",
 }
 OWN_INPUTS, MEAN = "its own", "mean"
-SPLIT_KEYS = {BY_SEQUENCE: "split_by_sequence", AT_RANDOM: "random_split"}
+SPLIT_KEYS = {BY_SEQUENCE: "split_by_sequence", IN_FOLDS: "split_in_folds", AT_RANDOM: "random_split"}
 
 
 def grouped(tested: list[Tested]) -> dict[tuple[str, str, str], list[Tested]]:
@@ -84,8 +85,8 @@ def _blockage(tested: list[Tested]) -> dict[str, dict[str, float]]:
 
 
 def _split_name(group: list[Tested]) -> str:
-    stem = group[0].split.rpartition(", seed")[0]
-    return f"{stem}, seeds {', '.join(str(one.seed) for one in group)}"
+    stem, seed, _ = group[0].split.rpartition(", seed")
+    return f"{stem}, seeds {', '.join(str(one.seed) for one in group)}" if seed else group[0].split
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
@@ -188,7 +189,7 @@ def draw(path: Path, rows: list[Result]) -> None:
         bars.set_yticks(range(len(shown)), [_label(row) for row in shown], fontsize=7)
         bars.invert_yaxis()
         bars.set_xlim(max(min(values) - 0.15, 0.0), 1.0)
-        bars.set_xlabel("DBA (challenge), drives held out, 95 % interval over splits")
+        bars.set_xlabel("DBA (challenge), drives held out, 95 % interval over drives")
         bars.set_title(f"{system} with these inputs, and what it is compared with", fontsize=9)
         curves(
             diagram,
@@ -261,15 +262,9 @@ def part_rows(
         chosen = slice(None) if light == EVERY_LIGHT else own == names.index(light)
         at = {**conditions, "light": light}
         for score in SCORES_OF_PARTS:
-            values = scores[score][chosen]
-            yield Result(
-                **told,
-                conditions=at,
-                seed=str(tested.seed),
-                metric=score,
-                value=float(values.mean()),
-                n=len(values),
-            )
+            drive, light_of = samples.drive[tested.rows][chosen], own[chosen]
+            found = mean_over_groups(scores[score][chosen], drive, light_of, np.zeros_like(light_of))
+            yield Result(**told, conditions=at, seed=str(tested.seed), metric=score, **found.as_dict())
 
 
 def draw_dba(axis: Any, rows: list[Result], name: Any, series: Any) -> None:

@@ -14,13 +14,14 @@ import numpy as np
 
 from semisac_ml.data.deepsense6g.samples import Scenario
 from semisac_ml.data.deepsense6g.sensors import BEAMS, east_north_m
-from semisac_ml.data.splits import Split, random_split, sequence_split
+from semisac_ml.data.splits import Split, random_split, sequence_folds, sequence_split
 from semisac_ml.sensors import chosen
 from semisac_ml.signal.beams import decibel
 
 FRAMES = 5
 NOW = FRAMES - 1  # place of the present frame, the oldest comes first
-BY_SEQUENCE, AT_RANDOM = "by sequence", "at random"
+BY_SEQUENCE, IN_FOLDS, AT_RANDOM = "by sequence", "in folds", "at random"
+FOLDS = 5
 TEST_SHARE = 0.2
 
 
@@ -34,7 +35,8 @@ class BeamSamples:
     position_m: vehicle (raw unit2_loc) to the east and north of the base station, float32 [samples, 2].
     beam: the strongest, int64 [samples].
     sequence: number of the drive, int64 [samples]; of the site, so two sites may share a number.
-    drive: the same over all sites, int64 [samples].
+    drive: the same over all sites, int64 [samples]; drive_names: of each, which no other drive has: scenario
+        and number in its table, such as "scenario1/12", of a street layout and seed, "canyon/1621709875".
     frames: samples of the five frames up to this one, oldest first, int64 [samples, 5]; -1 where the drive
         has none.
     blocked: 1 where the vehicle is hidden from the base station, 0 where not, NaN where nobody knows,
@@ -54,6 +56,7 @@ class BeamSamples:
     beam: np.ndarray
     sequence: np.ndarray
     drive: np.ndarray
+    drive_names: tuple[str, ...]
     frames: np.ndarray
     blocked: np.ndarray
     recorded: np.ndarray
@@ -77,6 +80,7 @@ class BeamSamples:
         frames = [_frames(scenario) for scenario in scenarios]
         site = np.repeat(np.arange(len(names)), [len(scenario) for scenario in scenarios])
         sequence = np.concatenate([scenario.sequence for scenario in scenarios])
+        drives, drive = np.unique(np.stack([site, sequence]), axis=1, return_inverse=True)
         return cls(
             names=names,
             site=site,
@@ -84,7 +88,8 @@ class BeamSamples:
             position_m=np.concatenate([_position_m(scenario) for scenario in scenarios]),
             beam=np.concatenate([scenario.beam for scenario in scenarios]),
             sequence=sequence,
-            drive=np.unique(np.stack([site, sequence]), axis=1, return_inverse=True)[1].reshape(-1),
+            drive=drive.reshape(-1),
+            drive_names=tuple(f"{names[place]}/{number}" for place, number in drives.T),
             frames=np.concatenate(
                 [np.where(own >= 0, own + start, -1) for own, start in zip(frames, starts, strict=True)]
             ),
@@ -125,22 +130,34 @@ class BeamSamples:
         return tuple(str(name) for name in names), part
 
     def split(self, kind: str, seed: int, test_share: float = TEST_SHARE) -> Split:
-        """Each part by itself; kind is "by sequence" or "at random".
+        """Each part by itself; kind is "by sequence", "in folds" (by sequence, too) or "at random".
 
-        By sequence all are one part where one of them has a single drive.
+        In folds, `seed` is the number of one of five splits that hold each drive out once. By sequence and in
+        folds all are one part where one of them has too few drives.
         """
         groups = [np.flatnonzero(self.parts[1] == part) for part in np.unique(self.parts[1])]
+        fewest = {BY_SEQUENCE: 2, IN_FOLDS: FOLDS}.get(kind, 0)
+        if any(len(np.unique(self.drive[rows])) < fewest for rows in groups):
+            groups = [np.arange(len(self))]
         if kind == BY_SEQUENCE:
-            if any(len(np.unique(self.drive[rows])) < 2 for rows in groups):
-                groups = [np.arange(len(self))]
             found = [sequence_split(self.drive[rows], test_share, seed) for rows in groups]
+        elif kind == IN_FOLDS:
+            found = [sequence_folds(self.drive[rows], FOLDS)[seed] for rows in groups]
         elif kind == AT_RANDOM:
             found = [random_split(len(rows), test_share, seed) for rows in groups]
         else:
-            raise ValueError(f"split is {kind!r}, expected '{BY_SEQUENCE}' or '{AT_RANDOM}'")
+            raise ValueError(f"split is {kind!r}, expected '{BY_SEQUENCE}', '{IN_FOLDS}' or '{AT_RANDOM}'")
         own = list(zip(groups, found, strict=True))
         train = np.sort(np.concatenate([rows[one.train] for rows, one in own]))
         return Split(found[0].name, train, np.sort(np.concatenate([rows[one.test] for rows, one in own])))
+
+    def named_drives(self, rows: np.ndarray) -> list[str]:
+        """Names of the drives of some samples, in their order."""
+        return [self.drive_names[drive] for drive in np.unique(self.drive[rows])]
+
+    def of_drives(self, names: Sequence[str]) -> np.ndarray:
+        """Whether each sample is of a drive that is named, bool [samples]."""
+        return np.isin(self.drive_names, list(names))[self.drive]
 
     def held_out_drives(
         self, rows: np.ndarray, share: float, seed: int, half: int = 0
@@ -175,4 +192,14 @@ def _frames(scenario: Scenario) -> np.ndarray:
     return np.where(there, place, -1)
 
 
-__all__ = ["AT_RANDOM", "BEAMS", "BY_SEQUENCE", "FRAMES", "NOW", "TEST_SHARE", "BeamSamples"]
+__all__ = [
+    "AT_RANDOM",
+    "BEAMS",
+    "BY_SEQUENCE",
+    "FOLDS",
+    "FRAMES",
+    "IN_FOLDS",
+    "NOW",
+    "TEST_SHARE",
+    "BeamSamples",
+]

@@ -3,8 +3,10 @@
 
 """Scores of predictions over splits, with 95 % intervals.
 
-A score is the mean over parts (scenarios or times of day) of each one's mean over samples, for each split;
-then mean, standard deviation and Student's interval over splits. Calibration is pooled over splits and parts.
+A score is the mean over splits and parts (scenarios or times of day) of each one's mean over samples; beside
+it stands its standard deviation over splits. Frames of a drive resemble each other, and a drive may be held
+out by several splits: intervals are from drawing whole drives with replacement, and n is their number.
+Calibration is pooled over splits and parts.
 """
 
 from __future__ import annotations
@@ -15,10 +17,9 @@ import numpy as np
 
 from semisac_ml.beams.samples import BeamSamples
 from semisac_ml.signal import beams
-from semisac_ml.signal.calibration import Reliability, reliability
-from semisac_ml.signal.metrics import mean
+from semisac_ml.signal.calibration import BINS, Reliability, calibration_bins, reliability
+from semisac_ml.signal.metrics import drawn_groups, mean_over_groups
 
-RESAMPLES = 200
 Figures = dict[str, dict[str, float]]
 
 
@@ -30,7 +31,7 @@ class Tested:
     rows: samples that were tested, int64 [rows]; asked: how many the split holds.
     best: reported beams, the best first, int64 [rows, 5].
     probability: float32 [rows, beams], None of what gives none.
-    overhead: beams measured a frame.
+    overhead: beams measured for each, float64 [rows].
     blockage: figures of whether the straight way was told to be blocked; none where nobody knows or tells.
     """
 
@@ -43,7 +44,7 @@ class Tested:
     asked: int
     best: np.ndarray
     probability: np.ndarray | None
-    overhead: float
+    overhead: np.ndarray
     blockage: dict[str, float] | None = None
 
 
@@ -57,6 +58,7 @@ def sample_scores(samples: BeamSamples, tested: Tested) -> dict[str, np.ndarray]
         **{f"top{k}": beams.within_best(best[:, :k], beam).astype(float) for k in (1, 2, 3, 5)},
         "power_loss_db": beams.power_loss_db(power, best[:, 0]),
         "power_loss_top3_db": beams.power_loss_db(power, best[:, :3]),
+        "overhead_beams": tested.overhead,
         "lost": (np.abs(best[:, 0] - beam) > beams.CHALLENGE_DISTANCE).astype(float),
     }
 
@@ -75,37 +77,43 @@ def blockage_figures(probability: np.ndarray, blocked: np.ndarray) -> dict[str, 
     return found
 
 
-def over_splits(values: list[float]) -> dict[str, float]:
-    """Mean over splits with its interval; n is the number of splits."""
-    return {**mean(values).as_dict(), "sd": float(np.std(values, ddof=1)) if len(values) > 1 else 0.0}
+def over_drives(
+    values: np.ndarray, drive: np.ndarray, part: np.ndarray, split: np.ndarray
+) -> dict[str, float]:
+    """A score of samples of several splits; drive, part, split: numbers of each, int64 [samples]."""
+    found = mean_over_groups(values, drive, part, split * (part.max() + 1) + part)
+    each = [
+        np.mean([values[own & (part == one)].mean() for one in np.unique(part[own])])
+        for own in (split == number for number in np.unique(split))
+    ]
+    return {**found.as_dict(), "sd": float(np.std(each, ddof=1)) if len(each) > 1 else 0.0}
 
 
 def summarise(samples: BeamSamples, tested: list[Tested]) -> tuple[Figures, dict[str, Figures]]:
     """Figures of one predictor over several splits: of all parts, and of each by its name."""
-    names, part = samples.parts
-    each: dict[str, dict[str, list[float]]] = {name: {} for name in names}
-    overall: dict[str, list[float]] = {}
-    for one in tested:
-        for score, values in sample_scores(samples, one).items():
-            found = []
-            for place, name in enumerate(names):
-                own = values[part[one.rows] == place]
-                if len(own):
-                    each[name].setdefault(score, []).append(float(own.mean()))
-                    found.append(float(own.mean()))
-            overall.setdefault(score, []).append(float(np.mean(found)))
-    figures = {score: over_splits(values) for score, values in overall.items()}
-    figures["overhead_beams"] = over_splits([one.overhead for one in tested])
+    names, part_of = samples.parts
+    rows = np.concatenate([one.rows for one in tested])
+    split = np.repeat(np.arange(len(tested)), [len(one.rows) for one in tested])
+    drive, part = samples.drive[rows], part_of[rows]
+    scored = [sample_scores(samples, one) for one in tested]
+    scores = {name: np.concatenate([one[name] for one in scored]) for name in scored[0]}
+
+    def scored_of(some: np.ndarray) -> dict[str, dict[str, float]]:
+        return {
+            name: over_drives(values[some], drive[some], part[some], split[some])
+            for name, values in scores.items()
+        }
+
+    figures = scored_of(np.ones(len(rows), bool))
+    by_part = [part == place for place in range(len(names))]
     per_scenario = {
-        name: {score: over_splits(values) for score, values in scores.items()}
-        for name, scores in each.items()
+        name: scored_of(own) if own.any() else {} for name, own in zip(names, by_part, strict=True)
     }
     if tested[0].probability is not None:
         figures["ece"] = calibration_error(samples, tested)
-        for place, name in enumerate(names):
-            if not per_scenario[name]:
-                continue  # none of its samples was tested
-            per_scenario[name]["ece"] = calibration_error(samples, tested, place)
+        for place, title in enumerate(names):
+            if per_scenario[title]:  # else none of its samples was tested
+                per_scenario[title]["ece"] = calibration_error(samples, tested, place)
     return figures, per_scenario
 
 
@@ -122,14 +130,17 @@ def pooled_reliability(samples: BeamSamples, tested: list[Tested], part: int | N
 def calibration_error(
     samples: BeamSamples, tested: list[Tested], part: int | None = None
 ) -> dict[str, float]:
-    """Expected calibration error pooled over splits; the interval resamples the splits."""
-    value = pooled_reliability(samples, tested, part).expected_calibration_error
-    rng = np.random.default_rng(0)
-    drawn = [
-        pooled_reliability(
-            samples, [tested[k] for k in rng.integers(len(tested), size=len(tested))], part
-        ).expected_calibration_error
-        for _ in range(RESAMPLES if len(tested) > 1 else 0)
-    ] or [value]
-    low, high = np.quantile(drawn, (0.025, 0.975))
-    return {"value": value, "low": min(float(low), value), "high": max(float(high), value), "n": len(tested)}
+    """Expected calibration error pooled over splits, with its interval."""
+    rows = np.concatenate([one.rows for one in tested])
+    said, right, place = calibration_bins(
+        np.concatenate([one.probability for one in tested]), samples.beam[rows]
+    )
+    own = samples.parts[1][rows] == part if part is not None else np.ones(len(rows), bool)
+    _, first, drive = np.unique(samples.drive[rows[own]], return_index=True, return_inverse=True)
+    shape = (len(first), BINS)
+    gap = np.bincount(drive * BINS + place[own], (right - said)[own], len(first) * BINS).reshape(shape)
+    count = np.bincount(drive)
+    times = drawn_groups(samples.parts[1][rows[own]][first])
+    value = float(np.abs(gap.sum(axis=0)).sum() / count.sum())
+    low, high = np.quantile(np.abs(times @ gap).sum(axis=1) / (times @ count), (0.025, 0.975))
+    return {"value": value, "low": min(float(low), value), "high": max(float(high), value), "n": len(first)}

@@ -103,7 +103,14 @@ class SampleTensors:
         return self.samples.beam[self._place]
 
     def fit(self, features: BeamFeatures, rows: np.ndarray) -> None:
-        """Let features know what is usual at the sites, from some samples."""
+        """Let features know what is usual at the sites, from some samples. Raises ValueError without any."""
+        names = self.samples.names
+        missing = [names[k] for k in np.setdiff1d(np.arange(len(names)), self.samples.site[rows])]
+        if missing:
+            raise ValueError(
+                f"no drive of {', '.join(missing)} is on the training side, expected one or more of each "
+                "site: take another --seed, more drives, or leave the site out"
+            )
         features.fit(self.power_db[rows], self.position_m[rows], self.site[rows])
 
     def rename_sites(self, known: Sequence[str]) -> None:

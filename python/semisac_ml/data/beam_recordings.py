@@ -51,7 +51,7 @@ class BeamRecording:
 
     name: for people. interval_s: between frames of a drive.
     site: name of the base station, of each frame. drive: number of the drive, counted from 0; sequence: its
-        number at the site, int64 [frames].
+        number at the site, int64 [frames]; drive_name: as bundles name drives that they were trained on.
     time_s: float64 [frames]; drives are 10 s apart. position_m: to the east and north of the base station, as
         the vehicle tells it, float32 [frames, 2].
     power_db: of each beam, float32 [frames, beams]; None where paths are known instead: one `Paths` a frame,
@@ -70,6 +70,7 @@ class BeamRecording:
     power_db: np.ndarray | None = None
     paths: Sequence[Paths] | None = None
     codebook: BeamCodebook | None = None
+    drive_name: Sequence[str] = ()
     light: Sequence[str] | None = None
     files: Mapping[str, Sequence[Path | None]] = dataclasses.field(default_factory=dict)
 
@@ -87,6 +88,7 @@ class BeamRecording:
             position_m=self.position_m[rows],
             power_db=None if self.power_db is None else self.power_db[rows],
             paths=None if self.paths is None else [self.paths[row] for row in rows],
+            drive_name=[self.drive_name[row] for row in rows] if self.drive_name else (),
             light=None if self.light is None else [self.light[row] for row in rows],
             files={kind: [files[row] for row in rows] for kind, files in self.files.items()},
         )
@@ -163,16 +165,21 @@ def load(data: str | os.PathLike[str] = MADE_UP, scenario: int = 0, seed: int = 
 
 
 def _street(recording: BeamRecording, folder: Path) -> BeamRecording:
-    """With layouts as sites and the time of day, as the index of a set of scenes has them."""
-    drives = {f"scenario{one['scenario']}": one for one in SceneSet.open(folder).drives}  # share these
+    """With layouts as sites, time of day, and names of drives, as the index of a set of scenes has them."""
+    drives: dict[str, list[dict]] = {}  # of a scenario, in the order of their numbers in its table
+    for one in SceneSet.open(folder).drives:
+        drives.setdefault(f"scenario{one['scenario']}", []).append(one)
     try:
-        own = [drives[name] for name in recording.site]
+        own = [
+            drives[name][number - 1] for name, number in zip(recording.site, recording.sequence, strict=True)
+        ]
         site, light = [one["layout"] for one in own], [one["time"] for one in own]
-    except KeyError as error:
+        names = [f"{one['layout']}/{one['seed']}" for one in own]
+    except (KeyError, IndexError) as error:
         raise DataError(
             f"{folder / INDEX_FILE}: drives: {error} is missing, expected each scenario"
         ) from error
-    return dataclasses.replace(recording, site=site, light=light)
+    return dataclasses.replace(recording, site=site, light=light, drive_name=names)
 
 
 def of_scenarios(scenarios: Sequence[Scenario]) -> BeamRecording:
@@ -188,6 +195,7 @@ def of_scenarios(scenarios: Sequence[Scenario]) -> BeamRecording:
         site=[one.name for one in scenarios for _ in range(len(one))],
         drive=drive,
         sequence=np.concatenate([one.sequence for one in scenarios]),
+        drive_name=[f"{one.name}/{number}" for one in scenarios for number in one.sequence],
         time_s=starts[drive] + (index - first[drive]) * INTERVAL_S,
         position_m=np.concatenate(
             [deepsense6g.sensors.east_north_m(one.vehicle, one.base_station) for one in scenarios]

@@ -34,6 +34,14 @@ class Reliability:
         return float((self.count * np.abs(self.accuracy - self.confidence)).sum() / self.count.sum())
 
 
+def calibration_bins(
+    probability: np.ndarray, truth: np.ndarray, bins: int = BINS
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Probability of the likeliest class, whether it is the right one, and the bin, of each [samples]."""
+    said = np.asarray(probability, dtype=np.float64).max(axis=1)
+    return said, probability.argmax(axis=1) == truth, np.minimum((said * bins).astype(int), bins - 1)
+
+
 def reliability(probability: np.ndarray, truth: np.ndarray, bins: int = BINS) -> Reliability:
     """Compare the probability of the likeliest class with how often it is right.
 
@@ -49,9 +57,7 @@ def reliability(probability: np.ndarray, truth: np.ndarray, bins: int = BINS) ->
         raise ValueError(
             f"shapes are {probability.shape} and {truth.shape}, expected [samples, classes] and [samples]"
         )
-    said = probability.max(axis=1)
-    right = probability.argmax(axis=1) == truth
-    place = np.minimum((said * bins).astype(int), bins - 1)
+    said, right, place = calibration_bins(probability, truth, bins)
     count = np.bincount(place, minlength=bins)
     share = np.maximum(count, 1)
     return Reliability(

@@ -18,6 +18,7 @@ import numpy as np
 from scipy import stats
 
 CONFIDENCE = 0.95
+RESAMPLED = 2000
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,72 @@ def mean(values: np.ndarray | Sequence[float], least: float = -math.inf, most: f
     half = quantile * float(array.std(ddof=1)) / math.sqrt(array.size)
     low, high = min(max(value - half, least), value), max(min(value + half, most), value)
     return Metric(value, low, high, int(array.size))
+
+
+def drawn_groups(stratum: np.ndarray, seed: int = 0) -> np.ndarray:
+    """How often each group was drawn with replacement within its stratum, float64 [drawings, groups].
+
+    One fewer than there are in each stratum are drawn (J. N. K. Rao and C. F. J. Wu, "Resampling inference
+    with complex survey data", 1988): as many would make intervals too narrow by sqrt((groups - 1) / groups).
+    A stratum of one group is always drawn: nothing tells how another would differ.
+
+    Parameters
+    ----------
+    stratum : ndarray, int [groups]
+    seed : int
+    """
+    rng = np.random.default_rng(seed)
+    times = np.ones((RESAMPLED, len(stratum)))
+    for one in np.unique(stratum):
+        own = np.flatnonzero(stratum == one)
+        if len(own) > 1:
+            times[:, own] = rng.multinomial(len(own) - 1, np.full(len(own), 1.0 / len(own)), RESAMPLED)
+    return times
+
+
+def mean_over_groups(
+    values: np.ndarray,
+    group: np.ndarray,
+    stratum: np.ndarray | None = None,
+    cell: np.ndarray | None = None,
+    seed: int = 0,
+) -> Metric:
+    """Mean of samples that resemble each other within groups, such as the frames of a drive.
+
+    The 95 % interval is from drawing whole groups with replacement (:func:`drawn_groups`).
+
+    Parameters
+    ----------
+    values : ndarray, float [samples]
+    group : ndarray, int [samples]
+        Number of the group of each sample.
+    stratum : ndarray, int [samples], optional
+        Part within which groups are drawn, such as the site of a drive; a group lies in one of them.
+    cell : ndarray, int [samples], optional
+        The figure is the mean over cells of each one's mean over samples. The strata by default.
+    seed : int
+        Of the drawing.
+
+    Returns
+    -------
+    Metric
+        n is the number of groups.
+    """
+    array = _samples(values)
+    stratum = np.zeros(array.size, np.int64) if stratum is None else np.asarray(stratum)
+    _, first, which = np.unique(group, return_index=True, return_inverse=True)
+    _, place = np.unique(stratum if cell is None else cell, return_inverse=True)
+    shape = (len(first), int(place.max()) + 1)
+    pair = which * shape[1] + place
+    size = shape[0] * shape[1]
+    sums = np.bincount(pair, array, size).reshape(shape)
+    counts = np.bincount(pair, minlength=size).reshape(shape)
+    value = float((sums.sum(axis=0) / counts.sum(axis=0)).mean())
+    times = drawn_groups(stratum[first], seed)
+    with np.errstate(invalid="ignore"):  # a cell may have none of the groups that were drawn
+        means = np.nanmean((times @ sums) / (times @ counts), axis=1)
+    low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return Metric(value, min(float(low), value), max(float(high), value), len(first))
 
 
 def percentile(values: np.ndarray | Sequence[float], percent: float) -> Metric:

@@ -11,6 +11,7 @@ from torch import nn
 
 from semisac_ml.beams.commands import train_command
 from semisac_ml.beams.ensemble import BeamEnsemble
+from semisac_ml.beams.ladder import LADDER, draw_ladder
 from semisac_ml.beams.mixed import ensemble_of, train_mixed
 from semisac_ml.beams.protocol import Approach, BeamSystem
 from semisac_ml.beams.tensors import SampleTensors
@@ -25,7 +26,7 @@ from semisac_ml.beams.training import (
     train_network,
 )
 from semisac_ml.layers.mixture_of_experts import load_balance
-from semisac_ml.systems.lam_msac import figures
+from semisac_ml.systems.lam_msac import figures, light
 from semisac_ml.systems.lam_msac.model import (
     PAPER,
     MixtureBeamModel,
@@ -84,14 +85,17 @@ SYSTEM = BeamSystem(
             **{name: TRAINERS[name] for name in ("mixture", "single")},
         },
         network=ensemble,
-        figures={figures.ALONE: figures.draw_alone},
+        figures={
+            figures.ALONE: figures.draw_alone,
+            LADDER: functools.partial(draw_ladder, TRAINERS["mixture"]),
+        },
     ),
     sensors=Approach(
         title=TITLE,
         recipe=SensorRecipe(epochs=80, batch=64, weight_decay=0.1, shown=4, swapped=0.35),
         trainers=TRAINERS,
         network=ensemble,
-        figures={"case-study": figures.draw_case_study},
+        figures={"case-study": figures.draw_case_study, "camera": light.draw_light},
     ),
 )
 command = train_command(SYSTEM)

@@ -9,6 +9,7 @@ import functools
 
 from semisac_ml.beams.commands import train_command
 from semisac_ml.beams.ensemble import BeamEnsemble
+from semisac_ml.beams.ladder import LADDER, draw_ladder
 from semisac_ml.beams.mixed import ensemble_of, train_mixed
 from semisac_ml.beams.protocol import Approach, BeamSystem
 from semisac_ml.beams.training import PowerRecipe, SensorRecipe
@@ -50,7 +51,10 @@ SYSTEM = BeamSystem(
             "staged": functools.partial(train_staged, STAGED),
         },
         network=power_network,
-        figures={name: functools.partial(draw, name) for name in FIGURES},
+        figures={
+            **{name: functools.partial(draw, name) for name in FIGURES},
+            LADDER: functools.partial(draw_ladder, train_joint),
+        },
     ),
     sensors=Approach(
         title="variational experts, recurrent state",
