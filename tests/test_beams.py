@@ -21,6 +21,7 @@ from semisac_ml.beams.samples import NOW, BeamSamples
 from semisac_ml.beams.scores import summarise
 from semisac_ml.beams.tensors import SampleTensors
 from semisac_ml.data import deepsense6g
+from semisac_ml.data.splits import Split
 
 FRAMES_A_DRIVE = 40
 
@@ -192,6 +193,10 @@ def test_a_site_without_training_sample_is_told(samples):
     # nearest neighbours are then those of the other site
     ranked, _ = baselines.nearest_neighbours(samples, rows, np.flatnonzero(samples.site == 1))
     assert np.isfinite(ranked).all()
+    everything = Split("all", rows[:0], np.arange(len(samples)))
+    job = protocol.SplitJob(Recordings((1, 2)), "by sequence", 0, ())
+    named = {one.predictor for one in protocol.test_baselines(samples, everything, job)}
+    assert named == {"exhaustive sweep", "hierarchical sweep", "tracker", "strongest of 8"}
 
 
 def test_baselines_on_a_street_where_position_tells_the_beam(samples):

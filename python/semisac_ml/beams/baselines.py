@@ -122,6 +122,7 @@ BASELINES: dict[str, Callable[[BeamSamples, np.ndarray, np.ndarray], Ranking]] =
     "hierarchical sweep": hierarchical,
     "tracker": tracker,
 }
+LOOK_BACK = ("nearest neighbours on GPS", "nearest neighbours on 8 powers", "last best beam")
 
 
 class Perceptron(nn.Module):

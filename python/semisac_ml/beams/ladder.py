@@ -24,21 +24,21 @@ import torch
 from torch import Tensor, nn
 
 from semisac_ml.beams import report
-from semisac_ml.beams.baselines import beside, nearest_by_power, strongest_measured
+from semisac_ml.beams.baselines import nearest_by_power, strongest_measured
 from semisac_ml.beams.bundles import NETWORK, drives_apart
 from semisac_ml.beams.ensemble import calibrated, kept_and_held, train_member
-from semisac_ml.beams.inputs import Presence, sets_of, usual_sets
+from semisac_ml.beams.following import tracked
+from semisac_ml.beams.inputs import sets_of, usual_sets
 from semisac_ml.beams.mixed import frame_perceptron
 from semisac_ml.beams.protocol import Evaluation, SplitJob, test_baselines, test_network, training_job
-from semisac_ml.beams.samples import BEAMS, BY_SEQUENCE, FOLDS, IN_FOLDS, BeamSamples
+from semisac_ml.beams.samples import BY_SEQUENCE, FOLDS, IN_FOLDS, BeamSamples
 from semisac_ml.beams.scores import Tested, over_drives, sample_scores
-from semisac_ml.beams.tensors import BeamInputs, SampleTensors
+from semisac_ml.beams.tensors import BeamInputs
 from semisac_ml.beams.training import SMALLEST, Trainer, TrainingJob
 from semisac_ml.data.splits import Split
 from semisac_ml.results import Result, write_results
 from semisac_ml.results.drawing import picture, spread
 from semisac_ml.runtime import BeamPrediction, Bundle
-from semisac_ml.signal.beam_tracking import BeamTracker
 from semisac_ml.signal.beams import best_beams
 
 LADDER, CONTROL = "ladder", "four perceptrons"
@@ -130,13 +130,7 @@ class Rungs:
             tempering = self.job.recipe.tempering
             yield from test_network(name, network, self.job.tensors, self.split, told, tempering)
             for gps in (True, False):
-                yield self.tracked(name, network, gps)
-
-    def tracked(self, name: str, network: nn.Module, gps: bool) -> Tested:
-        """The tracker that asks a network before each frame, which knows what was measured before."""
-        inputs = "tracker,gps" if gps else "tracker"
-        beam, measured = follow(network, self.job.tensors, self.split.test, gps)
-        return self._tested(name, inputs, beside(beam), measured)
+                yield tracked(name, network, self.job.tensors, self.split, told, gps)
 
     def baselines(self) -> Iterator[Tested]:
         """What needs no network, with as many beams as there are sweeps."""
@@ -150,39 +144,9 @@ class Rungs:
         )
         for name, baseline in counted.items():
             ranked, measured = baseline(self.samples, self.split.train, self.split.test)
-            yield self._tested(name, "", ranked, measured)
-
-    def _tested(self, name: str, inputs: str, ranked: np.ndarray, measured: np.ndarray) -> Tested:
-        rows = self.split.test
-        told = (name, self.kind, self.number, self.split.name, inputs, rows, len(rows))
-        return Tested(*told, best_beams(ranked, 5), None, measured)
-
-
-def follow(
-    network: nn.Module, tensors: SampleTensors, rows: np.ndarray, gps: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Beam and number of measured beams of each row, int64 and float64 [rows], in the closed loop.
-
-    Every drive has a tracker of its own. The network is told positions up to now, if gps, and the beams that
-    the tracker measured in the frames before; all drives go on together, one frame at a time.
-    """
-    samples = tensors.samples
-    seen = np.zeros((len(samples), BEAMS), bool)
-    beam, measured = np.zeros(len(samples), np.int64), np.zeros(len(samples))
-    drives = [rows[samples.drive[rows] == drive] for drive in np.unique(samples.drive[rows])]
-    trackers = [BeamTracker(beams=BEAMS) for _ in drives]
-    for step in range(max(map(len, drives))):
-        going = [(own[step], one) for own, one in zip(drives, trackers, strict=True) if step < len(own)]
-        now = np.array([row for row, _ in going])
-        there, frames = tensors.there[now], np.maximum(samples.frames[now], 0)
-        presence = Presence(there & gps, seen[frames] & there[..., None], np.zeros((*there.shape, 0), bool))
-        with torch.no_grad():
-            (said,) = network(*tensors.inputs(now, presence))
-        for (row, tracker), probability in zip(going, said.numpy(), strict=True):
-            power_db = samples.power_db[row]
-            beam[row], measured[row] = tracker.step(lambda wanted, own=power_db: own[wanted], probability)
-            seen[row, list(tracker.power_db())] = True
-    return beam[rows], measured[rows]
+            rows = self.split.test
+            about = (name, self.kind, self.number, self.split.name, "", rows, len(rows))
+            yield Tested(*about, best_beams(ranked, 5), None, measured)
 
 
 def draw_ladder(trainer: Trainer, asked: Evaluation, samples: BeamSamples) -> list[Path]:

@@ -22,7 +22,7 @@ from rich.console import Console
 from rich.progress import Progress
 from torch import nn
 
-from semisac_ml.beams.baselines import BASELINES, MLP_RECIPE, perceptron
+from semisac_ml.beams.baselines import BASELINES, LOOK_BACK, MLP_RECIPE, perceptron
 from semisac_ml.beams.ensemble import BeamEnsemble, train_ensemble
 from semisac_ml.beams.inputs import InputSet, sets_of
 from semisac_ml.beams.recordings import Recordings
@@ -212,8 +212,13 @@ def test_network(
 
 
 def test_baselines(samples: BeamSamples, split: Split, job: SplitJob) -> Iterator[Tested]:
-    """Predictions of what is not trained: nearest neighbours on position at the site, sweeps, the tracker."""
+    """Predictions of what is not trained: nearest neighbours at the site, sweeps, the tracker.
+
+    Where nothing is on the training side, what looks there is left out.
+    """
     for name, baseline in BASELINES.items():
+        if name in LOOK_BACK and not len(split.train):
+            continue
         scores, overhead = baseline(samples, split.train, split.test)
         told = (name, job.kind, job.seed, split.name, "", split.test, len(split.test))
         yield Tested(*told, best_beams(scores, 5), None, overhead)

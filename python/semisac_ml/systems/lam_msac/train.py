@@ -11,6 +11,7 @@ from torch import nn
 
 from semisac_ml.beams.commands import train_command
 from semisac_ml.beams.ensemble import BeamEnsemble
+from semisac_ml.beams.following import NEW_SITES, draw_new_sites
 from semisac_ml.beams.ladder import LADDER, draw_ladder
 from semisac_ml.beams.mixed import ensemble_of, train_mixed
 from semisac_ml.beams.protocol import Approach, BeamSystem
@@ -88,6 +89,7 @@ SYSTEM = BeamSystem(
         figures={
             figures.ALONE: figures.draw_alone,
             LADDER: functools.partial(draw_ladder, TRAINERS["mixture"]),
+            NEW_SITES: draw_new_sites,
         },
     ),
     sensors=Approach(

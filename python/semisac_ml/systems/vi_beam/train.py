@@ -9,6 +9,7 @@ import functools
 
 from semisac_ml.beams.commands import train_command
 from semisac_ml.beams.ensemble import BeamEnsemble
+from semisac_ml.beams.following import NEW_SITES, draw_new_sites
 from semisac_ml.beams.ladder import LADDER, draw_ladder
 from semisac_ml.beams.mixed import ensemble_of, train_mixed
 from semisac_ml.beams.protocol import Approach, BeamSystem
@@ -54,6 +55,7 @@ SYSTEM = BeamSystem(
         figures={
             **{name: functools.partial(draw, name) for name in FIGURES},
             LADDER: functools.partial(draw_ladder, train_joint),
+            NEW_SITES: draw_new_sites,
         },
     ),
     sensors=Approach(
