@@ -54,6 +54,7 @@ FIGURES = (
     ("lam_msac", "case-study", "case_study"),
     ("lam_msac", "camera", "camera"),
     ("vi_beam", "ablation", "street_ablation"),
+    ("vi_beam", "tracking", "street_tracking"),
 )
 
 

@@ -469,4 +469,12 @@ def test_ladder_takes_a_bundle_to_pieces_and_puts_it_together(data, tmp_path, mo
     assert "nearest neighbours on 16 powers" in {row.variant for row in rows}
     folds = [row for row in rows if row.conditions["split"] == "in folds" and row.variant == "tracker"]
     assert len(folds) == 1 and folds[0].seed == "0 1"
+    street(tmp_path, 2, drives=5, frames=20, seed=3)
+    monkeypatch.setenv("SEMISAC_DATA", str(tmp_path))
+    monkeypatch.setenv("SEMISAC_MODELS", str(tmp_path / "models"))
+    (tmp_path / "models/vi_beam/made_up").rename(tmp_path / "models/vi_beam/deepsense")
+    new = ["evaluate", "vi_beam", "--figure", "new-sites", "--results", "results", "--scenarios"]
+    assert run([*new, "2"]) == 0
+    rows = read_results(tmp_path / "results" / "new_sites.csv")
+    assert {row.inputs for row in rows} == {"tracker,gps", "tracker", "its own"}
     assert ladder.frontier([(8, 2.0), (4, 3.0), (6, 3.5), (7, 1.0)]) == [(4, 3.0), (7, 1.0)]

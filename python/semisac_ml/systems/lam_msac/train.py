@@ -11,7 +11,7 @@ from torch import nn
 
 from semisac_ml.beams.commands import train_command
 from semisac_ml.beams.ensemble import BeamEnsemble
-from semisac_ml.beams.following import NEW_SITES, draw_new_sites
+from semisac_ml.beams.following import NEW_SITES, TRACKING, draw_new_sites, draw_tracking
 from semisac_ml.beams.ladder import LADDER, draw_ladder
 from semisac_ml.beams.mixed import ensemble_of, train_mixed
 from semisac_ml.beams.protocol import Approach, BeamSystem
@@ -97,7 +97,7 @@ SYSTEM = BeamSystem(
         recipe=SensorRecipe(epochs=80, batch=64, weight_decay=0.1, shown=4, swapped=0.35),
         trainers=TRAINERS,
         network=ensemble,
-        figures={"case-study": figures.draw_case_study, "camera": light.draw_light},
+        figures={"case-study": figures.draw_case_study, "camera": light.draw_light, TRACKING: draw_tracking},
     ),
 )
 command = train_command(SYSTEM)

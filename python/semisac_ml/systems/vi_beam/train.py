@@ -9,7 +9,7 @@ import functools
 
 from semisac_ml.beams.commands import train_command
 from semisac_ml.beams.ensemble import BeamEnsemble
-from semisac_ml.beams.following import NEW_SITES, draw_new_sites
+from semisac_ml.beams.following import NEW_SITES, TRACKING, draw_new_sites, draw_tracking
 from semisac_ml.beams.ladder import LADDER, draw_ladder
 from semisac_ml.beams.mixed import ensemble_of, train_mixed
 from semisac_ml.beams.protocol import Approach, BeamSystem
@@ -63,7 +63,10 @@ SYSTEM = BeamSystem(
         recipe=SensorRecipe(epochs=60, batch=64, frames=5, chunk=4),
         trainers={name: functools.partial(train_plan, plan, name) for name, plan in PLANS.items()},
         network=sensor_network,
-        figures={name: functools.partial(draw_sensors, name) for name in SENSOR_FIGURES},
+        figures={
+            **{name: functools.partial(draw_sensors, name) for name in SENSOR_FIGURES},
+            TRACKING: draw_tracking,
+        },
     ),
 )
 command = train_command(SYSTEM)
