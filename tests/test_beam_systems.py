@@ -469,6 +469,20 @@ def test_ladder_takes_a_bundle_to_pieces_and_puts_it_together(data, tmp_path, mo
     assert "nearest neighbours on 16 powers" in {row.variant for row in rows}
     folds = [row for row in rows if row.conditions["split"] == "in folds" and row.variant == "tracker"]
     assert len(folds) == 1 and folds[0].seed == "0 1"
+
+    # precisions add up, Eq. (47): every modality makes the posterior surer
+    from semisac_ml.systems.vi_beam import gate
+
+    samples = Recordings((1,)).samples(Console(quiet=True))
+    session = gate.with_precision(Bundle.load("models/vi_beam/made_up"))
+    known = [
+        gate.said_of(session, SampleTensors(samples, 1.0), np.arange(20), InputSet.parse(text))
+        for text in ("gps", "beams8", "gps,beams8")
+    ]
+    gps, power, both = (precision for _, precision in known)
+    assert (both > gps).all() and (both > power).all() and (both < gps + power).all()
+    assert all(np.allclose(probability.sum(axis=1), 1.0, atol=1e-4) for probability, _ in known)
+
     street(tmp_path, 2, drives=5, frames=20, seed=3)
     monkeypatch.setenv("SEMISAC_DATA", str(tmp_path))
     monkeypatch.setenv("SEMISAC_MODELS", str(tmp_path / "models"))
@@ -477,4 +491,8 @@ def test_ladder_takes_a_bundle_to_pieces_and_puts_it_together(data, tmp_path, mo
     assert run([*new, "2"]) == 0
     rows = read_results(tmp_path / "results" / "new_sites.csv")
     assert {row.inputs for row in rows} == {"tracker,gps", "tracker", "its own"}
+    assert run(["evaluate", "vi_beam", "--figure", "gate", "--scenarios", "2", "--inputs", "gps,beams8"]) == 0
+    rows = read_results(tmp_path / "results" / "vi_beam" / "gate.csv")
+    left = {row.variant: row.value for row in rows if row.metric == "area_db"}
+    assert left["the loss itself"] <= min(left.values())
     assert ladder.frontier([(8, 2.0), (4, 3.0), (6, 3.5), (7, 1.0)]) == [(4, 3.0), (7, 1.0)]

@@ -50,8 +50,8 @@ def follow(
     """Beam and number of measured beams of each row, int64 and float64 [rows], in the closed loop.
 
     Every drive has a tracker of its own. The network is told positions and what sensors saw up to now, as far
-    as they are known, and the beams that the tracker measured in the frames before; all drives go on together,
-    one frame at a time.
+    as they are known, and the beams that the tracker measured in the frames before; all drives go on
+    together, one frame at a time.
     """
     samples = tensors.samples
     seen = np.zeros((len(samples), BEAMS), bool)

@@ -20,7 +20,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import onnx
+import onnxruntime
 import torch
+from onnx.utils import Extractor
 from torch import Tensor, nn
 
 from semisac_ml.beams import report
@@ -51,8 +54,6 @@ class Member(nn.Module):
     """One network of an exported ensemble. Its logits are logarithms of what it says before the mean."""
 
     def __init__(self, content: bytes) -> None:
-        import onnxruntime
-
         super().__init__()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -65,20 +66,22 @@ class Member(nn.Module):
         return (torch.log(torch.from_numpy(said) + SMALLEST),)
 
 
-def members_of(bundle: Bundle) -> list[Member]:
-    """The networks whose probabilities a bundle averages. Raises ValueError where these are not four."""
-    import onnx
-    from onnx.utils import Extractor
-
-    model = onnx.load(bundle.path / bundle.manifest.networks[NETWORK].file)
+def member_outputs(model: onnx.ModelProto) -> list[str]:
+    """Names of what the networks of an exported ensemble say before the mean; of other bundles none."""
     made = {output: node for node in model.graph.node for output in node.output}
-    found: list[str] = []
     for node in model.graph.node:
         if node.op_type == "Concat":
             stacked = [made[name] for name in node.input if name in made]
             softmaxes = [made.get(one.input[0]) for one in stacked if one.op_type == "Unsqueeze"]
             if len(softmaxes) == MEMBERS and all(one and one.op_type == "Softmax" for one in softmaxes):
-                found = [one.output[0] for one in softmaxes]
+                return [one.output[0] for one in softmaxes]
+    return []
+
+
+def members_of(bundle: Bundle) -> list[Member]:
+    """The networks whose probabilities a bundle averages. Raises ValueError where these are not four."""
+    model = onnx.load(bundle.path / bundle.manifest.networks[NETWORK].file)
+    found = member_outputs(model)
     if not found:
         raise ValueError(f"{bundle.name} is no mean of {MEMBERS} networks, expected one of variant mixed")
     values = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in found]

@@ -17,8 +17,7 @@ from semisac_ml.layers.beam_features import BeamFeatures
 class FramePerceptron(nn.Module):
     """One encoder a modality, the same for all frames, then two hidden layers on what it made of them.
 
-    What an encoder learns of a sweep holds for sweeps of any frame and of any beams: on drives held out this
-    is worth 0.01 to 0.03 of DBA against layers that see all features at once.
+    What an encoder learns of a sweep holds for sweeps of any frame and of any beams.
     """
 
     def __init__(

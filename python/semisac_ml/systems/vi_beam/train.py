@@ -15,6 +15,7 @@ from semisac_ml.beams.mixed import ensemble_of, train_mixed
 from semisac_ml.beams.protocol import Approach, BeamSystem
 from semisac_ml.beams.training import PowerRecipe, SensorRecipe
 from semisac_ml.systems.vi_beam.figures import FIGURES, SENSOR_FIGURES, draw, draw_sensors
+from semisac_ml.systems.vi_beam.gate import GATE, draw_gate
 from semisac_ml.systems.vi_beam.model import VariationalBeamModel, VariationalSettings
 from semisac_ml.systems.vi_beam.stages import (
     PLANS,
@@ -56,6 +57,7 @@ SYSTEM = BeamSystem(
             **{name: functools.partial(draw, name) for name in FIGURES},
             LADDER: functools.partial(draw_ladder, train_joint),
             NEW_SITES: draw_new_sites,
+            GATE: draw_gate,
         },
     ),
     sensors=Approach(
