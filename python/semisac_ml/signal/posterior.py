@@ -107,8 +107,7 @@ def range_posterior(
         energy = (np.abs(symbols[rows]) ** 2).sum(axis=1)[:, None, None]
         known = None if gain is None else np.asarray(gain, dtype=np.complex128)[rows, None, None]
         ratio = _log_likelihood_ratio(matched, energy, snr[None, :, None], fading, random_phase, known)
-        weights = np.polynomial.legendre.leggauss(ratio.shape[2])[1] / 2.0
-        ratio = special.logsumexp(ratio, axis=2, b=weights)
+        ratio = special.logsumexp(ratio, axis=2, b=frequency_nodes(max_frequency_offset)[1])
         with np.errstate(divide="ignore"):
             logits = np.log(prior) + np.concatenate([np.zeros((len(ratio), 1)), ratio], axis=1)
         posterior[rows] = special.softmax(logits, axis=1)
@@ -203,9 +202,7 @@ def _matched_filter(
 ) -> np.ndarray:
     """x_r^H y for each range and each node of the frequency offset, complex128 [frames, ranges, nodes]."""
     uses = symbols.shape[1]
-    offsets = np.zeros(1)
-    if max_frequency_offset > 0.0:
-        offsets = max_frequency_offset * np.polynomial.legendre.leggauss(_FREQUENCY_NODES)[0]
+    offsets, _ = frequency_nodes(max_frequency_offset)
     turn = np.exp(-2j * np.pi * np.arange(uses)[:, None] * offsets)
     windows = np.stack([echo[:, r * delay : r * delay + uses] for r in range(ranges)], axis=1)
     return (np.conj(symbols)[:, None, :] * windows) @ turn
@@ -236,6 +233,14 @@ def _log_likelihood_ratio(
         spread = 1.0 + rho * second_hop
         ratios.append(np.log(weight) + snr * second_hop * power / spread - np.log(spread))
     return special.logsumexp(ratios, axis=0)
+
+
+def frequency_nodes(max_frequency_offset: float) -> tuple[np.ndarray, np.ndarray]:
+    """Offsets in cycles a symbol and weights of the mean over (-max, max]: Gauss-Legendre."""
+    if max_frequency_offset <= 0.0:
+        return np.zeros(1), np.ones(1)
+    nodes, weights = np.polynomial.legendre.leggauss(_FREQUENCY_NODES)
+    return max_frequency_offset * nodes, weights / 2.0
 
 
 def exponential_nodes(count: int = 48) -> list[tuple[float, float]]:

@@ -124,7 +124,7 @@ def _snr_rows(bundles: list[str], images: int | None, console: Console) -> Itera
                     "Gaussian rate-distortion": baselines.gaussian_psnr_db(model, n, snr_db),
                 },
                 "sensing_accuracy": {
-                    "optimal detector": baselines.presence_ceiling(model, n, snr_db),
+                    "optimal detector": baselines.range_ceiling(model, n, snr_db),
                     "energy detector": baselines.energy_detector(model, n, snr_db),
                 },
             }
@@ -169,7 +169,7 @@ def _presence_rows(bundles: list[str], images: int | None, console: Console) -> 
                 accuracy, _ = detector_accuracy(bundle, symbols, Conditions(sensing_snr_db=snr_db))
                 place = Place("presence", "sensing SNR in dB", model, f"n = {n}")
                 yield place.row("bundle, symbols known", snr_db, "sensing_accuracy", accuracy)
-                ceiling = baselines.presence_ceiling(model, n, snr_db)
+                ceiling = baselines.range_ceiling(model, n, snr_db)
                 yield place.row("optimal detector", snr_db, "sensing_accuracy", ceiling)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from semisac_ml.data import cifar10
 from semisac_ml.runtime import Bundle, ImageLink
 from semisac_ml.signal import channel, metrics
+from semisac_ml.signal.channel import FADING_MODELS
 from semisac_ml.signal.complex_pairs import as_complex, as_pairs
 from semisac_ml.signal.metrics import Metric
 
@@ -83,6 +84,7 @@ def sense(bundle: Bundle, symbols: np.ndarray, echo: np.ndarray, conditions: Con
         "range_snr_db": np.tile(at.range_snr_db(), (len(symbols), 1)),
         "range_delay": np.arange(at.ranges, dtype=np.int64) * at.delay_symbols_per_range,
         "prior": prior.astype(np.float32),
+        "fading": np.array([FADING_MODELS.index(bundle.interface(ImageLink).sensing.fading)]),
     }
     return run_network(bundle, "sensing", **inputs)
 

@@ -11,6 +11,8 @@ from semisac_ml.signal.metrics import Metric
 CHANNELS = ("awgn", "rayleigh")
 SNR_DB = (-6.0, 0.0, 3.0, 9.0)
 RANGES = (1, 2, 4, 8)
+MAX_FREQUENCY_OFFSET = 0.05
+"""Of echoes, in cycles a symbol: half a cycle over the ten symbols of an image."""
 
 
 @dataclass(frozen=True)

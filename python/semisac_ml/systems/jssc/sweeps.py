@@ -18,7 +18,7 @@ from semisac_ml.channels import FadingChannel
 from semisac_ml.signal import metrics
 from semisac_ml.signal.metrics import Metric
 from semisac_ml.systems.jssc.model import JointModel
-from semisac_ml.systems.jssc.settings import TrainingSettings, compared_settings
+from semisac_ml.systems.jssc.settings import TrainingSettings
 from semisac_ml.systems.jssc.train import task_labels, train
 from semisac_ml.training.images import ImageSet, to_unit
 
@@ -36,7 +36,7 @@ class Point:
 
 def run_folder(runs: Path, settings: TrainingSettings) -> Path:
     """Folder of a training, named after its settings: the same point is never trained twice."""
-    text = json.dumps(compared_settings(settings), sort_keys=True)
+    text = json.dumps(settings.model_dump(mode="json"), sort_keys=True)
     label = f"{settings.model.variant}-{settings.channel}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
     return runs / label
 
