@@ -20,11 +20,13 @@ from semisac_ml.data import cifar10  # noqa: E402
 from semisac_ml.layers import KarhunenLoeve, MatchedFilterDetector, equalise  # noqa: E402
 from semisac_ml.layers.matched_filter import log_bessel_i0  # noqa: E402
 from semisac_ml.runtime import Bundle  # noqa: E402
-from semisac_ml.signal import channel, posterior  # noqa: E402
+from semisac_ml.signal import channel, detection, metrics, posterior  # noqa: E402
 from semisac_ml.signal.complex_pairs import as_complex, as_pairs  # noqa: E402
-from semisac_ml.systems.jssc import baselines, export, train, trained_figures  # noqa: E402
+from semisac_ml.systems.jssc import baselines, export, figures, train, trained_figures  # noqa: E402
+from semisac_ml.systems.jssc.drawing import draw_rows  # noqa: E402
 from semisac_ml.systems.jssc.measuring import Conditions, evaluate_bundle, run_link  # noqa: E402
 from semisac_ml.systems.jssc.model import JointModel, ModelSettings  # noqa: E402
+from semisac_ml.systems.jssc.rows import Place  # noqa: E402
 from semisac_ml.systems.jssc.settings import TrainingSettings, load_settings, parse_weights, save_settings  # noqa: E402
 from semisac_ml.training import CheckpointError, load_checkpoint, save_checkpoint  # noqa: E402
 from semisac_ml.training.images import ImageSet  # noqa: E402
@@ -98,6 +100,23 @@ def test_detector_is_the_optimal_one(fading: str, delay: int, offset: float) -> 
         torch.tensor([channel.FADING_MODELS.index(fading)]),
     )
     np.testing.assert_allclose(torch.softmax(scores, 1).numpy(), expected, atol=5e-5)
+
+
+def test_thresholds_keep_the_rate_of_false_alarms() -> None:
+    # Without a Doppler shift Marcum's Q tells how often a target of steady amplitude is found.
+    bundle = Bundle.load("jssc/hifi")
+    pairs = np.random.default_rng(3).standard_normal((20_000, 10, 2)).astype(np.float32)
+    symbols = figures.learned_waveforms(as_complex(pairs).ravel(), 10, 20_000)
+    at = Conditions(sensing_snr_db=0.0, target_probability=1.0)
+    echo, _ = channel.echo_channel(symbols, **at.echo_of(bundle), seed=5)
+    found = figures.log_likelihood_ratios(bundle, symbols, echo, at)
+    thresholds = figures.false_alarm_thresholds(bundle, symbols, at)
+    for rate, threshold in zip(figures.FALSE_ALARM_RATES, thresholds, strict=True):
+        exact = float(detection.roc_unknown_phase(20, 0.0, rate))
+        assert np.mean(found > threshold) == pytest.approx(exact, abs=0.02)
+    noise, _ = channel.echo_channel(symbols, **{**at.echo_of(bundle), "target_probability": 0.0}, seed=6)
+    alarms = np.sum(figures.log_likelihood_ratios(bundle, symbols, noise, at) > thresholds[0])
+    assert alarms == pytest.approx(200, abs=4 * np.sqrt(200))
 
 
 def test_logarithm_of_the_bessel_function() -> None:
@@ -407,6 +426,7 @@ def test_each_point_of_the_papers_figures_changes_one_parameter(figure: str, mod
     assert len(points) >= 4
     for point in points:
         assert point.settings.channel == model and point.settings.model.variant == "paper"
+        assert point.variant == "paper" and not point.panel
         defaults = trained_figures.paper_points("4", model, 1)[2].settings
         changed = [
             name
@@ -414,6 +434,40 @@ def test_each_point_of_the_papers_figures_changes_one_parameter(figure: str, mod
             if getattr(point.settings, name) != getattr(defaults, name)
         ]
         assert len(changed) <= (3 if figure == "6" else 1), changed
+
+
+def test_what_is_compared_differs_in_what_it_is_named_after() -> None:
+    gain = trained_figures.paper_points("gain", "rayleigh", 1)
+    assert not trained_figures.paper_points("gain", "awgn", 1)
+    assert {one.settings.model.gain_known_at_receiver for one in gain if "not told" in one.variant} == {False}
+    assert {one.settings.model.gain_known_at_receiver for one in gain if one.variant == "paper"} == {True}
+    echoes = {
+        one.panel: one.settings.echo_channel() for one in trained_figures.paper_points("echoes", "awgn", 1)
+    }
+    assert len({repr(channel) for channel in echoes.values()}) == len(trained_figures.ECHOES)
+    assert echoes["steady in clutter of 0 dB"].clutter_db == 0.0
+    shared = [
+        one for one in trained_figures.paper_points("sharing", "awgn", 1) if one.variant == "time shared"
+    ]
+    for reals in trained_figures.SHARED_REALS:  # of both systems together as many as of a joint one
+        lengths = [one.settings.model.real_dimensions for one in shared if one.x == reals]
+        assert lengths == [reals, 20 - reals]
+
+
+@pytest.mark.parametrize("figure", ["sharing", "echoes", "gain"])
+def test_figures_beside_the_papers_are_drawn(figure: str, tmp_path: Path) -> None:
+    rows = []
+    for channel_name in ("awgn", "rayleigh"):
+        for point in trained_figures.paper_points(figure, channel_name, 1):
+            place = Place(figure, point.axis, channel_name, point.panel)
+            rows += [
+                place.row(point.variant, point.x, metric, metrics.proportion(4 + seed, 10), seed)
+                for metric, weight in zip(trained_figures.METRICS, point.settings.weights, strict=True)
+                for seed in (0, 1)
+                if weight
+            ]
+    drawn = draw_rows(rows, tmp_path / "figure.png")
+    assert drawn.stat().st_size > 5000
 
 
 @pytest.mark.parametrize("weights", [(1.0, 0.0, 0.0), (0.0, 0.0, 1.0)])

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from semisac_ml.signal.posterior import exponential_nodes, frequency_nodes
+from semisac_ml.signal.posterior import exponential_nodes, frequency_offsets
 
 _SMALL = (1.0, 3.5156229, 3.0899424, 1.2067492, 0.2659732, 0.0360768, 0.0045813)
 _LARGE = (
@@ -40,7 +40,7 @@ class MatchedFilterDetector(nn.Module):
 
     def __init__(self, max_frequency_offset: float = 0.0) -> None:
         super().__init__()
-        offsets, weights = frequency_nodes(max_frequency_offset)
+        offsets, weights = frequency_offsets(max_frequency_offset)
         hops, shares = np.array(exponential_nodes()).T
         for name, values in (("offset", offsets), ("hop", hops)):
             self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)

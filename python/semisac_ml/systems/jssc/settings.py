@@ -73,6 +73,9 @@ class TrainingSettings(Options):
         Literal["none", "rayleigh", "two_hop_rayleigh"], Parameter(show_default=False)
     ] = Field("none", description="Fading of the echo [default: none for awgn, else rayleigh].")
     random_phase: OnOff = Field(True, description="The target shifts the phase of the echo.")
+    clutter_db: float | None = Field(
+        None, ge=-100, le=100, description="Echoes of what stands around, over noise, in dB [default: none]."
+    )
     range_step_db: Annotated[float, Parameter(parse=False)] = Field(3.0, ge=-100, le=100)
     delay_symbols_per_range: Annotated[int, Parameter(parse=False)] = Field(0, ge=0)
     epochs: int = Field(18, ge=1, description="Epochs of joint training, at most.")
@@ -106,6 +109,7 @@ class TrainingSettings(Options):
             random_phase=self.random_phase,
             max_frequency_offset=self.model.max_frequency_offset,
             target_probability=ranges / (1 + ranges),
+            clutter_db=self.clutter_db,
         )
 
 
