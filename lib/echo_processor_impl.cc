@@ -285,8 +285,6 @@ void echo_processor_impl::make_echoes(const settings& now)
                    d_symbols.data());
     d_echoes = d_frame.images;
     d_echoes_sent = 0;
-    if (now.phase_tracking)
-        d_vectors.align(d_sent_spectra.data(), d_symbols.data(), d_frame.images);
     if (!std::isnan(now.sensing_snr_db)) {
         d_snr_db_in_use = now.sensing_snr_db;
         return;

@@ -31,7 +31,6 @@ public:
         double regularisation;
         leakage_removal_t removal;
         double velocity_mps = 0.0;
-        bool phase_tracking = false;
         bool follow_target = false;
     };
 
@@ -46,8 +45,6 @@ public:
     double velocity_mps() const override { return current().velocity_mps; }
     void set_follow_target(bool follow_target) override;
     bool follow_target() const override { return current().follow_target; }
-    void set_phase_tracking(bool phase_tracking) override;
-    bool phase_tracking() const override { return current().phase_tracking; }
     void set_noise_variance(double noise_variance) override;
     double noise_variance() const override { return d_noise_in_use; }
     void set_sensing_snr_db(double sensing_snr_db) override;

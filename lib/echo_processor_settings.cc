@@ -132,12 +132,6 @@ void echo_processor_impl::set_follow_target(bool follow_target)
     d_settings.follow_target = follow_target;
 }
 
-void echo_processor_impl::set_phase_tracking(bool phase_tracking)
-{
-    std::lock_guard<std::mutex> lock(d_mutex);
-    d_settings.phase_tracking = phase_tracking;
-}
-
 void echo_processor_impl::set_noise_variance(double noise_variance)
 {
     checked_noise(noise_variance);

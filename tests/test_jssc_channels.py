@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -98,6 +100,16 @@ def test_echo_noise_variance_is_one_and_snr_falls_with_range() -> None:
     for index in range(3):
         expected = 10 ** ((10.0 - 3.0 * index) / 10) + 1.0
         assert float(power[hypothesis == index + 1].mean()) == pytest.approx(expected, rel=0.02)
+
+
+def test_clutter_has_its_power_whether_or_not_there_is_a_target() -> None:
+    symbols = unit_symbols(20_000)
+    snr_db = torch.full((len(symbols),), 3.0)
+    for probability, expected in ((0.0, 1.0 + 2.0), (1.0, 1.0 + 2.0 + 10**0.3)):
+        channel = EchoChannel(clutter_db=10.0 * math.log10(2.0), target_probability=probability)
+        echo, _ = channel(symbols, snr_db, torch.Generator().manual_seed(0))
+        assert float(echo.abs().square().mean()) == pytest.approx(expected, rel=0.03)
+        assert echo.shape == symbols.shape
 
 
 def test_channels_are_differentiable() -> None:

@@ -139,7 +139,7 @@ def test_the_exported_networks_are_the_trained_ones(tmp_path):
             expected = task(*(torch.from_numpy(value) for value in inputs.values()))
             assert np.allclose(expected, said, atol=1e-4)
             assert np.allclose(said.sum(axis=1), 1.0, atol=1e-5)
-    # the detector of jssc/awgn serves packets of this length
+    # the detector serves packets of this length
     symbols = rng.standard_normal((2, 256, 2)).astype(np.float32)
     probability = bundle.session("sensing").run(
         symbols=symbols,
@@ -147,6 +147,7 @@ def test_the_exported_networks_are_the_trained_ones(tmp_path):
         range_snr_db=np.full((2, 1), 3.0, np.float32),
         range_delay=np.zeros(1, np.int64),
         prior=np.full(2, 0.5, np.float32),
+        fading=np.zeros(1, np.int64),
     )["probability"]
     assert probability[:, 1].min() > 0.99
 

@@ -223,3 +223,27 @@ def test_wrong_arguments_are_refused():
         detection.range_posterior(np.zeros((2, 10)), np.zeros((2, 10)), sensing_snr_db=0.0, prior=np.ones(3))
     with pytest.raises(ValueError, match="fading"):
         detection.range_posterior(np.zeros((2, 10)), np.zeros((2, 10)), sensing_snr_db=0.0, fading="rice")
+
+
+def _unit(words: int, seed: int) -> np.ndarray:
+    """Words of ten complex symbols, without structure, of unit mean power."""
+    found = np.random.default_rng(seed).standard_normal((words, 10, 2)) @ np.array([1.0, 1.0j])
+    return found / np.sqrt((np.abs(found) ** 2).mean(axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize("fading", ["none", "rayleigh"])
+def test_who_knows_a_code_of_one_word_knows_what_was_sent(fading):
+    word = _unit(1, 0)
+    told = {"sensing_snr_db": -2.0, "fading": fading, "max_frequency_offset": 0.05}
+    echo, hypothesis = channel.echo_channel(np.repeat(word, 2000, axis=0), random_phase=True, seed=1, **told)
+    found = posterior.code_book_accuracy(word, echo, hypothesis, frequency_nodes=24, **told)
+    best = posterior.range_posterior(echo, np.repeat(word, 2000, axis=0), random_phase=True, **told)
+    assert found.value == np.mean((best[:, 1] > 0.5) == (hypothesis > 0))
+
+
+def test_a_code_without_structure_helps_no_more_than_the_energy():
+    told = {"sensing_snr_db": 0.0}
+    echo, hypothesis = channel.echo_channel(_unit(1500, 1), random_phase=True, seed=2, **told)
+    found = posterior.code_book_accuracy(_unit(20_000, 3), echo, hypothesis, **told)
+    best = detection.energy_accuracy_awgn(20, 0.0)
+    assert abs(found.value - best) < 3 * np.sqrt(best * (1 - best) / 1500) + 0.01

@@ -17,6 +17,7 @@ from semisac_ml.signal.lfm_simo_echo import LfmSimoRadar
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+from semisac_ml.results.averages import over_seeds  # noqa: E402
 from semisac_ml.systems.simac import averages, bounds, budget, claims, figures, practitioners  # noqa: E402
 from semisac_ml.systems.simac.comparison import (  # noqa: E402
     SEED_KEY,
@@ -51,12 +52,12 @@ def span(metres: float, scene: str = "one"):
 
 
 def test_seeds_are_averaged_and_their_spread_is_told():
-    mean, deviation = averages.over_seeds(seeds("simac", [3.0, 5.0, 7.0]))
+    mean, deviation = over_seeds(seeds("simac", [3.0, 5.0, 7.0]))
     assert (mean.value, mean.low, mean.high, mean.n) == (5.0, 4.0, 7.0, 7)
     assert (deviation.metric, deviation.value, deviation.n) == ("distance_rmse_m_sd", 2.0, 3)
     assert mean.seed == "0 1 2" and SEED_KEY not in mean.conditions
     alone = row("jssc/hifi", 4.0)
-    assert averages.over_seeds([alone]) == [alone]
+    assert over_seeds([alone]) == [alone]
 
 
 def test_scenes_are_independent():

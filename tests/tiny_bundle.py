@@ -142,7 +142,8 @@ def task() -> bytes:
 def sensing(fading: str) -> bytes:
     """Network symbols, echo, range_snr_db, range_delay, prior -> probability of each hypothesis.
 
-    Without fading LLR_r = 2 sqrt(snr_r) Re(x^H y_r) - snr_r |x|^2; with unknown g ~ CN(0, 1)
+    Without fading, phase unknown, LLR_r = ln I0(a_r) - snr_r |x|^2 with a_r = 2 sqrt(snr_r) |x^H y_r|, where
+    ln I0(a) is taken for a - ln(1 + 2 pi a)/2; with unknown g ~ CN(0, 1)
     LLR_r = snr_r |x^H y_r|^2 / (1 + snr_r |x|^2) - ln(1 + snr_r |x|^2).
     y_r is the echo from the delay of range r on.
     """
@@ -156,14 +157,17 @@ def sensing(fading: str) -> bytes:
     energy = net("ReduceSumSquare", "symbols", axes=[1, 2], keepdims=0)
     energy = net("Mul", snr, net("Unsqueeze", energy, net.constant([1], "int64")))  # snr_r |x|^2
     in_phase = net("ReduceSum", net("Mul", sent, windows), net.constant([2, 3], "int64"), keepdims=0)
+    sent_i, sent_q = _parts(net, sent)
+    echo_i, echo_q = _parts(net, windows)
+    cross = net("Sub", net("Mul", sent_i, echo_q), net("Mul", sent_q, echo_i))
+    quadrature = net("ReduceSum", cross, net.constant([2], "int64"), keepdims=0)
+    matched = net("Add", net("Mul", in_phase, in_phase), net("Mul", quadrature, quadrature))
     if fading == "none":
-        llr = net("Sub", net("Mul", net("Mul", net.constant(2.0), net("Sqrt", snr)), in_phase), energy)
+        argument = net("Mul", net.constant(2.0), net("Sqrt", net("Mul", snr, matched)))
+        spread = net("Add", net("Mul", argument, net.constant(2.0 * np.pi)), net.constant(1.0))
+        bessel = net("Sub", argument, net("Mul", net.constant(0.5), net("Log", spread)))
+        llr = net("Sub", bessel, energy)
     else:
-        sent_i, sent_q = _parts(net, sent)
-        echo_i, echo_q = _parts(net, windows)
-        cross = net("Sub", net("Mul", sent_i, echo_q), net("Mul", sent_q, echo_i))
-        quadrature = net("ReduceSum", cross, net.constant([2], "int64"), keepdims=0)
-        matched = net("Add", net("Mul", in_phase, in_phase), net("Mul", quadrature, quadrature))
         spread = net("Add", energy, net.constant(1.0))
         llr = net("Sub", net("Div", net("Mul", snr, matched), spread), net("Log", spread))
     none = net("Mul", net("Slice", llr, *(net.constant([v], "int64") for v in (0, 1, 1))), net.constant(0.0))
@@ -286,7 +290,7 @@ def make_tiny_bundle(path: str | Path, model: str = "awgn") -> Path:
                 "reference_snr_db": 3.0,
                 "range_step_db": 3.0,
                 "max_ranges": 8,
-                "random_phase": False,
+                "random_phase": True,
                 "max_frequency_offset": 0.0,
             },
             "classes": "airplane automobile bird cat deer dog frog horse ship truck".split(),

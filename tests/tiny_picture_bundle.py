@@ -159,7 +159,7 @@ def make_tiny_picture_bundle(path: str | Path, channel_uses: int = CHANNEL_USES)
                 "reference_snr_db": 3.0,
                 "range_step_db": 3.0,
                 "max_ranges": 8,
-                "random_phase": False,
+                "random_phase": True,
                 "max_frequency_offset": 0.0,
             },
             "classes": list(CLASSES),

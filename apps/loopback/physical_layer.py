@@ -199,5 +199,4 @@ class waveform_layer(frames_layer):
             leakage_removal="none" if waveform.echoes.leakage_db is None else "zero_delay",
         )
         block.set_follow_target(True)
-        block.set_phase_tracking(True)
         return block

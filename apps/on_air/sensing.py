@@ -223,7 +223,6 @@ class sensing_flowgraph(on_air_flowgraph):
             return
         sensing = bundle.interface(ImageLink).sensing
         self.processor.set_velocity_mps(self._own.gate_mps)
-        self.processor.set_phase_tracking(sensing.fading == "none")
         sent = SentSymbols(layout.channel_uses)
         self.memory = symbol_memory(sent, layout.channel_uses)
         self.recall = symbol_recall(sent, layout.channel_uses, sensing.reference_snr_db)

@@ -112,14 +112,5 @@ echo_vectors::snr(const gr_complex* sent, const gr_complex* symbols, int images)
     return (statistic - 1.0) * d_fft_size / found.energy;
 }
 
-void echo_vectors::align(const gr_complex* sent, gr_complex* symbols, int images) const
-{
-    const gr_complex product = correlate(sent, symbols, images).product;
-    const float magnitude = std::abs(product);
-    if (magnitude > 0.0f)
-        volk_32fc_s32fc_multiply_32fc(
-            symbols, symbols, std::conj(product) / magnitude, images * d_channel_uses);
-}
-
 } // namespace semisac
 } // namespace gr

@@ -57,12 +57,6 @@ public:
      */
     double snr(const gr_complex* sent, const gr_complex* symbols, int images) const;
 
-    /*!
-     * \brief Turns the echo's phase, the same for all images, to zero as far as noise
-     * lets it be known: by the angle of sum y conj(x).
-     */
-    void align(const gr_complex* sent, gr_complex* symbols, int images) const;
-
 private:
     struct correlation {
         gr_complex product; // sum y conj(x)

@@ -199,7 +199,7 @@ class qa_echo_processor(gr_unittest.TestCase):
         self.assertEqual(len(values(run.echo_tags, "sensing_snr_db")), 20)
 
     def test_gate_of_a_moving_target(self):
-        # At 40 m/s and 2.45 GHz the echo turns by 0.85 cycles a frame: undone, and its phase with it.
+        # At 40 m/s and 2.45 GHz the echo turns by 0.85 cycles a frame: undone.
         frame = FrameParameters()
         parameters = RadarParameters(frame)
         symbols, sent = sent_frames(frame, 4)
@@ -218,11 +218,9 @@ class qa_echo_processor(gr_unittest.TestCase):
             for y, nearer in zip(each, moved, strict=True)
         ]
         np.testing.assert_allclose(run.echoes, np.concatenate(expected), atol=2e-4)
-        block.set_phase_tracking(True)
-        run = Run(block, sent.ravel(), received, tags, maps=False)
-        aligned = [echo_processing.aligned_echoes(x, y) for x, y in zip(symbols, expected, strict=True)]
-        np.testing.assert_allclose(run.echoes, np.concatenate(aligned), atol=2e-4)
-        np.testing.assert_allclose(run.echoes, symbols.reshape(run.echoes.shape), atol=0.05)
+        for x, y in zip(symbols, run.echoes.reshape(symbols.shape), strict=True):
+            phase = np.exp(1j * np.angle(np.vdot(x, y)))  # one a frame
+            np.testing.assert_allclose(y, phase * x, atol=0.05)
 
     def test_gate_follows_a_target_that_turns(self):
         # 500 m/s between 199 and 201 m: 0.6 m a frame, a turn every three or four of them.
@@ -512,11 +510,13 @@ class qa_presence(gr_unittest.TestCase):
                 range_snr_db=np.full((count, 1), snr_db, np.float32),
                 range_delay=np.zeros(1, np.int64),
                 prior=np.array([0.5, 0.5], np.float32),
+                fading=np.zeros(1, np.int64),
             )["probability"]
         )
         correct = np.mean((probability[:, 1] > 0.5) == present)
-        best = detection.presence_accuracy_awgn(2 * frame.channel_uses, snr_db)
-        self.assertGreater(correct, best - 0.01 - 3 * 0.0048)
+        # the detector also allows for a turn that this echo does not have
+        best = detection.presence_accuracy_unknown_phase(2 * frame.channel_uses, snr_db)
+        self.assertGreater(correct, best - 0.015 - 3 * 0.0048)
         self.assertLess(correct, best + 3 * 0.0048)
         print(f"presence {100 * correct:.2f} %, optimal {100 * best:.2f} %")
 

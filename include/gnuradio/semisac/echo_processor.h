@@ -54,10 +54,7 @@ SEMISAC_API leakage_removal_t leakage_removal_from_name(const std::string& name)
  * (set_follow_target), and the turn by its Doppler is undone too; that
  * of a difference must stay small within a frame. The
  * first antenna is taken; leakage is taken out if ZERO_DELAY says so. g keeps the phase
- * of the path. With phase tracking it is measured over all images of the frame and
- * undone, for detectors that expect g > 0; in frames of N images this leans noise towards
- * g > 0 by sqrt(pi / (2 N)) deviations of the matched filter, 0.2 at N = 32: it is of no
- * use with few images a frame.
+ * of the path, which is not known.
  *
  * Maps. With Z = sum Y conj(X) and P = sum |X|^2 over the group of symbols of an
  * observation (see radar_parameters), the cells Z / (P + lambda mean P) go through FFTs
@@ -128,9 +125,6 @@ public:
     //! target is; not so at first.
     virtual void set_follow_target(bool follow_target) = 0;
     virtual bool follow_target() const = 0;
-    //! Whether the phase of a frame's echo is measured and undone; not so at first.
-    virtual void set_phase_tracking(bool phase_tracking) = 0;
-    virtual bool phase_tracking() const = 0;
     //! Noise variance of a received sample, or 0 to measure it.
     virtual void set_noise_variance(double noise_variance) = 0;
     //! The one in use: given, or measured so far.

@@ -110,14 +110,6 @@ void bind_echo_processor(py::module& m)
         .def("follow_target",
              &echo_processor::follow_target,
              "Whether the gate follows the first target that is emulated.")
-        .def("set_phase_tracking",
-             &echo_processor::set_phase_tracking,
-             py::arg("phase_tracking"),
-             "Whether the phase of a frame's echo is measured and undone; not so at "
-             "first.")
-        .def("phase_tracking",
-             &echo_processor::phase_tracking,
-             "Whether the phase of a frame's echo is measured and undone.")
         .def("set_noise_variance",
              &echo_processor::set_noise_variance,
              py::arg("noise_variance"),

@@ -8,7 +8,7 @@ import pmt
 from gnuradio import gr
 
 from semisac_ml.runtime import ImageLink
-from semisac_ml.signal.channel import echo_samples, range_snr_db
+from semisac_ml.signal.channel import FADING_MODELS, echo_samples, range_snr_db
 from semisac_ml.signal.complex_pairs import as_pairs
 
 from .. import bundle_network
@@ -47,6 +47,8 @@ class sensing_decoder(gr.basic_block):
     knowledge: "symbols" (network ``sensing``), or "echo" (network ``sensing_echo``, one range; input 0 only
         paces it).
     batch: most echoes in one inference.
+    fading: of the echo, "none", "rayleigh" or "two_hop_rayleigh", for a network that is told; "" is what the
+        bundle names.
 
     Raises BundleError when the folder is not a bundle or lacks the network, ValueError for a bad parameter.
     Source: Sagduyu et al., section II, decoder 2; knowing the symbols is the correction that its place at the
@@ -63,6 +65,7 @@ class sensing_decoder(gr.basic_block):
         threshold=0.5,
         knowledge="symbols",
         batch=64,
+        fading="",
     ):
         self._bundle = bundle = bundle_network.open_bundle(bundle)
         if knowledge not in KNOWLEDGE:
@@ -79,6 +82,7 @@ class sensing_decoder(gr.basic_block):
         self._sensing_snr_db = float(bundle.interface(ImageLink).sensing.reference_snr_db)
         self._range_delay = np.arange(self._ranges, dtype=np.int64) * self._delay
         self._pairs = FramePairs()
+        self.set_fading(fading)
         self.set_range_step_db(range_step_db)
         self.set_target_probability(target_probability)
         self.set_threshold(threshold)
@@ -103,7 +107,7 @@ class sensing_decoder(gr.basic_block):
             offered = ("echo", "sensing_snr_db")
             self._session = bundle_network.open_network(bundle, "sensing_echo", offered, "probability")
         else:
-            offered = ("symbols", "echo", "range_snr_db", "range_delay", "prior")
+            offered = ("symbols", "echo", "range_snr_db", "range_delay", "prior", "fading")
             self._session = bundle_network.open_network(bundle, "sensing", offered, "probability")
 
     def set_target_probability(self, target_probability: float) -> None:
@@ -118,6 +122,13 @@ class sensing_decoder(gr.basic_block):
         if not 0.0 <= threshold <= 1.0:
             raise ValueError(f"threshold is {threshold}, expected 0 to 1")
         self._threshold = float(threshold)
+
+    def set_fading(self, fading: str) -> None:
+        """Change how the echo fades, "" as the bundle names it; networks that are not told take no notice."""
+        fading = fading or self._bundle.interface(ImageLink).sensing.fading
+        if fading not in FADING_MODELS:
+            raise ValueError(f"fading is {fading!r}, expected one of {', '.join(FADING_MODELS)}")
+        self._fading = np.array([FADING_MODELS.index(fading)], np.int64)
 
     def set_range_step_db(self, range_step_db: float) -> None:
         """Change by how many dB the echo of each next range is weaker."""
@@ -167,6 +178,7 @@ class sensing_decoder(gr.basic_block):
             offered["range_snr_db"] = snr_db[:, None] + steps
             offered["range_delay"] = self._range_delay
             offered["prior"] = self._prior
+            offered["fading"] = self._fading
         probability = self._session.run(**{name: offered[name] for name in self._session.inputs})[
             "probability"
         ]

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from semisac_ml.channels.fading import complex_normal
 
+CLUTTER_ECHOES = 3
 EchoFading = Literal["none", "rayleigh", "two_hop_rayleigh"]
 
 
@@ -80,6 +81,8 @@ class EchoChannel:
     random_phase: phase shift off the target, uniform on [0, 2π).
     max_frequency_offset: Doppler shift is uniform on ± this, in cycles a symbol.
     target_probability: a target is present with this probability, in each of the ranges alike.
+    clutter_db: power over noise of what stands around, whether or not there is a target: echoes of the same
+        symbols, one, two and three symbols late (in a circle), with complex normal gains; None: no clutter.
 
     Source: Sagduyu et al., section II, "Channel effects".
     """
@@ -91,6 +94,7 @@ class EchoChannel:
     random_phase: bool = False
     max_frequency_offset: float = 0.0
     target_probability: float = 0.5
+    clutter_db: float | None = None
 
     def __post_init__(self) -> None:
         if self.fading not in ("none", "rayleigh", "two_hop_rayleigh"):
@@ -129,4 +133,12 @@ class EchoChannel:
         """Return echoes, complex64 (frames, echo_samples), and the true hypotheses, int64 (frames,)."""
         draws = self.draw(symbols.shape[0], symbols.shape[1], generator, symbols.device)
         echo = apply_echo(symbols, draws, sensing_snr_db, self.range_step_db, self.delay_symbols_per_range)
+        if self.clutter_db is not None:
+            echo[:, : symbols.shape[1]] += self.clutter(symbols, generator)
         return echo, draws.hypothesis
+
+    def clutter(self, symbols: Tensor, generator: torch.Generator) -> Tensor:
+        """Echoes of what stands around, complex64 (frames, channel_uses)."""
+        gains = complex_normal((CLUTTER_ECHOES, len(symbols)), generator, symbols.device)
+        late = [gain[:, None] * symbols.roll(delay, 1) for delay, gain in enumerate(gains, start=1)]
+        return math.sqrt(10.0 ** (self.clutter_db / 10.0) / CLUTTER_ECHOES) * torch.stack(late).sum(0)

@@ -103,17 +103,6 @@ def echo_vectors(
     return (cells * turn * pn_signs(frame)).ravel()[index] / np.sqrt(noise_variance)
 
 
-def aligned_echoes(symbols: np.ndarray, echoes: np.ndarray) -> np.ndarray:
-    """Echoes of a frame turned by one phase, so that the sum of y conj(x) is positive.
-
-    Parameters
-    ----------
-    symbols, echoes : ndarray, complex [images, channel_uses]
-    """
-    product = np.vdot(symbols, echoes)
-    return echoes * (np.conj(product) / np.abs(product))
-
-
 def without_leakage(transmitted: np.ndarray, received: np.ndarray, parameters: RadarParameters) -> np.ndarray:
     """Received samples without what comes of the transmitted ones at once, by least squares.
 

@@ -24,7 +24,7 @@ import numpy as np
 from scipy import special
 
 from .channel import FADING_MODELS, echo_channel, echo_samples, range_snr_db
-from .metrics import Metric, mean
+from .metrics import Metric, mean, proportion
 
 _FREQUENCY_NODES = 24
 _FRAMES_AT_ONCE = 4096
@@ -107,8 +107,7 @@ def range_posterior(
         energy = (np.abs(symbols[rows]) ** 2).sum(axis=1)[:, None, None]
         known = None if gain is None else np.asarray(gain, dtype=np.complex128)[rows, None, None]
         ratio = _log_likelihood_ratio(matched, energy, snr[None, :, None], fading, random_phase, known)
-        weights = np.polynomial.legendre.leggauss(ratio.shape[2])[1] / 2.0
-        ratio = special.logsumexp(ratio, axis=2, b=weights)
+        ratio = special.logsumexp(ratio, axis=2, b=frequency_offsets(max_frequency_offset)[1])
         with np.errstate(divide="ignore"):
             logits = np.log(prior) + np.concatenate([np.zeros((len(ratio), 1)), ratio], axis=1)
         posterior[rows] = special.softmax(logits, axis=1)
@@ -203,9 +202,7 @@ def _matched_filter(
 ) -> np.ndarray:
     """x_r^H y for each range and each node of the frequency offset, complex128 [frames, ranges, nodes]."""
     uses = symbols.shape[1]
-    offsets = np.zeros(1)
-    if max_frequency_offset > 0.0:
-        offsets = max_frequency_offset * np.polynomial.legendre.leggauss(_FREQUENCY_NODES)[0]
+    offsets, _ = frequency_offsets(max_frequency_offset)
     turn = np.exp(-2j * np.pi * np.arange(uses)[:, None] * offsets)
     windows = np.stack([echo[:, r * delay : r * delay + uses] for r in range(ranges)], axis=1)
     return (np.conj(symbols)[:, None, :] * windows) @ turn
@@ -236,6 +233,55 @@ def _log_likelihood_ratio(
         spread = 1.0 + rho * second_hop
         ratios.append(np.log(weight) + snr * second_hop * power / spread - np.log(spread))
     return special.logsumexp(ratios, axis=0)
+
+
+def code_book_accuracy(
+    code_book: np.ndarray,
+    echo: np.ndarray,
+    hypothesis: np.ndarray,
+    *,
+    sensing_snr_db: float,
+    fading: str = "none",
+    max_frequency_offset: float = 0.0,
+    frequency_nodes: int = 6,
+) -> Metric:
+    """Accuracy of the best decision by who knows the code, but not which of its words was sent.
+
+    Words are equally likely, and so is a target; the phase of its echo is unknown.
+
+    Parameters
+    ----------
+    code_book : ndarray, complex [words, channel_uses]
+    echo : ndarray, complex [frames, channel_uses]
+        Noise variance 1.
+    hypothesis : ndarray, int [frames]
+        Greater than 0 where there is a target.
+    sensing_snr_db, fading, max_frequency_offset
+        As :func:`range_posterior`.
+    frequency_nodes : int
+        Of the mean over the offset.
+    """
+    snr = np.float32(10.0 ** (sensing_snr_db / 10.0))
+    words = np.conj(code_book).astype(np.complex64)
+    energy = (np.abs(words) ** 2).sum(axis=1)[:, None, None]
+    offsets, weights = frequency_offsets(max_frequency_offset, frequency_nodes)
+    turn = np.exp(-2j * np.pi * np.arange(words.shape[1]) * offsets[:, None])
+    found = np.empty(len(echo), bool)
+    for place, one in enumerate(np.asarray(echo)):
+        matched = (words @ (one * turn).T.astype(np.complex64))[:, None]
+        ratio = _log_likelihood_ratio(matched, energy, snr, fading, True, None)
+        found[place] = special.logsumexp(ratio, b=weights / len(words)) > 0.0
+    return proportion(int((found == (hypothesis > 0)).sum()), len(found))
+
+
+def frequency_offsets(
+    max_frequency_offset: float, count: int = _FREQUENCY_NODES
+) -> tuple[np.ndarray, np.ndarray]:
+    """Offsets in cycles a symbol and weights of the mean over (-max, max]: Gauss-Legendre."""
+    if max_frequency_offset <= 0.0:
+        return np.zeros(1), np.ones(1)
+    nodes, weights = np.polynomial.legendre.leggauss(count)
+    return max_frequency_offset * nodes, weights / 2.0
 
 
 def exponential_nodes(count: int = 48) -> list[tuple[float, float]]:

@@ -7,36 +7,59 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from semisac_ml.data import cifar10
 
+VALIDATION_IMAGES = 5_000
+"""Of CIFAR-10's training images, the last ones: what choices are made by."""
+
 
 @dataclass
 class ImageSet:
-    """Images uint8 (count, 3, 32, 32) and labels int64 (count,), for training and for testing."""
+    """What a training may see: images uint8 (count, 3, 32, 32) and labels int64 (count,), two parts of them.
+
+    images, labels: to learn from. validation_images, validation_labels: to choose by, of CIFAR-10 the last
+    5,000 training images. The test images are none of these, see :func:`held_out`.
+    """
 
     images: Tensor
     labels: Tensor
-    test_images: Tensor
-    test_labels: Tensor
+    validation_images: Tensor
+    validation_labels: Tensor
 
     @classmethod
     def load(cls, name: str, root: Path | None = None) -> ImageSet:
-        """Load "cifar10", or "sample" (the 64 shipped images, for trials and tests)."""
+        """Load "cifar10", or "sample": the 64 shipped images, in both parts, for trials and tests."""
         if name == "sample":
-            images, labels = cifar10.sample()[:2]
-            parts = (images, labels, images, labels)
-        elif name == "cifar10":
-            parts = (*cifar10.load("train", root), *cifar10.load("test", root))
-        else:
-            raise ValueError(f"unknown data set {name!r}: expected 'cifar10' or 'sample'")
-        tensors = [torch.from_numpy(part) for part in parts]
-        for index in (0, 2):
-            tensors[index] = tensors[index].permute(0, 3, 1, 2).contiguous()
-        return cls(*(tensor.long() if tensor.ndim == 1 else tensor for tensor in tensors))
+            images, labels = _tensors(*cifar10.sample()[:2])
+            return cls(images, labels, images, labels)
+        images, labels = _tensors(*cifar10.load(_known(name, "train"), root))
+        learnt = len(images) - VALIDATION_IMAGES
+        return cls(images[:learnt], labels[:learnt], images[learnt:], labels[learnt:])
+
+    @property
+    def validation(self) -> tuple[Tensor, Tensor]:
+        """Images and labels to choose by."""
+        return self.validation_images, self.validation_labels
+
+
+def held_out(name: str, root: Path | None = None) -> tuple[Tensor, Tensor]:
+    """Test images and their labels of "cifar10"; "sample" has no others than those of a training."""
+    return _tensors(*(cifar10.sample()[:2] if name == "sample" else cifar10.load(_known(name, "test"), root)))
+
+
+def _known(name: str, split: str) -> str:
+    if name != "cifar10":
+        raise ValueError(f"unknown data set {name!r}: expected 'cifar10' or 'sample'")
+    return split
+
+
+def _tensors(images: np.ndarray, labels: np.ndarray) -> tuple[Tensor, Tensor]:
+    return torch.from_numpy(images).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(labels).long()
 
 
 def to_unit(images: Tensor) -> Tensor:

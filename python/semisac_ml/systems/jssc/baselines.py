@@ -8,7 +8,7 @@ Individual sensing and individual communications are trainings with weight 1 on 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +16,10 @@ import numpy as np
 from semisac_ml.data import cifar10
 from semisac_ml.results import Result
 from semisac_ml.signal import detection, posterior, rate_distortion
-from semisac_ml.systems.jssc.rows import Place
+from semisac_ml.systems.jssc.rows import MAX_FREQUENCY_OFFSET, Place
+
+FADINGS = {"awgn": "none", "rayleigh": "rayleigh"}
+"""Of echoes, by the channel of the link."""
 
 if TYPE_CHECKING:  # settings of trainings need PyTorch
     from semisac_ml.systems.jssc.settings import TrainingSettings
@@ -57,24 +60,28 @@ def gaussian_psnr_db(channel: str, n: int, snr_db: float) -> float:
     return float(psnr[channel](image_spectrum(), n, snr_db))
 
 
-def presence_ceiling(channel: str, n: int, sensing_snr_db: float) -> float:
-    """Accuracy of the optimal detector that knows the waveform: gain known (AWGN), unknown (Rayleigh)."""
-    accuracy = {"awgn": detection.presence_accuracy_awgn, "rayleigh": detection.presence_accuracy_rayleigh}
-    return float(accuracy[channel](n, sensing_snr_db))
+@cache
+def range_ceiling(channel: str, n: int, sensing_snr_db: float, ranges: int = 1, delay: int = 0) -> float:
+    """Accuracy of the optimal decision among 1 + ranges hypotheses, all alike, waveform known.
+
+    The phase of the echo is not known, nor its Doppler shift within MAX_FREQUENCY_OFFSET, nor its gain
+    (Rayleigh).
+    """
+    return posterior.range_accuracy(
+        n,
+        sensing_snr_db,
+        ranges,
+        delay_symbols_per_range=delay,
+        fading=FADINGS[channel],
+        random_phase=True,
+        max_frequency_offset=MAX_FREQUENCY_OFFSET,
+    ).value
 
 
 def energy_detector(channel: str, n: int, sensing_snr_db: float) -> float:
     """Accuracy of the energy detector on waveforms without structure."""
     accuracy = {"awgn": detection.energy_accuracy_awgn, "rayleigh": detection.energy_accuracy_rayleigh}
     return float(accuracy[channel](n, sensing_snr_db))
-
-
-def range_ceiling(channel: str, n: int, sensing_snr_db: float, ranges: int, delay: int = 0) -> float:
-    """Accuracy of the optimal decision among 1 + ranges hypotheses, all alike, waveform known."""
-    fading = "none" if channel == "awgn" else "rayleigh"
-    return posterior.range_accuracy(
-        n, sensing_snr_db, ranges, delay_symbols_per_range=delay, fading=fading
-    ).value
 
 
 def bound_rows(
@@ -89,9 +96,6 @@ def bound_rows(
     gaussian = gaussian_psnr_db(channel, n, snr_db)
     yield place.row("linear code", x, "mse", 10.0 ** (-linear / 10.0))
     yield place.row("Gaussian rate-distortion", x, "mse", 10.0 ** (-gaussian / 10.0))
-    ceiling = (
-        presence_ceiling(channel, n, sensing_snr_db)
-        if ranges == 1
-        else range_ceiling(channel, n, sensing_snr_db, ranges)
+    yield place.row(
+        "optimal detector", x, "sensing_accuracy", range_ceiling(channel, n, sensing_snr_db, ranges)
     )
-    yield place.row("optimal detector", x, "sensing_accuracy", ceiling)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 from pydantic import Field
@@ -21,7 +21,7 @@ from semisac_ml.systems import system_module
 from semisac_ml.systems.jssc import figures
 from semisac_ml.systems.jssc.measuring import Conditions, evaluate_bundle
 
-FIGURES = ("4", "5", "6", "snr", "presence", "ranges", "tradeoff")
+FIGURES = (*figures.TRAINED, "snr", "presence", "ranges", "false_alarms")
 
 
 class EvaluateOptions(Options):
@@ -32,8 +32,10 @@ class EvaluateOptions(Options):
     )
     figure: str | None = Field(
         None,
-        description="Recompute a figure with its CSV and picture instead: 4, 5 or 6 of the paper (trains its "
-        "networks for each point), tradeoff (trains), snr, presence, ranges (the bundles as they are).",
+        description="Recompute a figure with its CSV and picture instead. Some train networks for each "
+        "point: 4, 5, 6 of the paper, gain (a receiver that is not told it), echoes (phase, Doppler, fading, "
+        "clutter), sharing (joint against shared time), tradeoff. Others measure the bundles as they are: "
+        "snr, presence, ranges, false_alarms.",
     )
     compare_digital: OnOff = Field(
         False,
@@ -54,6 +56,9 @@ class EvaluateOptions(Options):
         "-5,0,5,10,15,20].",
     )
     sensing_snr_db: float = Field(3.0, description="Sensing SNR of the nearest range in dB.")
+    echo_fading: Literal["none", "rayleigh", "two_hop_rayleigh"] | None = Field(
+        None, description="Fading of the echo, which the detector is told [default: the bundle's]."
+    )
     ranges: int = Field(1, ge=1, description="Ranges the target may be in.")
     delay_symbols_per_range: int = Field(0, ge=0, description="Delay of a range in symbols.")
     target_probability: float | None = Field(
@@ -67,6 +72,7 @@ class EvaluateOptions(Options):
     )
     runs: Path = Field(Path("runs/jssc"), description="Folder of the trainings that figures need.")
     epochs: int | None = Field(None, ge=1, description="Epochs of each training that a figure needs.")
+    seeds: int = Field(3, ge=1, description="Trainings of each point of a figure.")
     threads: int | None = Field(None, ge=1, description="Processor threads for training.")
     json_file: Annotated[Path | None, Parameter(name="--json")] = Field(
         None, description="Write the figures to this file."
@@ -90,7 +96,7 @@ def command(*, options: EvaluateOptions = EvaluateOptions()) -> None:
         if options.figure not in FIGURES:
             raise ValueError(f"unknown figure {options.figure!r}: expected one of {', '.join(FIGURES)}")
         where = options.results or Path("results/jssc"), options.runs
-        how = options.epochs, options.threads, options.images
+        how = options.epochs, options.seeds, options.threads, options.images
         for path in figures.draw(options.figure, names, *where, *how, console):
             console.print(f"written: {path}")
         return
@@ -101,6 +107,7 @@ def command(*, options: EvaluateOptions = EvaluateOptions()) -> None:
         ranges=ranges,
         delay_symbols_per_range=options.delay_symbols_per_range,
         target_probability=ranges / (1 + ranges) if probability is None else probability,
+        fading=options.echo_fading,
         seed=options.seed,
     )
     pictures, labels = cifar10.load("test")

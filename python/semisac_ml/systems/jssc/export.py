@@ -16,8 +16,10 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from semisac_ml.data import cifar10
+from semisac_ml.layers import MatchedFilterDetector
 from semisac_ml.runtime import Bundle, check_replaceable, write_bundle
 from semisac_ml.shared_options import MeasuredExportOptions
+from semisac_ml.signal.channel import FADING_MODELS
 from semisac_ml.systems.jssc.model import IMAGE_SIZE, JointModel
 from semisac_ml.systems.jssc.settings import (
     COMMUNICATION_SNR_DB,
@@ -85,23 +87,32 @@ def networks(
         for name, (network, inputs, output) in found.items()
     }
     if model.sensing is not None:
-        inputs = {
-            "symbols": torch.randn(2, uses, 2),
-            "echo": torch.randn(2, uses + 3, 2),
-            "range_snr_db": torch.tensor([[3.0, 0.0, -3.0], [7.0, 4.0, 1.0]]),
-            "range_delay": torch.tensor([0, 1, 2]),
-            "prior": torch.full((4,), 0.25),
-        }
-        axes = {
-            "symbols": {0: "batch", 1: "channel_uses"},
-            "echo": {0: "batch", 1: "echo_samples"},
-            "range_snr_db": {0: "batch", 1: "ranges"},
-            "range_delay": {0: "ranges"},
-            "prior": {0: "hypotheses"},
-            "probability": {0: "batch", 1: "hypotheses"},
-        }
-        described["sensing"] = (Probabilities(model.sensing), inputs, "probability", axes)
+        described["sensing"] = detector_network(model.sensing, uses)
     return described
+
+
+def detector_network(
+    detector: MatchedFilterDetector, channel_uses: int
+) -> tuple[nn.Module, dict[str, Tensor], str, dict[str, dict[int, str]]]:
+    """The network "sensing" of a bundle, for waveforms of any length and any ranges."""
+    inputs = {
+        "symbols": torch.randn(2, channel_uses, 2),
+        "echo": torch.randn(2, channel_uses + 3, 2),
+        "range_snr_db": torch.tensor([[3.0, 0.0, -3.0], [7.0, 4.0, 1.0]]),
+        "range_delay": torch.tensor([0, 1, 2]),
+        "prior": torch.full((4,), 0.25),
+        "fading": torch.tensor([0]),
+    }
+    axes = {
+        "symbols": {0: "batch", 1: "channel_uses"},
+        "echo": {0: "batch", 1: "echo_samples"},
+        "range_snr_db": {0: "batch", 1: "ranges"},
+        "range_delay": {0: "ranges"},
+        "prior": {0: "hypotheses"},
+        "fading": {},
+        "probability": {0: "batch", 1: "hypotheses"},
+    }
+    return Probabilities(detector), inputs, "probability", axes
 
 
 def described_tensors(contents: Mapping[str, bytes]) -> dict[str, dict[str, list[dict[str, object]]]]:
@@ -130,6 +141,11 @@ def described_tensors(contents: Mapping[str, bytes]) -> dict[str, dict[str, list
         "range_snr_db": {**sensing_snr, "description": "SNR of an echo from each range"},
         "range_delay": {"unit": "symbols", "range": [0, 0], "description": "delay of each range"},
         "prior": {**probability, "range": [0.01, 1.0], "description": "probability before the echo is seen"},
+        "fading": {
+            "unit": "1",
+            "range": [0, len(FADING_MODELS) - 1],
+            "description": f"of the echo: place in {', '.join(FADING_MODELS)}",
+        },
     }
     inputs = {
         name: [tensor.name for tensor in onnx.load_from_string(content).graph.input]
@@ -226,7 +242,7 @@ def export_bundle(
 
 
 _SPLITS = {
-    "cifar10": "50000 for training, 10000 for testing",
+    "cifar10": "45000 for training, 5000 for validation, 10000 for testing",
     "sample": "64 images, for training and testing",
 }
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from semisac_ml.data import cifar10
 from semisac_ml.results import Result, unique, write_results
 from semisac_ml.runtime import Bundle, ImageLink
 from semisac_ml.signal import channel as reference_channel
-from semisac_ml.signal import metrics, posterior
+from semisac_ml.signal import detection, metrics, posterior
 from semisac_ml.systems.jssc import baselines
 from semisac_ml.systems.jssc.drawing import draw_rows
 from semisac_ml.systems.jssc.measuring import Conditions, encode, evaluate_bundle, sense
@@ -21,6 +22,12 @@ from semisac_ml.systems.jssc.rows import RANGES, SNR_DB, Place
 
 PRESENCE_DIMENSIONS = (2, 4, 8, 20, 32, 64)
 DETECTION_FRAMES = 40_000
+FALSE_ALARM_RATES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
+FALSE_ALARM_SNR_DB = (-10.0, -5.0, 0.0, 5.0, 10.0)
+DRAWN_SNR_DB = 2.0
+"""Of echoes that thresholds are found with: ten symbols are as strong as a false alarm in a million."""
+TRAINED = ("4", "5", "6", "gain", "echoes", "sharing", "tradeoff")
+"""Figures that train."""
 
 
 def draw(
@@ -29,16 +36,17 @@ def draw(
     results: Path,
     runs: Path,
     epochs: int | None,
+    seeds: int,
     threads: int | None,
     images: int | None,
     console: Console,
 ) -> list[Path]:
     """Recompute a figure; return the files written.
 
-    figure: one of ``evaluate.FIGURES``. bundles: those drawn in. epochs, threads: of the trainings. images:
-    test images for what the bundles are measured on.
+    figure: one of ``evaluate.FIGURES``. bundles: those drawn in. epochs, seeds, threads: of the trainings.
+    images: test images for what the bundles are measured on.
     """
-    if figure in ("4", "5", "6", "tradeoff"):
+    if figure in TRAINED:
         # these train, so they need PyTorch; the others need the bundles alone
         import torch
 
@@ -47,9 +55,9 @@ def draw(
         if threads:
             torch.set_num_threads(threads)
         if figure == "tradeoff":
-            rows = list(trained_figures.tradeoff_rows(runs, epochs, console))
+            rows = list(trained_figures.tradeoff_rows(runs, epochs, seeds, console))
         else:
-            rows = list(trained_figures.paper_rows(figure, runs, epochs, console))
+            rows = list(trained_figures.paper_rows(figure, runs, epochs, seeds, console))
             rows += list(_bundle_rows(figure, bundles, images, console))
             rows = unique(rows)  # a bound that both have drawn is the same twice
     else:
@@ -57,6 +65,7 @@ def draw(
             "snr": _snr_rows,
             "presence": _presence_rows,
             "ranges": _range_rows,
+            "false_alarms": _false_alarm_rows,
         }
         rows = list(makers[figure](bundles, images, console))
     name = f"figure{figure}" if figure.isdigit() else figure
@@ -66,7 +75,6 @@ def draw(
 def _bundle_rows(figure: str, bundles: list[str], images: int | None, console: Console) -> Iterator[Result]:
     """The bundles that ship, on the axes of Figs. 5 and 6 that one bundle serves."""
     panels: dict[str, list[tuple[str, list[tuple[float, Conditions]]]]] = {
-        "4": [],
         "5": [
             ("communication SNR in dB", [(s, Conditions(snr_db=s)) for s in SNR_DB]),
             ("sensing SNR in dB", [(s, Conditions(sensing_snr_db=s)) for s in SNR_DB]),
@@ -78,7 +86,7 @@ def _bundle_rows(figure: str, bundles: list[str], images: int | None, console: C
         "6": [("SNR in dB", [(s, Conditions(snr_db=s, sensing_snr_db=s)) for s in SNR_DB])],
     }
     pictures, labels = (part[:images] for part in cifar10.load("test"))
-    for name in bundles:
+    for name in bundles if figure in panels else ():
         bundle = Bundle.load(name)
         model = bundle.interface(ImageLink).channel.model
         for panel, conditions in panels[figure]:
@@ -124,7 +132,7 @@ def _snr_rows(bundles: list[str], images: int | None, console: Console) -> Itera
                     "Gaussian rate-distortion": baselines.gaussian_psnr_db(model, n, snr_db),
                 },
                 "sensing_accuracy": {
-                    "optimal detector": baselines.presence_ceiling(model, n, snr_db),
+                    "optimal detector": baselines.range_ceiling(model, n, snr_db),
                     "energy detector": baselines.energy_detector(model, n, snr_db),
                 },
             }
@@ -169,7 +177,7 @@ def _presence_rows(bundles: list[str], images: int | None, console: Console) -> 
                 accuracy, _ = detector_accuracy(bundle, symbols, Conditions(sensing_snr_db=snr_db))
                 place = Place("presence", "sensing SNR in dB", model, f"n = {n}")
                 yield place.row("bundle, symbols known", snr_db, "sensing_accuracy", accuracy)
-                ceiling = baselines.presence_ceiling(model, n, snr_db)
+                ceiling = baselines.range_ceiling(model, n, snr_db)
                 yield place.row("optimal detector", snr_db, "sensing_accuracy", ceiling)
 
 
@@ -193,26 +201,66 @@ def _range_rows(bundles: list[str], images: int | None, console: Console) -> Ite
                 yield place.row("optimal decision", ranges, "sensing_accuracy", optimal)
 
 
+def _false_alarm_rows(bundles: list[str], images: int | None, console: Console) -> Iterator[Result]:
+    """Detection probability of the detector that knows the symbols, at fixed probabilities of a false alarm.
+
+    It cannot be better than a detector that knows the Doppler shift too, whose figure is exact.
+    """
+    roc = {"none": detection.roc_unknown_phase, "rayleigh": detection.roc_rayleigh}
+    for name in bundles:
+        bundle = Bundle.load(name)
+        link = bundle.interface(ImageLink)
+        frames, uses = images or DETECTION_FRAMES, link.symbols.channel_uses
+        symbols = learned_waveforms(encoded_symbols(bundle, frames * uses), uses, frames)
+        for snr_db in FALSE_ALARM_SNR_DB:
+            console.print(f"{bundle.name}: false alarms, {snr_db:g} dB")
+            at = Conditions(sensing_snr_db=snr_db, target_probability=1.0)
+            echo, _ = reference_channel.echo_channel(symbols, **at.echo_of(bundle), seed=1)
+            found = log_likelihood_ratios(bundle, symbols, echo, at)
+            thresholds = false_alarm_thresholds(bundle, symbols, at)
+            for rate, threshold in zip(FALSE_ALARM_RATES, thresholds, strict=True):
+                place = Place("false_alarms", "sensing SNR in dB", link.channel.model, f"Pfa {rate:g}")
+                detected = metrics.proportion(int((found > threshold).sum()), frames)
+                yield place.row("bundle, symbols known", snr_db, "detection_probability", detected)
+                best = float(roc[link.sensing.fading](2 * uses, snr_db, rate))
+                yield place.row("optimal detector, Doppler known", snr_db, "detection_probability", best)
+
+
+def log_likelihood_ratios(
+    bundle: Bundle, symbols: np.ndarray, echo: np.ndarray, conditions: Conditions
+) -> np.ndarray:
+    """ln of target against noise that the detector finds, float32 (frames,)."""
+    fair = replace(conditions, target_probability=0.5)
+    none, target = np.log(np.maximum(sense(bundle, symbols, echo, fair), 1e-37)).T
+    return target - none
+
+
+def false_alarm_thresholds(bundle: Bundle, symbols: np.ndarray, conditions: Conditions) -> np.ndarray:
+    """Statistics that noise alone exceeds with each of FALSE_ALARM_RATES.
+
+    One in a million is counted by drawing echoes of a Rayleigh target, which reach as far, in place of noise,
+    each of which counts as the likelihood of noise over that of such a target: P(noise: s > t) =
+    E(target: exp(-l); s > t), l its log-likelihood ratio.
+    """
+    drawn = replace(conditions, fading="rayleigh", sensing_snr_db=DRAWN_SNR_DB, target_probability=1.0)
+    echo, _ = reference_channel.echo_channel(symbols, **drawn.echo_of(bundle), seed=2)
+    counts = np.exp(-log_likelihood_ratios(bundle, symbols, echo, drawn).astype(np.float64))
+    statistic = log_likelihood_ratios(bundle, symbols, echo, conditions)
+    order = np.argsort(-statistic)
+    exceeded = np.cumsum(counts[order]) / len(symbols)
+    return statistic[order][np.searchsorted(exceeded, FALSE_ALARM_RATES)]
+
+
 def detector_accuracy(
     bundle: Bundle, symbols: np.ndarray, conditions: Conditions
 ) -> tuple[metrics.Metric, metrics.Metric]:
     """Accuracy of the bundle's detector, and of the optimal decision on the very same echoes."""
-    at, sensing = conditions, bundle.interface(ImageLink).sensing
-    setting = {
-        "sensing_snr_db": at.sensing_snr_db,
-        "ranges": at.ranges,
-        "range_step_db": at.range_step_db,
-        "delay_symbols_per_range": at.delay_symbols_per_range,
-        "fading": sensing.fading,
-        "random_phase": sensing.random_phase,
-        "max_frequency_offset": sensing.max_frequency_offset,
-        "target_probability": at.target_probability,
-    }
-    echo, hypothesis = reference_channel.echo_channel(symbols, seed=at.seed + 1, **setting)
-    learned = sense(bundle, symbols, echo, at).argmax(axis=1)
+    setting = conditions.echo_of(bundle)
+    echo, hypothesis = reference_channel.echo_channel(symbols, seed=conditions.seed + 1, **setting)
+    found = sense(bundle, symbols, echo, conditions).argmax(axis=1)
     optimal = posterior.range_posterior(echo, symbols, **setting).argmax(axis=1)
     count = len(hypothesis)
     return (
-        metrics.proportion(int((learned == hypothesis).sum()), count),
+        metrics.proportion(int((found == hypothesis).sum()), count),
         metrics.proportion(int((optimal == hypothesis).sum()), count),
     )

@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from semisac_ml.data import cifar10
 from semisac_ml.runtime import Bundle, ImageLink
 from semisac_ml.signal import channel, metrics
+from semisac_ml.signal.channel import FADING_MODELS
 from semisac_ml.signal.complex_pairs import as_complex, as_pairs
 from semisac_ml.signal.metrics import Metric
 
@@ -24,6 +26,7 @@ class Conditions:
 
     snr_db, sensing_snr_db: Es/N0 of link and echo in dB. model: of the link, None for the bundle's own.
     ranges, range_step_db, delay_symbols_per_range: of the target; target_probability: of there being one.
+    fading: of the echo, None for the bundle's own.
     """
 
     snr_db: float = 3.0
@@ -33,7 +36,22 @@ class Conditions:
     range_step_db: float = 3.0
     delay_symbols_per_range: int = 0
     target_probability: float = 0.5
+    fading: str | None = None
     seed: int = 0
+
+    def echo_of(self, bundle: Bundle) -> dict[str, Any]:
+        """The echo as :func:`semisac_ml.signal.channel.echo_channel` is told of it."""
+        sensing = bundle.interface(ImageLink).sensing
+        return {
+            "sensing_snr_db": self.sensing_snr_db,
+            "ranges": self.ranges,
+            "range_step_db": self.range_step_db,
+            "delay_symbols_per_range": self.delay_symbols_per_range,
+            "fading": self.fading or sensing.fading,
+            "random_phase": sensing.random_phase,
+            "max_frequency_offset": sensing.max_frequency_offset,
+            "target_probability": self.target_probability,
+        }
 
     def range_snr_db(self) -> np.ndarray:
         """SNR of an echo from each range, float32 (ranges,)."""
@@ -83,6 +101,7 @@ def sense(bundle: Bundle, symbols: np.ndarray, echo: np.ndarray, conditions: Con
         "range_snr_db": np.tile(at.range_snr_db(), (len(symbols), 1)),
         "range_delay": np.arange(at.ranges, dtype=np.int64) * at.delay_symbols_per_range,
         "prior": prior.astype(np.float32),
+        "fading": np.array([FADING_MODELS.index(at.echo_of(bundle)["fading"])]),
     }
     return run_network(bundle, "sensing", **inputs)
 
@@ -106,20 +125,8 @@ def reflect(
     bundle: Bundle, symbols: np.ndarray, conditions: Conditions, first_frame: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Echo of symbols in the bundle's sensing channel, and the true hypotheses."""
-    at, sensing = conditions, bundle.interface(ImageLink).sensing
-    return channel.echo_channel(
-        symbols,
-        sensing_snr_db=at.sensing_snr_db,
-        ranges=at.ranges,
-        range_step_db=at.range_step_db,
-        delay_symbols_per_range=at.delay_symbols_per_range,
-        fading=sensing.fading,
-        random_phase=sensing.random_phase,
-        max_frequency_offset=sensing.max_frequency_offset,
-        target_probability=at.target_probability,
-        seed=at.seed,
-        first_frame=first_frame,
-    )
+    echo = conditions.echo_of(bundle)
+    return channel.echo_channel(symbols, **echo, seed=conditions.seed, first_frame=first_frame)
 
 
 def run_link(bundle: Bundle, images: np.ndarray, labels: np.ndarray, conditions: Conditions) -> LinkOutput:

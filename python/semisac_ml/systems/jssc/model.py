@@ -23,6 +23,7 @@ from semisac_ml.layers import (
     equalise,
     normalise_power,
 )
+from semisac_ml.systems.jssc.rows import MAX_FREQUENCY_OFFSET
 
 IMAGE_SHAPE = (3, 32, 32)
 IMAGE_SIZE = 3 * 32 * 32
@@ -49,10 +50,10 @@ class ModelSettings(Options):
         "classes", description="Decoder 3: classes (ten) or animal (or not)."
     )
     max_frequency_offset: float = Field(
-        0.0,
+        MAX_FREQUENCY_OFFSET,
         ge=0,
         le=0.5,
-        description="Largest Doppler shift of the echo that the detector covers, in cycles a symbol.",
+        description="Largest Doppler shift of the echo, in cycles a symbol.",
     )
 
     @field_validator("real_dimensions")
@@ -351,8 +352,8 @@ class JointModel(nn.Module):
     """Encoder and decoders of one system, trained together.
 
     encoder(image, snr_db) → symbols; reconstruction and task(received, channel_gain, snr_db);
-    sensing(symbols, echo, range_snr_db, range_delay, prior), residual variant only; sensing_echo(echo,
-    sensing_snr_db).
+    sensing(symbols, echo, range_snr_db, range_delay, prior, fading), residual variant only, without weights;
+    sensing_echo(echo, sensing_snr_db).
     """
 
     def __init__(self, settings: ModelSettings, echo_samples: int | None = None) -> None:

@@ -54,8 +54,9 @@ def train_backbone(
             yield {"loss": loss.item()}
 
     def validate() -> dict[str, float]:
-        scores = backbone.scores(backbone_features(backbone, data.test_images, device))
-        return {"test_class_accuracy": (scores.argmax(1).cpu() == data.test_labels).float().mean().item()}
+        images, labels = data.validation
+        right = backbone.scores(backbone_features(backbone, images, device)).argmax(1).cpu() == labels
+        return {"validation_class_accuracy": right.float().mean().item()}
 
     data_name = "" if settings.data == "cifar10" else f"{settings.data}-"
     train_stage(

@@ -6,11 +6,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from semisac_ml.results import Result
+from semisac_ml.results.averages import SEED_KEY
 from semisac_ml.signal.metrics import Metric
 
 CHANNELS = ("awgn", "rayleigh")
 SNR_DB = (-6.0, 0.0, 3.0, 9.0)
 RANGES = (1, 2, 4, 8)
+MAX_FREQUENCY_OFFSET = 0.05
+"""Of echoes, in cycles a symbol: half a cycle over the ten symbols of an image."""
 
 
 @dataclass(frozen=True)
@@ -25,11 +28,13 @@ class Place:
     channel: str
     panel: str = ""
 
-    def row(self, system: str, x: float, metric: str, found: Metric | float) -> Result:
+    def row(
+        self, system: str, x: float, metric: str, found: Metric | float, training_seed: int | None = None
+    ) -> Result:
         """Row of a system, "paper" or "optimal detector", from a measured figure or an exact value."""
         panel = {"panel": self.panel} if self.panel else {}
-        conditions = {"x": self.axis, "channel": self.channel, **panel}
-        seed = "0" if isinstance(found, Metric) else ""
+        trained = {} if training_seed is None else {SEED_KEY: training_seed}
+        conditions = {"x": self.axis, "channel": self.channel, **panel, **trained}
         return Result.of(
             found,
             system="jssc",
@@ -38,5 +43,5 @@ class Place:
             conditions=conditions,
             x=float(x),
             metric=metric,
-            seed=seed,
+            seed="0" if isinstance(found, Metric) else "",
         )

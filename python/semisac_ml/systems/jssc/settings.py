@@ -72,10 +72,16 @@ class TrainingSettings(Options):
     sensing_fading: Annotated[
         Literal["none", "rayleigh", "two_hop_rayleigh"], Parameter(show_default=False)
     ] = Field("none", description="Fading of the echo [default: none for awgn, else rayleigh].")
-    random_phase: OnOff = Field(False, description="The target shifts the phase of the echo.")
+    random_phase: OnOff = Field(True, description="The target shifts the phase of the echo.")
+    clutter_db: float | None = Field(
+        None, ge=-100, le=100, description="Echoes of what stands around, over noise, in dB [default: none]."
+    )
     range_step_db: Annotated[float, Parameter(parse=False)] = Field(3.0, ge=-100, le=100)
     delay_symbols_per_range: Annotated[int, Parameter(parse=False)] = Field(0, ge=0)
-    epochs: int = Field(18, ge=1, description="Epochs of joint training.")
+    epochs: int = Field(18, ge=1, description="Epochs of joint training, at most.")
+    patience: int = Field(
+        8, ge=1, description="Epochs without improvement on validation that end joint training."
+    )
     backbone_epochs: int = Field(
         8, ge=1, description="Epochs of the backbone (residual variant); once for all runs."
     )
@@ -103,6 +109,7 @@ class TrainingSettings(Options):
             random_phase=self.random_phase,
             max_frequency_offset=self.model.max_frequency_offset,
             target_probability=ranges / (1 + ranges),
+            clutter_db=self.clutter_db,
         )
 
 
@@ -122,11 +129,3 @@ def load_settings(folder: Path) -> TrainingSettings:
             f"run `semisac train jssc --run {folder}`"
         ) from error
     return TrainingSettings(**plain)
-
-
-def compared_settings(settings: TrainingSettings) -> dict[str, object]:
-    """What two runs must share for one to go on from the other's checkpoint.
-
-    The data set counts only where it is not CIFAR-10: older checkpoints, all of CIFAR-10, do not name it.
-    """
-    return settings.model_dump(mode="json", exclude={"data"} if settings.data == "cifar10" else None)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import time
 from collections.abc import Iterator
@@ -13,44 +14,54 @@ from pathlib import Path
 import numpy as np
 import torch
 from rich.console import Console
+from torch import Tensor
 
 from semisac_ml.channels import FadingChannel
-from semisac_ml.signal import metrics
+from semisac_ml.signal import metrics, posterior
 from semisac_ml.signal.metrics import Metric
 from semisac_ml.systems.jssc.model import JointModel
-from semisac_ml.systems.jssc.settings import TrainingSettings, compared_settings
+from semisac_ml.systems.jssc.settings import TrainingSettings
 from semisac_ml.systems.jssc.train import task_labels, train
 from semisac_ml.training.images import ImageSet, to_unit
 
-TEST_REPEATS = 2
+CHUNK = 1000
 
 
 @dataclass(frozen=True)
 class Point:
-    """One point of a figure: the value on its axis, and the system to train for it."""
+    """One point of a figure: the value on its axis, the system to train for it, and what it is called there.
 
-    panel: str
+    panel: what else sets it apart.
+    """
+
+    axis: str
     x: float
     settings: TrainingSettings
+    variant: str
+    panel: str = ""
 
 
 def run_folder(runs: Path, settings: TrainingSettings) -> Path:
     """Folder of a training, named after its settings: the same point is never trained twice."""
-    text = json.dumps(compared_settings(settings), sort_keys=True)
+    text = json.dumps(settings.model_dump(mode="json"), sort_keys=True)
     label = f"{settings.model.variant}-{settings.channel}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
     return runs / label
 
 
 def trained_points(
-    points: list[Point], data: ImageSet, runs: Path, console: Console
-) -> Iterator[tuple[Point, JointModel]]:
-    """Train the system of each point, or take it from an earlier run; says how long the rest will take."""
-    started = time.monotonic()
-    for index, point in enumerate(points):
-        left = "" if index == 0 else _time_left(started, index, len(points))
-        console.print(f"point {index + 1} of {len(points)}: {point.panel} {point.x:g}{left}")
-        folder = run_folder(runs, point.settings)
-        yield point, train(point.settings, data, folder, console, backbone_folder=runs)
+    points: list[Point], seeds: int, data: ImageSet, runs: Path, console: Console
+) -> Iterator[tuple[Point, int, JointModel]]:
+    """Train the system of each point from each seed, or take it from an earlier run.
+
+    Says how long the rest will take.
+    """
+    started, all_of_them = time.monotonic(), list(itertools.product(range(seeds), points))
+    for index, (seed, point) in enumerate(all_of_them):
+        left = "" if index == 0 else _time_left(started, index, len(all_of_them))
+        said = " ".join(filter(None, (point.variant, point.panel, point.axis, f"{point.x:g}")))
+        console.print(f"{index + 1} of {len(all_of_them)}: {said}, seed {seed}{left}")
+        settings = point.settings.replaced(seed=seed)
+        yield point, seed, train(settings, data, run_folder(runs, settings), console, backbone_folder=runs)
 
 
 def _time_left(started: float, done: int, total: int) -> str:
@@ -60,24 +71,28 @@ def _time_left(started: float, done: int, total: int) -> str:
 
 @torch.no_grad()
 def measure(
-    model: JointModel, settings: TrainingSettings, data: ImageSet, snr_db: float, sensing_snr_db: float
+    model: JointModel,
+    settings: TrainingSettings,
+    images: Tensor,
+    labels: Tensor,
+    snr_db: float,
+    sensing_snr_db: float,
 ) -> dict[str, Metric]:
-    """Reconstruction loss, task accuracy and accuracy of the paper's decoder 2 on the test images."""
+    """Reconstruction loss, accuracy of the task and of the paper's decoder 2, each image uint8 sent once."""
     generator = torch.Generator().manual_seed(1)
     link, echo_channel = FadingChannel(settings.channel), settings.echo_channel()
-    images, labels = to_unit(data.test_images), task_labels(settings.model, data.test_labels)
+    labels = task_labels(settings.model, labels)
     errors, task, sensing = [], [], []
-    for _ in range(TEST_REPEATS):
-        for start in range(0, len(images), 1000):
-            chunk, truth = images[start : start + 1000], labels[start : start + 1000]
-            snr, echo_snr = (torch.full((len(chunk),), value) for value in (snr_db, sensing_snr_db))
-            symbols = torch.view_as_complex(model.encoder(chunk, snr).contiguous())
-            received, gain = (torch.view_as_real(part) for part in link(symbols, snr, generator))
-            picture = model.reconstruction(received, gain, snr).clamp(0.0, 1.0)
-            errors.append((picture - chunk).square().mean(dim=(1, 2, 3)))
-            task.append(model.task(received, gain, snr).argmax(1) == truth)
-            echo, hypothesis = echo_channel(symbols, echo_snr, generator)
-            sensing.append(model.sensing_echo(torch.view_as_real(echo), echo_snr).argmax(1) == hypothesis)
+    for chunk, truth in zip(images.split(CHUNK), labels.split(CHUNK), strict=True):
+        chunk = to_unit(chunk)
+        snr, echo_snr = (torch.full((len(chunk),), value) for value in (snr_db, sensing_snr_db))
+        symbols = torch.view_as_complex(model.encoder(chunk, snr).contiguous())
+        received, gain = (torch.view_as_real(part) for part in link(symbols, snr, generator))
+        picture = model.reconstruction(received, gain, snr).clamp(0.0, 1.0)
+        errors.append((picture - chunk).square().mean(dim=(1, 2, 3)))
+        task.append(model.task(received, gain, snr).argmax(1) == truth)
+        echo, hypothesis = echo_channel(symbols, echo_snr, generator)
+        sensing.append(model.sensing_echo(torch.view_as_real(echo), echo_snr).argmax(1) == hypothesis)
     error = torch.cat(errors).numpy()
     return {
         "mse": metrics.mean(error, least=0.0),
@@ -85,6 +100,35 @@ def measure(
         "task_accuracy": _share(torch.cat(task).numpy()),
         "sensing_accuracy": _share(torch.cat(sensing).numpy()),
     }
+
+
+@torch.no_grad()
+def sent_symbols(model: JointModel, images: Tensor, snr_db: float) -> Tensor:
+    """Symbols of images uint8, complex64 (images, channel_uses)."""
+    found = [
+        model.encoder(to_unit(chunk), torch.full((len(chunk),), snr_db)) for chunk in images.split(CHUNK)
+    ]
+    return torch.view_as_complex(torch.cat(found).contiguous())
+
+
+def code_ceiling(model: JointModel, settings: TrainingSettings, data: ImageSet, images: Tensor) -> Metric:
+    """Best accuracy of decoder 2 as the paper has it, at the training's SNRs.
+
+    It hears the echo alone, but knows how the echo fades and the symbols of all images that were learnt from;
+    echoes are those of other images.
+    """
+    snr_db, sensing_snr_db = settings.snr_db, settings.sensing_snr_db
+    code_book, sent = (sent_symbols(model, one, snr_db) for one in (data.images, images))
+    generator = torch.Generator().manual_seed(2)
+    echo, hypothesis = settings.echo_channel()(sent, torch.full((len(sent),), sensing_snr_db), generator)
+    return posterior.code_book_accuracy(
+        code_book.numpy(),
+        echo.numpy(),
+        hypothesis.numpy(),
+        sensing_snr_db=sensing_snr_db,
+        fading=settings.sensing_fading,
+        max_frequency_offset=settings.model.max_frequency_offset,
+    )
 
 
 def _share(correct: np.ndarray) -> Metric:

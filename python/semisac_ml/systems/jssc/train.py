@@ -8,7 +8,6 @@ jointly through the channels on the backbone's features, computed once for the w
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,13 +27,12 @@ from semisac_ml.systems.jssc.pretrain import backbone_features, train_backbone
 from semisac_ml.systems.jssc.settings import (
     COMMUNICATION_SNR_DB,
     LOSS_REFERENCE,
-    SENSING_MAX_RANGES,
     SENSING_SNR_DB,
     TrainingSettings,
-    compared_settings,
     save_settings,
 )
 from semisac_ml.training import Stage, autocast, choose_device, load_checkpoint, train_stage
+from semisac_ml.training.early_stopping import BestKept
 from semisac_ml.training.images import ImageSet, batches, to_unit
 
 
@@ -96,8 +94,6 @@ class JointTraining:
             with autocast(device):
                 scores = model.sensing_echo(torch.view_as_real(echo), sensing_snr_db).float()
             losses["sensing"] = functional.cross_entropy(scores, hypothesis)
-            if model.sensing is not None:
-                losses["detector"] = self.detector_loss(complex_symbols.detach(), generator)
         return losses
 
     def reconstruction_loss(self, inputs: Tensor, received: Tensor, gain: Tensor, snr_db: Tensor) -> Tensor:
@@ -114,65 +110,25 @@ class JointTraining:
         energy = (error * transform.deviation).square().sum(1).mean() + transform.discarded_energy
         return energy / transform.mean.shape[0]
 
-    def detector_loss(self, symbols: Tensor, generator: torch.Generator) -> Tensor:
-        """Loss of the detector that knows the symbols, on a random number of ranges with or without delay."""
-        device = symbols.device
-        count, channel_uses = symbols.shape
-        ranges = int(torch.randint(1, SENSING_MAX_RANGES + 1, (), generator=generator, device=device))
-        delay = int(torch.randint(0, 2, (), generator=generator, device=device))
-        # any prefix of the symbols is a waveform too: the detector learns every length
-        length = int(torch.randint(1, channel_uses + 1, (), generator=generator, device=device))
-        snr_db = draw_snr(count, None, SENSING_SNR_DB, generator)
-        channel = dataclasses.replace(
-            self.echo,
-            ranges=ranges,
-            range_step_db=3.0,
-            delay_symbols_per_range=delay,
-            target_probability=ranges / (1 + ranges),
-        )
-        echo, hypothesis = channel(symbols[:, :length], snr_db, generator)
-        step = torch.arange(ranges, device=device)
-        scores = self.model.sensing(
-            torch.view_as_real(symbols[:, :length]),
-            torch.view_as_real(echo),
-            snr_db[:, None] - 3.0 * step,
-            delay * step,
-            torch.full((1 + ranges,), 1.0 / (1 + ranges), device=device),
-        )
-        return functional.cross_entropy(scores, hypothesis)
-
     def weighted(self, losses: dict[str, Tensor]) -> Tensor:
         """Weighted sum of the normalised losses (section II, "Joint training with multi-task learning")."""
-        total = losses.get("detector", torch.zeros((), device=next(iter(losses.values())).device))
-        # the detector shares no weights with the others, and its gradient does not reach the encoder
-        for name, reference in LOSS_REFERENCE.items():
-            if name in losses:
-                total = total + self.weights[name] * losses[name] / reference
-        return total
+        return sum(self.weights[name] * loss / LOSS_REFERENCE[name] for name, loss in losses.items())
 
 
-def validation(
-    settings: TrainingSettings, model: JointModel, inputs: Tensor, labels: Tensor
-) -> dict[str, float]:
-    """Figures on the test set for the logs, at the training's SNRs or 3 dB; no choice is made by them."""
-    joint = JointTraining(
-        settings.replaced(
-            snr_db=3.0 if settings.snr_db is None else settings.snr_db,
-            sensing_snr_db=3.0 if settings.sensing_snr_db is None else settings.sensing_snr_db,
-        ),
-        model,
-    )
+@torch.no_grad()
+def validation(joint: JointTraining, inputs: Tensor, labels: Tensor) -> dict[str, float]:
+    """Losses on the validation part at the training's SNRs, the same draws in every epoch."""
     generator = torch.Generator(device=labels.device).manual_seed(0)
     totals: dict[str, float] = {}
-    with torch.no_grad():
-        for chunk, truth in zip(inputs.split(1000), labels.split(1000), strict=True):
-            chunk = chunk.to(labels.device)
-            chunk = to_unit(chunk) if settings.model.variant == "paper" else chunk
-            for name, loss in joint.losses(chunk, truth, generator).items():
-                totals[name] = totals.get(name, 0.0) + loss.item() * len(truth) / len(labels)
-    figures = {f"test_{name}": value for name, value in totals.items()}
+    for chunk, truth in zip(inputs.split(1000), labels.split(1000), strict=True):
+        chunk = chunk.to(labels.device)
+        chunk = to_unit(chunk) if joint.settings.model.variant == "paper" else chunk
+        losses = joint.losses(chunk, truth, generator)
+        for name, loss in {**losses, "loss": joint.weighted(losses)}.items():
+            totals[name] = totals.get(name, 0.0) + loss.item() * len(truth) / len(labels)
+    figures = {f"validation_{name}": value for name, value in totals.items()}
     if "reconstruction" in totals:
-        figures["test_psnr_db"] = -10.0 * math.log10(totals["reconstruction"])
+        figures["validation_psnr_db"] = -10.0 * math.log10(totals["reconstruction"])
     return figures
 
 
@@ -196,15 +152,14 @@ def train(
     device = device or choose_device("auto")
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(settings.seed)
-    samples = settings.model.channel_uses + (settings.model.ranges - 1) * settings.delay_symbols_per_range
-    model = JointModel(settings.model, samples)
+    model = _untrained(settings)
     if settings.model.variant == "residual":
         backbone = train_backbone(settings, data, device, backbone_folder or folder.parent, console)
-        inputs, labels, test_inputs = _prepare_residual(model, backbone, data, device, console)
+        inputs, labels, kept_inputs = _prepare_residual(model, backbone, data, device, console)
     else:
-        inputs, labels, test_inputs = data.images, data.labels.to(device), data.test_images
-    test_labels = data.test_labels.to(device)
-    model.to(device, memory_format=torch.channels_last)
+        inputs, labels, kept_inputs = data.images, data.labels.to(device), data.validation_images
+    kept_labels = data.validation_labels.to(device)
+    both = BestKept(model, settings.patience).to(device, memory_format=torch.channels_last)
     joint = JointTraining(settings, model)
     parameters = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(parameters, lr=settings.learning_rate, betas=(0.9, 0.99), weight_decay=1e-2)
@@ -225,23 +180,29 @@ def train(
             optimiser.step()
             yield {name: value.item() for name, value in losses.items()}
 
+    def validate() -> dict[str, float]:
+        figures = validation(joint, kept_inputs, kept_labels)
+        both.tell(figures["validation_loss"])
+        return figures
+
     train_stage(
         Stage(
             name="joint",
-            model=model,
+            model=both,
             optimiser=optimiser,
             epochs=settings.epochs,
             steps_per_epoch=len(inputs) // batch,
             learning_rate=lambda done: min(done / 0.05, 0.01 + 0.495 * (1.0 + math.cos(math.pi * done))),
             step=step,
-            validate=lambda: validation(settings, model, test_inputs, test_labels),
+            validate=validate,
             seed=settings.seed,
-            settings=compared_settings(settings),
+            settings=settings.model_dump(mode="json"),
+            stopped=both.stopped,
         ),
         folder,
         console,
     )
-    return model.cpu().eval()
+    return both.best.cpu().eval()
 
 
 def _prepare_residual(
@@ -249,7 +210,7 @@ def _prepare_residual(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Put transform and backbone into the model; analyse all images.
 
-    Returns features and labels of the training images and their mirrors, and features of the test images.
+    Returns features and labels of the training images and their mirrors, and features of the validation part.
     """
     encoder = model.encoder
     encoder.backbone.load_state_dict(backbone.state_dict())
@@ -259,7 +220,7 @@ def _prepare_residual(
     encoder.start_at_linear_code()
     model.reconstruction.start_at_linear_code(encoder)
     parts = []
-    for images in (data.images, data.images.flip(3), data.test_images):
+    for images in (data.images, data.images.flip(3), data.validation_images):
         features = backbone_features(backbone, images, device).cpu()
         coefficients = torch.cat([encoder.transform(to_unit(c).flatten(1)) for c in images.split(5000)])
         parts.append(torch.cat([coefficients, features], dim=1))
@@ -268,14 +229,18 @@ def _prepare_residual(
 
 
 def trained_model(settings: TrainingSettings, folder: Path) -> JointModel:
-    """Load the model that ``train`` left in a folder.
+    """The networks that were best on validation, of those that ``train`` left in a folder.
 
-    Raises CheckpointError if there is none, or one of another model.
+    Raises CheckpointError if there are none, or those of another model.
     """
+    both = BestKept(_untrained(settings), settings.patience)
+    load_checkpoint(folder / "joint.safetensors", both)
+    return both.best.eval()
+
+
+def _untrained(settings: TrainingSettings) -> JointModel:
     samples = settings.model.channel_uses + (settings.model.ranges - 1) * settings.delay_symbols_per_range
-    model = JointModel(settings.model, samples)
-    load_checkpoint(folder / "joint.safetensors", model)
-    return model.eval()
+    return JointModel(settings.model, samples)
 
 
 class RunOptions(Options):

@@ -18,9 +18,13 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from semisac_ml.data import cifar10
+from semisac_ml.layers import MatchedFilterDetector
 from semisac_ml.runtime import Bundle, ImageLink, check_replaceable, write_bundle
 from semisac_ml.shared_options import MeasuredExportOptions
 from semisac_ml.signal import metrics
+from semisac_ml.systems.jssc.export import described_tensors as jssc_tensors
+from semisac_ml.systems.jssc.export import detector_network
+from semisac_ml.systems.jssc.settings import SENSING_MAX_RANGES, SENSING_SNR_DB
 from semisac_ml.systems.jssc_hifi.model import (
     CODE_CHANNELS,
     SENT_CHANNELS,
@@ -37,7 +41,6 @@ from semisac_ml.training.onnx_export import round_weights, source_commit, to_onn
 
 CHANNEL_USES = 256  # of a packet
 REFERENCE_SNR_DB = 10.0
-DETECTOR_BUNDLE = "jssc/awgn"
 DESCRIPTION = "Pictures of any size, fully convolutional, aware of SNR and bandwidth"
 
 Parts = tuple[nn.Module, dict[str, Tensor], str, dict[str, dict[int, str]]]
@@ -124,25 +127,15 @@ def export_bundle(
 ) -> Bundle:
     """Write a bundle and return it as loaded back, all its checks passed.
 
-    The detector of targets is that of jssc/awgn: knowing the symbols it serves any waveform of any length.
-
-    Raises BundleError when jssc/awgn is not there.
+    The detector of targets is jssc's for echoes that do not turn within a packet.
     """
     for trained in (model, task):
         if trained is not None:
             round_weights(trained)
     contents = {name: to_onnx(*parts) for name, parts in networks(model, task).items()}
     described = {name: stated for name, stated in described_tensors().items() if name in contents}
-    detector = Bundle.load(DETECTOR_BUNDLE)
-    tensors = detector.manifest.networks["sensing"]
-    contents["sensing"] = (detector.path / tensors.file).read_bytes()
-    described["sensing"] = {
-        kind: [
-            tensor.model_dump(include={"name", "unit", "range", "description"})
-            for tensor in getattr(tensors, kind)
-        ]
-        for kind in ("inputs", "outputs")
-    }
+    contents["sensing"] = to_onnx(*detector_network(MatchedFilterDetector(), CHANNEL_USES))
+    described |= jssc_tensors({"sensing": contents["sensing"]})
     served = list(SNR_DB) if settings.snr_db is None else [settings.snr_db, settings.snr_db]
     sent = [settings.sent_channels] if settings.sent_channels else list(SENT_CHANNELS)
     return write_bundle(
@@ -168,7 +161,15 @@ def export_bundle(
                 "reference_snr_db": REFERENCE_SNR_DB if settings.snr_db is None else settings.snr_db,
                 "gain_known_at_receiver": True,
             },
-            "sensing": detector.interface(ImageLink).sensing.model_dump(),
+            "sensing": {
+                "fading": "none",
+                "snr_db": list(SENSING_SNR_DB),
+                "reference_snr_db": 3.0,
+                "range_step_db": 3.0,
+                "max_ranges": SENSING_MAX_RANGES,
+                "random_phase": True,
+                "max_frequency_offset": 0.0,
+            },
             "classes": list(cifar10.CLASSES),
             "animal_classes": list(cifar10.ANIMALS),
         },

@@ -28,8 +28,8 @@ AVERAGE_OVER_STEPS = 1000
 LEAST_ERROR = 1e-4  # 40 dB: what is better than that need not get better still
 CROP_PIXELS = 96  # of a photograph
 FADING_SHARE, LOSSY_SHARE, MOST_LOST = 0.2, 0.2, 0.5
-TEST_IMAGES = 1000
-TEST_SNR_DB = 10.0
+VALIDATION_IMAGES = 1000
+VALIDATION_SNR_DB = 10.0
 
 
 class HifiTraining(Options):
@@ -182,23 +182,23 @@ def crops(pictures: list[Tensor], count: int, generator: torch.Generator) -> Ten
 
 
 @torch.no_grad()
-def validation(model: HifiModel, test_images: Tensor, device: torch.device) -> dict[str, float]:
-    """PSNR in dB at 10 dB for each bandwidth, mean of the first test images; nothing is chosen by it."""
+def validation(model: HifiModel, images: Tensor, device: torch.device) -> dict[str, float]:
+    """PSNR in dB at 10 dB for each bandwidth, mean of the first images; nothing is chosen by it."""
     figures = {}
     for sent in SENT_CHANNELS:
         generator = torch.Generator(device=device).manual_seed(0)
         found = []
-        for chunk in test_images[:TEST_IMAGES].split(250):
+        for chunk in images[:VALIDATION_IMAGES].split(250):
             count = len(chunk)
             steady = torch.zeros(count, device=device)
             at = (
-                torch.full((count,), TEST_SNR_DB, device=device),
+                torch.full((count,), VALIDATION_SNR_DB, device=device),
                 torch.full((count,), float(sent), device=device),
                 steady.bool(),
                 steady,
             )
             found.append(-10.0 * errors(model, to_unit(chunk.to(device)), at, generator).log10())
-        figures[f"test_psnr_db_{sent}"] = float(torch.cat(found).mean())
+        figures[f"validation_psnr_db_{sent}"] = float(torch.cat(found).mean())
     return figures
 
 
@@ -249,7 +249,7 @@ def train(
             steps_per_epoch=steps,
             learning_rate=lambda done: min(done / warm_up, 0.01 + 0.495 * (1.0 + math.cos(math.pi * done))),
             step=step,
-            validate=lambda: validation(both.average, data.test_images, device),
+            validate=lambda: validation(both.average, data.validation_images, device),
             seed=settings.seed,
             settings={name: value for name, value in settings.model_dump().items() if name != "task_epochs"},
         ),

@@ -16,8 +16,8 @@ from semisac_ml.data import cifar10
 from semisac_ml.systems.jssc_hifi.link import transmit
 from semisac_ml.systems.jssc_hifi.model import SENT_CHANNELS, HifiEncoder, HifiTask
 from semisac_ml.systems.jssc_hifi.train_code import (
-    TEST_IMAGES,
-    TEST_SNR_DB,
+    VALIDATION_IMAGES,
+    VALIDATION_SNR_DB,
     AveragedModel,
     HifiTraining,
     draw_conditions,
@@ -46,20 +46,20 @@ def sent_and_received(
 def accuracy(
     encoder: HifiEncoder, task: HifiTask, images: Tensor, labels: Tensor, device: torch.device
 ) -> dict[str, float]:
-    """Share of the first test images whose class is found, at 10 dB, for each bandwidth."""
+    """Share of the first images of a part whose class is found, at 10 dB, for each bandwidth."""
     figures = {}
     for sent in SENT_CHANNELS:
         generator = torch.Generator(device=device).manual_seed(0)
         right = 0
         for chunk, truth in zip(
-            images[:TEST_IMAGES].split(250), labels[:TEST_IMAGES].split(250), strict=True
+            images[:VALIDATION_IMAGES].split(250), labels[:VALIDATION_IMAGES].split(250), strict=True
         ):
             steady = torch.zeros(len(chunk), device=device)
-            at = (steady + TEST_SNR_DB, steady + float(sent), steady.bool(), steady)
+            at = (steady + VALIDATION_SNR_DB, steady + float(sent), steady.bool(), steady)
             received, worth = sent_and_received(encoder, to_unit(chunk.to(device)), at, generator)
             said = task(received, worth, *at[:2]).argmax(dim=1)
             right += int((said.cpu() == truth).sum())
-        figures[f"test_accuracy_{sent}"] = right / min(TEST_IMAGES, len(images))
+        figures[f"validation_accuracy_{sent}"] = right / min(VALIDATION_IMAGES, len(images))
     return figures
 
 
@@ -106,7 +106,7 @@ def train_task(
             steps_per_epoch=len(data.images) // batch,
             learning_rate=lambda done: min(done / WARM_UP, 0.01 + 0.495 * (1.0 + math.cos(math.pi * done))),
             step=step,
-            validate=lambda: accuracy(encoder, both.average, data.test_images, data.test_labels, device),
+            validate=lambda: accuracy(encoder, both.average, *data.validation, device),
             seed=settings.seed,
             settings=settings.model_dump(),
         ),

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from semisac_ml.channels.fading import FadingChannel
 from semisac_ml.results import Result
+from semisac_ml.results.averages import SEED_KEY
 from semisac_ml.runtime import Bundle, TargetLink
 from semisac_ml.signal.lfm_simo_echo import LfmSimoRadar
 from semisac_ml.signal.metrics import Metric
@@ -37,7 +38,7 @@ from .tuned import SENSORS, TunedSimac, equalised
 
 SYSTEM, TABLE = "simac", "snr"
 SNR_AXIS = "SNR, Es/N0 (dB)"
-SEED_KEY, SPAN = "training_seed", "span of the training part"
+SPAN = "span of the training part"
 WITHOUT = {"none": SENSORS, "camera": ("radar",), "radar": ("camera",)}
 IN_UNITS = {"distance": 1.0, "angle": 180.0 / math.pi, "velocity": 1.0}
 """Of metres, radians and m/s, as they are told."""

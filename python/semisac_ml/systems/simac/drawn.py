@@ -12,12 +12,12 @@ from pathlib import Path
 from rich.console import Console
 
 from semisac_ml.results import Result, read_results, write_results
+from semisac_ml.results.averages import SEED_KEY, over_seeds
 from semisac_ml.results.drawing import line_charts
 
 from . import budget, claims, complexity, learning_curves, shifted, shown
-from .averages import over_seeds
 from .bounds import FEWEST, over_bound
-from .comparison import SEED_KEY, Measured, SceneShelf, identity, of_run, outcome_of
+from .comparison import Measured, SceneShelf, identity, of_run, outcome_of
 from .figures import (
     COLOURS,
     CURVES,

@@ -16,12 +16,11 @@ from rich.table import Table
 
 from semisac_ml.command_line import OnOff, OptionError, Options
 from semisac_ml.results import Result, ResultTable
+from semisac_ml.results.averages import SEED_KEY, over_seeds
 from semisac_ml.results.drawing import line_charts
 from semisac_ml.shared_options import ThreadOptions
 
-from .averages import over_seeds
 from .comparison import (
-    SEED_KEY,
     SPAN,
     TABLE,
     WITHOUT,

@@ -14,13 +14,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from semisac_ml.results import Result, command_line
+from semisac_ml.results.averages import SEED_KEY, over_seeds
 from semisac_ml.results.drawing import curves, legend_below, picture, side_by_side, slant_names
 from semisac_ml.signal import metrics
 from semisac_ml.signal.metrics import Metric
 
-from .averages import MEAN, SINGLE_TASK, normalised, over_scenes, over_seeds, single_tasks_joined
+from .averages import MEAN, SINGLE_TASK, normalised, over_scenes, single_tasks_joined
 from .bounds import BOUND
-from .comparison import SEED_KEY, SPAN, SYSTEM
+from .comparison import SPAN, SYSTEM
 from .practitioners import CAMERA, HIFI, KALMAN, MATCHED, SENT_AS, SHOWN
 from .samples import STATES
 from .scoring import UNITS

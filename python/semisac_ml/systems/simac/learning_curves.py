@@ -10,10 +10,10 @@ import math
 from pathlib import Path
 
 from semisac_ml.results import Result
+from semisac_ml.results.averages import SEED_KEY, grouped
 from semisac_ml.results.drawing import picture
 
-from .averages import grouped
-from .comparison import SEED_KEY, SYSTEM, identity
+from .comparison import SYSTEM, identity
 from .training import STAGE
 
 LOSS = "validation_loss"
