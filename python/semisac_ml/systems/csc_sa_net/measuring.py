@@ -22,15 +22,17 @@ CHUNK = 8
 
 
 @torch.no_grad()
-def counted(part: PictureSet, scores: Callable[[Tensor], Tensor]) -> np.ndarray:
+def counted(part: PictureSet, scores: Callable[[Tensor], Tensor], rows: Tensor | None = None) -> np.ndarray:
     """Pixels by scene, true and predicted class, int64 [scenes, classes, classes].
 
-    scores: from rows of the part, CHUNK at most, to class scores [rows, classes, height, width].
+    scores: from rows of the part, CHUNK at most, to class scores [rows, classes, height, width]. rows: which
+    scenes; all by default.
     """
     truth, found = part.labels.numpy(), []
-    for rows in torch.arange(len(part)).split(CHUNK):
-        predicted = scores(rows).argmax(1).cpu().numpy()
-        pairs = zip(predicted, truth[rows.numpy()], strict=True)
+    chosen = torch.arange(len(part)) if rows is None else rows
+    for chunk in chosen.split(CHUNK):
+        predicted = scores(chunk).argmax(1).cpu().numpy()
+        pairs = zip(predicted, truth[chunk.numpy()], strict=True)
         found += [confusion(one, other, CLASS_COUNT) for one, other in pairs]
     return np.stack(found)
 
