@@ -186,9 +186,7 @@ class UserChannelNetwork(nn.Module):
             tokens = tokens + self.told(condition)[:, None]
         found = None
         if self.map is not None:
-            # what tells angles apart needs more than the 8 bits of bfloat16
-            with torch.autocast(features.device.type, enabled=False):
-                found = self.map(features, used)
+            found = self.map(features, used)
             tokens = tokens + self.of_map(found.flatten(1))[:, None]
         semantics = self.semantics(self.transformer(tokens))
         said, numbers = self.beams(semantics), self.feedback(semantics)

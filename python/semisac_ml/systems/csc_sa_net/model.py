@@ -127,8 +127,12 @@ class CscSaNet(nn.Module):
     def beams(
         self, paths: MimoPaths, link: Link, generator: torch.Generator, faults: Faults = NO_FAULTS
     ) -> Beams:
-        """Pilots, feedback and beams."""
+        """Pilots, feedback and beams, in single precision: 8 bits of bfloat16 do not tell angles apart."""
         self.check(link)
+        with torch.autocast(link.snr_db.device.type, enabled=False):
+            return self._beams(paths, link, generator, faults)
+
+    def _beams(self, paths: MimoPaths, link: Link, generator: torch.Generator, faults: Faults) -> Beams:
         sizes, count = self.settings, len(paths.gain)
         users, station = self.conditions(paths, link)
         received = self.pilots(paths, link.snr_db if sizes.preset.noisy_pilots else None, generator)

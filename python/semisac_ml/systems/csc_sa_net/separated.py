@@ -132,7 +132,7 @@ class SeparatedNet(CscSaNet):
         if knowledge is None:
             known = torch.rand((), generator=generator, device=generator.device) < 0.5
             knowledge = "known" if known else "learned"
-        with torch.no_grad(), torch.autocast(link.snr_db.device.type, enabled=False):
+        with torch.no_grad():
             beams = self.analog_beams(paths, link, generator, knowledge, faults)
         sent = self.symbols(sources, link)
         detected = self.detected(sent[..., : link.symbols], beams, faults.uplink(paths), link, generator)
