@@ -16,16 +16,16 @@ MODALITIES = ("colour", "thermal")
 PRESETS, SIZES = ("printed", "notebook"), ("small", "paper")
 ACCESSES = ("superposed", "orthogonal")
 CLASS_COUNT = len(CLASSES)
-PAPER, REAL = "csc-sa-net", "tuned, real symbols"
+PAPER, REAL = "csc-sa-net", "tuned real symbols"
 VARIANTS: dict[str, dict[str, object]] = {
     PAPER: {},
     "tuned": {"tuned": True},
-    **{f"tuned, {one}": {"tuned": True, "senders": (one,)} for one in MODALITIES},
+    **{f"tuned {one}": {"tuned": True, "senders": (one,)} for one in MODALITIES},
     "separated": {"tuned": True, "receiver": "lmmse"},
-    "separated, delay-limited": {"tuned": True, "receiver": "delay-limited"},
-    "separated, authors": {"receiver": "authors"},
-    "tuned, not told": {"tuned": True, "told": False},
-    "tuned, all tokens": {"tuned": True, "pools": None},
+    "separated delay-limited": {"tuned": True, "receiver": "delay-limited"},
+    "separated authors": {"receiver": "authors"},
+    "tuned not told": {"tuned": True, "told": False},
+    "tuned all tokens": {"tuned": True, "pools": None},
     REAL: {"tuned": True},
 }
 """By name, what a variant of size small is besides what the paper's networks are."""

@@ -39,7 +39,7 @@ class RunOptions(Options):
 
 def label(settings: CscSaTraining) -> str:
     """What tells trainings apart, as a part of a file's name."""
-    variant = settings.variant.replace(", ", "-").replace(" ", "-")
+    variant = settings.variant.replace(" ", "-")
     return f"{variant}-{settings.preset}-{settings.size}-{settings.access}-seed{settings.seed}"
 
 

@@ -50,8 +50,8 @@ class CscSaTraining(Options):
     variant: Literal[tuple(VARIANTS)] = Field(
         PAPER,
         description="Networks: csc-sa-net, as in the paper; tuned, which hear angles and know their Doppler; "
-        "'tuned, colour' and 'tuned, thermal', where the other user is silent; separated users, who are "
-        "detected by an LMMSE receiver (separated), a delay-limited one, or the authors' ('separated, "
+        "'tuned colour' and 'tuned thermal', where the other user is silent; separated users, who are "
+        "detected by an LMMSE receiver (separated), a delay-limited one, or the authors' ('separated "
         "authors'); or tuned without a part of it.",
     )
     preset: Literal["printed", "notebook"] = Field(
