@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.progress import track
 
 from semisac_ml.results import Result
-from semisac_ml.results.drawing import curves, legend_below, line_charts, picture, side_by_side
+from semisac_ml.results.drawing import curves, legend_below, picture, side_by_side
 from semisac_ml.results.rows import X
 
-from .comparison import KNOWN, Bench, Point, Scenes, Scheme, grouped, score_rows
+from .comparison import HELD_OUT, KNOWN, Bench, Point, Scenes, Scheme, grouped, score_rows
 from .faults import PREFIX_S, Faults
 from .settings import MODALITIES, PAPER
 
@@ -254,7 +254,7 @@ def variation_rows(schemes: Sequence[Scheme], bench: Bench) -> list[Result]:
     Raises ValueError if no training fits.
     """
     rows = []
-    for own in grouped([one for one in schemes if one.stage == "3"]).values():
+    for own in grouped([one for one in compared(schemes) if one.stage == "3"]).values():
         if not own[0].fits(MODALITY_POINT):
             continue
         for scenes in bench.scenes(own[0]):
@@ -277,19 +277,27 @@ def draw_variations(file: Path, rows: list[Result]) -> None:
     """Axes for each thing that goes wrong; a user who is missing is a level line where it is weaker."""
     rows = [row for row in rows if row.metric == "miou"]
     swept = [row for row in rows if row.x is not None]
-    names = list(dict.fromkeys(map(_curve_name, rows)))
-    line_charts(
-        file,
-        swept,
-        {"miou": LABELS["miou"]},
-        panel=lambda row: row.axis,
-        style=lambda row: {
-            "label": _curve_name(row),
-            "color": f"C{names.index(_curve_name(row)) % 10}",
-            "marker": "o",
-        },
-    )
+    names = list(dict.fromkeys(row.axis for row in swept))
+    shape = (math.ceil(len(names) / 3), 3)
+    several = len({(row.conditions["preset"], row.conditions["scenes"]) for row in rows}) > 1
 
+    def style(row: Result) -> dict[str, object]:
+        how = drawn_as(row.variant)
+        if several:
+            how["label"] += f", {row.conditions['preset']}, {row.conditions['scenes'].partition(':')[0]}"
+        if row.conditions["scenes"].startswith(HELD_OUT):
+            how["linestyle"] = ":"
+        return how
 
-def _curve_name(row: Result) -> str:
-    return f"{row.variant}, {row.conditions['preset']}, {row.conditions['scenes'].partition(':')[0]}"
+    with picture(file, 13.0, 3.0 * shape[0] + 1.6) as figure:
+        axes = figure.subplots(*shape, squeeze=False)
+        for axis, name in zip(axes.flat, names, strict=False):
+            curves(axis, [row for row in swept if row.axis == name], style, intervals=False)
+            axis.set_xlabel(name)
+            axis.set_ylabel(LABELS["miou"])
+            for row in rows:
+                if name.startswith(f"{row.conditions.get('missing')} weaker"):
+                    axis.axhline(row.value, **{**style(row), "marker": "", "label": None}, linewidth=0.6)
+        for axis in axes.flat[len(names) :]:
+            axis.remove()
+        legend_below(figure, 3)

@@ -120,7 +120,8 @@ class StationFusionNetwork(nn.Module):
         self.together = positions // settings.own_subcarriers
         self.first = nn.Linear(values * self.together, source * self.together)
         self.attention = SemanticFusionAttention(settings)
-        self.decoder = PictureDecoder(source, CLASS_COUNT, settings.height, settings.width_pixels)
+        size = (settings.height, settings.width_pixels)
+        self.decoder = PictureDecoder(source, CLASS_COUNT, *size, settings.halved)
 
     def forward(self, received: Tensor, channel: Tensor, condition: Tensor) -> Tensor:
         """Scores [batch, classes, height, width].

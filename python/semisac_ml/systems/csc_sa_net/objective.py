@@ -64,8 +64,10 @@ def beam_loss(paths: MimoPaths, beams: Beams, settings: CscSaSettings) -> Tensor
 def segmentation_loss(scores: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
     """Eqs. (28) and (33) as a mean over pixels: of scores and labels int64 [batch, height, width].
 
-    weights: of classes, [classes].
+    weights: of classes, [classes]. Scores may be those of every so manieth row and column.
     """
+    every = labels.shape[-1] // scores.shape[-1]
+    labels = labels[:, ::every, ::every]
     return functional.cross_entropy(scores.float(), labels, weights)
 
 

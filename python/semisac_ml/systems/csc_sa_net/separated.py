@@ -79,7 +79,8 @@ class StreamDecoder(nn.Module):
         self.grid, self.added = settings.grid, settings.receiver == AUTHORS
         streams = 1 if self.added else settings.cell.users
         self.first = nn.Linear(2 * streams * settings.symbols, settings.source)
-        self.decoder = PictureDecoder(settings.source, CLASS_COUNT, settings.height, settings.width_pixels)
+        size = (settings.height, settings.width_pixels)
+        self.decoder = PictureDecoder(settings.source, CLASS_COUNT, *size, settings.halved)
 
     def forward(self, symbols: Tensor) -> Tensor:
         """Scores [batch, classes, height, width] of symbols, complex64 [batch, users, subcarriers, symbols],

@@ -102,7 +102,8 @@ class CscSaSettings:
     their product is the number of subcarriers. context: d_c. tuned: users hear a map of angles, beams are
     chosen from a grid, the fusion is told the Doppler shift. arrivals, departures: points of that grid.
     senders: users that send; others are silent. receiver: of separated users, see :mod:`.separated`; none for
-    CSC-SA-Net. told: the fusion hears of the link too.
+    CSC-SA-Net. told: the fusion hears of the link too. halved: class scores are made for every second row and
+    column, and interpolated.
     """
 
     preset: Preset = field(default_factory=Preset)
@@ -129,6 +130,7 @@ class CscSaSettings:
     senders: tuple[str, ...] = MODALITIES
     receiver: Literal["", "authors", "delay-limited", "lmmse"] = ""
     told: bool = True
+    halved: bool = False
 
     def __post_init__(self) -> None:
         subcarriers = self.preset.cell.subcarriers
@@ -225,5 +227,6 @@ class CscSaSettings:
             shared=True,
             height=240,
             width_pixels=320,
+            halved=True,
         )
         return dataclasses.replace(made, **{**small, **VARIANTS[variant]})
