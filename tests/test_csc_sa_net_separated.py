@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -14,9 +16,12 @@ torch = pytest.importorskip("torch")
 from csc_sa_testing import channels_of, link_of, pictures_of, tiny_settings  # noqa: E402
 
 from semisac_ml.channels.mimo_ofdm import MimoOfdm  # noqa: E402
+from semisac_ml.signal.mimo_ofdm import PathArrays, beam_channel  # noqa: E402
+from semisac_ml.systems.csc_sa_net.beamforming import known_covariances, principal_beams  # noqa: E402
 from semisac_ml.systems.csc_sa_net.channel_semantics import Feedback  # noqa: E402
 from semisac_ml.systems.csc_sa_net.detection import LIMITED, detected_sinr_db  # noqa: E402
 from semisac_ml.systems.csc_sa_net.faults import NO_FAULTS, PREFIX_S, Faults  # noqa: E402
+from semisac_ml.systems.csc_sa_net.learned_acquisition import squared_cosine, whole_channel  # noqa: E402
 from semisac_ml.systems.csc_sa_net.model import CscSaNet, Link  # noqa: E402
 from semisac_ml.systems.csc_sa_net.objective import (  # noqa: E402
     class_weights,
@@ -24,14 +29,10 @@ from semisac_ml.systems.csc_sa_net.objective import (  # noqa: E402
     stage_two_efficiency,
 )
 from semisac_ml.systems.csc_sa_net.receivers import symbol_sinr_db  # noqa: E402
-from semisac_ml.systems.csc_sa_net.separated import (  # noqa: E402
-    SeparatedNet,
-    layout,
-    network_of,
-    ofdm_symbols,
-)
+from semisac_ml.systems.csc_sa_net.separated import SeparatedNet, layout, ofdm_symbols  # noqa: E402
 from semisac_ml.systems.csc_sa_net.settings import VARIANTS, CscSaSettings  # noqa: E402
 from semisac_ml.systems.csc_sa_net.spectral_efficiency import OperatingPoint, network_rate  # noqa: E402
+from semisac_ml.systems.csc_sa_net.training import network_of  # noqa: E402
 
 RECEIVERS = ("separated", "separated delay-limited", "separated authors")
 
@@ -122,6 +123,45 @@ def test_separated_training_leaves_the_channel_alone():
     assert without and all(name.startswith(physical) for name in without)
     trained = {id(one) for network in model.joint(False) for one in network.parameters()}
     assert trained == {id(one) for name, one in model.named_parameters() if not name.startswith(physical)}
+
+
+def test_acquired_channels_make_the_beams_of_known_ones():
+    """With estimates that are true but for their phases; of other channels they are no better than chance."""
+    model, count = made("separated acquisition"), 4
+    paths, link, cell = channels_of(model, count), link_of(model, count), model.settings.cell
+    true = whole_channel(paths, link.pilots, model.middles(), cell)
+    arrays = PathArrays(*(getattr(paths, one.name).numpy() for one in fields(PathArrays)))
+    ends = (np.eye(64)[None, None, None], np.eye(8)[None, None, None])
+    wanted = beam_channel("up", arrays, *ends, np.array([link.pilots]), cell)[:, :, 0, [0, 97]]
+    own = whole_channel(paths, link.pilots, torch.tensor([0.0, 97.0]), cell)
+    np.testing.assert_allclose(own.numpy(), wanted, rtol=0, atol=2e-3)
+    torch.testing.assert_close(squared_cosine(2j * true, true), torch.ones(true.shape[:3]))
+    assert squared_cosine(true, true.flip(0)).mean() < 0.1
+    turned = true * torch.exp(2j * math.pi * torch.rand(count, 2, 25, 1, 1, generator=generator_of()))
+    model.estimates = lambda *_: (turned, turned, torch.zeros(count, 2, 512))
+    found = model.beams(paths, link, generator_of())
+    best = principal_beams(known_covariances(paths, link.pilots, model.middles(), cell), cell)
+    for own, other in (
+        (found.combiner, best.combiner),
+        (found.precoder.mT[:, :, 0], best.precoder.mT[:, :, 0]),
+    ):
+        match = (own * other.conj()).sum(-1).abs() / own.shape[-1]
+        torch.testing.assert_close(match, torch.ones_like(match), rtol=1e-3, atol=0)
+
+
+def test_acquisition_learns():
+    """The similarity with four channels rises, pilots with it."""
+    model = made("separated acquisition").train()
+    paths, link = channels_of(model, 4), link_of(model, 4, snr_db=0.0)
+    parameters = [one for network in model.physical() for one in network.parameters()]
+    optimiser = torch.optim.Adam(parameters, lr=3e-3)
+    found = []
+    for step in range(40):
+        found.append(model.similarity(paths, link, generator_of(step)).mean())
+        optimiser.zero_grad()
+        (-found[-1]).backward()
+        optimiser.step()
+    assert all(one.grad.any() for one in parameters) and found[-1] > found[0] + 0.1
 
 
 def test_separated_users_are_not_misused():

@@ -21,6 +21,7 @@ from semisac_ml.results.drawing import picture
 from semisac_ml.signal.metrics import Metric
 
 from .comparison import (
+    ACQUIRED,
     KNOWN,
     NO_CHANNEL,
     SCORES,
@@ -37,7 +38,10 @@ from .settings import PAPER
 from .spectral_efficiency import FIRST_PATH, OF_PCA
 
 FIGURE = "claims"
-SEPARATED = tuple(f"{name}, {said}" for name in ("separated authors", "separated") for said in KNOWN.values())
+SEPARATED = (
+    *(f"{name}, {said}" for name in ("separated authors", "separated") for said in KNOWN.values()),
+    f"separated, {ACQUIRED}",
+)
 POINTS = tuple(dict.fromkeys(point for sweep in SWEEPS.values() for point in sweep.points()))
 FEW = tuple(point for point in POINTS if point.symbols == 1)
 NEAR = 0.03
@@ -244,11 +248,12 @@ def of_spectral_efficiency(rows: Sequence[Result]) -> Iterator[Tested]:
             if (name, pilots) in shares:
                 said = f"share of PCA above that of a plain search of paths, L = {pilots}"
                 yield Tested(said, name, goal, shares[name, pilots], {"preset": "printed"}, "%")
-            own, other = shares.get((name, pilots)), shares.get((FIRST_PATH, pilots))
-            if own and other:
-                found = Metric(own.value - other.value, own.low - other.high, own.high - other.low, own.n)
-                said = f"share of PCA above that of {FIRST_PATH}, L = {pilots}"
-                yield Tested(said, name, 0.0, found, {"preset": "printed"}, "%")
+            for rival in (FIRST_PATH, ACQUIRED):
+                own, other = shares.get((name, pilots)), shares.get((rival, pilots))
+                if own and other:
+                    found = Metric(own.value - other.value, own.low - other.high, own.high - other.low, own.n)
+                    said = f"share of PCA above that of {rival}, L = {pilots}"
+                    yield Tested(said, name, 0.0, found, {"preset": "printed"}, "%")
 
 
 def claim_rows(schemes: Sequence[Scheme], bench: Bench, efficiencies: Sequence[Result]) -> list[Result]:

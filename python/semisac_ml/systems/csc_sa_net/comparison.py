@@ -45,6 +45,7 @@ KNOWN: dict[Knowledge, str] = {
     "sought": "PCA, likeliest path",
     "learned": "learned beams",
 }
+ACQUIRED = "PCA, learned acquisition"
 NO_CHANNEL = "no channel"
 REPLICATES = 1000
 PART_OF_PILOTS = 4
@@ -170,6 +171,8 @@ def schemes_of(folder: Path) -> list[Scheme]:
         raise ValueError(f"{file}: is no settings of a training ({error})") from error
     name = settings.variant + (", paper" if settings.size == "paper" else "")
     name += ", orthogonal" if settings.access == "orthogonal" else ""
+    if settings.network().acquires:
+        return [Scheme(f"separated, {ACQUIRED}", folder, settings, "learned")]
     if settings.network().receiver:
         return [Scheme(f"{name}, {KNOWN[one]}", folder, settings, one) for one in get_args(Knowledge)]
     return [Scheme(name, folder, settings), Scheme(f"{name}, {NO_CHANNEL}", folder, settings, stage="1")]

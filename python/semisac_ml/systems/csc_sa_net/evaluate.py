@@ -18,7 +18,7 @@ from semisac_ml.results import Result, read_results, write_results
 from semisac_ml.shared_options import ThreadOptions
 
 from . import claims, costs, detection, figures, learning_curves, shown, spectral_efficiency
-from .comparison import Bench, Scheme, schemes_below
+from .comparison import ACQUIRED, Bench, Scheme, schemes_below
 from .model import CscSaNet
 from .samples import PictureOptions
 from .settings import Preset
@@ -179,8 +179,10 @@ def _networks(schemes: Sequence[Scheme], preset: str) -> dict[str, list[CscSaNet
     for scheme in schemes:
         settings = scheme.settings
         if settings.preset == preset and settings.beams is None and scheme.stage == "3":
-            if scheme.knowledge is None and scheme.network.flexible:
-                found.setdefault(scheme.name, []).append(trained(scheme.folder, "2")[0])
+            own = scheme.knowledge is None or scheme.network.acquires
+            if own and scheme.network.flexible:
+                name = ACQUIRED if scheme.network.acquires else scheme.name
+                found.setdefault(name, []).append(trained(scheme.folder, "2")[0])
     return found
 
 

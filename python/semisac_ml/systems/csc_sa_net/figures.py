@@ -17,7 +17,7 @@ from semisac_ml.results import Result
 from semisac_ml.results.drawing import curves, legend_below, picture, side_by_side
 from semisac_ml.results.rows import X
 
-from .comparison import HELD_OUT, KNOWN, Bench, Point, Scenes, Scheme, grouped, score_rows
+from .comparison import ACQUIRED, HELD_OUT, KNOWN, Bench, Point, Scenes, Scheme, grouped, score_rows
 from .faults import PREFIX_S, Faults
 from .settings import MODALITIES, PAPER
 
@@ -40,7 +40,13 @@ COLOURS = {
     "tuned all tokens": "tab:pink",
     "tuned real symbols": "tab:olive",
 }
-LINES = {"orthogonal": "--", KNOWN["known"]: "-", KNOWN["sought"]: "--", KNOWN["learned"]: "-."}
+LINES = {
+    "orthogonal": "--",
+    KNOWN["known"]: "-",
+    KNOWN["sought"]: "--",
+    KNOWN["learned"]: "-.",
+    ACQUIRED: ":",
+}
 NEAR_DB = -15.0
 """Where the task is compared with no channel at all."""
 

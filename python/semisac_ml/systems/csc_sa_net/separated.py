@@ -192,8 +192,3 @@ class SeparatedNet(CscSaNet):
         pilots = heard_pilots(at_pilots, 1.0, generator)
         found = detect(self.settings.receiver, received, pilots, pilot_times, times, 1.0, cell)
         return found.symbols.permute(0, 3, 2, 1)
-
-
-def network_of(settings: CscSaSettings) -> CscSaNet:
-    """Networks as they start, after these settings."""
-    return SeparatedNet(settings) if settings.receiver else CscSaNet(settings)

@@ -24,6 +24,7 @@ VARIANTS: dict[str, dict[str, object]] = {
     "separated": {"tuned": True, "receiver": "lmmse"},
     "separated delay-limited": {"tuned": True, "receiver": "delay-limited"},
     "separated authors": {"receiver": "authors"},
+    "separated acquisition": {"receiver": "lmmse", "acquires": True},
     "tuned not told": {"tuned": True, "told": False},
     "tuned all tokens": {"tuned": True, "pools": None},
     REAL: {"tuned": True},
@@ -96,14 +97,15 @@ class CscSaSettings:
 
     pilots, feedback_bits, symbols: L, B and Q, the most of each if `flexible`. flexible: one network for all
     L, B, Q and SNRs, which it is told; else for those alone. token_subcarriers: neighbouring subcarriers that
-    are one token. width: d_model and d_CSI. layers: U, of each transformer. pools: weighted means over tokens
-    that heads see; None for all tokens one after the other. shared: users have the same networks for the
-    channel. height, width_pixels: of pictures. grid: rows and columns of source semantics, d_s channels each;
-    their product is the number of subcarriers. context: d_c. tuned: users hear a map of angles, beams are
-    chosen from a grid, the fusion is told the Doppler shift. arrivals, departures: points of that grid.
-    senders: users that send; others are silent. receiver: of separated users, see :mod:`.separated`; none for
-    CSC-SA-Net. told: the fusion hears of the link too. halved: class scores are made for every second row and
-    column, and interpolated.
+    are one token. width: d_model and d_CSI. layers: U, of each transformer. pools: weighted means over
+    tokens that heads see; None for all tokens one after the other. shared: users have the same networks
+    for the channel. height, width_pixels: of pictures. grid: rows and columns of source semantics, d_s
+    channels each; their product is the number of subcarriers. context: d_c. tuned: users hear a map of
+    angles, beams are chosen from a grid, the fusion is told the Doppler shift. arrivals, departures:
+    points of that grid. senders: users that send; others are silent. receiver: of separated users, see
+    :mod:`.separated`; none for CSC-SA-Net. acquires: networks estimate channels, see
+    :mod:`.learned_acquisition`. told: the fusion hears of the link too. halved: class scores are made for
+    every second row and column, and interpolated.
     """
 
     preset: Preset = field(default_factory=Preset)
@@ -129,6 +131,7 @@ class CscSaSettings:
     departures: int = 16
     senders: tuple[str, ...] = MODALITIES
     receiver: Literal["", "authors", "delay-limited", "lmmse"] = ""
+    acquires: bool = False
     told: bool = True
     halved: bool = False
 

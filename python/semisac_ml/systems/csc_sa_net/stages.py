@@ -19,6 +19,7 @@ from semisac_ml.channels.mimo_ofdm import drawn_paths
 from semisac_ml.outputs import output_file
 from semisac_ml.training.early_stopping import BestKept
 
+from .learned_acquisition import AcquiringNet
 from .links import drawn_link, validation_links
 from .measuring import CHUNK, counted
 from .model import CHANNELS, CscSaNet
@@ -162,6 +163,10 @@ def beam_plan(
         for _ in range(steps):
             paths = drawn_paths(batch, settings.cell, generator)
             link = drawn_link(settings, (begin, end), batch, generator)
+            if isinstance(model, AcquiringNet):
+                similarity = model.similarity(paths, link, generator).mean()
+                yield {"loss": -similarity, "similarity": similarity}
+                continue
             beams = model.beams(paths, link, generator)
             every = settings.token_subcarriers
             efficiency = stage_two_efficiency(paths, beams, link, settings, every=every).mean()

@@ -25,8 +25,9 @@ from semisac_ml.command_line import OnOff, OptionError, Options
 from semisac_ml.outputs import write_output
 from semisac_ml.training import Stage, load_checkpoint, save_checkpoint, train_stage
 
+from .learned_acquisition import AcquiringNet
 from .model import CscSaNet
-from .separated import network_of
+from .separated import SeparatedNet
 from .settings import PAPER, VARIANTS, CscSaSettings
 from .stages import Pictures, Plan, Selected, beam_plan, joint_plan, semantic_plan
 
@@ -51,8 +52,9 @@ class CscSaTraining(Options):
         PAPER,
         description="Networks: csc-sa-net, as in the paper; tuned, which hear angles and know their Doppler; "
         "'tuned colour' and 'tuned thermal', where the other user is silent; separated users, who are "
-        "detected by an LMMSE receiver (separated), a delay-limited one, or the authors' ('separated "
-        "authors'); or tuned without a part of it.",
+        "detected by an LMMSE receiver (separated), the same with channels that networks acquire "
+        "('separated acquisition'), a delay-limited receiver, or the authors'; or tuned without a part of "
+        "it.",
     )
     preset: Literal["printed", "notebook"] = Field(
         "printed", description="Conditions: the equations as printed, or the authors' program."
@@ -148,6 +150,13 @@ def untrained(settings: CscSaTraining) -> CscSaNet:
     """Networks as they start."""
     torch.manual_seed(settings.seed)
     return network_of(settings.network())
+
+
+def network_of(settings: CscSaSettings) -> CscSaNet:
+    """Networks as they start, after these settings."""
+    if settings.acquires:
+        return AcquiringNet(settings)
+    return SeparatedNet(settings) if settings.receiver else CscSaNet(settings)
 
 
 def train(
