@@ -28,14 +28,13 @@ from semisac_ml.signal.metrics import Metric
 from .faults import NO_FAULTS, Faults
 from .measuring import bound, encoded, measured
 from .model import CscSaNet
-from .samples import PARTS, PictureOptions, PictureSet, joined
+from .samples import PARTS, PICTURES_FILE, PictureOptions, PictureSet, joined
 from .scores import authors_mean_iou, mean_iou
 from .separated import AUTHORS, Knowledge, ofdm_symbols
 from .settings import CscSaSettings
 from .training import SETTINGS_FILE, CscSaTraining, best_file, trained
 
 SYSTEM = "csc_sa_net"
-PICTURES_FILE = "pictures.json"
 KEPT = "measured"
 TEST, HELD_OUT = "test", "held out"
 SCORES: dict[str, Callable[[np.ndarray], float]] = {"miou": mean_iou, "authors_miou": authors_mean_iou}

@@ -26,35 +26,23 @@ from .spectral_efficiency import OperatingPoint
 from .training import trained
 
 TABLE_TWO, EFFICIENCY, ALL = "table2", spectral_efficiency.FIGURE, "all"
+NAMES = (
+    *(TABLE_TWO, EFFICIENCY, detection.FIGURE, *figures.SWEEPS, "12", "modalities", "variations"),
+    *(learning_curves.FIGURE, claims.FIGURE, ALL),
+)
+"""Of figures; claims last, as they are about the others."""
 SWEPT: dict[str, tuple[float, ...]] = {
     "pilots": (1, 2, 4, 8),
     "feedback_bits": (4, 16, 64, 256, 1024),
     "snr_db": (-30.0, -25.0, -20.0, -15.0, -10.0, -5.0),
 }
-FEWEST_BITS = {"notebook": 8}
 DETECTION_SNRS_DB = (-30.0, -25.0, -20.0, -15.0, -10.0, -5.0)
 
 
 class EvaluateOptions(Options):
     """What is measured, and how."""
 
-    figure: list[
-        Literal[
-            "all",
-            "table2",
-            "spectral_efficiency",
-            "detection",
-            "8",
-            "9",
-            "10",
-            "11",
-            "12",
-            "modalities",
-            "variations",
-            "training",
-            "claims",
-        ]
-    ] = Field(
+    figure: list[Literal[NAMES]] = Field(
         description="table2, 8 to 12: of the paper; spectral_efficiency: of stage 2; detection: what "
         "separated receivers know; modalities: by time of the day, alone and both; variations: what goes "
         "wrong; training: logs; claims; all. Repeat it for several."
@@ -114,7 +102,7 @@ def command(
     data = pictures if pictures.data is not None else None
     bench = Bench(data, options.held_out, options.draws, options.seed)
     asked = Asked(options, schemes_below(options.runs), bench, console)
-    names = list(FIGURES) if ALL in options.figure else list(dict.fromkeys(options.figure))
+    names = list(NAMES[:-1]) if ALL in options.figure else list(dict.fromkeys(options.figure))
     for name in names:
         try:
             for file in FIGURES[name](asked):
@@ -126,32 +114,34 @@ def command(
 
 
 def _written(
-    asked: Asked, stem: str, rows: list[Result], draw: Callable[[Path, list[Result]], None]
+    asked: Asked, name: str, rows: list[Result], draw: Callable[[Path, list[Result]], None], stem: str = ""
 ) -> list[Path]:
-    image = asked.options.results / f"{stem}.png"
-    table = _table(asked, stem, rows)
+    image = asked.options.results / f"{stem or name}.png"
+    table = _table(asked, name, rows, stem)
     draw(image, rows)
     return [table, image]
 
 
-def _table(asked: Asked, stem: str, rows: list[Result]) -> Path:
-    """Rows as CSV, with a command that names no folder of this machine."""
+def _table(asked: Asked, name: str, rows: list[Result], stem: str = "") -> Path:
+    """Rows of a figure as CSV, with a command that names no folder of this machine."""
     options = asked.options
-    words = ["semisac evaluate csc_sa_net --figure", stem.removeprefix("figure").partition("_note")[0]]
+    words = ["semisac evaluate csc_sa_net --figure", name]
     words += ["--runs RUNS"] * bool(options.runs) + ["--held-out STREET"] * bool(options.held_out)
-    for name in ("draws", "channels", "climb", "seed"):
-        if getattr(options, name) != type(options).model_fields[name].default:
-            value = "" if name == "climb" else f" {getattr(options, name)}"
-            words.append(f"--{name}{value}")
+    words += ["--climb"] * options.climb
+    for other in ("draws", "channels", "seed"):
+        value = getattr(options, other)
+        if value != type(options).model_fields[other].default:
+            words.append(f"--{other} {value}")
     typed = " ".join(words)
-    return write_results(options.results / f"{stem}.csv", [replace(row, command=typed) for row in rows])
+    file = options.results / f"{stem or name}.csv"
+    return write_results(file, [replace(row, command=typed) for row in rows])
 
 
 def _sweep(name: str) -> Callable[[Asked], list[Path]]:
     def drawn(asked: Asked) -> list[Path]:
         schemes = asked.counted(figures.asked_points(name))
         rows, stem = figures.sweep_rows(name, schemes, asked.bench), f"figure{name}"
-        files = [_table(asked, stem, rows)]
+        files = [_table(asked, name, rows, stem)]
         for preset in dict.fromkeys(row.conditions["preset"] for row in rows):
             files.append(asked.options.results / f"{stem}_{preset}.png")
             figures.draw_sweep(files[-1], rows, preset)
@@ -192,18 +182,17 @@ def _efficiency(asked: Asked) -> list[Path]:
     for preset in presets:
         networks, point, rows = _networks(asked.schemes, preset), operating_point(preset), []
         for sweep, values in SWEPT.items():
-            chosen = [one for one in values if sweep != "feedback_bits" or one >= FEWEST_BITS.get(preset, 0)]
             rows += spectral_efficiency.efficiency_rows(
                 point,
                 sweep,
-                chosen,
+                values,
                 asked.options.channels,
                 asked.options.seed,
                 climb=asked.options.climb,
                 networks=networks,
             )
         stem = EFFICIENCY if preset == "printed" else f"{EFFICIENCY}_{preset}"
-        files += _written(asked, stem, rows, spectral_efficiency.draw)
+        files += _written(asked, EFFICIENCY, rows, spectral_efficiency.draw, stem)
     return files
 
 
@@ -217,7 +206,8 @@ def _detection(asked: Asked) -> list[Path]:
 
 def _shown(asked: Asked) -> list[Path]:
     one = shown.shown(asked.some(), asked.bench)
-    return _written(asked, shown.FIGURE, shown.shown_rows(one), lambda file, _: shown.draw(file, one))
+    rows = shown.shown_rows(one)
+    return _written(asked, "12", rows, lambda file, _: shown.draw(file, one), shown.FIGURE)
 
 
 def _modalities(asked: Asked) -> list[Path]:
@@ -254,4 +244,3 @@ FIGURES: dict[str, Callable[[Asked], list[Path]]] = {
     learning_curves.FIGURE: _training,
     claims.FIGURE: _claims,
 }
-"""By name, claims last: they are about the others."""

@@ -24,6 +24,8 @@ from semisac_ml.data.scenes.sample import sample
 
 PARTS = {"train": "train", "validation": "val", "test": "test"}
 """Parts and the lists that they are; the street's keep drives apart."""
+PICTURES_FILE = "pictures.json"
+"""Beside a training: the options that found its pictures."""
 SAMPLE = "sample"
 STREET_NAME = re.compile(r"\d{7}[DN]")
 """Four digits of a drive, three of a step."""

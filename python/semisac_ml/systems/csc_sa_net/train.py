@@ -16,11 +16,10 @@ from semisac_ml.outputs import write_output
 from semisac_ml.shared_options import DeviceOptions
 from semisac_ml.training import choose_device
 
-from .samples import PictureOptions
+from .samples import PICTURES_FILE, PictureOptions
 from .stages import Pictures
 from .training import STAGES, CscSaTraining, train
 
-PICTURES_FILE = "pictures.json"
 ALL = "all"
 
 
