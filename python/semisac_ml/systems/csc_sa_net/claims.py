@@ -10,7 +10,7 @@ about many points is tested at the one where it holds least.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,6 +42,7 @@ SEPARATED = (
     *(f"{name}, {said}" for name in ("separated authors", "separated") for said in KNOWN.values()),
     f"separated, {ACQUIRED}",
 )
+WITHOUT = ("tuned not told", "tuned all tokens", "tuned real symbols")
 POINTS = tuple(dict.fromkeys(point for sweep in SWEEPS.values() for point in sweep.points()))
 FEW = tuple(point for point in POINTS if point.symbols == 1)
 NEAR = 0.03
@@ -93,7 +94,7 @@ class Field:
         return {"preset": self.preset, "scenes": self.scenes.name}
 
     @property
-    def score(self):
+    def score(self) -> Callable[[np.ndarray], float]:
         """Of the preset."""
         return SCORES["miou" if self.preset == "printed" else "authors_miou"]
 
@@ -218,18 +219,18 @@ def of_this_project(field: Field) -> Iterator[Tested]:
         (TUNED, colour, "day", "both above colour alone by day"),
         (TUNED, colour, "", "both above colour alone"),
         (TUNED, thermal, "", "both above thermal alone"),
-        (TUNED, PAPER, "", "tuned above the paper's networks"),
     ):
         gain = field.gain(first, second, MODALITY_POINT, time)
         if gain is not None:
             told = {**field.told, "against": second, "time": time or "all", **_at(MODALITY_POINT)}
             yield Tested(said, first, 0.0, gain, told)
-    for name in ("tuned not told", "tuned all tokens", "tuned real symbols"):
-        for point in (Point(), MODALITY_POINT):
-            gain = field.gain(TUNED, name, point)
+    others = (PAPER, f"{TUNED}, orthogonal", *SEPARATED, *WITHOUT)
+    for point in (Point(), MODALITY_POINT):
+        for other in others:
+            gain = field.gain(TUNED, other, point)
             if gain is not None:
-                told = {**field.told, "against": name, **_at(point)}
-                yield Tested(f"above {name}", TUNED, 0.0, gain, told)
+                told = {**field.told, "against": other, **_at(point)}
+                yield Tested(f"above it at {point.snr_db:g} dB, Q = 4", TUNED, 0.0, gain, told)
 
 
 def of_spectral_efficiency(rows: Sequence[Result]) -> Iterator[Tested]:
