@@ -253,7 +253,7 @@ class StationChannelNetwork(nn.Module):
 
 
 class Feedback(nn.Module):
-    """Quantiser and dequantiser of footnote 5, over a feedback without errors; gradients pass straight."""
+    """Quantiser and dequantiser of footnote 5; gradients pass straight."""
 
     def __init__(self, bits: int) -> None:
         super().__init__()
@@ -263,9 +263,18 @@ class Feedback(nn.Module):
         """Bits 0 and 1, float32 [..., numbers, bits]."""
         return to_bits(numbers, self.bits)
 
-    def forward(self, numbers: Tensor, sent: Tensor) -> Tensor:
-        """Numbers as they arrive; sent: 1 for those that there are bits for, 0 for others."""
-        return sent * straight_through(numbers, from_bits(self.sent(numbers)))
+    def forward(
+        self, numbers: Tensor, sent: Tensor, flipped: float = 0.0, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Numbers as they arrive; sent: 1 for those that there are bits for, 0 for others.
+
+        flipped: chance that a bit arrives as the other one.
+        """
+        bits = self.sent(numbers)
+        if flipped:
+            wrong = torch.rand(bits.shape, generator=generator, device=bits.device) < flipped
+            bits = torch.where(wrong, 1.0 - bits, bits)
+        return sent * straight_through(numbers, from_bits(bits))
 
 
 def _limited(numbers: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -19,6 +20,7 @@ from torch import Tensor
 from semisac_ml.channels.fading import complex_normal
 from semisac_ml.channels.mimo_ofdm import MimoPaths, drawn_paths
 from semisac_ml.results import Result
+from semisac_ml.results.drawing import line_charts
 from semisac_ml.results.rows import X
 from semisac_ml.signal import metrics
 
@@ -111,3 +113,20 @@ def detection_rows(
             )
             rows.append(row)
     return rows
+
+
+def draw(file: Path, rows: list[Result]) -> None:
+    """Axes for each layout and what is made of the streams."""
+    names = list(dict.fromkeys(row.variant for row in rows))
+    line_charts(
+        file,
+        rows,
+        {"median_sinr_db": "median SINR of symbols (dB)"},
+        panel=lambda row: f"pilots of layout {row.conditions['layout']}, {row.conditions['streams']}",
+        style=lambda row: {
+            "label": row.variant,
+            "color": f"C{names.index(row.variant)}",
+            "marker": "o",
+            "capsize": 2,
+        },
+    )

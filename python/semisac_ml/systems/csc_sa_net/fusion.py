@@ -29,7 +29,8 @@ class SemanticFusionAttention(nn.Module):
         source, context = settings.source, settings.context
         self.pool = TokenPool(settings)
         self.channel = nn.Linear(self.pool.outputs, context)
-        self.first = nn.Linear(source + context + settings.conditions, source)
+        self.told = settings.told
+        self.first = nn.Linear(source + context + settings.conditions * settings.told, source)
         self.second = nn.Linear(source, source)
 
     def forward(self, source: Tensor, channel: Tensor, condition: Tensor) -> Tensor:
@@ -37,7 +38,9 @@ class SemanticFusionAttention(nn.Module):
 
         channel: semantics [batch, tokens, width]. condition: [batch, conditions].
         """
-        context = torch.cat((source.mean(dim=(2, 3)), self.channel(self.pool(channel)), condition), dim=1)
+        context = torch.cat((source.mean(dim=(2, 3)), self.channel(self.pool(channel))), dim=1)
+        if self.told:
+            context = torch.cat((context, condition), dim=1)
         weights = self.second(self.first(context).relu()).sigmoid()
         return weights[:, :, None, None] * source
 
@@ -117,7 +120,8 @@ class StationFusionNetwork(nn.Module):
         self.together = positions // settings.own_subcarriers
         self.first = nn.Linear(values * self.together, source * self.together)
         self.attention = SemanticFusionAttention(settings)
-        self.decoder = PictureDecoder(source, CLASS_COUNT, settings.height, settings.width_pixels)
+        size = (settings.height, settings.width_pixels)
+        self.decoder = PictureDecoder(source, CLASS_COUNT, *size, settings.halved)
 
     def forward(self, received: Tensor, channel: Tensor, condition: Tensor) -> Tensor:
         """Scores [batch, classes, height, width].

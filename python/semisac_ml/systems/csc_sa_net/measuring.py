@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -22,15 +22,17 @@ CHUNK = 8
 
 
 @torch.no_grad()
-def counted(part: PictureSet, scores: Callable[[Tensor], Tensor]) -> np.ndarray:
+def counted(part: PictureSet, scores: Callable[[Tensor], Tensor], rows: Tensor | None = None) -> np.ndarray:
     """Pixels by scene, true and predicted class, int64 [scenes, classes, classes].
 
-    scores: from rows of the part, CHUNK at most, to class scores [rows, classes, height, width].
+    scores: from rows of the part, CHUNK at most, to class scores [rows, classes, height, width]. rows: which
+    scenes; all by default.
     """
     truth, found = part.labels.numpy(), []
-    for rows in torch.arange(len(part)).split(CHUNK):
-        predicted = scores(rows).argmax(1).cpu().numpy()
-        pairs = zip(predicted, truth[rows.numpy()], strict=True)
+    chosen = torch.arange(len(part)) if rows is None else rows
+    for chunk in chosen.split(CHUNK):
+        predicted = scores(chunk).argmax(1).cpu().numpy()
+        pairs = zip(predicted, truth[chunk.numpy()], strict=True)
         found += [confusion(one, other, CLASS_COUNT) for one, other in pairs]
     return np.stack(found)
 
@@ -44,6 +46,8 @@ def measured(
     snr_db: float,
     seed: int = 0,
     channels: Callable[[int, torch.Generator], MimoPaths] | None = None,
+    sources: Sequence[Tensor] | None = None,
+    **options: object,
 ) -> np.ndarray:
     """Pixels counted of a part over links of one kind, each scene over a channel of its own.
 
@@ -60,6 +64,10 @@ def measured(
         Of channels and noise.
     channels : function, optional
         Makes as many channels as it is told; by default those of the cell, at random.
+    sources : of each user, optional
+        What :func:`encoded` made of the part.
+    options
+        Of the model, such as ``faults``.
 
     Returns
     -------
@@ -71,25 +79,40 @@ def measured(
     generator = torch.Generator(device).manual_seed(seed)
 
     def scores(rows: Tensor) -> Tensor:
-        sources = model.sources([one.to(device) for one in part.batch(rows)[0]])
         link = Link(pilots, feedback_bits, symbols, torch.full((len(rows),), snr_db, device=device))
         count = len(rows)
         cell = model.settings.cell
         paths = channels(count, generator) if channels else drawn_paths(count, cell, generator)
-        return model(sources, paths, link, generator)
+        return model(_sources(model, part, rows, sources), paths, link, generator, **options)
 
     return counted(part, scores)
 
 
-def bound(model: CscSaNet, part: PictureSet) -> np.ndarray:
+@torch.no_grad()
+def encoded(model: CscSaNet, part: PictureSet) -> list[Tensor]:
+    """Source semantics of all pictures of a part, of each user, which links do not change."""
+    model.eval()
+    chunks = [_sources(model, part, rows, None) for rows in torch.arange(len(part)).split(CHUNK)]
+    return [torch.cat(one) for one in zip(*chunks, strict=True)]
+
+
+def _sources(
+    model: CscSaNet, part: PictureSet, rows: Tensor, sources: Sequence[Tensor] | None
+) -> list[Tensor]:
+    if sources is not None:
+        return [one[rows] for one in sources]
+    device = model.pilots.baseband.device
+    return model.sources([one.to(device) for one in part.batch(rows)[0]])
+
+
+def bound(model: CscSaNet, part: PictureSet, sources: Sequence[Tensor] | None = None) -> np.ndarray:
     """The same over stage I's identity channel without noise: of networks of stage I no channel's bound."""
     model.eval()
     device, settings = model.pilots.baseband.device, model.settings
 
     def scores(rows: Tensor) -> Tensor:
-        sources = model.sources([one.to(device) for one in part.batch(rows)[0]])
         snrs = torch.zeros(len(rows), device=device)
         link = Link(settings.pilots, settings.feedback_bits, settings.symbols, snrs)
-        return model.over_identity(sources, link)
+        return model.over_identity(_sources(model, part, rows, sources), link)
 
     return counted(part, scores)

@@ -17,9 +17,10 @@ from semisac_ml.channels.fading import complex_normal
 from semisac_ml.channels.mimo_ofdm import MimoOfdm, MimoPaths, equivalent_channel
 
 from .channel_semantics import Feedback, StationChannelNetwork, UserChannelNetwork
+from .faults import NO_FAULTS, Faults
 from .fusion import StationFusionNetwork, UserFusionNetwork
 from .pilots import PilotNetwork, features_of
-from .settings import CscSaSettings
+from .settings import MODALITIES, CscSaSettings
 
 CHANNELS = {"colour": 3, "thermal": 1}
 """Of the pictures of each user."""
@@ -73,9 +74,14 @@ class CscSaNet(nn.Module):
         """Networks that stage II trains."""
         return [self.pilots, self.user_channel, self.station_channel]
 
-    def semantic(self) -> list[nn.Module]:
-        """Networks that stage I trains."""
-        return [self.user_fusion, self.station_fusion]
+    def semantic(self, frozen: bool = False) -> list[nn.Module]:
+        """Networks that stage I trains. frozen: encoders of pictures stay as they are."""
+        heads = [part for user in self.user_fusion for part in (user.attention, user.head)]
+        return [*(heads if frozen else [self.user_fusion]), self.station_fusion]
+
+    def joint(self, frozen: bool) -> list[nn.Module]:
+        """Networks that stage III trains."""
+        return [*self.physical(), *self.semantic(frozen)]
 
     def check(self, link: Link) -> None:
         """Raise ValueError for a link that the networks were not made for."""
@@ -118,9 +124,15 @@ class CscSaNet(nn.Module):
             told = torch.cat((told, shift), dim=-1)
         return told, told.amax(1)
 
-    def beams(self, paths: MimoPaths, link: Link, generator: torch.Generator) -> Beams:
-        """Pilots, feedback and beams."""
+    def beams(
+        self, paths: MimoPaths, link: Link, generator: torch.Generator, faults: Faults = NO_FAULTS
+    ) -> Beams:
+        """Pilots, feedback and beams, in single precision: 8 bits of bfloat16 do not tell angles apart."""
         self.check(link)
+        with torch.autocast(link.snr_db.device.type, enabled=False):
+            return self._beams(paths, link, generator, faults)
+
+    def _beams(self, paths: MimoPaths, link: Link, generator: torch.Generator, faults: Faults) -> Beams:
         sizes, count = self.settings, len(paths.gain)
         users, station = self.conditions(paths, link)
         received = self.pilots(paths, link.snr_db if sizes.preset.noisy_pilots else None, generator)
@@ -132,7 +144,7 @@ class CscSaNet(nn.Module):
         ]
         precoder, numbers, semantics, choice = (torch.stack(one, dim=1) for one in zip(*found, strict=True))
         sent = first(link.feedback_bits // sizes.preset.bits, sizes.numbers, count, received.device)
-        returned = self.feedback(numbers, sent[:, None])
+        returned = self.feedback(numbers, sent[:, None], faults.flipped, generator)
         combiner, station_semantics, station_choice = self.station_channel(returned, station)
         return Beams(
             torch.view_as_complex(precoder),
@@ -149,10 +161,15 @@ class CscSaNet(nn.Module):
         return [user.encoder(one) for user, one in zip(self.user_fusion, pictures, strict=True)]
 
     def forward(
-        self, sources: Sequence[Tensor], paths: MimoPaths, link: Link, generator: torch.Generator
+        self,
+        sources: Sequence[Tensor],
+        paths: MimoPaths,
+        link: Link,
+        generator: torch.Generator,
+        faults: Faults = NO_FAULTS,
     ) -> Tensor:
         """Class scores [batch, classes, height, width]; sources: what :meth:`sources` made."""
-        beams, conditions = self.beams(paths, link, generator), self.conditions(paths, link)
+        beams, conditions = self.beams(paths, link, generator, faults), self.conditions(paths, link)
         semantics = beams.user_semantics
         if self.settings.added_halves:
             semantics = beams.station_semantics[:, None].expand_as(semantics)
@@ -169,8 +186,13 @@ class CscSaNet(nn.Module):
             )
             for user, (network, source) in enumerate(zip(self.user_fusion, sources, strict=True))
         ]
-        received = self.received(symbols, beams, paths, link, generator)
+        received = self.received(symbols, beams, faults.uplink(paths), link, generator)
         return self.station_fusion(received, beams.station_semantics, conditions[1])
+
+    def silenced(self, symbols: Sequence[Tensor]) -> list[Tensor]:
+        """Of each user, zeros for those that do not send."""
+        pairs = zip(MODALITIES, symbols, strict=True)
+        return [one if name in self.settings.senders else torch.zeros_like(one) for name, one in pairs]
 
     def received(
         self,
@@ -182,6 +204,7 @@ class CscSaNet(nn.Module):
     ) -> Tensor:
         """What the station's chains hear of the users' symbols, as BS-MSFNet takes it, 0 after the last."""
         sizes = self.settings
+        symbols = self.silenced(symbols)
         if sizes.access == "orthogonal":
             symbols = [placed(one, user, len(symbols)) for user, one in enumerate(symbols)]
         sent = torch.stack(list(symbols), dim=1)[:, :, :, : link.symbols]
@@ -196,7 +219,7 @@ class CscSaNet(nn.Module):
         """Class scores over stage I's channel: the identity, no noise, no semantics of a channel."""
         sizes = self.settings
         if not sizes.preset.links_first:
-            return self.station_fusion.decoder(torch.stack(list(sources)).sum(0))
+            return self.station_fusion.decoder(torch.stack(self.silenced(sources)).sum(0))
         count, device, cell = len(sources[0]), sources[0].device, sizes.cell
         semantics = torch.zeros(count, sizes.tokens, sizes.width, device=device)
         told = torch.zeros(count, sizes.conditions, device=device)
@@ -207,6 +230,7 @@ class CscSaNet(nn.Module):
             network.sent(source, semantics, straight, used, told)
             for network, source in zip(self.user_fusion, sources, strict=True)
         ]
+        sent = self.silenced(sent)
         if sizes.access == "orthogonal" and not sizes.added_halves:
             sent = [placed(one, user, len(sent)) for user, one in enumerate(sent)]
         return self.station_fusion(torch.stack(sent).sum(0), semantics, told)

@@ -61,6 +61,18 @@ def beam_loss(paths: MimoPaths, beams: Beams, settings: CscSaSettings) -> Tensor
     return sum(-(wanted * choice.log_softmax(-1)).sum(-1).mean() for wanted, choice in pairs)
 
 
-def segmentation_loss(scores: Tensor, labels: Tensor) -> Tensor:
-    """Eqs. (28) and (33) as a mean over pixels: of scores and labels int64 [batch, height, width]."""
-    return functional.cross_entropy(scores, labels)
+def segmentation_loss(scores: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Eqs. (28) and (33) as a mean over pixels: of scores and labels int64 [batch, height, width].
+
+    weights: of classes, [classes]. Scores may be those of every so manieth row and column.
+    """
+    every = labels.shape[-1] // scores.shape[-1]
+    labels = labels[:, ::every, ::every]
+    return functional.cross_entropy(scores.float(), labels, weights)
+
+
+def class_weights(labels: Tensor, classes: int) -> Tensor:
+    """1 / ln(1.02 + share of pixels), float32 [classes], as ENet has it (Paszke et al. 2016): a class that
+    is nowhere weighs 50, one that is everywhere 1.4. labels: uint8."""
+    shares = torch.bincount(labels.flatten(), minlength=classes) / labels.numel()
+    return 1.0 / torch.log(1.02 + shares)

@@ -84,10 +84,11 @@ class PictureEncoder(nn.Module):
 class PictureDecoder(nn.Module):
     """Fused semantics [batch, d_s, rows, columns] to class scores [batch, classes, height, width].
 
-    Scores are not normalised, unlike the authors'. height, width: of the pictures, multiples of 16.
+    Scores are not normalised, unlike the authors'. height, width: of the pictures, multiples of 16. halved:
+    scores are made for every second row and column; in training they stay so, else they are interpolated.
     """
 
-    def __init__(self, source: int, classes: int, height: int, width: int) -> None:
+    def __init__(self, source: int, classes: int, height: int, width: int, halved: bool = False) -> None:
         super().__init__()
         first, second, third, fourth, last = WIDTHS
         self.start = (height // 16, width // 16)
@@ -102,10 +103,14 @@ class PictureDecoder(nn.Module):
             Convolution(third, second),
             nn.Upsample(scale_factor=2.0),
             Convolution(second, first),
-            nn.Upsample(scale_factor=2.0),
+            nn.Identity() if halved else nn.Upsample(scale_factor=2.0),
             nn.Conv2d(first, classes, 3, padding=1),
         )
+        self.halved = halved
 
     def forward(self, semantics: Tensor) -> Tensor:
         features = functional.interpolate(self.before(semantics), size=self.start, mode="nearest")
-        return self.after(features)
+        scores = self.after(features)
+        if self.halved and not self.training:
+            scores = functional.interpolate(scores, scale_factor=2.0, mode="bilinear")
+        return scores

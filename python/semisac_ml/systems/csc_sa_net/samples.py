@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +24,12 @@ from semisac_ml.data.scenes.sample import sample
 
 PARTS = {"train": "train", "validation": "val", "test": "test"}
 """Parts and the lists that they are; the street's keep drives apart."""
+PICTURES_FILE = "pictures.json"
+"""Beside a training: the options that found its pictures."""
 SAMPLE = "sample"
+STREET_NAME = re.compile(r"\d{7}[DN]")
+"""Four digits of a drive, three of a step."""
+INDEX = "index.json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,13 +37,33 @@ class PictureSet:
     """A part of a data set.
 
     names: of the scenes. pictures: colour and thermal, uint8 [scenes, 3, height, width] and [scenes, 1,
-    height, width]. labels: uint8 [scenes, height, width]. night: bool [scenes].
+    height, width]. labels: uint8 [scenes, height, width]. night: bool [scenes]. drives_told: what the street
+    tells of its drives, by their number as in names; of other data nothing is known.
     """
 
     names: tuple[str, ...]
     pictures: tuple[Tensor, Tensor]
     labels: Tensor
     night: Tensor
+    drives_told: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @property
+    def drives(self) -> list[str]:
+        """Of each scene; one of which none is known is a drive of its own."""
+        return [name[:4] if STREET_NAME.match(name) else name for name in self.names]
+
+    @property
+    def times(self) -> list[str]:
+        """Of the day of each scene: day, dusk or night; without the street's word day or night."""
+        pairs = zip(self.drives, self.night.tolist(), strict=True)
+        known = self.drives_told
+        return [known.get(drive, {}).get("time", "night" if dark else "day") for drive, dark in pairs]
+
+    @property
+    def layouts(self) -> str:
+        """Of the street, those of these scenes."""
+        known = {self.drives_told[one]["layout"] for one in self.drives if one in self.drives_told}
+        return ", ".join(sorted(known))
 
     def __len__(self) -> int:
         return len(self.names)
@@ -87,7 +114,28 @@ def as_tensors(pairs: mfnet.Pairs, height: int, width: int) -> PictureSet:
         ),
         torch.from_numpy(np.stack(labels)),
         torch.tensor([name.removesuffix("_flip").endswith(mfnet.LIGHTS["night"]) for name in pairs.names]),
+        _drives_told(pairs.folder.parent / INDEX),
     )
+
+
+def joined(sets: list[PictureSet]) -> PictureSet:
+    """Parts of one data set as one."""
+    pictures = zip(*(one.pictures for one in sets), strict=True)
+    return replace(
+        sets[0],
+        names=tuple(name for one in sets for name in one.names),
+        pictures=tuple(map(torch.cat, pictures)),
+        labels=torch.cat([one.labels for one in sets]),
+        night=torch.cat([one.night for one in sets]),
+    )
+
+
+def _drives_told(index: Path) -> dict[str, dict[str, str]]:
+    """Time of the day and layout of the street's drives; of none if this is not the street."""
+    if not index.is_file():
+        return {}
+    drives = json.loads(index.read_text())["drives"]
+    return {f"{one['sequence']:04d}": {key: one[key] for key in ("time", "layout")} for one in drives}
 
 
 def _sized(pair: mfnet.Pair, height: int, width: int) -> Iterator[np.ndarray]:

@@ -13,9 +13,23 @@ from semisac_ml.channels.mimo_ofdm import MimoOfdm
 from semisac_ml.data.mfnet import CLASSES
 
 MODALITIES = ("colour", "thermal")
-PRESETS, SIZES, VARIANTS = ("printed", "notebook"), ("small", "paper"), ("csc-sa-net", "tuned")
+PRESETS, SIZES = ("printed", "notebook"), ("small", "paper")
 ACCESSES = ("superposed", "orthogonal")
 CLASS_COUNT = len(CLASSES)
+PAPER, REAL = "csc-sa-net", "tuned real symbols"
+VARIANTS: dict[str, dict[str, object]] = {
+    PAPER: {},
+    "tuned": {"tuned": True},
+    **{f"tuned {one}": {"tuned": True, "senders": (one,)} for one in MODALITIES},
+    "separated": {"tuned": True, "receiver": "lmmse"},
+    "separated delay-limited": {"tuned": True, "receiver": "delay-limited"},
+    "separated authors": {"receiver": "authors"},
+    "separated acquisition": {"receiver": "lmmse", "acquires": True},
+    "tuned not told": {"tuned": True, "told": False},
+    "tuned all tokens": {"tuned": True, "pools": None},
+    REAL: {"tuned": True},
+}
+"""By name, what a variant of size small is besides what the paper's networks are."""
 
 Access = Literal["superposed", "orthogonal"]
 
@@ -83,11 +97,15 @@ class CscSaSettings:
 
     pilots, feedback_bits, symbols: L, B and Q, the most of each if `flexible`. flexible: one network for all
     L, B, Q and SNRs, which it is told; else for those alone. token_subcarriers: neighbouring subcarriers that
-    are one token. width: d_model and d_CSI. layers: U, of each transformer. pools: weighted means over tokens
-    that heads see; None for all tokens one after the other. shared: users have the same networks for the
-    channel. height, width_pixels: of pictures. grid: rows and columns of source semantics, d_s channels each;
-    their product is the number of subcarriers. context: d_c. tuned: users hear a map of angles, beams are
-    chosen from a grid, the fusion is told the Doppler shift. arrivals, departures: points of that grid.
+    are one token. width: d_model and d_CSI. layers: U, of each transformer. pools: weighted means over
+    tokens that heads see; None for all tokens one after the other. shared: users have the same networks
+    for the channel. height, width_pixels: of pictures. grid: rows and columns of source semantics, d_s
+    channels each; their product is the number of subcarriers. context: d_c. tuned: users hear a map of
+    angles, beams are chosen from a grid, the fusion is told the Doppler shift. arrivals, departures:
+    points of that grid. senders: users that send; others are silent. receiver: of separated users, see
+    :mod:`.separated`; none for CSC-SA-Net. acquires: networks estimate channels, see
+    :mod:`.learned_acquisition`. told: the fusion hears of the link too. halved: class scores are made for
+    every second row and column, and interpolated.
     """
 
     preset: Preset = field(default_factory=Preset)
@@ -111,6 +129,11 @@ class CscSaSettings:
     context: int = 16
     arrivals: int = 128
     departures: int = 16
+    senders: tuple[str, ...] = MODALITIES
+    receiver: Literal["", "authors", "delay-limited", "lmmse"] = ""
+    acquires: bool = False
+    told: bool = True
+    halved: bool = False
 
     def __post_init__(self) -> None:
         subcarriers = self.preset.cell.subcarriers
@@ -120,6 +143,8 @@ class CscSaSettings:
             raise ValueError(
                 f"users are {self.preset.cell.users}, expected {len(MODALITIES)}, one a modality"
             )
+        if self.receiver and self.access != "superposed":
+            raise ValueError(f"access is {self.access!r}, expected 'superposed' of users that are separated")
         if self.grid[0] * self.grid[1] != subcarriers:
             raise ValueError(f"the grid is {self.grid}, expected {subcarriers} positions, one a subcarrier")
         if subcarriers % self.token_subcarriers:
@@ -183,16 +208,17 @@ class CscSaSettings:
         """ "paper", or "small", which two processor cores can train. Raises ValueError for any other name."""
         if variant not in VARIANTS:
             raise ValueError(f"variant is {variant!r}, expected one of {', '.join(VARIANTS)}")
-        made = cls(Preset.named(preset), access)
+        conditions = Preset.named(preset)
+        if variant == REAL:
+            conditions = dataclasses.replace(conditions, real_symbols=True)
+        made = cls(conditions, access)
         if size == "paper":
-            if variant == "tuned":
-                raise ValueError("size is 'paper', expected 'small' with variant 'tuned'")
+            if variant != PAPER:
+                raise ValueError(f"size is 'paper', expected 'small' with variant {variant!r}")
             return made
         if size != "small":
             raise ValueError(f"size is {size!r}, expected one of {', '.join(SIZES)}")
-        return dataclasses.replace(
-            made,
-            tuned=variant == "tuned",
+        small = dict(
             symbols=5,
             flexible=True,
             token_subcarriers=4,
@@ -204,4 +230,6 @@ class CscSaSettings:
             shared=True,
             height=240,
             width_pixels=320,
+            halved=True,
         )
+        return dataclasses.replace(made, **{**small, **VARIANTS[variant]})

@@ -1,16 +1,17 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Spectral efficiency of what nothing is learned for, over pilots, feedback and SNR: rows and picture.
+"""Spectral efficiency over pilots, feedback and SNR: networks of stage II, and what learns nothing.
 
-Every scheme meets the same channels and the same pilots, which are drawn anew for each block of channels.
+Every scheme meets the same channels, and what learns nothing the same pilots, drawn anew for each block of
+channels.
 What knows the channel knows it at the first symbol of data; rates are those of the Q symbols that follow.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -29,6 +30,7 @@ from .acquisition import Noise, Pilots, least_squares_covariances, pilot_noise, 
 from .beamforming import known_covariances, principal_beams, principal_user_beams
 from .feedback import fed_back_combiner, fed_back_phases
 from .matching_pursuit import matching_pursuit
+from .model import CscSaNet, Link
 from .rates import AnalogBeams, spectral_efficiency
 
 SYSTEM, FIGURE = "csc_sa_net", "spectral_efficiency"
@@ -161,21 +163,50 @@ def pilot_schemes(
     return found
 
 
+@torch.no_grad()
+def network_rate(
+    model: CscSaNet, paths: MimoPaths, point: OperatingPoint, generator: torch.Generator
+) -> Tensor:
+    """Bit/s/Hz [batch] of networks of stage II, with pilots of their own."""
+    link = Link(
+        point.pilots, point.feedback_bits, point.symbols, torch.full((len(paths.gain),), point.snr_db)
+    )
+    beams = model.eval().beams(paths, link, generator)
+    own = AnalogBeams(beams.combiner, beams.precoder)
+    return spectral_efficiency(paths, own, point.snr_db, point.times, point.tones, point.cell)
+
+
 def several_paths(count: int) -> str:
     """Name of matching pursuit of so many paths."""
     return f"OMP, {count} paths"
 
 
+Networks = Mapping[str, Sequence[CscSaNet]]
+"""Networks of trainings that differ in their seed alone, by name."""
+
+
 def measured(
-    point: OperatingPoint, samples: int, seed: int, climb: bool = True, pilots_of: PilotsOf = pilots_at_random
+    point: OperatingPoint,
+    samples: int,
+    seed: int,
+    climb: bool = True,
+    pilots_of: PilotsOf = pilots_at_random,
+    networks: Networks | None = None,
 ) -> dict[str, Tensor]:
-    """Bit/s/Hz [samples] of all schemes on the same channels; pilots_of: of a block of them."""
+    """Bit/s/Hz [samples] of all schemes on the same channels, of networks a mean over their seeds.
+
+    pilots_of: of a block of channels.
+    """
     found: dict[str, list[Tensor]] = {}
-    channels, generator = (torch.Generator().manual_seed(one) for one in (seed, seed + SECOND_STREAM))
+    seeds = (seed, seed + SECOND_STREAM, seed + 2 * SECOND_STREAM)
+    channels, generator, noise = (torch.Generator().manual_seed(one) for one in seeds)
     for first in range(0, samples, BLOCK):
         paths = drawn_paths(min(BLOCK, samples - first), point.cell, channels)
         schemes = known_schemes(paths, point, generator, climb)
         schemes |= pilot_schemes(paths, point, pilots_of(point, generator), generator)
+        for name, models in (networks or {}).items():
+            rates = [network_rate(one, paths, point, noise) for one in models]
+            schemes[name] = torch.stack(rates).mean(0)
         for name, rate in schemes.items():
             found.setdefault(name, []).append(rate)
     return {name: torch.cat(rates) for name, rates in found.items()}
@@ -197,8 +228,11 @@ def efficiency_rows(
     seed: int,
     climb: bool = True,
     pilots_of: PilotsOf = pilots_at_random,
+    networks: Networks | None = None,
 ) -> list[Result]:
     """Rows of all schemes over L, B or SNR: bit/s/Hz of all users, and the share of what PCA has.
+
+    networks: that were made for the most of these L and B.
 
     Raises ValueError for a sweep that is not one.
     """
@@ -209,7 +243,7 @@ def efficiency_rows(
     rows = []
     for value in values:
         here = replace(point, **{sweep: value})
-        rates = measured(here, samples, seed, climb, pilots_of)
+        rates = measured(here, samples, seed, climb, pilots_of, networks)
         for name, own in rates.items():
             place = dict(
                 system=SYSTEM, figure=FIGURE, variant=name, conditions=told, x=float(value), seed=str(seed)
@@ -243,12 +277,17 @@ def draw(file: str | os.PathLike[str], rows: Iterable[Result]) -> None:
     rows = [row for row in rows if row.metric == EFFICIENCY]
     axes_of = list(dict.fromkeys(row.axis for row in rows))
 
+    learned = [name for name in dict.fromkeys(row.variant for row in rows) if _is_learned(name)]
+
     def style(row: Result) -> dict[str, object]:
         from_pilots = row.variant.startswith("OMP") or row.variant in (LIKELIEST, LEAST_SQUARES)
+        own = row.variant in learned
+        colour = f"C{learned.index(row.variant) % 10}" if own else COLOURS.get(row.variant, PATHS_COLOUR)
         return {
             "label": row.variant,
-            "color": COLOURS.get(row.variant, PATHS_COLOUR),
-            "linestyle": "-" if from_pilots else "--",
+            "color": colour,
+            "linestyle": "-" if from_pilots or own else "--",
+            "linewidth": 2.2 if own else 1.2,
             "marker": "o",
             "capsize": 2,
         }
@@ -264,3 +303,7 @@ def draw(file: str | os.PathLike[str], rows: Iterable[Result]) -> None:
             axis.set_xticks(places, [f"{place:g}" for place in places])
         figure.axes[0].set_ylabel("spectral efficiency of both users (bit/s/Hz)")
         legend_below(figure, max(2, round(width / 2.8)))
+
+
+def _is_learned(name: str) -> bool:
+    return name not in COLOURS and not name.startswith("OMP")

@@ -5,22 +5,28 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from semisac_ml.channels.mimo_ofdm import drawn_paths
+from semisac_ml.outputs import output_file
 from semisac_ml.training.early_stopping import BestKept
 
+from .learned_acquisition import AcquiringNet
 from .links import drawn_link, validation_links
 from .measuring import CHUNK, counted
-from .model import CscSaNet, Link
-from .objective import beam_loss, segmentation_loss, stage_two_efficiency
+from .model import CHANNELS, CscSaNet
+from .objective import beam_loss, class_weights, segmentation_loss, stage_two_efficiency
 from .samples import PictureSet
 from .scores import authors_mean_iou, mean_iou
+from .settings import CLASS_COUNT
 
 EASY_SNR_DB = 0.0
 """From which the tuned networks' stage II comes down to the SNRs it is for, over its first half."""
@@ -50,12 +56,15 @@ class Selected(BestKept):
 class Pictures:
     """What stages I and III learn from and are validated on.
 
-    batch: scenes a step.
+    batch: scenes a step. balanced: rare classes weigh more. folder: where semantics of encoders that are
+    frozen are kept, for all trainings with the same ones; None: they are made anew.
     """
 
     train: PictureSet
     validation: PictureSet
     batch: int
+    balanced: bool = False
+    folder: Path | None = None
 
     @property
     def size(self) -> int:
@@ -66,6 +75,10 @@ class Pictures:
     def steps(self) -> int:
         """Of an epoch."""
         return len(self.train) // self.size
+
+    def weights(self, device: torch.device) -> Tensor | None:
+        """Of classes in the loss."""
+        return class_weights(self.train.labels, CLASS_COUNT).to(device) if self.balanced else None
 
     def batches(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
         """Rows of each step, in random order, and which of them are mirrored."""
@@ -86,27 +99,52 @@ class Plan:
     validate: Callable[[], dict[str, float]]
 
 
-def semantic_plan(both: Selected, pictures: Pictures, device: torch.device) -> Plan:
-    """Stage I: source semantics, over an identity channel without noise."""
-    model, settings = both.model, both.model.settings
+class Sources:
+    """Source semantics of rows of a part: encoders' own, or what frozen ones made once."""
 
-    def scores(part: PictureSet, rows: Tensor, mirrored: Tensor | None, link: Link) -> tuple[Tensor, Tensor]:
-        inputs, labels = part.batch(rows, mirrored)
-        sources = model.sources([one.to(device) for one in inputs])
-        return model.over_identity(sources, link), labels.to(device)
+    def __init__(self, model: CscSaNet, pictures: Pictures, frozen: bool, device: torch.device) -> None:
+        self.model, self.device = model, device
+        self.kept = {
+            part: kept_semantics(model, part, device, pictures.folder)
+            for part in ((pictures.train, pictures.validation) if frozen else ())
+        }
+
+    def __call__(self, part: PictureSet, rows: Tensor, mirrored: Tensor | None = None) -> list[Tensor]:
+        """Of each user; some rows mirrored."""
+        if part in self.kept:
+            way = torch.zeros_like(rows) if mirrored is None else mirrored.long()
+            return [one[way, rows].to(self.device) for one in self.kept[part]]
+        inputs = part.batch(rows, mirrored)[0]
+        return self.model.sources([one.to(self.device) for one in inputs])
+
+
+def semantic_plan(
+    both: Selected, pictures: Pictures, frozen: bool, lower: bool, device: torch.device
+) -> Plan:
+    """Stage I: source semantics, over an identity channel without noise.
+
+    frozen: encoders of pictures are given. lower: products of matrices in bfloat16.
+    """
+    model, settings = both.model, both.model.settings
+    sources, weights = Sources(model, pictures, frozen, device), pictures.weights(device)
 
     def step(generator: torch.Generator) -> Iterator[dict[str, Tensor]]:
         for rows, mirrored in pictures.batches(generator):
+            labels = pictures.train.batch(rows, mirrored)[1].to(device)
             link = drawn_link(settings, (0.0, 0.0), len(rows), generator)
-            yield {"loss": segmentation_loss(*scores(pictures.train, rows, mirrored, link))}
+            with torch.autocast(device.type, torch.bfloat16, enabled=lower):
+                scores = model.over_identity(sources(pictures.train, rows, mirrored), link)
+            yield {"loss": segmentation_loss(scores, labels, weights)}
 
     def validate() -> dict[str, float]:
         link = validation_links(settings, (0.0, 0.0), 1, device)[0]
-        return validated(
-            both, pictures.validation, [lambda rows: scores(pictures.validation, rows, None, link)[0]]
-        )
 
-    return Plan(model.semantic(), pictures.steps, step, validate)
+        def scores(rows: Tensor) -> Tensor:
+            return model.over_identity(sources(pictures.validation, rows), link)
+
+        return validated(both, pictures.validation, [scores], lower, device)
+
+    return Plan(model.semantic(frozen), pictures.steps, step, validate)
 
 
 def beam_plan(
@@ -125,6 +163,10 @@ def beam_plan(
         for _ in range(steps):
             paths = drawn_paths(batch, settings.cell, generator)
             link = drawn_link(settings, (begin, end), batch, generator)
+            if isinstance(model, AcquiringNet):
+                similarity = model.similarity(paths, link, generator).mean()
+                yield {"loss": -similarity, "similarity": similarity}
+                continue
             beams = model.beams(paths, link, generator)
             every = settings.token_subcarriers
             efficiency = stage_two_efficiency(paths, beams, link, settings, every=every).mean()
@@ -164,48 +206,62 @@ def efficiencies(
 
 
 def joint_plan(
-    both: Selected, pictures: Pictures, snr_db: tuple[float, float], frozen: bool, device: torch.device
+    both: Selected,
+    pictures: Pictures,
+    snr_db: tuple[float, float],
+    frozen: bool,
+    lower: bool,
+    device: torch.device,
 ) -> Plan:
-    """Stage III: all networks, for the task. frozen: encoders of pictures stay, their semantics are kept."""
-    model, settings = both.model, both.model.settings
-    trained = [*model.physical(), *model.semantic()]
-    if frozen:
-        heads = [part for user in model.user_fusion for part in (user.attention, user.head)]
-        trained = [*model.physical(), *heads, model.station_fusion]
-    kept = {
-        part: source_semantics(model, part, device)
-        for part in ((pictures.train, pictures.validation) if frozen else ())
-    }
+    """Stage III: all networks, for the task.
 
-    def scores(
-        part: PictureSet, rows: Tensor, mirrored: Tensor, link: Link, generator: torch.Generator
-    ) -> Tensor:
-        if part in kept:
-            sources = [one[mirrored.long(), rows].to(device) for one in kept[part]]
-        else:
-            sources = model.sources([one.to(device) for one in part.batch(rows, mirrored)[0]])
-        return model(sources, drawn_paths(len(rows), settings.cell, generator), link, generator)
+    frozen: encoders of pictures stay, their semantics are kept. lower: products of matrices in bfloat16.
+    """
+    model, settings = both.model, both.model.settings
+    sources, weights = Sources(model, pictures, frozen, device), pictures.weights(device)
 
     def step(generator: torch.Generator) -> Iterator[dict[str, Tensor]]:
         for rows, mirrored in pictures.batches(generator):
             labels = pictures.train.batch(rows, mirrored)[1].to(device)
             link = drawn_link(settings, snr_db, len(rows), generator)
-            yield {"loss": segmentation_loss(scores(pictures.train, rows, mirrored, link, generator), labels)}
+            paths = drawn_paths(len(rows), settings.cell, generator)
+            with torch.autocast(device.type, torch.bfloat16, enabled=lower):
+                scores = model(sources(pictures.train, rows, mirrored), paths, link, generator)
+            yield {"loss": segmentation_loss(scores, labels, weights)}
 
     def validate() -> dict[str, float]:
         ways = []
         for place in range(len(validation_links(settings, snr_db, 1, device))):
             generator = torch.Generator(device).manual_seed(place)
 
-            def found(rows: Tensor, place: int = place, generator: torch.Generator = generator) -> Tensor:
+            def scores(rows: Tensor, place: int = place, generator: torch.Generator = generator) -> Tensor:
                 link = validation_links(settings, snr_db, len(rows), device)[place]
-                straight = torch.zeros(len(rows), dtype=torch.bool)
-                return scores(pictures.validation, rows, straight, link, generator)
+                paths = drawn_paths(len(rows), settings.cell, generator)
+                return model(sources(pictures.validation, rows), paths, link, generator)
 
-            ways.append(found)
-        return validated(both, pictures.validation, ways)
+            ways.append(scores)
+        return validated(both, pictures.validation, ways, lower, device)
 
-    return Plan(trained, pictures.steps, step, validate)
+    return Plan(model.joint(frozen), pictures.steps, step, validate)
+
+
+def kept_semantics(
+    model: CscSaNet, part: PictureSet, device: torch.device, folder: Path | None
+) -> list[Tensor]:
+    """What :func:`source_semantics` makes, read from the folder if these encoders left it there."""
+    if folder is None:
+        return source_semantics(model, part, device)
+    sha = hashlib.sha256()
+    for user in model.user_fusion:
+        for value in user.encoder.state_dict().values():
+            sha.update(value.cpu().contiguous().numpy().tobytes())
+    file = folder / f"semantics-{sha.hexdigest()[:12]}-{part.fingerprint()}.safetensors"
+    if not file.is_file():
+        made = source_semantics(model, part, device)
+        with output_file(file) as unfinished:
+            save_file(dict(zip(CHANNELS, made, strict=True)), unfinished)
+    stored = load_file(file)
+    return [stored[name] for name in CHANNELS]
 
 
 @torch.no_grad()
@@ -221,12 +277,24 @@ def source_semantics(model: CscSaNet, part: PictureSet, device: torch.device) ->
             chunks.append([one.cpu() for one in model.sources([one.to(device) for one in inputs])])
         found.append([torch.cat(one) for one in zip(*chunks, strict=True)])
     model.train(training)
-    return [torch.stack(one) for one in zip(*found, strict=True)]
+    return [torch.stack(one).contiguous() for one in zip(*found, strict=True)]
 
 
-def validated(both: Selected, part: PictureSet, ways: list[Callable[[Tensor], Tensor]]) -> dict[str, float]:
-    """Mean IoU of a part over ways from rows to scores; `both` is told that of the preset's metric."""
-    counts = [counted(part, scores).sum(0) for scores in ways]
+def validated(
+    both: Selected,
+    part: PictureSet,
+    ways: list[Callable[[Tensor], Tensor]],
+    lower: bool,
+    device: torch.device,
+) -> dict[str, float]:
+    """Mean IoU of a part, a mean over ways from rows to scores that have the scenes in turn.
+
+    `both` is told that of the preset's metric.
+    """
+    turns = [torch.arange(len(part))[place :: len(ways)] for place in range(len(ways))]
+    with torch.autocast(device.type, torch.bfloat16, enabled=lower):
+        pairs = zip(ways, turns, strict=True)
+        counts = [counted(part, scores, rows).sum(0) for scores, rows in pairs if len(rows)]
     standard = float(np.mean([mean_iou(one) for one in counts]))
     authors = float(np.mean([authors_mean_iou(one) for one in counts]))
     both.tell(-(standard if both.model.settings.preset.background else authors))

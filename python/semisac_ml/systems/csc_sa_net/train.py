@@ -16,11 +16,10 @@ from semisac_ml.outputs import write_output
 from semisac_ml.shared_options import DeviceOptions
 from semisac_ml.training import choose_device
 
-from .samples import PictureOptions
+from .samples import PICTURES_FILE, PictureOptions
 from .stages import Pictures
 from .training import STAGES, CscSaTraining, train
 
-PICTURES_FILE = "pictures.json"
 ALL = "all"
 
 
@@ -39,14 +38,18 @@ class RunOptions(Options):
 
 def label(settings: CscSaTraining) -> str:
     """What tells trainings apart, as a part of a file's name."""
-    return f"{settings.variant}-{settings.preset}-{settings.size}-{settings.access}-seed{settings.seed}"
+    variant = settings.variant.replace(" ", "-")
+    return f"{variant}-{settings.preset}-{settings.size}-{settings.access}-seed{settings.seed}"
 
 
-def load_pictures(settings: CscSaTraining, options: PictureOptions) -> Pictures:
-    """Training and validation part, in the networks' size. Raises DataError if data are missing."""
+def load_pictures(settings: CscSaTraining, options: PictureOptions, folder: Path) -> Pictures:
+    """Training and validation part, in the networks' size; folder: of the run.
+
+    Raises DataError if data are missing.
+    """
     network = settings.network()
     found = (options.load(part, network.height, network.width_pixels) for part in ("train", "validation"))
-    return Pictures(*found, settings.batch)
+    return Pictures(*found, settings.batch, settings.balanced, settings.encoders or folder)
 
 
 def command(
@@ -69,7 +72,7 @@ def command(
     loaded = None
     if stages != ("2",):
         console.print("reading pictures …")
-        loaded = load_pictures(settings, pictures)
+        loaded = load_pictures(settings, pictures, folder)
         console.print(f"{len(loaded.train)} scenes to train on, {len(loaded.validation)} to validate on")
     for stage in stages:
         train(settings, stage, folder, console, device, loaded)

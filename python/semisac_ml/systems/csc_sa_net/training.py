@@ -25,8 +25,10 @@ from semisac_ml.command_line import OnOff, OptionError, Options
 from semisac_ml.outputs import write_output
 from semisac_ml.training import Stage, load_checkpoint, save_checkpoint, train_stage
 
+from .learned_acquisition import AcquiringNet
 from .model import CscSaNet
-from .settings import CscSaSettings
+from .separated import SeparatedNet
+from .settings import PAPER, VARIANTS, CscSaSettings
 from .stages import Pictures, Plan, Selected, beam_plan, joint_plan, semantic_plan
 
 SETTINGS_FILE = "settings.json"
@@ -46,9 +48,13 @@ class CscSaTraining(Options):
     Raises ValueError for a setting that no training can have.
     """
 
-    variant: Literal["csc-sa-net", "tuned"] = Field(
-        "csc-sa-net",
-        description="Networks: csc-sa-net, as in the paper; tuned, which hear angles and know their Doppler.",
+    variant: Literal[tuple(VARIANTS)] = Field(
+        PAPER,
+        description="Networks: csc-sa-net, as in the paper; tuned, which hear angles and know their Doppler; "
+        "'tuned colour' and 'tuned thermal', where the other user is silent; separated users, who are "
+        "detected by an LMMSE receiver (separated), the same with channels that networks acquire "
+        "('separated acquisition'), a delay-limited receiver, or the authors'; or tuned without a part of "
+        "it.",
     )
     preset: Literal["printed", "notebook"] = Field(
         "printed", description="Conditions: the equations as printed, or the authors' program."
@@ -88,12 +94,26 @@ class CscSaTraining(Options):
     frozen: OnOff = Field(
         True, description="Stage 3 leaves encoders of size small as stage 1 made them, which is faster."
     )
+    balanced: OnOff = Field(False, description="Rare classes weigh more in the loss.")
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        description="Of products of matrices in stages 1 and 3; bfloat16 is faster where the processor has "
+        "it.",
+    )
+    encoders: Path | None = Field(
+        None,
+        description="Folder of a training whose encoders of pictures are taken as they are, which is faster: "
+        "stage 1 trains the rest.",
+    )
+    beams: Path | None = Field(
+        None, description="Folder of a training whose networks of stage 2 are taken instead of training some."
+    )
     seed: int = Field(0, description="Seed of the training.")
 
     @model_validator(mode="after")
     def _is_a_network(self) -> CscSaTraining:
-        if self.variant == "tuned" and self.size != "small":
-            raise OptionError("size", f"is {self.size!r}, expected 'small' with variant 'tuned'")
+        if self.variant != PAPER and self.size != "small":
+            raise OptionError("size", f"is {self.size!r}, expected 'small' with variant {self.variant!r}")
         self.network()
         return self
 
@@ -129,7 +149,14 @@ def best_file(folder: Path, stage: str) -> Path:
 def untrained(settings: CscSaTraining) -> CscSaNet:
     """Networks as they start."""
     torch.manual_seed(settings.seed)
-    return CscSaNet(settings.network())
+    return network_of(settings.network())
+
+
+def network_of(settings: CscSaSettings) -> CscSaNet:
+    """Networks as they start, after these settings."""
+    if settings.acquires:
+        return AcquiringNet(settings)
+    return SeparatedNet(settings) if settings.receiver else CscSaNet(settings)
 
 
 def train(
@@ -166,16 +193,40 @@ def train(
     device = device or torch.device("cpu")
     model = started(settings, folder) if stage == "3" else untrained(settings)
     folder.mkdir(parents=True, exist_ok=True)
+    told = {**settings.model_dump(mode="json"), "stage": stage}
+    if stage == "2" and settings.beams is not None:
+        take(model.physical(), trained(settings.beams, "2")[0].physical(), "beams")
+        return _left(model, settings, stage, folder, told)
+    if stage == "1" and settings.encoders is not None:
+        other = trained(settings.encoders, "1")[0]
+        take(*([user.encoder for user in one.user_fusion] for one in (model, other)), "encoders")
+    for network in model.semantic():
+        # convolutions are faster on a processor if all channels of a pixel lie side by side
+        network.to(memory_format=torch.channels_last)
     both = Selected(model, settings.patience).to(device)
     plan, epochs = _plan(settings, stage, both, pictures, device)
-    told = {**settings.model_dump(), "stage": stage}
     if pictures is not None and stage != "2":
         told["pictures"] = pictures.train.fingerprint()
     train_stage(_stage(settings, stage, both, plan, epochs, told), folder, console)
-    best = both.best.cpu().eval()
-    save_checkpoint(best_file(folder, stage), best, None, told)
+    return _left(both.best.cpu(), settings, stage, folder, told)
+
+
+def _left(
+    model: CscSaNet, settings: CscSaTraining, stage: str, folder: Path, told: dict[str, object]
+) -> CscSaNet:
+    """Write what a stage leaves."""
+    save_checkpoint(best_file(folder, stage), model, None, told)
     write_output(folder / SETTINGS_FILE, settings.model_dump_json(indent=1) + "\n")
-    return best
+    return model.eval()
+
+
+def take(own: list[nn.Module], other: list[nn.Module], option: str) -> None:
+    """Take weights of networks of another training. Raises OptionError if they are of another form."""
+    try:
+        for one, given in zip(own, other, strict=True):
+            one.load_state_dict(given.state_dict())
+    except RuntimeError as error:
+        raise OptionError(option, "has networks of another form, expected those of this variant") from error
 
 
 def started(settings: CscSaTraining, folder: Path) -> CscSaNet:
@@ -219,13 +270,15 @@ def _plan(
 ) -> tuple[Plan, int]:
     """A stage and its epochs."""
     snr_db = settings.snr_range_db(stage)
+    lower = settings.precision == "bfloat16"
     if stage == "1":
-        return semantic_plan(both, pictures, device), settings.semantic_epochs
+        given = settings.encoders is not None
+        return semantic_plan(both, pictures, given, lower, device), settings.semantic_epochs
     if stage == "2":
         epochs = settings.beam_epochs
         return beam_plan(both, snr_db, settings.beam_batch, settings.beam_steps, epochs, device), epochs
     frozen = settings.frozen and settings.size == "small"
-    return joint_plan(both, pictures, snr_db, frozen, device), settings.joint_epochs
+    return joint_plan(both, pictures, snr_db, frozen, lower, device), settings.joint_epochs
 
 
 def _stage(

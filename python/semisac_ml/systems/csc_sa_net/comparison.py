@@ -1,0 +1,339 @@
+# SPDX-FileCopyrightText: gr-semisac contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Trainings on the same scenes over the same links: pixels counted drive by drive, and kept beside them.
+
+What was counted once is read again, so that figures are redrawn at once and an evaluation that was broken
+off goes on. Intervals come from drives that are drawn anew with replacement: scenes of a drive resemble each
+other. Trainings of several seeds meet the same drives; their mean is resampled, how far they lie apart
+stands beside it as a standard deviation, "<metric>_sd".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+from torch import Tensor
+
+from semisac_ml.outputs import output_file
+from semisac_ml.results import Result
+from semisac_ml.signal.metrics import Metric
+
+from .faults import NO_FAULTS, Faults
+from .measuring import bound, encoded, measured
+from .model import CscSaNet
+from .samples import PARTS, PICTURES_FILE, PictureOptions, PictureSet, joined
+from .scores import authors_mean_iou, mean_iou
+from .separated import AUTHORS, Knowledge, ofdm_symbols
+from .settings import CscSaSettings
+from .training import SETTINGS_FILE, CscSaTraining, best_file, trained
+
+SYSTEM = "csc_sa_net"
+KEPT = "measured"
+TEST, HELD_OUT = "test", "held out"
+SCORES: dict[str, Callable[[np.ndarray], float]] = {"miou": mean_iou, "authors_miou": authors_mean_iou}
+"""Eq. (29), and the authors' program."""
+KNOWN: dict[Knowledge, str] = {
+    "known": "PCA, channel known",
+    "sought": "PCA, likeliest path",
+    "learned": "learned beams",
+}
+ACQUIRED = "PCA, learned acquisition"
+NO_CHANNEL = "no channel"
+REPLICATES = 1000
+PART_OF_PILOTS = 4
+
+
+@dataclass(frozen=True)
+class Point:
+    """A link, of OFDM symbols for data in all, pilots among them; snr_db: as the preset has it."""
+
+    pilots: int = 8
+    feedback_bits: int = 1024
+    symbols: int = 4
+    snr_db: float = -25.0
+    faults: Faults = NO_FAULTS
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """What is measured on. name: with layouts, where they are known."""
+
+    name: str
+    part: PictureSet
+
+    @property
+    def drives(self) -> list[str]:
+        """In the order of what is counted."""
+        return sorted(set(self.part.drives))
+
+    def by_drive(self, counts: np.ndarray) -> np.ndarray:
+        """Counts [scenes, classes, classes] added up: [drives, classes, classes]."""
+        places = np.searchsorted(self.drives, self.part.drives)
+        found = np.zeros((len(self.drives), *counts.shape[1:]), np.int64)
+        np.add.at(found, places, counts)
+        return found
+
+    def at(self, time: str) -> np.ndarray:
+        """Which drives are at a time of the day."""
+        times = dict(zip(self.part.drives, self.part.times, strict=True))
+        return np.array([times[drive] == time for drive in self.drives])
+
+
+def test_scenes(options: PictureOptions, settings: CscSaSettings) -> Scenes:
+    """The test part of what a network was trained on."""
+    return _named(TEST, options.load("test", settings.height, settings.width_pixels))
+
+
+def held_out_scenes(folder: Path, settings: CscSaSettings) -> Scenes:
+    """All scenes of a folder that nothing was trained on."""
+    options = PictureOptions(data=folder)
+    parts = [options.load(part, settings.height, settings.width_pixels) for part in PARTS]
+    return _named(HELD_OUT, joined(parts))
+
+
+def _named(kind: str, part: PictureSet) -> Scenes:
+    return Scenes(f"{kind}: {part.layouts}" if part.layouts else kind, part)
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """A training as one curve shows it. name: of the curve. knowledge: of separated users' beams.
+    stage: "3", or "1" for what no channel leaves."""
+
+    name: str
+    folder: Path
+    settings: CscSaTraining
+    knowledge: Knowledge | None = None
+    stage: str = "3"
+
+    @property
+    def network(self) -> CscSaSettings:
+        """Its sizes."""
+        return self.settings.network()
+
+    @property
+    def group(self) -> tuple[str, str]:
+        """The same for trainings that differ in their seed alone: name and preset."""
+        return self.name, self.settings.preset
+
+    def data_symbols(self, symbols: int) -> int:
+        """Symbols of data among so many OFDM symbols; one even of one, as pilots cannot do without."""
+        if not self.network.receiver:
+            return symbols
+        return max(1, symbols * (PART_OF_PILOTS - 1) // PART_OF_PILOTS)
+
+    def spent(self, symbols: int) -> float:
+        """OFDM symbols that so many of data cost, pilots among them counted as the paper's footnote 6 does
+        where the authors' receiver has them for nothing."""
+        network = self.network
+        if network.receiver == AUTHORS:
+            return symbols * PART_OF_PILOTS / (PART_OF_PILOTS - 1)
+        return float(ofdm_symbols(network, symbols) if network.receiver else symbols)
+
+    def fits(self, point: Point) -> bool:
+        """Whether the networks were made for such links."""
+        network, preset = self.network, self.network.preset
+        own = (network.pilots, network.feedback_bits, network.symbols)
+        asked = (point.pilots, point.feedback_bits, self.data_symbols(point.symbols))
+        if point.feedback_bits % preset.bits:
+            return False
+        return all(a <= b for a, b in zip(asked, own, strict=True)) if network.flexible else asked == own
+
+
+def schemes_below(folders: Sequence[Path]) -> list[Scheme]:
+    """Of all finished trainings in or below folders. Raises ValueError for a folder without any."""
+    found: dict[Path, list[Scheme]] = {}
+    for folder in folders:
+        files = sorted(folder.rglob(best_file(Path(), "3").name))
+        if not files:
+            raise ValueError(
+                f"{folder} holds no finished training of csc_sa_net, expected one or more (stage 3)"
+            )
+        for file in files:
+            found.setdefault(file.parent.resolve(), schemes_of(file.parent))
+    return [one for own in found.values() for one in own]
+
+
+def schemes_of(folder: Path) -> list[Scheme]:
+    """Of one training. Raises ValueError if the folder holds none."""
+    file = folder / SETTINGS_FILE
+    try:
+        settings = CscSaTraining(**json.loads(file.read_text()))
+    except (OSError, TypeError, ValueError) as error:
+        raise ValueError(f"{file}: is no settings of a training ({error})") from error
+    name = settings.variant + (", paper" if settings.size == "paper" else "")
+    name += ", orthogonal" if settings.access == "orthogonal" else ""
+    if settings.network().acquires:
+        return [Scheme(f"separated, {ACQUIRED}", folder, settings, "learned")]
+    if settings.network().receiver:
+        return [Scheme(f"{name}, {KNOWN[one]}", folder, settings, one) for one in get_args(Knowledge)]
+    return [Scheme(name, folder, settings), Scheme(f"{name}, {NO_CHANNEL}", folder, settings, stage="1")]
+
+
+@dataclass
+class Bench:
+    """Where schemes are measured.
+
+    data: pictures to test with instead of those that a training names; held_out: of layouts that nothing was
+    trained on. draws: channels for each scene. seed: of channels and noise.
+    """
+
+    data: PictureOptions | None = None
+    held_out: Path | None = None
+    draws: int = 1
+    seed: int = 0
+    _scenes: dict[object, list[Scenes]] = field(default_factory=dict)
+    _network: tuple[object, CscSaNet] | None = None
+    _encoded: dict[object, list[Tensor]] = field(default_factory=dict)
+    _digests: dict[Path, str] = field(default_factory=dict)
+
+    def scenes(self, scheme: Scheme) -> list[Scenes]:
+        """Test scenes of a training, and those that are held out. Raises DataError if data are missing."""
+        options, network = self.data or pictures_of(scheme.folder), scheme.network
+        key = (options.model_dump_json(), network.height, network.width_pixels)
+        if key not in self._scenes:
+            self._scenes[key] = [test_scenes(options, network)]
+            if self.held_out is not None:
+                self._scenes[key].append(held_out_scenes(self.held_out, network))
+        return self._scenes[key]
+
+    def network(self, scheme: Scheme) -> CscSaNet:
+        """The last one asked for is kept."""
+        key = (scheme.folder, scheme.stage)
+        if self._network is None or self._network[0] != key:
+            self._network = (key, trained(scheme.folder, scheme.stage)[0])
+        return self._network[1]
+
+    def sources(self, scheme: Scheme, scenes: Scenes) -> list[Tensor]:
+        """Source semantics; trainings that share their encoders share them."""
+        network, sha = self.network(scheme), hashlib.sha256()
+        for user in network.user_fusion:
+            for value in user.encoder.state_dict().values():
+                sha.update(value.contiguous().numpy().tobytes())
+        key = (sha.hexdigest(), scenes.name, scenes.part.fingerprint())
+        if key not in self._encoded:
+            self._encoded[key] = encoded(network, scenes.part)
+        return self._encoded[key]
+
+    def file(self, scheme: Scheme, scenes: Scenes, point: Point) -> Path:
+        """Where counts are kept: beside the training, named by all that they hang on."""
+        weights = best_file(scheme.folder, scheme.stage)
+        if weights not in self._digests:
+            self._digests[weights] = hashlib.sha256(weights.read_bytes()).hexdigest()
+        told = (self._digests[weights], scheme.knowledge, scenes.part.fingerprint(), self.draws, self.seed)
+        if scheme.stage == "3":
+            told += (point,)
+        return scheme.folder / KEPT / f"{hashlib.sha256(repr(told).encode()).hexdigest()[:24]}.npz"
+
+    def counts(self, scheme: Scheme, scenes: Scenes, point: Point) -> np.ndarray:
+        """Pixels of a scheme by drive, true and predicted class, int64 [drives, classes, classes]."""
+        file = self.file(scheme, scenes, point)
+        if not file.is_file():
+            found = scenes.by_drive(self._measured(scheme, scenes, point))
+            file.parent.mkdir(exist_ok=True)
+            with output_file(file) as unfinished, unfinished.open("wb") as stream:
+                np.savez_compressed(stream, counts=found)
+        with np.load(file) as stored:
+            return stored["counts"]
+
+    def _measured(self, scheme: Scheme, scenes: Scenes, point: Point) -> np.ndarray:
+        network, sources = self.network(scheme), self.sources(scheme, scenes)
+        if scheme.stage == "1":
+            return bound(network, scenes.part, sources)
+        options: dict[str, object] = {"faults": point.faults}
+        if scheme.knowledge is not None:
+            options["knowledge"] = scheme.knowledge
+        snr_db = point.snr_db + scheme.network.preset.snr_offset_db
+        link = (point.pilots, point.feedback_bits, scheme.data_symbols(point.symbols), snr_db)
+        draws = (
+            measured(network, scenes.part, *link, seed=self.seed + draw, sources=sources, **options)
+            for draw in range(self.draws)
+        )
+        return sum(draws)
+
+
+def pictures_of(folder: Path) -> PictureOptions:
+    """Which pictures a training was made on. Raises ValueError if it does not say."""
+    file = folder / PICTURES_FILE
+    try:
+        return PictureOptions(**json.loads(file.read_text()))
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            f"{file}: does not name pictures ({error}), expected a training of all stages"
+        ) from error
+
+
+def grouped(schemes: Sequence[Scheme]) -> dict[tuple[str, str], list[Scheme]]:
+    """Schemes by name and preset, each by its seed. Raises ValueError for a seed that is there twice."""
+    found: dict[tuple[str, str], list[Scheme]] = {}
+    for scheme in sorted(schemes, key=lambda one: one.settings.seed):
+        own = found.setdefault(scheme.group, [])
+        if own and own[-1].settings.seed == scheme.settings.seed:
+            raise ValueError(
+                f"{scheme.folder} and {own[-1].folder} are both {scheme.name} of seed "
+                f"{scheme.settings.seed}, expected one of them"
+            )
+        own.append(scheme)
+    return found
+
+
+def resampled(counts: Sequence[np.ndarray], score: Callable[[np.ndarray], float]) -> Metric:
+    """Mean over trainings of a score of all drives, and its interval over drives.
+
+    counts: of each training, [drives, classes, classes], the same drives.
+    """
+    return _interval(lambda weights: np.mean([score(_weighed(weights, one)) for one in counts]), counts)
+
+
+def difference(
+    first: Sequence[np.ndarray], second: Sequence[np.ndarray], score: Callable[[np.ndarray], float]
+) -> Metric:
+    """By how much the first score better, on the same drives; trainings in the same order."""
+
+    def value(weights: np.ndarray) -> float:
+        pairs = zip(first, second, strict=True)
+        return float(np.mean([score(_weighed(weights, a)) - score(_weighed(weights, b)) for a, b in pairs]))
+
+    return _interval(value, first)
+
+
+def _weighed(weights: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    return np.tensordot(weights, counts, 1)
+
+
+def _interval(value: Callable[[np.ndarray], float], counts: Sequence[np.ndarray]) -> Metric:
+    drives = len(counts[0])
+    all_once = float(value(np.ones(drives, np.int64)))
+    if drives == 1:
+        return Metric(all_once, all_once, all_once, 1)
+    drawn = np.random.default_rng(0).multinomial(drives, np.full(drives, 1.0 / drives), REPLICATES)
+    low, high = np.nanpercentile([value(weights) for weights in drawn], (2.5, 97.5))
+    return Metric(all_once, min(float(low), all_once), max(float(high), all_once), drives)
+
+
+def score_rows(
+    counts: Mapping[int, np.ndarray],
+    figure: str,
+    variant: str,
+    conditions: Mapping[str, object],
+    **told: object,
+) -> list[Result]:
+    """Rows of both scores: mean over seeds with its interval over drives, and the seeds' deviation.
+
+    counts: by seed, [drives, classes, classes]. told: further fields of rows.
+    """
+    rows, seeds = [], " ".join(map(str, counts))
+    place = {"system": SYSTEM, "figure": figure, "variant": variant, "conditions": conditions, **told}
+    for metric, score in SCORES.items():
+        rows.append(Result.of(resampled(list(counts.values()), score), metric=metric, seed=seeds, **place))
+        if len(counts) > 1:
+            deviation = float(np.std([score(one.sum(0)) for one in counts.values()], ddof=1))
+            rows.append(Result(value=deviation, n=len(counts), metric=f"{metric}_sd", seed=seeds, **place))
+    return rows
