@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from weakref import WeakValueDictionary
 
 import numpy as np
 
-from semisac_ml.runtime import Bundle, BundleError, Session, SymbolLink
+from semisac_ml.runtime import AnyNetwork, Bundle, BundleError, Session, SymbolLink, open_onnx
+from semisac_ml.runtime.session import check_left_out
 
 _opened: WeakValueDictionary[str, Bundle] = WeakValueDictionary()
 
@@ -54,6 +56,35 @@ def open_network(bundle: Bundle, network: str, inputs: tuple[str, ...], output: 
             f"bundle {bundle.name}: network {network!r} has no output {output!r}: export it again"
         )
     return session
+
+
+def open_model(
+    model: Bundle | str | Path, network: str = "", without: Collection[str] = ()
+) -> tuple[Session, list[str], Bundle | None]:
+    """Session of an ONNX file or of a network of a bundle, names of complex tensors, and the bundle.
+
+    network: of a bundle that has several. without: outputs that are not wanted; of a file they are not even
+    computed.
+
+    Raises
+    ------
+    BundleError
+        There is no such model or network, or it cannot be run.
+    """
+    if not isinstance(model, Bundle) and (str(model).endswith(".onnx") or Path(model).expanduser().is_file()):
+        if network:
+            raise BundleError(
+                f"{model}: network is {network!r}, but an ONNX file is one network: leave it empty"
+            )
+        return open_onnx(model, without=without), [], None
+    bundle = open_bundle(model)
+    names = list(bundle.manifest.networks)
+    if not network and len(names) > 1:
+        raise BundleError(f"bundle {bundle.name} has the networks {', '.join(names)}: say which, network=...")
+    session = bundle.session(network or names[0])
+    check_left_out(session.outputs, without, session.name)
+    stated = bundle.manifest.interface
+    return session, stated.complex_tensors if isinstance(stated, AnyNetwork) else [], bundle
 
 
 def channel_uses(bundle: Bundle) -> int:

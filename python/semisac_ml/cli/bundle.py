@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``semisac bundle verify|show|convert``."""
+"""``semisac bundle verify|show|convert|import``."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from pydantic import Field
 from semisac_ml.command_line import Options, new_commands
 from semisac_ml.outputs import print_json
 from semisac_ml.shared_options import PrintOptions
+
+from .bundle_import import import_network
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -92,6 +94,9 @@ def convert(bundle: BundleArgument, /, *, options: ConvertOptions = ConvertOptio
     changed = after.fingerprint != before.fingerprint
     said = f"fingerprint {before.fingerprint}, now {after.fingerprint}" if changed else "is of today's format"
     print(f"{after.name}: {said}{smaller}")
+
+
+commands.command(import_network, name="import")
 
 
 def _identity(bundle: Bundle) -> dict[str, Any]:

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 from .bundle import Bundle, check_replaceable, convert_bundle, list_bundles, model_folders, write_bundle
-from .interfaces import BeamPrediction, ImageLink, Interface, SymbolLink, TargetLink
+from .interfaces import AnyNetwork, BeamPrediction, ImageLink, Interface, SymbolLink, TargetLink
 from .manifest import BundleError, Manifest, Metric, Network, Tensor
-from .session import Session
+from .onnx_model import Signature, open_onnx, signature
+from .session import NotFiniteError, Session
 
 __all__ = [
+    "AnyNetwork",
     "BeamPrediction",
     "Bundle",
     "BundleError",
@@ -19,7 +21,9 @@ __all__ = [
     "Manifest",
     "Metric",
     "Network",
+    "NotFiniteError",
     "Session",
+    "Signature",
     "SymbolLink",
     "TargetLink",
     "Tensor",
@@ -27,5 +31,7 @@ __all__ = [
     "convert_bundle",
     "list_bundles",
     "model_folders",
+    "open_onnx",
+    "signature",
     "write_bundle",
 ]

@@ -33,7 +33,7 @@ from .manifest import (
 )
 from .session import Session, onnx_tensors
 
-LOWEST_OPSET = 17
+LOWEST_OPSET = 7  # ONNX Runtime guarantees nothing below
 Kind = TypeVar("Kind", bound=Interface)
 _NAME = re.compile(r"[a-z][a-z0-9_]*/[a-z0-9][a-z0-9_-]*")
 
@@ -245,7 +245,7 @@ def _inspect(content: bytes, field: str) -> None:
         found = onnx_file.inspect(content)
     except onnx_file.OnnxFormatError as error:
         raise BundleError(f"{field}: {error}") from error
-    if found.opset < LOWEST_OPSET:
+    if 0 < found.opset < LOWEST_OPSET:
         raise BundleError(
             f"{field}: opset is {found.opset}, expected at least {LOWEST_OPSET}: export the network again"
         )

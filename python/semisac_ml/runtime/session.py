@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,14 +18,22 @@ from .manifest import BundleError, Tensor
 
 PROVIDERS = ("onnxruntime", "openvino")
 _PLACE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (?:\S+\.(?:cc|h):\d+ .*?\) (?=[A-Z]))?", re.DOTALL)
+_CUSTOM_OPERATOR = re.compile(r"Fatal error: (\S+?)\(-?\d+\) is not a registered function/op")
 _ONNX_DTYPES = {
     "tensor(float)": "float32",
     "tensor(double)": "float64",
+    "tensor(float16)": "float16",
     "tensor(int64)": "int64",
     "tensor(int32)": "int32",
+    "tensor(int16)": "int16",
+    "tensor(int8)": "int8",
     "tensor(uint8)": "uint8",
     "tensor(bool)": "bool",
 }
+
+
+class NotFiniteError(ValueError):
+    """An input or output of a network is not finite."""
 
 
 class Session:
@@ -35,13 +43,15 @@ class Session:
     ----------
     content : bytes
         The ONNX file.
-    inputs, outputs : sequence of Tensor
-        Interface that the manifest states; the network must agree.
+    inputs, outputs : sequence of Tensor, optional
+        Interface that the manifest states; the network must agree. Without them it is what the file says.
     name : str
         Names the network in errors.
     threads : int
         Threads of one inference. 1 inside flowgraphs: more fight the scheduler.
     provider : "onnxruntime" or "openvino"
+    without : collection of str
+        Outputs that are not computed.
 
     Raises
     ------
@@ -52,25 +62,32 @@ class Session:
     def __init__(
         self,
         content: bytes,
-        inputs: Sequence[Tensor],
-        outputs: Sequence[Tensor],
+        inputs: Sequence[Tensor] | None = None,
+        outputs: Sequence[Tensor] | None = None,
         *,
         name: str = "network",
         threads: int = 1,
         provider: str = "onnxruntime",
+        without: Collection[str] = (),
     ) -> None:
         if threads < 1:
             raise ValueError(f"threads is {threads}, expected at least 1")
         if provider not in PROVIDERS:
             raise ValueError(f"provider is {provider!r}, expected one of {', '.join(PROVIDERS)}")
+        runtime = _onnxruntime_session(content, name, threads)
+        own_inputs, own_outputs = _nodes(runtime, name)
+        check_left_out([node.name for node in own_outputs], without, name)
+        own_outputs = [node for node in own_outputs if node.name not in without]
+        if inputs is None:
+            inputs = [_tensor(node, name) for node in own_inputs]
+        if outputs is None:
+            outputs = [_tensor(node, name) for node in own_outputs]
         self.name = name
         self.inputs = {tensor.name: tensor for tensor in inputs}
         self.outputs = {tensor.name: tensor for tensor in outputs}
         self.threads = threads
         self.provider = provider
         self._output_names = [tensor.name for tensor in outputs]
-        runtime = _onnxruntime_session(content, name, threads)
-        own_inputs, own_outputs = _nodes(runtime, name)
         _agree(name, "inputs", list(inputs), own_inputs)
         _agree(name, "outputs", list(outputs), own_outputs)
         if provider == "onnxruntime":
@@ -96,46 +113,60 @@ class Session:
         Raises
         ------
         ValueError
-            If an input is missing, unknown, not finite, or of another dtype or shape, or an output is not
-            finite.
+            If an input is missing, unknown, or of another dtype or shape.
+        NotFiniteError
+            If an input or output is not finite.
         """
         axes: dict[str, int] = {}
         self._same_names(inputs)
         feed = {key: self._checked_input(tensor, inputs[key], axes) for key, tensor in self.inputs.items()}
+        outputs = self.infer(feed)
+        for key, value in outputs.items():
+            _check_shape(self.name, self.outputs[key], value, axes)
+            if value.dtype.kind == "f" and not np.isfinite(value).all():
+                raise NotFiniteError(
+                    f"{self.name}: output {key} is not finite: the inputs are outside what it was trained for"
+                )
+        return outputs
+
+    def infer(self, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Every output by name, and nothing of it checked. Raises ValueError where the inference fails."""
         try:
             results = self._infer(feed)
         except Exception as error:
             raise ValueError(
                 f"{self.name}: inference failed ({_reason(error)}): check the inputs' sizes"
             ) from error
-        outputs = dict(zip(self._output_names, results, strict=True))
-        for key, value in outputs.items():
-            _check_shape(self.name, self.outputs[key], value, axes)
-            if value.dtype.kind == "f" and not np.isfinite(value).all():
-                raise ValueError(
-                    f"{self.name}: output {key} is not finite: the inputs are outside what it was trained for"
-                )
-        return outputs
+        return dict(zip(self._output_names, results, strict=True))
 
     def probe(self, axes: Mapping[str, int]) -> dict[str, np.ndarray]:
-        """Run the network once on made-up inputs, always the same: this warms it up and checks it.
-
-        Floating-point inputs are drawn uniformly from their range (standard normal where none is stated);
-        integers take the lowest value of their range.
-
-        Parameters
-        ----------
-        axes : mapping
-            Length of each named axis.
+        """Run the network once on made-up inputs: this warms it up and checks it.
 
         Raises
         ------
         BundleError
             If it fails, or gives another shape than stated, or numbers that are not finite.
         """
+        try:
+            return self.run(**self.made_up(axes))
+        except ValueError as error:
+            raise BundleError(
+                f"{error} (made-up inputs inside their ranges; export the bundle again)"
+            ) from error
+
+    def made_up(
+        self, axes: Mapping[str, int], inputs: Mapping[str, Tensor] | None = None
+    ) -> dict[str, np.ndarray]:
+        """Inputs that are always the same, by name; of all without `inputs`.
+
+        Floating-point ones are drawn uniformly from their range (standard normal where none is stated);
+        integers take the lowest value of their range.
+
+        axes: length of each named axis.
+        """
         generator = np.random.Generator(np.random.Philox(key=0))
         feed = {}
-        for key, tensor in self.inputs.items():
+        for key, tensor in (self.inputs if inputs is None else inputs).items():
             shape = [axes[axis] if isinstance(axis, str) else axis for axis in tensor.shape]
             low, high = tensor.range if tensor.range is not None else (0.0, 1.0)
             if np.dtype(tensor.dtype).kind != "f":
@@ -145,12 +176,7 @@ class Session:
             else:
                 value = generator.uniform(low, high, shape)
             feed[key] = value.astype(tensor.dtype)
-        try:
-            return self.run(**feed)
-        except ValueError as error:
-            raise BundleError(
-                f"{error} (made-up inputs inside their ranges; export the bundle again)"
-            ) from error
+        return feed
 
     def _same_names(self, inputs: Mapping[str, Any]) -> None:
         if inputs.keys() != self.inputs.keys():
@@ -167,7 +193,7 @@ class Session:
             )
         _check_shape(self.name, tensor, value, axes)
         if value.dtype.kind == "f" and not np.isfinite(value).all():
-            raise ValueError(
+            raise NotFiniteError(
                 f"{self.name}: input {tensor.name} is not finite: remove NaN and infinity before inference"
             )
         return np.ascontiguousarray(value)
@@ -197,11 +223,20 @@ def _nodes(runtime: Any, name: str) -> tuple[list[_Node], list[_Node]]:
     return inputs, outputs
 
 
+def check_left_out(outputs: Collection[str], without: Collection[str], name: str) -> None:
+    """Raise BundleError unless these outputs are the network's, and not all of them."""
+    for problem in sorted(set(without) - set(outputs)) or ([] if set(outputs) - set(without) else ["all"]):
+        raise BundleError(f"{name}: without names {problem}, the network gives {', '.join(outputs)}")
+
+
 def _tensor(node: _Node, name: str) -> Tensor:
     if node.type not in _ONNX_DTYPES:
         raise BundleError(
-            f"{name}: {node.name} is {node.type}, expected one of {', '.join(_ONNX_DTYPES.values())}"
+            f"{name}: {node.name} is {node.type}, expected one of {', '.join(_ONNX_DTYPES.values())}: "
+            "export it as one of these, or without it"
         )
+    if 0 in node.shape:
+        raise BundleError(f"{name}: {node.name} has shape {node.shape}, expected one that holds something")
     shape = [
         axis if isinstance(axis, int) else _axis_name(axis, node.name, place)
         for place, axis in enumerate(node.shape)
@@ -228,6 +263,12 @@ def _onnxruntime_session(content: bytes, name: str, threads: int) -> Any:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions share no base class
         runtime = f"ONNX Runtime {onnxruntime.__version__}"
+        custom = _CUSTOM_OPERATOR.search(str(error))
+        if custom:
+            raise BundleError(
+                f"{name}: the operator {custom[1]} is a custom one, which {runtime} does not have: "
+                "export the network with operators of ONNX alone"
+            ) from error
         raise BundleError(
             f"{name}: {runtime} cannot read it ({_reason(error)}): get the bundle again, or a newer runtime"
         ) from error
@@ -290,9 +331,9 @@ def _agree(name: str, kind: str, stated: list[Tensor], actual: list[_Node]) -> N
                 f"{field}: {tensor.name}: the manifest states dtype {tensor.dtype}, the network has {dtype}: "
                 "export the bundle again"
             )
-        # An output's length may be unknown to the network and known to us: the probe checks what comes out.
+        # A length may be open to the network and known to us: the probe checks what goes in and comes out.
         fits = len(node.shape) == len(tensor.shape) and all(
-            given == axis if isinstance(given, int) else isinstance(axis, str) or kind == "outputs"
+            given == axis or not isinstance(given, int)
             for axis, given in zip(tensor.shape, node.shape, strict=True)
         )
         if not fits:
