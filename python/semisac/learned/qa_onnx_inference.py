@@ -68,6 +68,15 @@ def run(block, *streams: np.ndarray, tags=((), ())):
     return [items.view(ITEMS[kind]) for items, kind in zip(given.items, kinds, strict=True)], given.tags
 
 
+def frames_of(samples: np.ndarray, before: int, after: int, length: int = FRAME) -> np.ndarray:
+    """Frames of a stream, zeros in front of it and behind it."""
+    new = length - before - after
+    count = -(-len(samples) // new)
+    whole = np.zeros(before + count * new + after, samples.dtype)
+    whole[before : before + len(samples)] = samples
+    return np.stack([whole[k * new : k * new + length] for k in range(count)])
+
+
 def long_tags(*places: int, key: str = "mark") -> list:
     return [(place, key, pmt.from_long(place)) for place in places]
 
@@ -95,19 +104,11 @@ class qa_onnx_inference(gr_unittest.TestCase):
         expected = reference(MIXER, symbols=pairs(symbols), weight=weights)[0]
         np.testing.assert_allclose(mixed, expected.reshape(5, -1), rtol=1e-6, atol=1e-6)
 
-    def frames_of(self, samples: np.ndarray, before: int, after: int) -> np.ndarray:
-        """Frames of a stream, zeros in front of it and behind it."""
-        new = FRAME - before - after
-        count = -(-len(samples) // new)
-        whole = np.zeros(before + count * new + after, samples.dtype)
-        whole[before : before + len(samples)] = samples
-        return np.stack([whole[k * new : k * new + FRAME] for k in range(count)])
-
     def test_overlapping_frames_of_a_stream(self):
         for length in (1, 5, 60, 601):
             samples = noise(length)
             for before, after in ((0, 0), (4, 0), (0, 3), (5, 4), (11, 0)):
-                expected = reference(FILTER, audio=self.frames_of(samples, before, after))
+                expected = reference(FILTER, audio=frames_of(samples, before, after))
                 for batch in (1, 4, 50):
                     with self.subTest(length=length, before=before, after=after, batch=batch):
                         block = semisac.onnx_inference(
@@ -243,6 +244,19 @@ class qa_onnx_inference(gr_unittest.TestCase):
                 reference(str(light), data_0=one.reshape(1, 3, 224, 224))[0].ravel() for one in picture
             ]
             np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+    def test_the_bundle_of_others_that_ships(self):
+        """As the example runs it: four frames of sound, of each output what ONNX Runtime gives."""
+        sound, (before, after) = 0.1 * noise(40000), (28996, 3840)
+        lengths = [172 * 88, 172 * 88, 172 * 264]
+        block = semisac.onnx_inference(
+            BUNDLE, [("float", 1)], [("float", length) for length in lengths], before, after
+        )
+        found, _ = run(block, sound[:, None])
+        frames = frames_of(sound, before, after, 43844)[:, :, None]
+        expected = reference(str(BUNDLE / "network.onnx"), **{"serving_default_input_2:0": frames})
+        for own, right in zip(found, expected, strict=True):
+            np.testing.assert_allclose(own, right.reshape(4, -1), atol=1e-5)
 
     def test_errors_are_one_line_that_helps(self):
         (FOLDER / "folder.onnx").mkdir(exist_ok=True)
