@@ -72,13 +72,13 @@ def pictures() -> bytes:
     return net.build("pictures", {"picture": shape, "gain": [3]}, {"brightness": ["batch", 3]})
 
 
-def rows(length: int) -> bytes:
-    """values [items, length] -> sums [items, length]; says it takes any number of items, and takes one."""
+def rows(length: int, axis: str = "items") -> bytes:
+    """values [axis, length] -> sums [axis, length]; says it takes any number of items, and takes one."""
     net = NetworkBuilder()
     line = net("Reshape", "values", net.constant([length], "int64"))
     sums = net("CumSum", line, net.constant(0, "int64"))
     net("Reshape", sums, net.constant([1, length], "int64"), output="sums")
-    return net.build("rows", {"values": ["items", length]}, {"sums": ["items", length]})
+    return net.build("rows", {"values": [axis, length]}, {"sums": [axis, length]})
 
 
 def found() -> bytes:

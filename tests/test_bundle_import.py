@@ -145,6 +145,7 @@ def test_mistakes_are_one_line_and_write_nothing(semisac, mixer, tmp_path, words
         (made.custom(), "the operator com.example:Foo is a custom one"),
         (made.broken(float("nan")), "weights w hold NaN"),
         (made.broken(float("inf")), "weights w hold infinity"),
+        (made.rows(3, "batch"), "says that its axis batch may have any length, and takes one item alone"),
     ],
 )
 def test_files_that_cannot_be_run(semisac, tmp_path, content, said):

@@ -49,6 +49,8 @@ class onnx_inference(gr.basic_block):
         or one named "batch", counts frames.
     constants: inputs that are always the same and no inputs of the block, such as {"sample_rate": 16000}.
     without: names of outputs that are not wanted.
+    provider, threads: what runs the network, "cpu", "openvino", "cuda" or "tensorrt", and how many threads of
+        it; None: as the bundle that is given says, else cpu and one.
 
     Raises BundleError when the model cannot be run so, ValueError for a bad parameter.
     """
@@ -65,8 +67,10 @@ class onnx_inference(gr.basic_block):
         axes=None,
         constants=None,
         without=(),
+        provider=None,
+        threads=None,
     ):
-        session, pairs, self._bundle = bundle_network.open_model(model, network, without)
+        session, pairs, self._bundle = bundle_network.open_model(model, network, without, provider, threads)
         self._session = session
         self._signature = found = signature(session, axes, constants)
         self._constants = self._checked(constants or {})

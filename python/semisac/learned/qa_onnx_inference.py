@@ -17,7 +17,7 @@ import pmt
 from gnuradio import gr_unittest, semisac
 from gnuradio.semisac.learned.onnx_ports import ITEMS
 
-from semisac_ml.runtime import BundleError
+from semisac_ml.runtime import PROVIDERS, BundleError, installed_providers
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tests"))
 import block_testing as bt  # noqa: E402
@@ -25,6 +25,7 @@ import onnx_files as made  # noqa: E402
 from driven_flow import Flow, Stream  # noqa: E402
 
 FRAME = 12
+ABSENT = next(name for name in PROVIDERS if name not in installed_providers())
 _folder = tempfile.TemporaryDirectory(prefix="semisac-onnx-")
 FOLDER = Path(_folder.name)
 RUNTIME_FILES = Path(onnxruntime.__file__).parent / "datasets"
@@ -288,6 +289,7 @@ class qa_onnx_inference(gr_unittest.TestCase):
             (MIXER, {"inputs": ["complex", "float"]}, "inputs have 'complex' for symbols"),
             (PICTURE, {}, "input picture is .*, and height may have any length: say which, axes={'height'"),
             (PICTURE, {"axes": {"height": 0, "width": 2}}, "expected a length of 1 or more each"),
+            (MIXER, {"provider": ABSENT}, f"provider {ABSENT} is not installed, .*; or choose cpu"),
             (ALONE, {"constants": {"values": np.zeros((1, 3))}}, "every input is a constant"),
         ):  # fmt: skip
             with self.subTest(said=said), self.assertRaisesRegex(BundleError, said) as caught:
@@ -299,6 +301,8 @@ class qa_onnx_inference(gr_unittest.TestCase):
         stream = {"inputs": [("float", 1)], "outputs": [("float", 2), ("float", 1)]}
         for options, said in (
             ({"batch": 0}, "batch is 0"),
+            ({"threads": 0}, "threads is 0"),
+            ({"provider": "abacus"}, "provider is 'abacus', expected one of cpu, openvino, cuda, tensorrt"),
             ({"before": -1, **stream}, "before is -1"),
             ({"after": 1.5, **stream}, "after is 1.5"),
             (

@@ -9,9 +9,11 @@ from .bundle import Bundle, check_replaceable, convert_bundle, list_bundles, mod
 from .interfaces import AnyNetwork, BeamPrediction, ImageLink, Interface, SymbolLink, TargetLink
 from .manifest import BundleError, Manifest, Metric, Network, Tensor
 from .onnx_model import Signature, open_onnx, signature
+from .providers import PROVIDERS, Provider, installed_providers
 from .session import NotFiniteError, Session
 
 __all__ = [
+    "PROVIDERS",
     "AnyNetwork",
     "BeamPrediction",
     "Bundle",
@@ -22,6 +24,7 @@ __all__ = [
     "Metric",
     "Network",
     "NotFiniteError",
+    "Provider",
     "Session",
     "Signature",
     "SymbolLink",
@@ -29,6 +32,7 @@ __all__ = [
     "Tensor",
     "check_replaceable",
     "convert_bundle",
+    "installed_providers",
     "list_bundles",
     "model_folders",
     "open_onnx",

@@ -31,6 +31,7 @@ from .manifest import (
     check_manifest,
     read_manifest,
 )
+from .providers import check_place
 from .session import Session, onnx_tensors
 
 LOWEST_OPSET = 7  # ONNX Runtime guarantees nothing below
@@ -99,18 +100,32 @@ class Bundle:
     fingerprint : str
         First 12 hexadecimal digits of the sha256 of manifest.json, which itself holds the sha256 of every
         network.
+    provider, threads
+        Where its networks run, and with how many threads, where nothing else is said.
     """
 
-    def __init__(self, path: Path, manifest: Manifest, fingerprint: str, contents: dict[str, bytes]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        manifest: Manifest,
+        fingerprint: str,
+        contents: dict[str, bytes],
+        provider: str = "cpu",
+        threads: int = 1,
+    ) -> None:
+        check_place(provider, threads)
         self.path = path
         self.manifest = manifest
         self.name = f"{manifest.system}/{manifest.name}"
         self.fingerprint = fingerprint
+        self.provider, self.threads = provider, int(threads)
         self._contents = contents
         self._sessions: dict[tuple[str, int, str], Session] = {}
 
     @classmethod
-    def load(cls, path_or_name: str | os.PathLike[str] | Bundle) -> Bundle:
+    def load(
+        cls, path_or_name: str | os.PathLike[str] | Bundle, *, provider: str = "cpu", threads: int = 1
+    ) -> Bundle:
         """Read a bundle and check manifest, files, hashes, weights, interfaces, and one inference a network.
 
         Parameters
@@ -118,6 +133,10 @@ class Bundle:
         path_or_name : path, str or Bundle
             Folder of the bundle, or "<system>/<name>" (see :func:`model_folders`). A Bundle is returned as it
             is.
+        provider : "cpu", "openvino", "cuda" or "tensorrt"
+            Where its networks run.
+        threads : int
+            Threads of one inference. 1 inside flowgraphs: more fight the scheduler.
 
         Raises
         ------
@@ -129,7 +148,8 @@ class Bundle:
         path = find_bundle(path_or_name)
         manifest, content = read_manifest(path)
         contents = {key: _network_content(path, key, network) for key, network in manifest.networks.items()}
-        bundle = cls(path, manifest, hashlib.sha256(content).hexdigest()[:12], contents)
+        fingerprint = hashlib.sha256(content).hexdigest()[:12]
+        bundle = cls(path, manifest, fingerprint, contents, provider, threads)
         for key in manifest.networks:
             bundle.session(key)
         return bundle
@@ -173,8 +193,17 @@ class Bundle:
         """Whether the bundle holds a network of this name."""
         return network in self.manifest.networks
 
-    def session(self, network: str, *, threads: int = 1, provider: str = "onnxruntime") -> Session:
+    def placed(self, provider: str | None = None, threads: int | None = None) -> Bundle:
+        """The same bundle with its networks elsewhere; None: as here. Raises ValueError."""
+        place = self._place(provider, threads)
+        if place == (self.provider, self.threads):
+            return self
+        return Bundle(self.path, self.manifest, self.fingerprint, self._contents, *place)
+
+    def session(self, network: str, *, threads: int | None = None, provider: str | None = None) -> Session:
         """Warm session of a network, shared by all who ask for the same one.
+
+        threads, provider: None: the bundle's.
 
         Raises
         ------
@@ -186,6 +215,7 @@ class Bundle:
                 f"{self.path / MANIFEST_FILE}: networks.{network}: is missing, this bundle holds "
                 f"{', '.join(self.manifest.networks)}: choose another bundle"
             )
+        provider, threads = self._place(provider, threads)
         key = (network, threads, provider)
         if key not in self._sessions:
             stated = self.manifest.networks[network]
@@ -200,6 +230,9 @@ class Bundle:
             session.probe(self.probe_axes())
             self._sessions[key] = session
         return self._sessions[key]
+
+    def _place(self, provider: str | None, threads: int | None) -> tuple[str, int]:
+        return self.provider if provider is None else provider, self.threads if threads is None else threads
 
     def probe_axes(self, batch: int = 2) -> dict[str, int]:
         """Length of each named axis in made-up inputs (`Session.probe`): two, where nothing else is said."""

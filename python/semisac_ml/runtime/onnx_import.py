@@ -16,7 +16,7 @@ from . import onnx_file
 from .bundle import Bundle, write_bundle
 from .manifest import BundleError, Tensor
 from .onnx_model import item_types, open_axes, read_onnx, signature
-from .session import Session
+from .session import BATCH, Session
 
 SYSTEM = "imported"
 
@@ -66,6 +66,12 @@ class ForeignNetwork:
         """Write the bundle imported/<name>. Raises BundleError, and nothing is changed then."""
         tensors = self.tensors(described.axes)
         _check(tensors, described, self.file)
+        for tensor in tensors["inputs"]:
+            if BATCH in self._session.inputs[tensor.name].shape and BATCH not in tensor.shape:
+                raise BundleError(
+                    f"{self.file}: says that its axis batch may have any length, and takes one item alone: "
+                    "export it with a length of 1, or run the file without a bundle"
+                )
         return write_bundle(
             folder,
             networks={"network": self._content},

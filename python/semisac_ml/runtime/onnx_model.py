@@ -20,9 +20,8 @@ import numpy as np
 
 from . import onnx_file
 from .manifest import BundleError, Tensor
-from .session import Session
+from .session import BATCH, Session
 
-BATCH = "batch"
 _KINDS = {
     "int64": "int",
     "int32": "int",

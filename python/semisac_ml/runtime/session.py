@@ -1,24 +1,20 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Inference with one network of a bundle, on the CPU, through ONNX Runtime or OpenVINO."""
+"""Inference with one network of a bundle, through ONNX Runtime."""
 
 from __future__ import annotations
 
-import re
-import sys
-import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from .manifest import BundleError, Tensor
+from .providers import open_runtime, reason
 
-PROVIDERS = ("onnxruntime", "openvino")
-_PLACE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (?:\S+\.(?:cc|h):\d+ .*?\) (?=[A-Z]))?", re.DOTALL)
-_CUSTOM_OPERATOR = re.compile(r"Fatal error: (\S+?)\(-?\d+\) is not a registered function/op")
+BATCH = "batch"
 _ONNX_DTYPES = {
     "tensor(float)": "float32",
     "tensor(double)": "float64",
@@ -49,14 +45,15 @@ class Session:
         Names the network in errors.
     threads : int
         Threads of one inference. 1 inside flowgraphs: more fight the scheduler.
-    provider : "onnxruntime" or "openvino"
+    provider : "cpu", "openvino", "cuda" or "tensorrt"
+        What computes: see :mod:`semisac_ml.runtime.providers`.
     without : collection of str
         Outputs that are not computed.
 
     Raises
     ------
     BundleError
-        If the network cannot be read, disagrees with its interface, or the provider is not installed.
+        If the network cannot be read, disagrees with its interface, or the provider is not there.
     """
 
     def __init__(
@@ -67,14 +64,10 @@ class Session:
         *,
         name: str = "network",
         threads: int = 1,
-        provider: str = "onnxruntime",
+        provider: str = "cpu",
         without: Collection[str] = (),
     ) -> None:
-        if threads < 1:
-            raise ValueError(f"threads is {threads}, expected at least 1")
-        if provider not in PROVIDERS:
-            raise ValueError(f"provider is {provider!r}, expected one of {', '.join(PROVIDERS)}")
-        runtime = _onnxruntime_session(content, name, threads)
+        runtime = self._runtime = open_runtime(content, name, provider, threads)
         own_inputs, own_outputs = _nodes(runtime, name)
         check_left_out([node.name for node in own_outputs], without, name)
         own_outputs = [node for node in own_outputs if node.name not in without]
@@ -90,12 +83,6 @@ class Session:
         self._output_names = [tensor.name for tensor in outputs]
         _agree(name, "inputs", list(inputs), own_inputs)
         _agree(name, "outputs", list(outputs), own_outputs)
-        if provider == "onnxruntime":
-            self._infer: Callable[[dict[str, np.ndarray]], list[np.ndarray]] = lambda feed: runtime.run(
-                self._output_names, feed
-            )
-        else:
-            self._infer = _openvino_inference(content, name, threads, self._output_names)
 
     def run(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
         """Run the network once.
@@ -132,10 +119,10 @@ class Session:
     def infer(self, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Every output by name, and nothing of it checked. Raises ValueError where the inference fails."""
         try:
-            results = self._infer(feed)
+            results = self._runtime.run(self._output_names, feed)
         except Exception as error:
             raise ValueError(
-                f"{self.name}: inference failed ({_reason(error)}): check the inputs' sizes"
+                f"{self.name}: inference failed ({reason(error)}): check the inputs' sizes"
             ) from error
         return dict(zip(self._output_names, results, strict=True))
 
@@ -201,7 +188,7 @@ class Session:
 
 def onnx_tensors(content: bytes, name: str = "network") -> tuple[list[Tensor], list[Tensor]]:
     """Inputs and outputs that an ONNX file itself states, without unit, range and description."""
-    own_inputs, own_outputs = _nodes(_onnxruntime_session(content, name, 1), name)
+    own_inputs, own_outputs = _nodes(open_runtime(content, name, "cpu", 1), name)
     return [_tensor(node, name) for node in own_inputs], [_tensor(node, name) for node in own_outputs]
 
 
@@ -248,69 +235,7 @@ def _axis_name(axis: str | None, tensor: str, place: int) -> str:
     """The network's own name of a dynamic axis; "batch", or a name of its own, where it has none to show."""
     if axis and axis.isidentifier() and axis.islower():
         return axis
-    return "batch" if place == 0 else f"{tensor.lower()}_axis_{place}"
-
-
-def _onnxruntime_session(content: bytes, name: str, threads: int) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # its errors come as exceptions
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's exceptions share no base class
-        runtime = f"ONNX Runtime {onnxruntime.__version__}"
-        custom = _CUSTOM_OPERATOR.search(str(error))
-        if custom:
-            raise BundleError(
-                f"{name}: the operator {custom[1]} is a custom one, which {runtime} does not have: "
-                "export the network with operators of ONNX alone"
-            ) from error
-        raise BundleError(
-            f"{name}: {runtime} cannot read it ({_reason(error)}): get the bundle again, or a newer runtime"
-        ) from error
-
-
-def _openvino_inference(
-    content: bytes, name: str, threads: int, output_names: list[str]
-) -> Callable[[dict[str, np.ndarray]], list[np.ndarray]]:
-    # Else OpenVINO reports to its maker that it was imported (an id, versions); it has no switch but that.
-    sys.modules.setdefault("openvino_telemetry", None)
-    try:
-        import openvino
-    except ImportError as error:
-        raise BundleError(
-            f"{name}: OpenVINO is not installed, expected for provider='openvino': "
-            "pip install openvino, or use provider='onnxruntime'"
-        ) from error
-    try:
-        core = openvino.Core()
-        compiled = core.compile_model(
-            core.read_model(content, b""),
-            "CPU",
-            {
-                "INFERENCE_NUM_THREADS": threads,
-                "PERFORMANCE_HINT": "LATENCY",
-                "INFERENCE_PRECISION_HINT": "f32",
-            },
-        )
-    except Exception as error:
-        raise BundleError(
-            f"{name}: OpenVINO cannot read it ({_reason(error)}): use provider='onnxruntime'"
-        ) from error
-    lock = threading.Lock()  # one request, hence one inference at a time
-    request = compiled.create_infer_request()
-    used = set().union(*(port.names for port in compiled.inputs))  # an input that changes nothing is dropped
-
-    def infer(feed: dict[str, np.ndarray]) -> list[np.ndarray]:
-        with lock:
-            results = request.infer({key: value for key, value in feed.items() if key in used})
-            return [np.array(results[key]) for key in output_names]
-
-    return infer
+    return BATCH if place == 0 else f"{tensor.lower()}_axis_{place}"
 
 
 def _agree(name: str, kind: str, stated: list[Tensor], actual: list[_Node]) -> None:
@@ -331,9 +256,9 @@ def _agree(name: str, kind: str, stated: list[Tensor], actual: list[_Node]) -> N
                 f"{field}: {tensor.name}: the manifest states dtype {tensor.dtype}, the network has {dtype}: "
                 "export the bundle again"
             )
-        # A length may be open to the network and known to us: the probe checks what goes in and comes out.
+        # Lengths may be open to the network and known to us: the probe checks what goes in and comes out.
         fits = len(node.shape) == len(tensor.shape) and all(
-            given == axis or not isinstance(given, int)
+            given == axis or (not isinstance(given, int) and (given != BATCH or isinstance(axis, str)))
             for axis, given in zip(tensor.shape, node.shape, strict=True)
         )
         if not fits:
@@ -355,9 +280,3 @@ def _check_shape(name: str, tensor: Tensor, value: np.ndarray, axes: dict[str, i
     known = {axis: axes[axis] for axis in tensor.shape if isinstance(axis, str) and axis in axes}
     given = f" with {known}" if known and len(shape) == len(tensor.shape) else ""
     raise ValueError(f"{name}: {tensor.name} has shape {list(shape)}, expected {tensor.shape}{given}")
-
-
-def _reason(error: Exception) -> str:
-    """What a runtime says is wrong, in a line, without the place in its own source that it begins with."""
-    text = _PLACE.sub("", str(error).strip())
-    return (text.strip().splitlines() or [type(error).__name__])[0][:200]
