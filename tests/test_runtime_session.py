@@ -151,6 +151,32 @@ def test_other_providers_give_what_the_cpu_gives(bundle, network, provider):
         assert found[name] == pytest.approx(value, abs=1e-4)
 
 
+class OtherDevice:
+    """What another provider gives: the CPU's numbers, and something more."""
+
+    def __init__(self, session, more: float):
+        self._run, self._more = session._runtime.run, more
+
+    def run(self, names, feed):
+        return [value + np.float32(self._more) for value in self._run(names, feed)]
+
+
+@pytest.mark.parametrize(("more", "refused"), [(0.5, True), (np.nan, True), (1e-3, True), (5e-5, False)])
+def test_a_provider_that_gives_other_numbers_is_refused(bundle, more, refused):
+    session = bundle.session("task")
+    session.provider, session._cpu = "openvino", OtherDevice(session, more)
+    feed = session.made_up({"batch": 2})
+    outputs = session.infer(feed)
+    if refused:
+        with pytest.raises(
+            BundleError, match="provider openvino gives other numbers than the CPU, output prob"
+        ):
+            session.compare(feed, outputs)
+    else:
+        session.compare(feed, outputs)
+    assert session._cpu is None  # compared once
+
+
 def test_a_bundle_says_where_its_networks_run(tiny_bundle):
     bundle = Bundle.load(tiny_bundle, threads=2)
     assert (bundle.provider, bundle.threads) == ("cpu", 2)

@@ -211,7 +211,11 @@ def _shapes(
         stated = session.inputs[name].model_copy(update={"shape": shape})
         feed[name] = np.ascontiguousarray(broadcast(value, stated, items, session.name))
     try:
-        return {name: value.shape for name, value in session.infer(feed).items()}
+        outputs = session.infer(feed)
+        session.compare(feed, outputs)
+        return {name: value.shape for name, value in outputs.items()}
+    except BundleError:
+        raise
     except ValueError as error:
         if items > 1:
             return None

@@ -82,9 +82,9 @@ def open_runtime(content: bytes, name: str, provider: str, threads: int) -> Any:
                 f"{name}: the operator {custom[1]} is a custom one, which {version} does not have: "
                 "export the network with operators of ONNX alone"
             ) from error
-        raise BundleError(
-            f"{name}: {version} cannot read it ({reason(error)}): get the bundle again, or a newer runtime"
-        ) from error
+        other = "" if provider == "cpu" else f" for {provider}"
+        advice = "get the bundle again, or a newer runtime" if provider == "cpu" else "choose cpu"
+        raise BundleError(f"{name}: {version} cannot read it{other} ({reason(error)}): {advice}") from error
     if runtime.get_providers()[0] != _OWN_NAMES[provider]:  # it falls back on the CPU, and says nothing
         raise BundleError(
             f"{name}: provider {provider} is installed and does not start: get the libraries and the device "
