@@ -27,19 +27,30 @@ commands = new_commands("bundle", "Check and describe bundles of trained network
 BundleArgument = Annotated[str, Parameter(metavar="PATH|NAME", help="Folder of a bundle, or system/name.")]
 
 
+class VerifyOptions(PrintOptions):
+    """What runs the networks, and how the command says what it found."""
+
+    provider: str = Field(
+        "cpu",
+        description="What runs the networks: **cpu**, **openvino**, **cuda** or **tensorrt**. Others are "
+        "held against cpu.",
+    )
+
+
 @commands.command
-def verify(bundle: BundleArgument, /, *, options: PrintOptions = PrintOptions()) -> None:
+def verify(bundle: BundleArgument, /, *, options: VerifyOptions = VerifyOptions()) -> None:
     """Run every check: manifest, hashes, weights, interfaces, and an inference with each network."""
     from semisac_ml.runtime import Bundle, BundleError
 
     try:
-        checked = Bundle.verify(bundle)
+        checked = Bundle.verify(bundle, provider=options.provider)
     except BundleError as error:
         if options.as_json:
             print_json({"bundle": bundle, "valid": False, "error": str(error)})
         raise
     if options.as_json:
-        print_json({**_identity(checked), "valid": True, "networks": _networks(checked)})
+        found = {"valid": True, "provider": checked.provider, "networks": _networks(checked)}
+        print_json({**_identity(checked), **found})
         return
     from rich.console import Console
 

@@ -155,15 +155,17 @@ class Bundle:
         return bundle
 
     @classmethod
-    def verify(cls, path_or_name: str | os.PathLike[str]) -> Bundle:
+    def verify(cls, path_or_name: str | os.PathLike[str], *, provider: str = "cpu") -> Bundle:
         """All checks of :meth:`load`, a batch of one, and that folder and name agree.
+
+        provider: what runs the networks.
 
         Raises
         ------
         BundleError
             One line that names file and field.
         """
-        bundle = cls.load(path_or_name)
+        bundle = cls.load(path_or_name, provider=provider)
         for key in bundle.manifest.networks:
             bundle.session(key).probe(bundle.probe_axes(batch=1))
         if _NAME.fullmatch(os.fspath(path_or_name)) and bundle.name != os.fspath(path_or_name):
