@@ -119,6 +119,8 @@ NOT_HERE = [name for name in PROVIDERS if name not in installed_providers()]
 
 @pytest.mark.parametrize("provider", NOT_HERE)
 def test_a_provider_that_is_not_installed_is_one_line(bundle, provider):
+    with pytest.raises(BundleError, match=f"^jssc/tiny: provider {provider} is not installed"):
+        Bundle.load(bundle.path, provider=provider)
     package = "onnxruntime-openvino" if provider == "openvino" else "onnxruntime-gpu"
     said = (
         rf"networks.encoder: provider {provider} is not installed, this ONNX Runtime [\d.]+ has .*cpu.*: pip"

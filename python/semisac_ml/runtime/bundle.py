@@ -31,7 +31,7 @@ from .manifest import (
     check_manifest,
     read_manifest,
 )
-from .providers import check_place
+from .providers import check_installed, check_place
 from .session import Session, onnx_tensors
 
 LOWEST_OPSET = 7  # ONNX Runtime guarantees nothing below
@@ -134,7 +134,8 @@ class Bundle:
             Folder of the bundle, or "<system>/<name>" (see :func:`model_folders`). A Bundle is returned as it
             is.
         provider : "cpu", "openvino", "cuda" or "tensorrt"
-            Where its networks run.
+            Where its networks run. On others than the CPU each is opened, and tried, when it is asked for: a
+            provider may not run all of them.
         threads : int
             Threads of one inference. 1 inside flowgraphs: more fight the scheduler.
 
@@ -150,8 +151,11 @@ class Bundle:
         contents = {key: _network_content(path, key, network) for key, network in manifest.networks.items()}
         fingerprint = hashlib.sha256(content).hexdigest()[:12]
         bundle = cls(path, manifest, fingerprint, contents, provider, threads)
-        for key in manifest.networks:
-            bundle.session(key)
+        if provider == "cpu":
+            for key in manifest.networks:
+                bundle.session(key)
+        else:
+            check_installed(provider, bundle.name)
         return bundle
 
     @classmethod

@@ -49,6 +49,19 @@ def installed_providers() -> list[str]:
     return [name for name in PROVIDERS if _OWN_NAMES[name] in found]
 
 
+def check_installed(provider: str, name: str) -> None:
+    """Raise BundleError unless ONNX Runtime here has a provider. name: of what is to run, in errors."""
+    found = installed_providers()
+    if provider in found:
+        return
+    import onnxruntime
+
+    raise BundleError(
+        f"{name}: provider {provider} is not installed, this ONNX Runtime {onnxruntime.__version__} has "
+        f"{', '.join(found)}: {_GET[provider]}; or choose cpu"
+    )
+
+
 def open_runtime(content: bytes, name: str, provider: str, threads: int) -> Any:
     """ONNX Runtime's session of a network, on one provider. What that cannot compute, the CPU does.
 
@@ -62,12 +75,8 @@ def open_runtime(content: bytes, name: str, provider: str, threads: int) -> Any:
     import onnxruntime
 
     check_place(provider, threads)
+    check_installed(provider, name)
     version = f"ONNX Runtime {onnxruntime.__version__}"
-    if provider not in installed_providers():
-        raise BundleError(
-            f"{name}: provider {provider} is not installed, this {version} has "
-            f"{', '.join(installed_providers())}: {_GET[provider]}; or choose cpu"
-        )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
