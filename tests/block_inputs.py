@@ -14,6 +14,7 @@ from pathlib import Path
 
 import block_testing as bt
 import numpy as np
+import onnx_files
 import pmt
 import tiny_beam_bundle
 import tiny_picture_bundle
@@ -121,13 +122,13 @@ def aligned() -> Stream:
     return Stream(given.items[0].view(np.complex64), tags)
 
 
-def symbols() -> Stream:
+def symbols(length: int = bt.CHANNEL_USES) -> Stream:
     tags = [
         *ids(),
         *each(1, "snr_db", [pmt.from_double(10.0)] * UNITS),
         *each(1, "channel_gain", [pmt.from_complex(1.0 + 0.0j)] * UNITS),
     ]
-    return Stream(noise(UNITS, bt.CHANNEL_USES, 2), tags)
+    return Stream(noise(UNITS, length, 2), tags)
 
 
 def echoes() -> Stream:
@@ -148,6 +149,19 @@ def probabilities(count: int) -> Stream:
     values = np.random.default_rng(count).dirichlet(np.ones(count), UNITS).astype(np.float32)
     tags = each(1, "target_hypothesis", [pmt.from_long(n % 2) for n in range(UNITS)])
     return Stream(values, [*ids(), *tags])
+
+
+def samples(unit: int) -> Stream:
+    """Real numbers, with a frame_id on the first of each unit."""
+    return Stream(noise(UNITS * unit, 1, 9).real.copy(), ids(unit), unit)
+
+
+@cache
+def onnx_file(kind: str) -> str:
+    """An ONNX file for frames of 12 samples."""
+    path = Path(FOLDER.name) / f"{kind}.onnx"
+    path.write_bytes(getattr(onnx_files, kind)(12))
+    return str(path)
 
 
 def maps() -> Stream:

@@ -250,6 +250,23 @@ BLOCKS: dict[str, Block] = {
         lambda: [good.target_frames(), good.target_echoes()],
         lambda: [("channel", pmt.to_pmt({"snr_db": 12.0}))],
     ),
+    "onnx_inference": Block(
+        lambda: semisac.onnx_inference(
+            good.onnx_file("mixer"),
+            [("complex", 12), ("float", 3)],
+            [("complex", 12), ("float", 3), ("int", 1)],
+        ),
+        lambda: [good.symbols(12), good.probabilities(3)],
+    ),
+    "onnx_inference of streams": Block(
+        lambda: semisac.onnx_inference(
+            good.onnx_file("smoother"), [("float", 1)], [("float", 2), ("float", 1)], before=3, after=4
+        ),
+        lambda: [good.samples(unit=5)],
+        settles=1,
+        reach=4,
+        by_number=True,
+    ),
     "picture_decoder": Block(
         lambda: semisac.picture_decoder(good.picture_bundle(), good.HEIGHT, good.WIDTH, classes=10),
         lambda: [good.packets()],

@@ -56,6 +56,7 @@ def test_help_and_version(semisac):
         ("nonsense",),
         ("bundle", "verify"),
         ("bundle", "verify", "jssc/absent"),
+        ("bundle", "verify", "jssc/tiny", "--provider", "abacus"),
         ("bundle", "show", "/nowhere"),
         ("data", "fetch", "imagenet"),
         ("data", "verify", "cifar10", "--root", "/nowhere"),
@@ -91,7 +92,7 @@ def test_bundle_verify(semisac):
     code, out, _ = semisac("bundle", "verify", "jssc/tiny", "--json")
     report = json.loads(out)
     assert code == 0
-    assert report["valid"] is True
+    assert report["valid"] is True and report["provider"] == "cpu"
     assert set(report["networks"]) == {"encoder", "reconstruction", "task", "sensing", "sensing_echo"}
 
 

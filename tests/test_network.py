@@ -131,17 +131,9 @@ def test_a_generated_flowgraph(tmp_path, monkeypatch):
     assert_silent(tmp_path, "-c", GENERATED, str(made))
 
 
-def test_openvino(tmp_path):
-    """Which is imported by sessions alone, and reports so unless they keep it from that."""
-    pytest.importorskip("openvino", reason="an option of the project")
-    program = "from semisac_ml.runtime import Bundle; Bundle.load('jssc/awgn').session('encoder', provider="
-    assert_silent(tmp_path, "-c", f"{program}'openvino')")
-
-
 def test_packages(tmp_path):
     """All that the project depends on, as far as it is installed, with every option."""
     named = {re.match(r"[\w.-]+", one)[0].lower() for one in metadata.requires("semisac")}
-    named.discard("openvino")
     modules = [
         module
         for module, packages in metadata.packages_distributions().items()

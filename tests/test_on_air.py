@@ -145,12 +145,13 @@ def test_one_configuration_file_serves_all_programs(tiny_bundle, tmp_path):
     file = tmp_path / "radio.toml"
     file.write_text(CONFIGURATION.format(address=tmp_path / "sent"))
     assert call("run_transmitter", "--config", file).returncode == 0
-    received = call("run_receiver", "--config", file, "--json", "-")
+    received = call("run_receiver", "--config", file, "--json", "-", "--threads", "2")
     assert received.returncode == 0, received.stderr
     content = json.loads(received.stdout)
     assert content["settings"]["radio"]["sample_rate_hz"] == 500e3
     assert content["settings"]["radio"]["center_frequency_hz"] == 915e6
     assert content["counters"]["frames_received"] == 3
+    assert content["inference"] == {"provider": "cpu", "threads": 2}
     assert content["metrics"]["psnr_db"]["n"] == 12
     other = call("run_receiver", "--config", file, "--json", "-", "--center-frequency-hz", "1e9")
     assert json.loads(other.stdout)["settings"]["radio"]["center_frequency_hz"] == 1e9

@@ -153,6 +153,7 @@ def test_the_tracker_alone_stands_beside_a_bundle(tmp_path):
     alone = measure(tmp_path, "--data", place, "--bundle", "none")
     assert both["tracker_alone"] == alone["metrics"]
     assert alone["tracker_alone"] is None
+    assert both["inference"] == {"provider": "cpu", "threads": 1} and alone["inference"] is None
 
 
 def test_killed_sensors(tmp_path):

@@ -19,7 +19,7 @@ import running_program
 from patience import HANG_S
 
 from semisac_ml.data import cifar10
-from semisac_ml.runtime import Bundle, ImageLink
+from semisac_ml.runtime import PROVIDERS, Bundle, ImageLink, installed_providers
 from semisac_ml.signal import channel, metrics
 
 pytest.importorskip("gnuradio.semisac", reason="run_loopback.py needs GNU Radio and the module")
@@ -27,6 +27,7 @@ pytest.importorskip("gnuradio.semisac", reason="run_loopback.py needs GNU Radio 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPT = ROOT / "apps" / "run_loopback.py"
 MODELS = ROOT / "models"
+ABSENT = next(name for name in PROVIDERS if name not in installed_providers())
 TIMING = {"images_per_s", "latency_p50_ms", "latency_p95_ms", "latency_p99_ms"}
 FIGURES = {
     "psnr_db", "ssim", "mse", "class_accuracy", "animal_accuracy", "sensing_accuracy", "false_alarm_rate",
@@ -97,6 +98,12 @@ def assert_one_line(done: subprocess.CompletedProcess, pattern: str) -> None:
         (("--phy", "symbols", "--ranges", "2", "--sensing-knowledge", "echo"), "--ranges is 2, expected 1"),
         (("--images", "-3"), "--images is -3"),
         (("--batch", "0"), "--batch is 0"),
+        (("--provider", "gpu"), "--provider is 'gpu', expected one of cpu, openvino, cuda, tensorrt"),
+        (
+            ("--provider", ABSENT),
+            f"provider {ABSENT} is not installed, this ONNX Runtime .* has .*cpu.*: pip",
+        ),
+        (("--threads", "0"), "--threads is 0, expected 1 or more"),
         (("--target-probability", "1.1"), "--target-probability is 1.1"),
         (("--seed", "-1"), "--seed is -1"),
         (("--report", "no_such_folder/report.html"), "no_such_folder does not exist"),
@@ -158,11 +165,13 @@ def test_defaults_of_a_run(tiny_bundle, tmp_path):
     assert content["settings"]["channel"] == "awgn"
     assert content["bundle"]["name"] == "jssc/tiny"
     assert content["finished"] is True
+    assert content["inference"] == {"provider": "cpu", "threads": 1}
     report = (tmp_path / "report.html").read_text()
     assert "run_loopback.py --bundle jssc/tiny --json figures.json" in report
     assert not re.search(r"""(src|href)=(?!"data:)|url\(|@import|<script""", report)
     assert report.count("data:image/png;base64,") == 25  # 12 examples, sent and received, and a map
     assert report.count("<svg") == 4
+    assert "<td>provider</td><td>cpu</td>" in report
 
 
 def test_outside_the_trained_range_is_a_warning(tiny_bundle):

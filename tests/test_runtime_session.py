@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from semisac_ml.runtime import Bundle, BundleError
+from semisac_ml.runtime import PROVIDERS, Bundle, BundleError, installed_providers, providers
 from semisac_ml.signal import channel, detection
 
 
@@ -116,37 +114,86 @@ def test_unknown_provider_and_threads_are_refused(bundle):
         bundle.session("task", threads=0)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("openvino") is not None, reason="OpenVINO is installed")
-def test_missing_openvino_says_how_to_get_it(bundle):
-    with pytest.raises(BundleError, match="pip install openvino"):
-        bundle.session("encoder", provider="openvino")
+NOT_HERE = [name for name in PROVIDERS if name not in installed_providers()]
 
 
-def test_openvino_finds_nothing_to_report_with(bundle, tmp_path, monkeypatch):
-    """As OpenVINO 2026.4, which reports when it is imported unless that package is absent."""
-    (tmp_path / "openvino_telemetry.py").write_text("")
-    (tmp_path / "openvino.py").write_text(
-        "try:\n    import openvino_telemetry\nexcept ImportError:\n    reports = False\n"
-        "else:\n    reports = True\n"
+@pytest.mark.parametrize("provider", NOT_HERE)
+def test_a_provider_that_is_not_installed_is_one_line(bundle, provider):
+    with pytest.raises(BundleError, match=f"^jssc/tiny: provider {provider} is not installed"):
+        Bundle.load(bundle.path, provider=provider)
+    package = "onnxruntime-openvino" if provider == "openvino" else "onnxruntime-gpu"
+    said = (
+        rf"networks.encoder: provider {provider} is not installed, this ONNX Runtime [\d.]+ has .*cpu.*: pip"
     )
-    monkeypatch.syspath_prepend(str(tmp_path))
-    for name in ("openvino", "openvino_telemetry"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    with pytest.raises(BundleError, match="OpenVINO cannot read it"):
-        bundle.session("encoder", provider="openvino")
-    assert sys.modules["openvino"].reports is False
-    for name in ("openvino", "openvino_telemetry"):  # what other tests find is the real one, or none
-        sys.modules.pop(name, None)  # monkeypatch would bring back what it removed
+    with pytest.raises(BundleError, match=said) as caught:
+        bundle.session("encoder", provider=provider)
+    assert package in str(caught.value) and str(caught.value).endswith("; or choose cpu")
+    assert "\n" not in str(caught.value)
 
 
-@pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="OpenVINO is not installed")
+@pytest.mark.parametrize("provider", NOT_HERE)
+@pytest.mark.filterwarnings("ignore:Specified provider")
+def test_a_provider_that_does_not_start_is_one_line(bundle, provider, monkeypatch):
+    """As where its package is installed and its device or libraries are not: ONNX Runtime takes the CPU."""
+    own = [providers._OWN_NAMES[name] for name in PROVIDERS]
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: own)
+    with pytest.raises(
+        BundleError, match=f"provider {provider} is installed and does not start: get .* choose"
+    ):
+        bundle.session("encoder", provider=provider)
+
+
+@pytest.mark.parametrize("provider", [name for name in installed_providers() if name != "cpu"])
 @pytest.mark.parametrize("network", ["encoder", "reconstruction", "task", "sensing", "sensing_echo"])
-def test_openvino_gives_what_onnx_runtime_gives(bundle, network):
+def test_other_providers_give_what_the_cpu_gives(bundle, network, provider):
     axes = {"batch": 5, "ranges": 2, "hypotheses": 3, "channel_uses": 10, "echo_samples": 10}
     reference = bundle.session(network).probe(axes)
-    found = bundle.session(network, provider="openvino").probe(axes)
+    found = bundle.session(network, provider=provider).probe(axes)
     for name, value in reference.items():
         assert found[name] == pytest.approx(value, abs=1e-4)
+
+
+class OtherDevice:
+    """What another provider gives: the CPU's numbers, and something more."""
+
+    def __init__(self, session, more: float):
+        self._run, self._more = session._runtime.run, more
+
+    def run(self, names, feed):
+        return [value + np.float32(self._more) for value in self._run(names, feed)]
+
+
+@pytest.mark.parametrize(("more", "refused"), [(0.5, True), (np.nan, True), (1e-3, True), (5e-5, False)])
+def test_a_provider_that_gives_other_numbers_is_refused(bundle, more, refused):
+    session = bundle.session("task")
+    session.provider, session._cpu = "openvino", OtherDevice(session, more)
+    feed = session.made_up({"batch": 2})
+    outputs = session.infer(feed)
+    if refused:
+        with pytest.raises(
+            BundleError, match="provider openvino gives other numbers than the CPU, output prob"
+        ):
+            session.compare(feed, outputs)
+    else:
+        session.compare(feed, outputs)
+    assert session._cpu is None  # compared once
+
+
+def test_a_bundle_says_where_its_networks_run(tiny_bundle):
+    bundle = Bundle.load(tiny_bundle, threads=2)
+    assert (bundle.provider, bundle.threads) == ("cpu", 2)
+    assert bundle.session("task").threads == 2
+    assert bundle.session("task") is bundle.session("task", threads=2)
+    assert bundle.session("task", threads=1).threads == 1
+    assert bundle.placed() is bundle is bundle.placed("cpu", 2)
+    other = bundle.placed(threads=1)
+    assert (other.fingerprint, other.session("task").threads) == (bundle.fingerprint, 1)
+    with pytest.raises(
+        ValueError, match="provider is 'abacus', expected one of cpu, openvino, cuda, tensorrt"
+    ):
+        bundle.placed("abacus")
+    with pytest.raises(ValueError, match="threads is 0"):
+        Bundle.load(tiny_bundle, threads=0)
 
 
 @pytest.mark.parametrize(("name", "fading"), [("jssc/tiny", "none"), ("jssc/tiny_rayleigh", "rayleigh")])

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 from common import results
 from common.interruption import Interruption
+from common.options import InferenceOptions
 from cyclopts import Parameter
 from gnuradio import gr
 from on_air.running import Ending
@@ -40,7 +41,7 @@ WINDOW_FRAMES_PER_S = 10.0
 program = new_program("run_beam_tracking.py")
 
 
-class TrackingOptions(Options):
+class TrackingOptions(InferenceOptions):
     """What is replayed, what predicts, and what fails."""
 
     data: str = Field(
@@ -107,7 +108,11 @@ def beam_tracking(
         raise ValueError(f"--scenario is {scenario}, but --data {data} has none: leave it out")
     report, json_file = None if output.no_report else output.report, output.json_file or None
     check_outputs({"--json": json_file, "--report": report})
-    opened = None if options.bundle == NO_BUNDLE else Bundle.load(options.bundle)
+    opened = (
+        None
+        if options.bundle == NO_BUNDLE
+        else Bundle.load(options.bundle, provider=options.provider, threads=options.threads)
+    )
     if opened:
         opened.interface(BeamPrediction)  # raises for others
     recording = beam_recordings.load(data, scenario, options.seed)
@@ -179,6 +184,7 @@ def _content(tracked: Tracked, ending: Ending, settings: dict, bundle: Bundle | 
         "message": ending.message,
         "settings": settings,
         "bundle": {"name": bundle.name, "fingerprint": bundle.fingerprint} if bundle else None,
+        "inference": results.placed(bundle) if bundle else None,
         "metrics": tracked.score.figures(),
         "tracker_alone": tracked.alone.figures() if tracked.alone else None,
         "counters": tracked.counters,

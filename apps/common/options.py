@@ -12,6 +12,7 @@ from cyclopts import Parameter
 from pydantic import Field
 
 from semisac_ml.command_line import Options
+from semisac_ml.runtime import Provider
 from semisac_ml.signal.frame import FrameParameters
 
 FARTHEST_OUTSIDE_DB = 10.0
@@ -37,6 +38,18 @@ class ResultOptions(Options):
         None, description="JSON file to write with settings and figures; - for standard output."
     )
     quiet: Annotated[bool, Parameter(alias="-q")] = Field(False, description="Neither live status nor table.")
+
+
+class InferenceOptions(Options):
+    """Where networks run."""
+
+    provider: Provider = Field(
+        "cpu",
+        description="What runs networks, by ONNX Runtime: **cpu**, **openvino**, **cuda** or **tensorrt**.",
+    )
+    threads: int = Field(
+        1, ge=1, description="Threads of an inference; more than one compete with the blocks."
+    )
 
 
 class FrameShape(Options):

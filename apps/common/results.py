@@ -17,6 +17,7 @@ from rich.table import Table
 
 from semisac_ml import __version__
 from semisac_ml.outputs import write_output
+from semisac_ml.runtime import Bundle
 from semisac_ml.signal.metrics import Metric
 
 
@@ -98,6 +99,11 @@ def write(file: str, content: Mapping) -> None:
     """Write JSON to a file, whole or not at all, or to what else is there; "-" is standard output."""
     text = json.dumps(plain(content), indent=2, allow_nan=False) + "\n"
     write_output(file, text)
+
+
+def placed(bundle: Bundle) -> dict[str, str | int]:
+    """What a bundle's networks ran on."""
+    return {"provider": bundle.provider, "threads": bundle.threads}
 
 
 def versions() -> dict[str, str]:

@@ -67,7 +67,7 @@ def run_link(told: LinkOptions, report: ReportOptions, *own: Options) -> int:
     Without options: the 64 sample images, bundle jssc/awgn, 3 dB. Ctrl-C ends the run and reports what was
     done.
     """
-    bundle = Bundle.load(told.bundle)
+    bundle = Bundle.load(told.bundle, provider=told.provider, threads=told.threads)
     kind = link_for(bundle)
     for options in own:
         if type(options) not in kind.OPTIONS:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from common.options import BundleName, FrameShape, MapOptions, ResultOptions
+from common.options import BundleName, FrameShape, InferenceOptions, MapOptions, ResultOptions
 from cyclopts import Group, Parameter
 from pydantic import Field, field_validator, model_validator
 
@@ -18,7 +18,7 @@ from semisac_ml.command_line import Options
 from semisac_ml.signal.sample_channel import ChannelSettings
 
 
-class LinkOptions(Options):
+class LinkOptions(InferenceOptions):
     """What every link is told."""
 
     bundle: BundleName = "jssc/awgn"

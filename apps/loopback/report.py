@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from common.results import versions
+from common.results import placed, versions
 from gnuradio.semisac.map_drawing import colours
 
 from semisac_ml.outputs import write_output
@@ -32,7 +32,7 @@ def write_report(result: RunResult, file: Path) -> None:
         tiles=[row for name in result.link.TILES for row in rows if row["name"] == name],
         sections=result.link.sections(result.kept, result.figures),
         air=_air(result.air) if result.air else None,
-        versions=versions(),
+        versions=versions() | placed(result.link.bundle),
     )
     write_output(file, text)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import numpy as np
-from common.results import described, figure_table, versions
+from common.results import described, figure_table, placed, versions
 from rich.console import Console
 from rich.table import Table
 
@@ -51,6 +51,7 @@ class RunResult:
             "metrics": {name: metric.as_dict() for name, metric in self.figures.items()},
             "settings": {"images": self.images, "data": self.link.source, **self.link.settings()},
             "bundle": {"name": self.link.bundle.name, "fingerprint": self.link.bundle.fingerprint},
+            "inference": placed(self.link.bundle),
             **self.link.stated(),
             **({"air": self.air.plain()} if self.air else {}),
             "finished": self.finished,

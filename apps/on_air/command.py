@@ -115,7 +115,7 @@ class Program:
         self.name, self.role, self.radio, self.frame, self.run = name, role, radio, frame, run
         self.own = own
         check_outputs({"--json": run.json_file})
-        self.bundle = Bundle.load(frame.bundle)
+        self.bundle = Bundle.load(frame.bundle, provider=run.provider, threads=run.threads)
         self.bundle.interface(ImageLink)  # raises for those that send no images
         self.layout: FrameParameters = frame.layout(self.bundle, radio.sample_rate_hz)
         self._date = datetime.now(UTC)
@@ -260,6 +260,7 @@ class Program:
             "radio": self.in_force,
             "frame_samples": self.layout.frame_samples,
             "bundle": self.plain_bundle(),
+            "inference": results.placed(self.bundle),
             "command": shlex.join(["python", *sys.argv]),
             "date": self._date.isoformat(timespec="seconds"),
             "versions": results.versions(),

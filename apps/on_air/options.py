@@ -9,7 +9,15 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from common.options import IMAGES_PER_FRAME, BundleName, FrameShape, PictureCode, PictureSize, ResultOptions
+from common.options import (
+    IMAGES_PER_FRAME,
+    BundleName,
+    FrameShape,
+    InferenceOptions,
+    PictureCode,
+    PictureSize,
+    ResultOptions,
+)
 from common.pictures import DEFAULT_SIZE, MOST_PACKETS_PER_FRAME, PictureSettings
 from cyclopts import Group, Parameter
 from gnuradio.semisac.radio import RadioSettings, radios
@@ -107,7 +115,7 @@ class SourceOptions(PictureCode):
 
 
 @Parameter(group=Group("Run and results", sort_key=4))
-class RunOptions(ResultOptions):
+class RunOptions(InferenceOptions, ResultOptions):
     """How long to run and where the results go."""
 
     config: Path | None = Field(

@@ -9,9 +9,10 @@ Blocks in C++. Samples: `frame_modulator`, `frame_synchronizer`, `frame_demodula
 between frames and a radio: `frame_scheduler`, `gap_filler`, `echo_aligner`, and as a radio that
 is not there `simulated_transmitter` and `simulated_receiver`. Blocks in Python, one item a frame or an image:
 `image_source`, `jscc_encoder`, `jscc_decoder`, `task_decoder`, `sensing_decoder`, `picture_encoder`,
-`picture_decoder`, `lfm_echo_source`, `multimodal_encoder`, `multi_head_decoder`, `metrics_sink`, and
-`image_sink`, `received_image_sink` and `target_sink`, which need PyQt5 when they are made. Beam tracking, by
-messages: `beam_replay`, `beam_codebook`, `beam_predictor`, `beam_tracker`, `beam_sink`.
+`picture_decoder`, `lfm_echo_source`, `multimodal_encoder`, `multi_head_decoder`, `metrics_sink`,
+`onnx_inference`, which runs any network, and `image_sink`, `received_image_sink` and `target_sink`, which
+need PyQt5 when they are made. Beam tracking, by messages: `beam_replay`, `beam_codebook`, `beam_predictor`,
+`beam_tracker`, `beam_sink`.
 """
 
 from .beams.beam_codebook import beam_codebook
@@ -27,6 +28,7 @@ from .learned.jscc_decoder import jscc_decoder
 from .learned.jscc_encoder import jscc_encoder
 from .learned.multi_head_decoder import multi_head_decoder
 from .learned.multimodal_encoder import multimodal_encoder
+from .learned.onnx_inference import onnx_inference
 from .learned.picture_decoder import picture_decoder
 from .learned.picture_encoder import picture_encoder
 from .learned.sensing_decoder import sensing_decoder

@@ -5,27 +5,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
 
-from semisac_ml.runtime import Bundle, BundleError, Session, SymbolLink
+from semisac_ml.runtime import AnyNetwork, Bundle, BundleError, Session, SymbolLink, open_onnx
+from semisac_ml.runtime.session import check_left_out
 
-_opened: WeakValueDictionary[str, Bundle] = WeakValueDictionary()
+_opened: WeakValueDictionary[tuple[str, str, int], Bundle] = WeakValueDictionary()
 
 
-def open_bundle(bundle: Bundle | str | Path) -> Bundle:
+def open_bundle(
+    bundle: Bundle | str | Path, provider: str | None = None, threads: int | None = None
+) -> Bundle:
     """Bundle of a folder, of "<system>/<name>" of one that ships, or the one given; raises BundleError.
 
     Blocks that name the same bundle share it while one of them lives: it is read and checked once.
+
+    provider, threads: where its networks run; None: as the bundle given, else cpu and one.
     """
     if isinstance(bundle, Bundle):
-        return bundle
-    opened = _opened.get(str(bundle))
+        return bundle.placed(provider, threads)
+    place = _place(provider, threads)
+    key = (str(bundle), *place.values())
+    opened = _opened.get(key)
     if opened is None:
-        opened = _opened[str(bundle)] = Bundle.load(bundle)
+        opened = _opened[key] = Bundle.load(bundle, **place)
     return opened
+
+
+def _place(provider: str | None, threads: int | None) -> dict[str, Any]:
+    return {"provider": "cpu" if provider is None else provider, "threads": 1 if threads is None else threads}
 
 
 def open_network(bundle: Bundle, network: str, inputs: tuple[str, ...], output: str) -> Session:
@@ -54,6 +67,39 @@ def open_network(bundle: Bundle, network: str, inputs: tuple[str, ...], output: 
             f"bundle {bundle.name}: network {network!r} has no output {output!r}: export it again"
         )
     return session
+
+
+def open_model(
+    model: Bundle | str | Path,
+    network: str = "",
+    without: Collection[str] = (),
+    provider: str | None = None,
+    threads: int | None = None,
+) -> tuple[Session, list[str], Bundle | None]:
+    """Session of an ONNX file or of a network of a bundle, names of complex tensors, and the bundle.
+
+    network: of a bundle that has several. without: outputs that are not wanted; of a file they are not even
+    computed. provider, threads: as of `open_bundle`.
+
+    Raises
+    ------
+    BundleError
+        There is no such model or network, or it cannot be run.
+    """
+    if not isinstance(model, Bundle) and (str(model).endswith(".onnx") or Path(model).expanduser().is_file()):
+        if network:
+            raise BundleError(
+                f"{model}: network is {network!r}, but an ONNX file is one network: leave it empty"
+            )
+        return open_onnx(model, without=without, **_place(provider, threads)), [], None
+    bundle = open_bundle(model, provider, threads)
+    names = list(bundle.manifest.networks)
+    if not network and len(names) > 1:
+        raise BundleError(f"bundle {bundle.name} has the networks {', '.join(names)}: say which, network=...")
+    session = bundle.session(network or names[0])
+    check_left_out(session.outputs, without, session.name)
+    stated = bundle.manifest.interface
+    return session, stated.complex_tensors if isinstance(stated, AnyNetwork) else [], bundle
 
 
 def channel_uses(bundle: Bundle) -> int:

@@ -47,6 +47,8 @@ class beam_predictor(takes_pdus, gr.sync_block):
     site: name of the base station as in the bundle; any other is unknown to it.
     longest_age_s: age from which an observation is stale; 0: as long as the network remembers.
     reported: how many beams are ranked; by expected cost, not by probability alone.
+    provider, threads: what runs the network, "cpu", "openvino", "cuda" or "tensorrt", and how many threads of
+        it; None: as the bundle that is given says, else cpu and one.
 
     `counters()`: by sensor, observations taken, late, stale, refused, not used; predictions.
 
@@ -54,8 +56,17 @@ class beam_predictor(takes_pdus, gr.sync_block):
     no sensor; ValueError for a bad parameter.
     """
 
-    def __init__(self, bundle="vi_beam/deepsense", interval_s=0.1, site="", longest_age_s=0.0, reported=5):
-        self._bundle = bundle = bundle_network.open_bundle(bundle)
+    def __init__(
+        self,
+        bundle="vi_beam/deepsense",
+        interval_s=0.1,
+        site="",
+        longest_age_s=0.0,
+        reported=5,
+        provider=None,
+        threads=None,
+    ):
+        self._bundle = bundle = bundle_network.open_bundle(bundle, provider, threads)
         beams = bundle.interface(BeamPrediction).beams
         session = bundle.session(NETWORK)
         self._session = bundle_network.open_network(bundle, NETWORK, tuple(session.inputs), "probability")

@@ -120,12 +120,13 @@ void bind_frame_tags(py::module& m)
 {
     m.def(
         "input_has_ended",
-        [](gr::block& block, int items_taken) {
-            return gr::semisac::input_has_ended(block.detail(), items_taken);
+        [](gr::block& block, int items_taken, int port) {
+            return gr::semisac::input_has_ended(block.detail(), items_taken, port);
         },
         py::arg("block"),
         py::arg("items_taken"),
-        "Whether input 0 ended and nothing is left of it but items_taken items.");
+        py::arg("port") = 0,
+        "Whether an input ended and nothing is left of it but items_taken items.");
 
     m.def(
         "items_waiting",

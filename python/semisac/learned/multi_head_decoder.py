@@ -36,14 +36,16 @@ class multi_head_decoder(gr.sync_block):
 
     bundle: folder of the bundle, or "<system>/<name>" of one that ships.
     batch: most frames in one inference.
+    provider, threads: what runs the network, "cpu", "openvino", "cuda" or "tensorrt", and how many threads of
+        it; None: as the bundle that is given says, else cpu and one.
 
     Raises BundleError when the folder is not a bundle or holds no usable ``decoder``, ValueError for a bad
     batch.
     Source: Peng et al., "SIMAC", section III, sensing semantic decoder; deviations are ours.
     """
 
-    def __init__(self, bundle, batch=16):
-        self._bundle = bundle = bundle_network.open_bundle(bundle)
+    def __init__(self, bundle, batch=16, provider=None, threads=None):
+        self._bundle = bundle = bundle_network.open_bundle(bundle, provider, threads)
         link = bundle.interface(TargetLink)
         self._session = bundle_network.open_network(bundle, "decoder", ReceivedSymbols.INPUTS, "picture")
         self._received = ReceivedSymbols(bundle, self._session)

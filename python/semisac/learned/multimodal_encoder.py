@@ -46,6 +46,8 @@ class multimodal_encoder(takes_messages, gr.basic_block):
     snr_db: mean Es/N0 in dB that the link is expected to have, until a message comes.
     camera, radar: whether they work. The input of one that does not is read, and not looked at.
     batch: most frames in one inference.
+    provider, threads: what runs the network, "cpu", "openvino", "cuda" or "tensorrt", and how many threads of
+        it; None: as the bundle that is given says, else cpu and one.
 
     Raises BundleError when the folder is not a bundle or holds no usable ``encoder``, ValueError for a bad
     parameter.
@@ -53,8 +55,8 @@ class multimodal_encoder(takes_messages, gr.basic_block):
     state is three numbers, is ours.
     """
 
-    def __init__(self, bundle, snr_db=10.0, camera=True, radar=True, batch=16):
-        self._bundle = bundle = bundle_network.open_bundle(bundle)
+    def __init__(self, bundle, snr_db=10.0, camera=True, radar=True, batch=16, provider=None, threads=None):
+        self._bundle = bundle = bundle_network.open_bundle(bundle, provider, threads)
         link = bundle.interface(TargetLink)
         self._session = bundle_network.open_network(bundle, "encoder", INPUTS, "symbols")
         self._side = link.frame_pixels

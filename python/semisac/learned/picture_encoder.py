@@ -39,12 +39,24 @@ class picture_encoder(gr.basic_block):
     snr_db: mean Es/N0 in dB that the link is expected to have; the encoder adapts its code to it.
     packets_per_frame: images_per_frame of the frames. The frame that a picture's last packets begin is filled
         with its first packets again: no frame waits for the next picture.
+    provider, threads: what runs the network, "cpu", "openvino", "cuda" or "tensorrt", and how many threads of
+        it; None: as the bundle that is given says, else cpu and one.
 
     Raises BundleError when the folder is no bundle or none for pictures, ValueError for a bad parameter.
     """
 
-    def __init__(self, bundle, height=256, width=256, sent_channels=8, snr_db=10.0, packets_per_frame=1):
-        self._bundle = bundle = bundle_network.open_bundle(bundle)
+    def __init__(
+        self,
+        bundle,
+        height=256,
+        width=256,
+        sent_channels=8,
+        snr_db=10.0,
+        packets_per_frame=1,
+        provider=None,
+        threads=None,
+    ):
+        self._bundle = bundle = bundle_network.open_bundle(bundle, provider, threads)
         self._layout = layout = PictureLayout.of(bundle, height, width, packets_per_frame)
         inputs = ("image", "snr_db", "sent_channels")
         self._session = bundle_network.open_network(bundle, "encoder", inputs, "code")

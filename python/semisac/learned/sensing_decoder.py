@@ -49,6 +49,8 @@ class sensing_decoder(gr.basic_block):
     batch: most echoes in one inference.
     fading: of the echo, "none", "rayleigh" or "two_hop_rayleigh", for a network that is told; "" is what the
         bundle names.
+    provider, threads: what runs the network, "cpu", "openvino", "cuda" or "tensorrt", and how many threads of
+        it; None: as the bundle that is given says, else cpu and one.
 
     Raises BundleError when the folder is not a bundle or lacks the network, ValueError for a bad parameter.
     Source: Sagduyu et al., section II, decoder 2; knowing the symbols is the correction that its place at the
@@ -66,8 +68,10 @@ class sensing_decoder(gr.basic_block):
         knowledge="symbols",
         batch=64,
         fading="",
+        provider=None,
+        threads=None,
     ):
-        self._bundle = bundle = bundle_network.open_bundle(bundle)
+        self._bundle = bundle = bundle_network.open_bundle(bundle, provider, threads)
         if knowledge not in KNOWLEDGE:
             raise ValueError(f"knowledge is {knowledge!r}, expected one of {', '.join(KNOWLEDGE)}")
         self._open(bundle, knowledge, int(ranges), int(delay_symbols_per_range))

@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""``semisac bundle verify|show|convert``."""
+"""``semisac bundle verify|show|convert|import``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from semisac_ml.command_line import Options, new_commands
 from semisac_ml.outputs import print_json
 from semisac_ml.shared_options import PrintOptions
 
+from .bundle_import import import_network
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -25,19 +27,30 @@ commands = new_commands("bundle", "Check and describe bundles of trained network
 BundleArgument = Annotated[str, Parameter(metavar="PATH|NAME", help="Folder of a bundle, or system/name.")]
 
 
+class VerifyOptions(PrintOptions):
+    """What runs the networks, and how the command says what it found."""
+
+    provider: str = Field(
+        "cpu",
+        description="What runs the networks: **cpu**, **openvino**, **cuda** or **tensorrt**. Others are "
+        "held against cpu.",
+    )
+
+
 @commands.command
-def verify(bundle: BundleArgument, /, *, options: PrintOptions = PrintOptions()) -> None:
+def verify(bundle: BundleArgument, /, *, options: VerifyOptions = VerifyOptions()) -> None:
     """Run every check: manifest, hashes, weights, interfaces, and an inference with each network."""
     from semisac_ml.runtime import Bundle, BundleError
 
     try:
-        checked = Bundle.verify(bundle)
+        checked = Bundle.verify(bundle, provider=options.provider)
     except BundleError as error:
         if options.as_json:
             print_json({"bundle": bundle, "valid": False, "error": str(error)})
         raise
     if options.as_json:
-        print_json({**_identity(checked), "valid": True, "networks": _networks(checked)})
+        found = {"valid": True, "provider": checked.provider, "networks": _networks(checked)}
+        print_json({**_identity(checked), **found})
         return
     from rich.console import Console
 
@@ -92,6 +105,9 @@ def convert(bundle: BundleArgument, /, *, options: ConvertOptions = ConvertOptio
     changed = after.fingerprint != before.fingerprint
     said = f"fingerprint {before.fingerprint}, now {after.fingerprint}" if changed else "is of today's format"
     print(f"{after.name}: {said}{smaller}")
+
+
+commands.command(import_network, name="import")
 
 
 def _identity(bundle: Bundle) -> dict[str, Any]:

@@ -90,10 +90,7 @@ def components() -> list[Component]:
         Component("semisac", __version__, "everything", pip),
         Component("numpy", _distribution("numpy"), "everything", "" if wrong_numpy else pip, wrong_numpy),
         Component("scipy", _distribution("scipy"), "everything", pip),
-        Component("onnxruntime", _distribution("onnxruntime"), "running bundles", pip),
-        Component(
-            "openvino", _distribution("openvino"), "faster inference, optional", install_command("openvino")
-        ),
+        _onnxruntime(pip),
         Component("torch", _distribution("torch"), "training", train),
         Component("onnx", _distribution("onnx"), "export", train),
         Component(
@@ -119,6 +116,18 @@ def components() -> list[Component]:
             native["libiio"][1],
         ),
     ]
+
+
+def _onnxruntime(get: str) -> Component:
+    """The package of ONNX Runtime that is installed, of which there are several."""
+    packages = ("onnxruntime", "onnxruntime-openvino", "onnxruntime-gpu")
+    version = next(filter(None, map(_distribution, packages)), None)
+    try:
+        from semisac_ml.runtime import installed_providers
+
+        return Component("onnxruntime", version, f"bundles, on {', '.join(installed_providers())}", get)
+    except ImportError as error:
+        return Component("onnxruntime", version, "bundles", get, str(error) if version else "")
 
 
 def bundles() -> list[dict[str, Any]]:

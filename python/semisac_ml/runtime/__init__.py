@@ -6,11 +6,15 @@
 from __future__ import annotations
 
 from .bundle import Bundle, check_replaceable, convert_bundle, list_bundles, model_folders, write_bundle
-from .interfaces import BeamPrediction, ImageLink, Interface, SymbolLink, TargetLink
+from .interfaces import AnyNetwork, BeamPrediction, ImageLink, Interface, SymbolLink, TargetLink
 from .manifest import BundleError, Manifest, Metric, Network, Tensor
-from .session import Session
+from .onnx_model import Signature, open_onnx, signature
+from .providers import PROVIDERS, Provider, installed_providers
+from .session import NotFiniteError, Session
 
 __all__ = [
+    "PROVIDERS",
+    "AnyNetwork",
     "BeamPrediction",
     "Bundle",
     "BundleError",
@@ -19,13 +23,19 @@ __all__ = [
     "Manifest",
     "Metric",
     "Network",
+    "NotFiniteError",
+    "Provider",
     "Session",
+    "Signature",
     "SymbolLink",
     "TargetLink",
     "Tensor",
     "check_replaceable",
     "convert_bundle",
+    "installed_providers",
     "list_bundles",
     "model_folders",
+    "open_onnx",
+    "signature",
     "write_bundle",
 ]

@@ -31,9 +31,10 @@ from .manifest import (
     check_manifest,
     read_manifest,
 )
+from .providers import check_installed, check_place
 from .session import Session, onnx_tensors
 
-LOWEST_OPSET = 17
+LOWEST_OPSET = 7  # ONNX Runtime guarantees nothing below
 Kind = TypeVar("Kind", bound=Interface)
 _NAME = re.compile(r"[a-z][a-z0-9_]*/[a-z0-9][a-z0-9_-]*")
 
@@ -99,18 +100,32 @@ class Bundle:
     fingerprint : str
         First 12 hexadecimal digits of the sha256 of manifest.json, which itself holds the sha256 of every
         network.
+    provider, threads
+        Where its networks run, and with how many threads, where nothing else is said.
     """
 
-    def __init__(self, path: Path, manifest: Manifest, fingerprint: str, contents: dict[str, bytes]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        manifest: Manifest,
+        fingerprint: str,
+        contents: dict[str, bytes],
+        provider: str = "cpu",
+        threads: int = 1,
+    ) -> None:
+        check_place(provider, threads)
         self.path = path
         self.manifest = manifest
         self.name = f"{manifest.system}/{manifest.name}"
         self.fingerprint = fingerprint
+        self.provider, self.threads = provider, int(threads)
         self._contents = contents
         self._sessions: dict[tuple[str, int, str], Session] = {}
 
     @classmethod
-    def load(cls, path_or_name: str | os.PathLike[str] | Bundle) -> Bundle:
+    def load(
+        cls, path_or_name: str | os.PathLike[str] | Bundle, *, provider: str = "cpu", threads: int = 1
+    ) -> Bundle:
         """Read a bundle and check manifest, files, hashes, weights, interfaces, and one inference a network.
 
         Parameters
@@ -118,6 +133,11 @@ class Bundle:
         path_or_name : path, str or Bundle
             Folder of the bundle, or "<system>/<name>" (see :func:`model_folders`). A Bundle is returned as it
             is.
+        provider : "cpu", "openvino", "cuda" or "tensorrt"
+            Where its networks run. On others than the CPU each is opened, and tried, when it is asked for: a
+            provider may not run all of them.
+        threads : int
+            Threads of one inference. 1 inside flowgraphs: more fight the scheduler.
 
         Raises
         ------
@@ -129,21 +149,27 @@ class Bundle:
         path = find_bundle(path_or_name)
         manifest, content = read_manifest(path)
         contents = {key: _network_content(path, key, network) for key, network in manifest.networks.items()}
-        bundle = cls(path, manifest, hashlib.sha256(content).hexdigest()[:12], contents)
-        for key in manifest.networks:
-            bundle.session(key)
+        fingerprint = hashlib.sha256(content).hexdigest()[:12]
+        bundle = cls(path, manifest, fingerprint, contents, provider, threads)
+        if provider == "cpu":
+            for key in manifest.networks:
+                bundle.session(key)
+        else:
+            check_installed(provider, bundle.name)
         return bundle
 
     @classmethod
-    def verify(cls, path_or_name: str | os.PathLike[str]) -> Bundle:
+    def verify(cls, path_or_name: str | os.PathLike[str], *, provider: str = "cpu") -> Bundle:
         """All checks of :meth:`load`, a batch of one, and that folder and name agree.
+
+        provider: what runs the networks.
 
         Raises
         ------
         BundleError
             One line that names file and field.
         """
-        bundle = cls.load(path_or_name)
+        bundle = cls.load(path_or_name, provider=provider)
         for key in bundle.manifest.networks:
             bundle.session(key).probe(bundle.probe_axes(batch=1))
         if _NAME.fullmatch(os.fspath(path_or_name)) and bundle.name != os.fspath(path_or_name):
@@ -173,8 +199,17 @@ class Bundle:
         """Whether the bundle holds a network of this name."""
         return network in self.manifest.networks
 
-    def session(self, network: str, *, threads: int = 1, provider: str = "onnxruntime") -> Session:
+    def placed(self, provider: str | None = None, threads: int | None = None) -> Bundle:
+        """The same bundle with its networks elsewhere; None: as here. Raises ValueError."""
+        place = self._place(provider, threads)
+        if place == (self.provider, self.threads):
+            return self
+        return Bundle(self.path, self.manifest, self.fingerprint, self._contents, *place)
+
+    def session(self, network: str, *, threads: int | None = None, provider: str | None = None) -> Session:
         """Warm session of a network, shared by all who ask for the same one.
+
+        threads, provider: None: the bundle's.
 
         Raises
         ------
@@ -186,6 +221,7 @@ class Bundle:
                 f"{self.path / MANIFEST_FILE}: networks.{network}: is missing, this bundle holds "
                 f"{', '.join(self.manifest.networks)}: choose another bundle"
             )
+        provider, threads = self._place(provider, threads)
         key = (network, threads, provider)
         if key not in self._sessions:
             stated = self.manifest.networks[network]
@@ -200,6 +236,9 @@ class Bundle:
             session.probe(self.probe_axes())
             self._sessions[key] = session
         return self._sessions[key]
+
+    def _place(self, provider: str | None, threads: int | None) -> tuple[str, int]:
+        return self.provider if provider is None else provider, self.threads if threads is None else threads
 
     def probe_axes(self, batch: int = 2) -> dict[str, int]:
         """Length of each named axis in made-up inputs (`Session.probe`): two, where nothing else is said."""
@@ -245,7 +284,7 @@ def _inspect(content: bytes, field: str) -> None:
         found = onnx_file.inspect(content)
     except onnx_file.OnnxFormatError as error:
         raise BundleError(f"{field}: {error}") from error
-    if found.opset < LOWEST_OPSET:
+    if 0 < found.opset < LOWEST_OPSET:
         raise BundleError(
             f"{field}: opset is {found.opset}, expected at least {LOWEST_OPSET}: export the network again"
         )

@@ -227,3 +227,15 @@ class BeamPrediction(Interface):
     does: ClassVar[str] = "predicts beams"
 
     beams: Beams
+
+
+class AnyNetwork(Interface):
+    """A network of anybody's, that is run as it is.
+
+    source: where it is from. complex_tensors: names of those whose last axis, of length 2, is I and Q.
+    """
+
+    does: ClassVar[str] = "holds a network from elsewhere, for the block onnx_inference"
+
+    source: str
+    complex_tensors: list[str] = []

@@ -38,7 +38,9 @@ class Tensor(Strict):
 
     name: str
     shape: list[Axis]
-    dtype: Literal["float32", "float64", "int64", "int32", "uint8", "bool"] = "float32"
+    dtype: Literal["float32", "float64", "float16", "int64", "int32", "int16", "int8", "uint8", "bool"] = (
+        "float32"
+    )
     unit: str = ""
     range: Interval | None = None
     description: str = ""

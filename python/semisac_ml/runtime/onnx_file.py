@@ -18,6 +18,7 @@ import numpy as np
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _FLOAT_TYPES = {1: np.dtype("<f4"), 10: np.dtype("<f2"), 11: np.dtype("<f8")}
 _BFLOAT16 = 16
+_WORDS = {2: "producer_name", 3: "producer_version", 6: "doc_string"}  # fields of ModelProto
 
 
 class OnnxFormatError(ValueError):
@@ -26,7 +27,9 @@ class OnnxFormatError(ValueError):
 
 @dataclass(frozen=True)
 class OnnxContent:
-    """What :func:`inspect` found: opset of the standard domain, number of tensors, and of numbers in them."""
+    """What :func:`inspect` found: opset of the standard domain (0: none), number of tensors, and of numbers
+    in them.
+    """
 
     opset: int
     tensors: int
@@ -155,13 +158,14 @@ def inspect(content: bytes) -> OnnxContent:
     OnnxFormatError
         If it is cut off, not ONNX, refers to another file, or holds weights that are not finite.
     """
-    opset, tensors, numbers, graphs = 0, 0, 0, 0
+    opset, tensors, numbers, graphs, opsets = 0, 0, 0, 0, 0
     for number, value in _fields(memoryview(content)):  # ModelProto: graph 7, opset_import 8, functions 25
         found: list[memoryview] = []
         if number == 7:
             graphs += 1
             found = list(_graph_tensors(_sub(value)))
         elif number == 8:
+            opsets += 1
             opset_fields = dict(_fields(_sub(value)))
             domain = opset_fields.get(1, b"")
             if not isinstance(domain, int) and bytes(domain) in (b"", b"ai.onnx"):
@@ -172,6 +176,34 @@ def inspect(content: bytes) -> OnnxContent:
                     found += _node_tensors(_sub(node))
         tensors += len(found)
         numbers += sum(_check_tensor(tensor) for tensor in found)
-    if graphs != 1 or opset == 0:
+    if graphs != 1 or opsets == 0:
         raise OnnxFormatError("it is not an ONNX file (no graph or no opset)")
     return OnnxContent(opset, tensors, numbers)
+
+
+def said_of_itself(content: bytes) -> dict[str, str]:
+    """What a file says of its network in words, any of description, license, source and producer.
+
+    content: that :func:`inspect` has passed.
+    """
+    words: dict[str, str] = {}
+    kept: dict[str, str] = {}
+    for number, value in _fields(memoryview(content)):
+        if isinstance(value, int):
+            continue
+        if number in _WORDS:
+            words[_WORDS[number]] = _text(value)
+        elif number == 14:  # metadata_props: StringStringEntryProto, key 1, value 2
+            entry = dict(_fields(value))
+            kept[_text(_sub(entry.get(1, b""))).lower()] = _text(_sub(entry.get(2, b"")))
+    found = {
+        "description": kept.get("description") or words.get("doc_string", ""),
+        "license": kept.get("license") or kept.get("licence", ""),
+        "source": kept.get("url") or kept.get("source") or kept.get("homepage", ""),
+        "producer": f"{words.get('producer_name', '')} {words.get('producer_version', '')}",
+    }
+    return {name: " ".join(text.split()) for name, text in found.items() if text.strip()}
+
+
+def _text(value: memoryview | bytes) -> str:
+    return bytes(value).decode("utf-8", "replace")

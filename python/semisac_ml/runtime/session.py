@@ -1,31 +1,36 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Inference with one network of a bundle, on the CPU, through ONNX Runtime or OpenVINO."""
+"""Inference with one network of a bundle, through ONNX Runtime."""
 
 from __future__ import annotations
 
-import re
-import sys
-import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from .manifest import BundleError, Tensor
+from .providers import open_runtime, reason
 
-PROVIDERS = ("onnxruntime", "openvino")
-_PLACE = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (?:\S+\.(?:cc|h):\d+ .*?\) (?=[A-Z]))?", re.DOTALL)
+BATCH = "batch"
+
 _ONNX_DTYPES = {
     "tensor(float)": "float32",
     "tensor(double)": "float64",
+    "tensor(float16)": "float16",
     "tensor(int64)": "int64",
     "tensor(int32)": "int32",
+    "tensor(int16)": "int16",
+    "tensor(int8)": "int8",
     "tensor(uint8)": "uint8",
     "tensor(bool)": "bool",
 }
+
+
+class NotFiniteError(ValueError):
+    """An input or output of a network is not finite."""
 
 
 class Session:
@@ -35,50 +40,51 @@ class Session:
     ----------
     content : bytes
         The ONNX file.
-    inputs, outputs : sequence of Tensor
-        Interface that the manifest states; the network must agree.
+    inputs, outputs : sequence of Tensor, optional
+        Interface that the manifest states; the network must agree. Without them it is what the file says.
     name : str
         Names the network in errors.
     threads : int
         Threads of one inference. 1 inside flowgraphs: more fight the scheduler.
-    provider : "onnxruntime" or "openvino"
+    provider : "cpu", "openvino", "cuda" or "tensorrt"
+        What computes: see :mod:`semisac_ml.runtime.providers`.
+    without : collection of str
+        Outputs that are not computed.
 
     Raises
     ------
     BundleError
-        If the network cannot be read, disagrees with its interface, or the provider is not installed.
+        If the network cannot be read, disagrees with its interface, or the provider is not there.
     """
 
     def __init__(
         self,
         content: bytes,
-        inputs: Sequence[Tensor],
-        outputs: Sequence[Tensor],
+        inputs: Sequence[Tensor] | None = None,
+        outputs: Sequence[Tensor] | None = None,
         *,
         name: str = "network",
         threads: int = 1,
-        provider: str = "onnxruntime",
+        provider: str = "cpu",
+        without: Collection[str] = (),
     ) -> None:
-        if threads < 1:
-            raise ValueError(f"threads is {threads}, expected at least 1")
-        if provider not in PROVIDERS:
-            raise ValueError(f"provider is {provider!r}, expected one of {', '.join(PROVIDERS)}")
+        runtime = self._runtime = open_runtime(content, name, provider, threads)
+        own_inputs, own_outputs = _nodes(runtime, name)
+        check_left_out([node.name for node in own_outputs], without, name)
+        own_outputs = [node for node in own_outputs if node.name not in without]
+        if inputs is None:
+            inputs = [_tensor(node, name) for node in own_inputs]
+        if outputs is None:
+            outputs = [_tensor(node, name) for node in own_outputs]
         self.name = name
         self.inputs = {tensor.name: tensor for tensor in inputs}
         self.outputs = {tensor.name: tensor for tensor in outputs}
         self.threads = threads
         self.provider = provider
+        self._cpu = None if provider == "cpu" else open_runtime(content, name, "cpu", threads)
         self._output_names = [tensor.name for tensor in outputs]
-        runtime = _onnxruntime_session(content, name, threads)
-        own_inputs, own_outputs = _nodes(runtime, name)
         _agree(name, "inputs", list(inputs), own_inputs)
         _agree(name, "outputs", list(outputs), own_outputs)
-        if provider == "onnxruntime":
-            self._infer: Callable[[dict[str, np.ndarray]], list[np.ndarray]] = lambda feed: runtime.run(
-                self._output_names, feed
-            )
-        else:
-            self._infer = _openvino_inference(content, name, threads, self._output_names)
 
     def run(self, **inputs: np.ndarray) -> dict[str, np.ndarray]:
         """Run the network once.
@@ -96,46 +102,86 @@ class Session:
         Raises
         ------
         ValueError
-            If an input is missing, unknown, not finite, or of another dtype or shape, or an output is not
-            finite.
+            If an input is missing, unknown, or of another dtype or shape.
+        NotFiniteError
+            If an input or output is not finite.
         """
         axes: dict[str, int] = {}
         self._same_names(inputs)
         feed = {key: self._checked_input(tensor, inputs[key], axes) for key, tensor in self.inputs.items()}
-        try:
-            results = self._infer(feed)
-        except Exception as error:
-            raise ValueError(
-                f"{self.name}: inference failed ({_reason(error)}): check the inputs' sizes"
-            ) from error
-        outputs = dict(zip(self._output_names, results, strict=True))
+        outputs = self.infer(feed)
         for key, value in outputs.items():
             _check_shape(self.name, self.outputs[key], value, axes)
             if value.dtype.kind == "f" and not np.isfinite(value).all():
-                raise ValueError(
+                raise NotFiniteError(
                     f"{self.name}: output {key} is not finite: the inputs are outside what it was trained for"
                 )
         return outputs
 
+    def infer(self, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Every output by name, and nothing of it checked. Raises ValueError where the inference fails."""
+        try:
+            results = self._runtime.run(self._output_names, feed)
+        except Exception as error:
+            raise ValueError(
+                f"{self.name}: inference failed ({reason(error)}): check the inputs' sizes"
+            ) from error
+        return dict(zip(self._output_names, results, strict=True))
+
     def probe(self, axes: Mapping[str, int]) -> dict[str, np.ndarray]:
-        """Run the network once on made-up inputs, always the same: this warms it up and checks it.
-
-        Floating-point inputs are drawn uniformly from their range (standard normal where none is stated);
-        integers take the lowest value of their range.
-
-        Parameters
-        ----------
-        axes : mapping
-            Length of each named axis.
+        """Run the network once on made-up inputs: this warms it up and checks it.
 
         Raises
         ------
         BundleError
-            If it fails, or gives another shape than stated, or numbers that are not finite.
+            If it fails, or gives another shape than stated, or numbers that are not finite, or other numbers
+            than the CPU.
+        """
+        feed = self.made_up(axes)
+        try:
+            if self._cpu is not None:
+                self.compare(feed, self.infer(feed))
+            return self.run(**feed)
+        except BundleError:
+            raise
+        except ValueError as error:
+            raise BundleError(
+                f"{error} (made-up inputs inside their ranges; export the bundle again)"
+            ) from error
+
+    def compare(self, feed: dict[str, np.ndarray], outputs: dict[str, np.ndarray]) -> None:
+        """Raise BundleError where these are not what the CPU gives for the same inputs. Looked at once.
+
+        Providers compute in another order, and some have faults: real numbers may differ by 1e-4, or by a
+        thousandth of the largest.
+        """
+        cpu, self._cpu = self._cpu, None
+        if cpu is None:
+            return
+        for key, expected in zip(self._output_names, cpu.run(self._output_names, feed), strict=True):
+            if expected.dtype.kind != "f" or not expected.size:
+                continue
+            largest = np.abs(expected).max()
+            difference = np.abs(outputs[key] - expected).max()
+            if not difference <= max(1e-4, 1e-3 * largest):  # nor NaN
+                raise BundleError(
+                    f"{self.name}: provider {self.provider} gives other numbers than the CPU, output {key} "
+                    f"differs by {difference:.2g} of {largest:.2g} on made-up inputs: choose cpu"
+                )
+
+    def made_up(
+        self, axes: Mapping[str, int], inputs: Mapping[str, Tensor] | None = None
+    ) -> dict[str, np.ndarray]:
+        """Inputs that are always the same, by name; of all without `inputs`.
+
+        Floating-point ones are drawn uniformly from their range (standard normal where none is stated);
+        integers take the lowest value of their range.
+
+        axes: length of each named axis.
         """
         generator = np.random.Generator(np.random.Philox(key=0))
         feed = {}
-        for key, tensor in self.inputs.items():
+        for key, tensor in (self.inputs if inputs is None else inputs).items():
             shape = [axes[axis] if isinstance(axis, str) else axis for axis in tensor.shape]
             low, high = tensor.range if tensor.range is not None else (0.0, 1.0)
             if np.dtype(tensor.dtype).kind != "f":
@@ -145,12 +191,7 @@ class Session:
             else:
                 value = generator.uniform(low, high, shape)
             feed[key] = value.astype(tensor.dtype)
-        try:
-            return self.run(**feed)
-        except ValueError as error:
-            raise BundleError(
-                f"{error} (made-up inputs inside their ranges; export the bundle again)"
-            ) from error
+        return feed
 
     def _same_names(self, inputs: Mapping[str, Any]) -> None:
         if inputs.keys() != self.inputs.keys():
@@ -167,7 +208,7 @@ class Session:
             )
         _check_shape(self.name, tensor, value, axes)
         if value.dtype.kind == "f" and not np.isfinite(value).all():
-            raise ValueError(
+            raise NotFiniteError(
                 f"{self.name}: input {tensor.name} is not finite: remove NaN and infinity before inference"
             )
         return np.ascontiguousarray(value)
@@ -175,7 +216,7 @@ class Session:
 
 def onnx_tensors(content: bytes, name: str = "network") -> tuple[list[Tensor], list[Tensor]]:
     """Inputs and outputs that an ONNX file itself states, without unit, range and description."""
-    own_inputs, own_outputs = _nodes(_onnxruntime_session(content, name, 1), name)
+    own_inputs, own_outputs = _nodes(open_runtime(content, name, "cpu", 1), name)
     return [_tensor(node, name) for node in own_inputs], [_tensor(node, name) for node in own_outputs]
 
 
@@ -197,11 +238,20 @@ def _nodes(runtime: Any, name: str) -> tuple[list[_Node], list[_Node]]:
     return inputs, outputs
 
 
+def check_left_out(outputs: Collection[str], without: Collection[str], name: str) -> None:
+    """Raise BundleError unless these outputs are the network's, and not all of them."""
+    for problem in sorted(set(without) - set(outputs)) or ([] if set(outputs) - set(without) else ["all"]):
+        raise BundleError(f"{name}: without names {problem}, the network gives {', '.join(outputs)}")
+
+
 def _tensor(node: _Node, name: str) -> Tensor:
     if node.type not in _ONNX_DTYPES:
         raise BundleError(
-            f"{name}: {node.name} is {node.type}, expected one of {', '.join(_ONNX_DTYPES.values())}"
+            f"{name}: {node.name} is {node.type}, expected one of {', '.join(_ONNX_DTYPES.values())}: "
+            "export it as one of these, or without it"
         )
+    if 0 in node.shape:
+        raise BundleError(f"{name}: {node.name} has shape {node.shape}, expected one that holds something")
     shape = [
         axis if isinstance(axis, int) else _axis_name(axis, node.name, place)
         for place, axis in enumerate(node.shape)
@@ -213,63 +263,7 @@ def _axis_name(axis: str | None, tensor: str, place: int) -> str:
     """The network's own name of a dynamic axis; "batch", or a name of its own, where it has none to show."""
     if axis and axis.isidentifier() and axis.islower():
         return axis
-    return "batch" if place == 0 else f"{tensor.lower()}_axis_{place}"
-
-
-def _onnxruntime_session(content: bytes, name: str, threads: int) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # its errors come as exceptions
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's exceptions share no base class
-        runtime = f"ONNX Runtime {onnxruntime.__version__}"
-        raise BundleError(
-            f"{name}: {runtime} cannot read it ({_reason(error)}): get the bundle again, or a newer runtime"
-        ) from error
-
-
-def _openvino_inference(
-    content: bytes, name: str, threads: int, output_names: list[str]
-) -> Callable[[dict[str, np.ndarray]], list[np.ndarray]]:
-    # Else OpenVINO reports to its maker that it was imported (an id, versions); it has no switch but that.
-    sys.modules.setdefault("openvino_telemetry", None)
-    try:
-        import openvino
-    except ImportError as error:
-        raise BundleError(
-            f"{name}: OpenVINO is not installed, expected for provider='openvino': "
-            "pip install openvino, or use provider='onnxruntime'"
-        ) from error
-    try:
-        core = openvino.Core()
-        compiled = core.compile_model(
-            core.read_model(content, b""),
-            "CPU",
-            {
-                "INFERENCE_NUM_THREADS": threads,
-                "PERFORMANCE_HINT": "LATENCY",
-                "INFERENCE_PRECISION_HINT": "f32",
-            },
-        )
-    except Exception as error:
-        raise BundleError(
-            f"{name}: OpenVINO cannot read it ({_reason(error)}): use provider='onnxruntime'"
-        ) from error
-    lock = threading.Lock()  # one request, hence one inference at a time
-    request = compiled.create_infer_request()
-    used = set().union(*(port.names for port in compiled.inputs))  # an input that changes nothing is dropped
-
-    def infer(feed: dict[str, np.ndarray]) -> list[np.ndarray]:
-        with lock:
-            results = request.infer({key: value for key, value in feed.items() if key in used})
-            return [np.array(results[key]) for key in output_names]
-
-    return infer
+    return BATCH if place == 0 else f"{tensor.lower()}_axis_{place}"
 
 
 def _agree(name: str, kind: str, stated: list[Tensor], actual: list[_Node]) -> None:
@@ -290,9 +284,9 @@ def _agree(name: str, kind: str, stated: list[Tensor], actual: list[_Node]) -> N
                 f"{field}: {tensor.name}: the manifest states dtype {tensor.dtype}, the network has {dtype}: "
                 "export the bundle again"
             )
-        # An output's length may be unknown to the network and known to us: the probe checks what comes out.
+        # Lengths may be open to the network and known to us: the probe checks what goes in and comes out.
         fits = len(node.shape) == len(tensor.shape) and all(
-            given == axis if isinstance(given, int) else isinstance(axis, str) or kind == "outputs"
+            given == axis or (not isinstance(given, int) and (given != BATCH or isinstance(axis, str)))
             for axis, given in zip(tensor.shape, node.shape, strict=True)
         )
         if not fits:
@@ -314,9 +308,3 @@ def _check_shape(name: str, tensor: Tensor, value: np.ndarray, axes: dict[str, i
     known = {axis: axes[axis] for axis in tensor.shape if isinstance(axis, str) and axis in axes}
     given = f" with {known}" if known and len(shape) == len(tensor.shape) else ""
     raise ValueError(f"{name}: {tensor.name} has shape {list(shape)}, expected {tensor.shape}{given}")
-
-
-def _reason(error: Exception) -> str:
-    """What a runtime says is wrong, in a line, without the place in its own source that it begins with."""
-    text = _PLACE.sub("", str(error).strip())
-    return (text.strip().splitlines() or [type(error).__name__])[0][:200]
