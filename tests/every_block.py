@@ -207,6 +207,16 @@ BLOCKS: dict[str, Block] = {
         near=1e-4,
         unseen=True,
     ),
+    "fusion_station": Block(
+        lambda: semisac.fusion_station(good.fusion_bundle(), patience_s=1000.0),
+        lambda: [good.station_heard()],
+        good.reports,
+        by_number=True,  # of each frame feedback comes once
+    ),
+    "fusion_user": Block(
+        lambda: semisac.fusion_user(good.fusion_bundle(), "colour"),
+        lambda: [good.user_pilots(), good.user_pictures()],
+    ),
     "gap_filler": Block(lambda: semisac.gap_filler(good.RATE_HZ), lambda: [good.timed()]),
     "image_sink": Block(
         with_qt(lambda: semisac.image_sink([str(n) for n in range(10)])),
@@ -257,6 +267,9 @@ BLOCKS: dict[str, Block] = {
     "picture_encoder": Block(
         lambda: semisac.picture_encoder(good.picture_bundle(), good.HEIGHT, good.WIDTH),
         lambda: [good.pictures()],
+    ),
+    "pilot_source": Block(
+        lambda: semisac.pilot_source(good.fusion_bundle(), count=good.UNITS), passing=("frame_id",)
     ),
     "range_doppler_sink": Block(
         with_qt(lambda: semisac.range_doppler_sink(good.radar_parameters())),

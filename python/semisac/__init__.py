@@ -10,7 +10,8 @@ between frames and a radio: `frame_scheduler`, `gap_filler`, `echo_aligner`, and
 is not there `simulated_transmitter` and `simulated_receiver`. Blocks in Python, one item a frame or an image:
 `image_source`, `jscc_encoder`, `jscc_decoder`, `task_decoder`, `sensing_decoder`, `picture_encoder`,
 `picture_decoder`, `lfm_echo_source`, `multimodal_encoder`, `multi_head_decoder`, `metrics_sink`, and
-`image_sink`, `received_image_sink` and `target_sink`, which need PyQt5 when they are made. Beam tracking, by
+`image_sink`, `received_image_sink`, `target_sink` and `segmentation_sink`, which need PyQt5 when they are
+made; two users and a base station: `pilot_source`, `fusion_user`, `fusion_station`. Beam tracking, by
 messages: `beam_replay`, `beam_codebook`, `beam_predictor`, `beam_tracker`, `beam_sink`.
 """
 
@@ -23,12 +24,15 @@ from .images.image_sink import image_sink
 from .images.image_source import image_source
 from .images.received_image_sink import received_image_sink
 from .images.target_sink import target_sink
+from .learned.fusion_station import fusion_station
+from .learned.fusion_user import fusion_user
 from .learned.jscc_decoder import jscc_decoder
 from .learned.jscc_encoder import jscc_encoder
 from .learned.multi_head_decoder import multi_head_decoder
 from .learned.multimodal_encoder import multimodal_encoder
 from .learned.picture_decoder import picture_decoder
 from .learned.picture_encoder import picture_encoder
+from .learned.pilot_source import pilot_source
 from .learned.sensing_decoder import sensing_decoder
 from .learned.task_decoder import task_decoder
 from .metrics.metrics_sink import metrics_sink

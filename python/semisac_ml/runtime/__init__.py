@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from .bundle import Bundle, check_replaceable, convert_bundle, list_bundles, model_folders, write_bundle
-from .interfaces import BeamPrediction, ImageLink, Interface, SymbolLink, TargetLink
+from .interfaces import BeamPrediction, FusionLink, ImageLink, Interface, SymbolLink, TargetLink
 from .manifest import BundleError, Manifest, Metric, Network, Tensor
 from .session import Session
 
@@ -14,6 +14,7 @@ __all__ = [
     "BeamPrediction",
     "Bundle",
     "BundleError",
+    "FusionLink",
     "ImageLink",
     "Interface",
     "Manifest",
