@@ -149,6 +149,8 @@ class fusion_station(takes_messages, gr.basic_block):
         frame_id, user, report = self._report(message)
         with self._lock:
             goes_on = frame_id > self._newest[user]
+            if not goes_on:  # frames begin anew, or are sent again: of the others nobody knows
+                self._newest = [-1] * len(self._newest)
             self._newest[user] = frame_id
             self._absent.discard(user)
             known = self._known.get(frame_id)

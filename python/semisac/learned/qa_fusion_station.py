@@ -46,14 +46,16 @@ class qa_fusion_station(gr_unittest.TestCase):
     def test_a_user_who_is_not_there_is_not_waited_for_but_once(self):
         """It comes back with a report of a frame whose combiner has gone out."""
         block = semisac.fusion_station(good.fusion_bundle(), 0.05)
-        flow = Flow(block, [good.station_heard()], [("feedback", report(n, 0)) for n in range(4)])
+        reports, released = [("feedback", report(n, 0)) for n in range(4)], []
+        parts = [(1, None), (good.UNITS, lambda: released)]
+        flow = Flow(block, [good.station_heard()], reports, parts=parts)
 
         def wait(_):
             until(lambda: block.reports_missed() == 4)
             block.to_basic_block()._post(pmt.intern("feedback"), report(3, 1))
             until(lambda: block.reports_late() == 1)
+            released.append(True)
 
-        flow.handled = False
         given = flow.run(wait)
         self.assertEqual(len(given.messages["combiner"]), 4)
 
