@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import colorsys
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,6 +14,7 @@ from .metrics import CONFIDENCE, Metric
 
 DRAWS = 2000
 """Of groups of scenes, for an interval."""
+GOLDEN = 0.618034
 
 
 def confusion(predicted: np.ndarray, truth: np.ndarray, classes: int) -> np.ndarray:
@@ -63,3 +65,12 @@ def mean_iou_of_scenes(counts: np.ndarray, groups: Sequence[str] | None = None, 
     tail = 50.0 * (1.0 - CONFIDENCE)
     low, high = np.percentile([mean_iou(one) for one in totals], [tail, 100.0 - tail])
     return Metric(value, min(float(low), value), max(float(high), value), len(names))
+
+
+def class_colours(classes: int) -> np.ndarray:
+    """Colours to show classes in, uint8 [classes, 3]: class 0 dark grey, the others of hues far apart."""
+    found = np.full((classes, 3), 48, np.uint8)
+    for number in range(1, classes):
+        hue = (number * GOLDEN) % 1.0
+        found[number] = np.rint(255.0 * np.array(colorsys.hsv_to_rgb(hue, 0.75, 0.95)))
+    return found
