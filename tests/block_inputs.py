@@ -195,6 +195,27 @@ def user_pictures() -> Stream:
     return Stream(np.random.default_rng(32).integers(0, 256, (UNITS, length), dtype=np.uint8), ids())
 
 
+def class_pictures(seed: int) -> Stream:
+    """Thermal pictures, or classes."""
+    length = tiny_fusion.HEIGHT * tiny_fusion.WIDTH
+    values = np.random.default_rng(seed).integers(0, tiny_fusion.CLASSES, (UNITS, length), dtype=np.uint8)
+    return Stream(values, ids())
+
+
+def shown_beams() -> list[tuple[str, object]]:
+    """Beams of both users and the station."""
+    cell, made = tiny_fusion.CELL, []
+    sizes = {0: cell.user_antennas * cell.user_chains, 1: cell.user_antennas * cell.user_chains}
+    for frame in range(UNITS):
+        for user, size in (sizes | {None: cell.station_antennas * cell.station_chains}).items():
+            head = pmt.to_pmt({} if user is None else {"user": user})
+            head = pmt.dict_add(head, pmt.intern("frame_id"), pmt.from_uint64(frame))
+            values = np.exp(1j * np.arange(size) * frame).tolist()
+            port = "combiner" if user is None else "beams"
+            made.append((port, pmt.cons(head, pmt.init_c32vector(size, values))))
+    return made
+
+
 def station_heard() -> Stream:
     """At the station's chains."""
     cell, unit = tiny_fusion.CELL, tiny_fusion.SYMBOLS

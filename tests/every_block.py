@@ -140,6 +140,11 @@ BLOCKS: dict[str, Block] = {
     "beam_codebook by messages": Block(
         lambda: semisac.beam_codebook(good.ELEMENTS, good.BEAMS), messages=good.worlds
     ),
+    "beam_pattern_sink": Block(
+        with_qt(lambda: semisac.beam_pattern_sink(good.fusion_bundle())),
+        messages=good.shown_beams,
+        results=painted,
+    ),
     "beam_predictor": Block(
         lambda: semisac.beam_predictor(good.beam_bundle()),
         lambda: [good.sweeps()],
@@ -292,6 +297,12 @@ BLOCKS: dict[str, Block] = {
         with_qt(lambda: semisac.received_image_sink([str(n) for n in range(10)])),
         lambda: [good.images(), good.probabilities(10)],
         results=painted,
+    ),
+    "segmentation_sink": Block(
+        with_qt(lambda: semisac.segmentation_sink(good.fusion_bundle(), frames=1)),
+        lambda: [good.user_pictures(), *(good.class_pictures(seed) for seed in (1, 2, 3))],
+        results=painted,
+        bounds=("gnuradio.semisac.frames.frame_join.MOST_WAITING",),
     ),
     "sensing_decoder": Block(
         lambda: semisac.sensing_decoder(bt.tiny_bundle()), lambda: [good.symbols(), good.echoes()]

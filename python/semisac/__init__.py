@@ -11,11 +11,12 @@ is not there `simulated_transmitter` and `simulated_receiver`. Blocks in Python,
 `image_source`, `jscc_encoder`, `jscc_decoder`, `task_decoder`, `sensing_decoder`, `picture_encoder`,
 `picture_decoder`, `lfm_echo_source`, `multimodal_encoder`, `multi_head_decoder`, `metrics_sink`, and
 `image_sink`, `received_image_sink`, `target_sink` and `segmentation_sink`, which need PyQt5 when they are
-made; two users and a base station: `pilot_source`, `fusion_user`, `fusion_station`. Beam tracking, by
-messages: `beam_replay`, `beam_codebook`, `beam_predictor`, `beam_tracker`, `beam_sink`.
+made. Users and their base station: `pilot_source`, `fusion_user`, `fusion_station`, `beam_pattern_sink`. Beam
+tracking, by messages: `beam_replay`, `beam_codebook`, `beam_predictor`, `beam_tracker`, `beam_sink`.
 """
 
 from .beams.beam_codebook import beam_codebook
+from .beams.beam_pattern_sink import beam_pattern_sink
 from .beams.beam_predictor import beam_predictor
 from .beams.beam_replay import beam_replay
 from .beams.beam_sink import beam_sink
@@ -23,6 +24,7 @@ from .beams.beam_tracker import beam_tracker
 from .images.image_sink import image_sink
 from .images.image_source import image_source
 from .images.received_image_sink import received_image_sink
+from .images.segmentation_sink import segmentation_sink
 from .images.target_sink import target_sink
 from .learned.fusion_station import fusion_station
 from .learned.fusion_user import fusion_user
