@@ -60,7 +60,7 @@ class SegmentationView(NewestView):
             at = f", {snr_db:.1f} dB" if np.isfinite(snr_db) else ""
             return f"{caption}, frame {self._newest['frame_id']}{at}"
         if name == "received" and np.isfinite(mean_iou):
-            return f"{caption}: mean IoU {100 * mean_iou:.1f} % of {self._newest['frames']} frames"
+            return f"{caption}, mean IoU {100 * mean_iou:.1f} %"
         return caption
 
     def _paint_legend(self, painter: QtGui.QPainter, area: QtCore.QRectF) -> None:

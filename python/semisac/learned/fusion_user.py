@@ -91,7 +91,7 @@ class fusion_user(takes_messages, gr.basic_block):
         self._frames = SymbolFrames(
             {**fusion.TAG_KEYS, "snr_db": frame_tags.SNR_DB, "doppler_hz": fusion.DOPPLER_HZ}
         )
-        self._join = FrameJoin(2, MOST_WAITING)
+        self._join = FrameJoin(2)  # which gives nobody up: no more is taken than may wait
         self._ready: deque[tuple[int, np.ndarray, np.ndarray]] = deque()  # frames to be given, and
         self._given = 0  # symbols that were, of the first
         self._unpaired = 0

@@ -133,8 +133,16 @@ class qa_fusion_user(gr_unittest.TestCase):
     def test_bundles_between_which_frames_choose(self):
         both = [good.fusion_bundle(0), good.fusion_bundle(1)]
         flow = Protocol(both)
-        flow.pilots.set_networks(1)
-        self.assert_classes(flow.run(), reference(1).classes)
+        begin = flow.pilots._begin
+
+        def begin_by_turns(place):
+            flow.pilots.set_networks(flow.pilots.frames_sent() // 2 % 2)
+            begin(place)
+
+        flow.pilots._begin = begin_by_turns
+        second = np.arange(COUNT) // 2 % 2 == 1
+        expected = np.where(second[:, None, None], reference(1).classes, reference(0).classes)
+        self.assert_classes(flow.run(), expected)
         with self.assertRaisesRegex(ValueError, "networks is 2, expected 0 to 1"):
             flow.pilots.set_networks(2)
 
