@@ -52,13 +52,8 @@ def exported(model, folder, monkeypatch, weight_bits=16) -> Bundle:
 def test_the_protocol_in_numpy_is_that_of_training(kind, tmp_path, monkeypatch):
     """Over the same paths without noise: beams, feedback and classes of the bundle are those of PyTorch."""
     model = tiny_model(*KINDS[kind]).eval()
-    model.station_fusion.decoder.after[-1].bias.data.zero_()  # no class wins everywhere
-    bundle = exported(model, tmp_path, monkeypatch)
     part, sizes, count = pictures_of(6), model.settings, 6
     frame = {"pilots": 4, "feedback_bits": 256, "symbols": 3} if sizes.flexible else {}
-    pictures = [one.permute(0, 2, 3, 1).numpy() for one in part.pictures]
-    found = BundledLink(bundle).run(pictures, snr_db=NO_NOISE_DB, seed=5, **frame)
-
     paths = MimoPaths.from_arrays(drawn_paths(sizes.cell, 5, 0, count))
     told = {"pilots": sizes.pilots, "feedback_bits": sizes.feedback_bits, "symbols": sizes.symbols} | frame
     link = Link(**told, snr_db=torch.full((count,), NO_NOISE_DB))
@@ -67,6 +62,13 @@ def test_the_protocol_in_numpy_is_that_of_training(kind, tmp_path, monkeypatch):
         beams = model.beams(paths, link, generator)
         inputs, _ = part.batch(torch.arange(count))
         scores = model(model.sources(inputs), paths, link, generator)
+        usual = scores.mean(dim=(0, 2, 3))
+        model.station_fusion.decoder.after[-1].bias -= usual  # no class wins everywhere
+    classes = (scores - usual[:, None, None]).argmax(1).numpy()
+
+    bundle = exported(model, tmp_path, monkeypatch)
+    pictures = [one.permute(0, 2, 3, 1).numpy() for one in part.pictures]
+    found = BundledLink(bundle).run(pictures, snr_db=NO_NOISE_DB, seed=5, **frame)
     np.testing.assert_allclose(found.precoder, beams.precoder.numpy(), atol=5e-3)  # maps are in 16 bits
     weights = 0.5 ** np.arange(1, sizes.preset.bits + 1)
     numbers = (2.0 * found.bits - 1.0) @ weights
@@ -76,9 +78,8 @@ def test_the_protocol_in_numpy_is_that_of_training(kind, tmp_path, monkeypatch):
     of_same = same.all(axis=(1, 2))
     assert of_same.any()
     np.testing.assert_allclose(found.combiner[of_same], beams.combiner.numpy()[of_same], atol=5e-3)
-    classes = scores.argmax(1).numpy()
-    assert (found.classes == classes)[of_same].mean() > 0.999
-    assert len(np.unique(classes)) > 1
+    assert (found.classes == classes)[of_same].mean() > 0.99
+    assert len(np.unique(classes)) > 3
 
 
 def test_what_networks_are_told_is_what_they_are_trained_with():
