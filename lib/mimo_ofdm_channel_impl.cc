@@ -49,6 +49,14 @@ int combiner_length(const mimo_ofdm_link& link)
            (link.up() ? link.cell.station_antennas : link.cell.user_antennas);
 }
 
+double largest_doppler_hz(const std::vector<mimo_path>& paths)
+{
+    double largest = 0.0;
+    for (const mimo_path& path : paths)
+        largest = std::max(largest, std::abs(path.doppler_hz));
+    return largest;
+}
+
 gr::io_signature::sptr signature(int ports, int subcarriers, int chains)
 {
     return gr::io_signature::make(
@@ -75,6 +83,7 @@ mimo_ofdm_channel_impl::mimo_ofdm_channel_impl(const mimo_ofdm_link& link,
               link.cell.subcarriers,
               receiving_chains(link)),
       d_combiners(combiner_length(link)),
+      d_doppler_hz(link.cell.users),
       d_factors(static_cast<std::size_t>(link.outputs()) * receiving_chains(link) *
                 receiving_chains(link))
 {
@@ -198,6 +207,7 @@ void mimo_ofdm_channel_impl::begin_frame()
         else
             draw_paths(d_link.cell, now.speed_mps, d_link.seed, frame, user, d_paths);
         d_channels[user].set_paths(d_paths);
+        d_doppler_hz[user] = largest_doppler_hz(d_paths);
     }
     if (d_table.empty()) {
         set_combiner(0, d_combiners.find(frame));
@@ -287,6 +297,9 @@ void mimo_ofdm_channel_impl::give_tags(int item)
                 port, offset, d_key_frame_id, pmt::from_uint64(d_meeting.frame_id()));
             add_item_tag(port, offset, d_key_snr_db, pmt::from_double(d_snr_db));
             add_item_tag(port, offset, d_key_noise_var, pmt::from_double(noise_var));
+            if (!d_link.up())
+                add_item_tag(
+                    port, offset, d_key_doppler_hz, pmt::from_double(d_doppler_hz[port]));
         }
         for (const auto& [symbol, tag] : d_meeting.first_frame().tags) {
             if (symbol == d_symbol)

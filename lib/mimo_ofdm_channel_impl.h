@@ -106,6 +106,7 @@ private:
     combined_noise d_noise;
     waiting_combiners d_combiners;
     std::vector<mimo_path> d_paths;
+    std::vector<double> d_doppler_hz; // the largest of each user, of the frame
     std::vector<std::complex<double>> d_factors; // [outputs][chains][chains]
 
     int d_symbol = -1; // of the frame that is sent, below 0: none is
@@ -124,6 +125,7 @@ private:
     const pmt::pmt_t d_key_frame_id = pmt::mp("frame_id");
     const pmt::pmt_t d_key_snr_db = pmt::mp("snr_db");
     const pmt::pmt_t d_key_noise_var = pmt::mp("noise_var");
+    const pmt::pmt_t d_key_doppler_hz = pmt::mp("doppler_hz");
     const pmt::pmt_t d_name_speed_mps = pmt::mp("speed_mps");
 };
 

@@ -17,6 +17,7 @@ import numpy as np
 import onnx_files
 import pmt
 import tiny_beam_bundle
+import tiny_fusion_bundle as tiny_fusion
 import tiny_picture_bundle
 import tiny_target_bundle as tiny_target
 from driven_flow import Flow, Stream, Tag
@@ -184,6 +185,69 @@ def beam_bundle() -> str:
 @cache
 def target_bundle() -> str:
     return str(tiny_target.make_tiny_target_bundle(Path(FOLDER.name) / "simac" / "targets"))
+
+
+@cache
+def fusion_bundle(seed: int = 0) -> str:
+    folder = Path(FOLDER.name) / "csc_sa_net" / f"fusion-{seed}"
+    return str(tiny_fusion.make_tiny_fusion_bundle(folder, 100 * seed))
+
+
+def user_pilots() -> Stream:
+    """At a user's antennas."""
+    cell, unit = tiny_fusion.CELL, tiny_fusion.PILOTS
+    tags = [
+        *ids(unit),
+        *each(unit, "snr_db", [pmt.from_double(3.0)] * UNITS),
+        *each(unit, "doppler_hz", [pmt.from_double(200.0)] * UNITS),
+    ]
+    return Stream(noise(UNITS * unit, cell.subcarriers * cell.user_antennas, 31), tags, unit)
+
+
+def user_pictures() -> Stream:
+    length = tiny_fusion.HEIGHT * tiny_fusion.WIDTH * 3
+    return Stream(np.random.default_rng(32).integers(0, 256, (UNITS, length), dtype=np.uint8), ids())
+
+
+def class_pictures(seed: int) -> Stream:
+    """Thermal pictures, or classes."""
+    length = tiny_fusion.HEIGHT * tiny_fusion.WIDTH
+    values = np.random.default_rng(seed).integers(0, tiny_fusion.CLASSES, (UNITS, length), dtype=np.uint8)
+    return Stream(values, ids())
+
+
+def shown_beams() -> list[tuple[str, object]]:
+    """Beams of both users and the station."""
+    cell, made = tiny_fusion.CELL, []
+    sizes = {0: cell.user_antennas * cell.user_chains, 1: cell.user_antennas * cell.user_chains}
+    for frame in range(UNITS):
+        for user, size in (sizes | {None: cell.station_antennas * cell.station_chains}).items():
+            head = pmt.to_pmt({} if user is None else {"user": user})
+            head = pmt.dict_add(head, pmt.intern("frame_id"), pmt.from_uint64(frame))
+            values = np.exp(1j * np.arange(size) * frame).tolist()
+            port = "combiner" if user is None else "beams"
+            made.append((port, pmt.cons(head, pmt.init_c32vector(size, values))))
+    return made
+
+
+def station_heard() -> Stream:
+    """At the station's chains."""
+    cell, unit = tiny_fusion.CELL, tiny_fusion.SYMBOLS
+    tags = [*ids(unit), *each(unit, "snr_db", [pmt.from_double(3.0)] * UNITS)]
+    return Stream(noise(UNITS * unit, cell.subcarriers * cell.station_chains, 33), tags, unit)
+
+
+def reports() -> list[tuple[str, object]]:
+    """Feedback of both users."""
+    made = []
+    for frame in range(UNITS):
+        for user in range(2):
+            head = {"user": user, "pilots": 3, "feedback_bits": 16, "symbols": 2, "networks": 0}
+            head = pmt.to_pmt(head | {"snr_db": 3.0, "doppler_hz": 200.0 + frame})
+            head = pmt.dict_add(head, pmt.intern("frame_id"), pmt.from_uint64(frame))
+            bits = np.random.default_rng(2 * frame + user).integers(0, 2, 16).tolist()
+            made.append(("feedback", pmt.cons(head, pmt.init_u8vector(16, bits))))
+    return made
 
 
 def target_states() -> np.ndarray:

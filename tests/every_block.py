@@ -140,6 +140,11 @@ BLOCKS: dict[str, Block] = {
     "beam_codebook by messages": Block(
         lambda: semisac.beam_codebook(good.ELEMENTS, good.BEAMS), messages=good.worlds
     ),
+    "beam_pattern_sink": Block(
+        with_qt(lambda: semisac.beam_pattern_sink(good.fusion_bundle())),
+        messages=good.shown_beams,
+        results=painted,
+    ),
     "beam_predictor": Block(
         lambda: semisac.beam_predictor(good.beam_bundle()),
         lambda: [good.sweeps()],
@@ -206,6 +211,16 @@ BLOCKS: dict[str, Block] = {
         reach=64,
         near=1e-4,
         unseen=True,
+    ),
+    "fusion_station": Block(
+        lambda: semisac.fusion_station(good.fusion_bundle(), patience_s=1000.0),
+        lambda: [good.station_heard()],
+        good.reports,
+        by_number=True,  # of each frame feedback comes once
+    ),
+    "fusion_user": Block(
+        lambda: semisac.fusion_user(good.fusion_bundle(), "colour"),
+        lambda: [good.user_pilots(), good.user_pictures()],
     ),
     "gap_filler": Block(lambda: semisac.gap_filler(good.RATE_HZ), lambda: [good.timed()]),
     "image_sink": Block(
@@ -275,6 +290,9 @@ BLOCKS: dict[str, Block] = {
         lambda: semisac.picture_encoder(good.picture_bundle(), good.HEIGHT, good.WIDTH),
         lambda: [good.pictures()],
     ),
+    "pilot_source": Block(
+        lambda: semisac.pilot_source(good.fusion_bundle(), count=good.UNITS), passing=("frame_id",)
+    ),
     "range_doppler_sink": Block(
         with_qt(lambda: semisac.range_doppler_sink(good.radar_parameters())),
         lambda: [good.maps()],
@@ -296,6 +314,12 @@ BLOCKS: dict[str, Block] = {
         with_qt(lambda: semisac.received_image_sink([str(n) for n in range(10)])),
         lambda: [good.images(), good.probabilities(10)],
         results=painted,
+    ),
+    "segmentation_sink": Block(
+        with_qt(lambda: semisac.segmentation_sink(good.fusion_bundle(), frames=1)),
+        lambda: [good.user_pictures(), *(good.class_pictures(seed) for seed in (1, 2, 3))],
+        results=painted,
+        bounds=("gnuradio.semisac.frames.frame_join.MOST_WAITING",),
     ),
     "sensing_decoder": Block(
         lambda: semisac.sensing_decoder(bt.tiny_bundle()), lambda: [good.symbols(), good.echoes()]

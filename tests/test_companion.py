@@ -129,9 +129,14 @@ def test_examples_run(platform, tmp_path, own_ports, examples):
     pytest.importorskip("PyQt5", reason="the example has a Qt window")
     from tiny_beam_bundle import make_tiny_beam_bundle
     from tiny_bundle import make_tiny_bundle
+    from tiny_fusion_bundle import SHIPPED as SHIPPED_FUSION
+    from tiny_fusion_bundle import make_tiny_fusion_bundle
     from tiny_picture_bundle import make_tiny_picture_bundle
     from tiny_target_bundle import SHIPPED, make_tiny_target_bundle
 
+    for access, name in (("superposed", "street"), ("orthogonal", "street-orthogonal")):
+        folder = tmp_path / "models" / "csc_sa_net" / name
+        make_tiny_fusion_bundle(folder, access=access, sizes=SHIPPED_FUSION)
     make_tiny_bundle(tmp_path / "models" / "jssc" / "awgn")
     make_tiny_picture_bundle(tmp_path / "models" / "jssc" / "hifi", channel_uses=256)
     make_tiny_beam_bundle(tmp_path / "models" / "vi_beam" / "deepsense")

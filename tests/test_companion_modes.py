@@ -92,6 +92,8 @@ def place(tmp_path_factory):
     from PyQt5 import QtWidgets
     from tiny_beam_bundle import make_tiny_beam_bundle
     from tiny_bundle import make_tiny_bundle
+    from tiny_fusion_bundle import SHIPPED as SHIPPED_FUSION
+    from tiny_fusion_bundle import make_tiny_fusion_bundle
     from tiny_picture_bundle import make_tiny_picture_bundle
     from tiny_target_bundle import SHIPPED, make_tiny_target_bundle
 
@@ -100,6 +102,7 @@ def place(tmp_path_factory):
     make_tiny_picture_bundle(folder / "models" / "jssc" / "hifi", channel_uses=256)
     make_tiny_beam_bundle(folder / "models" / "vi_beam" / "deepsense")
     make_tiny_target_bundle(folder / "models" / "simac" / "small-awgn", sizes=SHIPPED)
+    make_tiny_fusion_bundle(folder / "models" / "csc_sa_net" / "street", sizes=SHIPPED_FUSION)
     Flow(sigmf_sink(str(folder / "recording"), 1e6), [heard()]).run()
     application = QtWidgets.QApplication.instance() or QtWidgets.QApplication([])
     with pytest.MonkeyPatch.context() as patch:

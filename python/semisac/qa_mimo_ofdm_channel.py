@@ -232,6 +232,15 @@ class qa_mimo_ofdm_channel(gr_unittest.TestCase):
         self.assertEqual([one.offset for one in given.tags if str(one.key) == "label"], [4])
         self.assertEqual(given.values("precoder"), [])
 
+    def test_users_are_told_their_largest_shift(self):
+        link = Link("down")
+        paths = mimo_ofdm.drawn_paths(CELL, link.how["seed"], 0, 4)
+        for user, found in enumerate(run(link.make(), link.streams())):
+            expected = np.abs(paths.doppler_hz[:, user]).max(axis=-1)
+            np.testing.assert_allclose(found.values("doppler_hz"), expected, rtol=1e-12)
+        up = Link("up")
+        self.assertEqual(run(up.make(), up.streams())[0].values("doppler_hz"), [])
+
     def test_a_user_who_is_not_there_is_silent(self):
         link = Link("up", 6)
         block = link.make()

@@ -24,6 +24,7 @@ frame_demodulator, mimo_ofdm_channel |
 | gap | long, items that were lost from this one on | fading_channel |
 | sensing_snr_db | double, echo SNR of the nearest range | echo_channel |
 | target_hypothesis | long, 0 no target, 1 + r target in range r | echo_channel, target_emulator (0 or 1) |
+| doppler_hz | double, largest Doppler shift of a user's paths | mimo_ofdm_channel (down) |
 | precoder | c32vector, antennas x chains, where beams of OFDM symbols change | who sends over \
 mimo_ofdm_channel |
 

@@ -29,10 +29,10 @@ class image_source(gr.sync_block):
     A flowgraph that is started again goes on where it was stopped; one whose images had all been sent begins
     with the first again. frame_id goes on counting in either case: no two images have the same.
 
-    images: uint8 array [images, height, width, 3]; or "sample" (64 CIFAR-10 test images that ship), "cifar10"
-        (the whole test set), "synthetic" (60 pictures of a moving scene), a picture file or folder of
-        pictures, a video file, "camera" or "camera:N" (/dev/videoN). What comes from files and cameras is
-        fitted to one size.
+    images: uint8 array [images, height, width, 3], or [..., 1] of a thermal camera or of labels; or "sample"
+        (64 CIFAR-10 test images that ship), "cifar10" (the whole test set), "synthetic" (60 pictures of a
+        moving scene), a picture file or folder of pictures, a video file, "camera" or "camera:N"
+        (/dev/videoN). What comes from files and cameras is fitted to one size.
     labels: class of each image, int [images]; None: those of the data set, or -1.
     repeat: start again after the last image, for ever; frame_id goes on counting.
     count: images to send in all; the set is repeated when it holds fewer. 0: the set once.
@@ -44,7 +44,7 @@ class image_source(gr.sync_block):
     fit: "crop" (the largest central part of these proportions) or "pad" (all of it, with black beside).
     drop_late: also of a set at a pace, images that the flowgraph does not take in time are dropped.
 
-    Raises ValueError when images are not uint8 [images, height, width, 3] or labels are not one for each
+    Raises ValueError when images are not uint8 [images, height, width, 3 or 1] or labels are not one for each
     image, DataError when a picture, video or data set cannot be read or a camera cannot be opened.
     """
 
@@ -172,9 +172,9 @@ def _images_and_labels(images, labels, size: tuple[int, int], fit: str) -> tuple
         if images.shape[1:3] != size:
             raise ValueError(f"size is {_text(size)}, expected {_text(images.shape[1:3])}, that of {name}")
     images = np.asarray(images)
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3 or len(images) == 0:
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3) or len(images) == 0:
         raise ValueError(
-            f"images are {images.dtype} {list(images.shape)}, expected uint8 [images, height, width, 3] "
+            f"images are {images.dtype} {list(images.shape)}, expected uint8 [images, height, width, 3 or 1] "
             "with at least one image"
         )
     labels = np.full(len(images), -1) if labels is None or len(labels) == 0 else np.asarray(labels)

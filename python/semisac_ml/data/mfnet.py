@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from . import DataError
 from .reading import find_folder as find_any
@@ -42,6 +43,8 @@ CLASSES = (
 )
 LIGHTS = {"day": "D", "night": "N"}
 NAME = re.compile(r"\w+[DN](_flip)?")
+OF_STREET = re.compile(r"(\d{4})\d{3}[DN](_flip)?")
+"""Names of the street's pairs (`semisac data scenes`): drive, and step of it."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,23 @@ class Pair:
     colour: np.ndarray
     thermal: np.ndarray
     label: np.ndarray
+
+    def sized(self, height: int, width: int) -> Pair:
+        """In another size: pictures averaged over what a pixel covers, or interpolated; labels nearest."""
+        if self.label.shape == (height, width):
+            return self
+        smooth, nearest = Image.Resampling.BILINEAR, Image.Resampling.NEAREST
+        ways = ((self.colour, smooth), (self.thermal, smooth), (self.label, nearest))
+        return Pair(
+            self.name,
+            *(np.asarray(Image.fromarray(values).resize((width, height), way)) for values, way in ways),
+        )
+
+
+def drive_of(name: str) -> str:
+    """What pairs are alike: the drive of a pair of the street; of any other the pair itself."""
+    found = OF_STREET.fullmatch(name)
+    return found[1] if found else name.removesuffix("_flip")
 
 
 class Pairs(Sequence):

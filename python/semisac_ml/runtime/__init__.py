@@ -6,7 +6,15 @@
 from __future__ import annotations
 
 from .bundle import Bundle, check_replaceable, convert_bundle, list_bundles, model_folders, write_bundle
-from .interfaces import AnyNetwork, BeamPrediction, ImageLink, Interface, SymbolLink, TargetLink
+from .interfaces import (
+    AnyNetwork,
+    BeamPrediction,
+    FusionLink,
+    ImageLink,
+    Interface,
+    SymbolLink,
+    TargetLink,
+)
 from .manifest import BundleError, Manifest, Metric, Network, Tensor
 from .onnx_model import Signature, open_onnx, signature
 from .providers import PROVIDERS, Provider, installed_providers
@@ -18,6 +26,7 @@ __all__ = [
     "BeamPrediction",
     "Bundle",
     "BundleError",
+    "FusionLink",
     "ImageLink",
     "Interface",
     "Manifest",

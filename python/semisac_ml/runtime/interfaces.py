@@ -239,3 +239,114 @@ class AnyNetwork(Interface):
 
     source: str
     complex_tensors: list[str] = []
+
+
+class ArrayCell(Strict):
+    """Base station, users and the paths between them that the bundle was trained for: the fields of
+    semisac_ml.signal.mimo_ofdm.MimoOfdm.
+    """
+
+    station_antennas: Annotated[int, Field(ge=1)]
+    user_antennas: Annotated[int, Field(ge=1)]
+    station_chains: Annotated[int, Field(ge=1)]
+    user_chains: Annotated[int, Field(ge=1)]
+    users: Annotated[int, Field(ge=1)]
+    subcarriers: Annotated[int, Field(ge=1)]
+    subcarrier_spacing_hz: Annotated[float, Field(gt=0)]
+    symbol_interval_s: Annotated[float, Field(gt=0)]
+    carrier_hz: Annotated[float, Field(gt=0)]
+    paths: Annotated[int, Field(ge=1)]
+    delay_s: Annotated[float, Field(ge=0)]
+    speed_mps: Annotated[float, Field(ge=0)]
+    doppler: Literal["speed", "paths"]
+
+    def __str__(self) -> str:
+        ends = f"{self.station_antennas} antennas, {self.users} users of {self.user_antennas}"
+        return f"{ends}, {self.subcarriers} subcarriers, {self.carrier_hz / 1e9:g} GHz"
+
+
+class ArrayFrame(Strict):
+    """What a frame has: pilots down, feedback up, OFDM symbols of data up.
+
+    pilots, feedback_bits, symbols: the most of each if `flexible`, else so many. number_bits: of a number
+    that is fed back. gap_symbols: between the last pilot and the data. pilot_power_db: of the station, over
+    that of a user.
+    """
+
+    pilots: Annotated[int, Field(ge=1)]
+    feedback_bits: Annotated[int, Field(ge=1)]
+    number_bits: Annotated[int, Field(ge=1, le=16)]
+    symbols: Annotated[int, Field(ge=1)]
+    gap_symbols: Annotated[int, Field(ge=0)]
+    flexible: bool
+    pilot_power_db: float
+
+    @model_validator(mode="after")
+    def _whole_numbers(self) -> ArrayFrame:
+        if self.feedback_bits % self.number_bits:
+            raise ValueError(
+                f"feedback_bits is {self.feedback_bits}, expected a multiple of {self.number_bits}"
+            )
+        return self
+
+    def __str__(self) -> str:
+        most = "up to " if self.flexible else ""
+        sizes = f"{self.pilots} pilots, {self.feedback_bits} bits of feedback, {self.symbols} symbols"
+        return most + sizes
+
+    def checked(self, pilots: int, feedback_bits: int, symbols: int) -> tuple[int, int, int]:
+        """Sizes of a frame. Raises ValueError for those that the networks were not made for."""
+        asked = {"pilots": pilots, "feedback_bits": feedback_bits, "symbols": symbols}
+        for name, value in asked.items():
+            most = getattr(self, name)
+            least, step = (1, 1) if name != "feedback_bits" else (self.number_bits, self.number_bits)
+            if not (least <= value <= most if self.flexible else value == most) or value % step:
+                span = f"{least} to {most}" if self.flexible else f"{most}"
+                in_steps = f" in steps of {step}" if step > 1 and self.flexible else ""
+                raise ValueError(f"{name} is {value}, expected {span}{in_steps}")
+        return int(pilots), int(feedback_bits), int(symbols)
+
+
+class FusionUser(Strict):
+    """A user: what its pictures are, how many channels they have, and its networks.
+
+    channel_network: from pilots to beams and feedback. picture_network: from a picture to symbols.
+    """
+
+    modality: str
+    channels: Annotated[int, Field(ge=1)]
+    channel_network: str
+    picture_network: str
+
+    def __str__(self) -> str:
+        return self.modality
+
+
+class FusionLink(Interface):
+    """Pictures of several users in, sent at once over one array's beams, and one segmentation out.
+
+    Networks ``pilots``, ``station`` and ``segmentation``, and those of each user. They are told the numbers
+    LINK of a frame: SNR, pilots, bits of feedback and symbols that it has, largest Doppler shift of who asks;
+    of the station, of all users. access: whether users share subcarriers. snr_db: power of a user over the
+    noise of an antenna of the station, [lowest, highest]. height, width: of pictures in pixels. classes: by
+    their number.
+    """
+
+    does: ClassVar[str] = "sends pictures of several users, fused into one segmentation"
+    LINK: ClassVar[tuple[str, ...]] = ("snr_db", "pilots", "feedback_bits", "symbols", "doppler_hz")
+
+    cell: ArrayCell
+    frame: ArrayFrame
+    users: Annotated[list[FusionUser], Field(min_length=1)]
+    access: Literal["superposed", "orthogonal"]
+    snr_db: Interval
+    reference_snr_db: float
+    height: Annotated[int, Field(ge=1)]
+    width: Annotated[int, Field(ge=1)]
+    classes: Annotated[list[str], Field(min_length=2, max_length=256)]
+
+    @model_validator(mode="after")
+    def _as_many_users(self) -> FusionLink:
+        if len(self.users) != self.cell.users:
+            raise ValueError(f"users are {len(self.users)}, expected {self.cell.users}, those of the cell")
+        return self

@@ -114,6 +114,17 @@ def steering(sine: np.ndarray, antennas: int) -> np.ndarray:
     return np.exp(1j * np.pi * np.asarray(sine)[..., None] * np.arange(antennas))
 
 
+def pattern_db(beams: np.ndarray, sine: np.ndarray) -> np.ndarray:
+    """Power gain of beams over that of all antennas in phase, dB, float64 [..., directions].
+
+    beams: complex [..., antennas], of modulus 1: rows of a combiner, or conjugate columns of a precoder.
+    sine: of the angles from broadside, [directions].
+    """
+    antennas = beams.shape[-1]
+    gain = np.abs(np.asarray(beams) @ steering(sine, antennas).T) / antennas
+    return 20.0 * np.log10(np.maximum(gain, 1e-10))
+
+
 def beam_channel(
     direction: Direction,
     paths: PathArrays,

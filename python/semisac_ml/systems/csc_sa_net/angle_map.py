@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -68,9 +69,12 @@ class AngleMap(nn.Module):
             energy,
         )
 
-    def freeze(self) -> None:
-        """Keep the filters of the pilots as they are now, in real numbers, so that it can be exported."""
-        self._frozen = tuple(one.detach() for one in self.templates())
+    def freeze(self, stored: Callable[[Tensor], Tensor] = lambda values: values) -> None:
+        """Keep the filters of the pilots as they are now, in real numbers, so that it can be exported.
+
+        stored: what is kept of them.
+        """
+        self._frozen = tuple(stored(one.detach()) for one in self.templates())
 
     def forward(self, features: Tensor, used: Tensor) -> Tensor:
         """Map, float32 [batch, arrivals, departures].

@@ -8,13 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from pydantic import Field
 from torch import Tensor
 
@@ -104,15 +103,15 @@ class PictureOptions(Options):
 
 
 def as_tensors(pairs: mfnet.Pairs, height: int, width: int) -> PictureSet:
-    """Pairs in a size: pictures averaged over what a pixel covers, or interpolated; labels of the nearest."""
-    colour, thermal, labels = zip(*(_sized(pair, height, width) for pair in pairs), strict=True)
+    """Pairs in a size, as `Pair.sized` makes them."""
+    sized = [pair.sized(height, width) for pair in pairs]
     return PictureSet(
         pairs.names,
         (
-            torch.from_numpy(np.stack(colour)).permute(0, 3, 1, 2).contiguous(),
-            torch.from_numpy(np.stack(thermal))[:, None],
+            torch.from_numpy(np.stack([one.colour for one in sized])).permute(0, 3, 1, 2).contiguous(),
+            torch.from_numpy(np.stack([one.thermal for one in sized]))[:, None],
         ),
-        torch.from_numpy(np.stack(labels)),
+        torch.from_numpy(np.stack([one.label for one in sized])),
         torch.tensor([name.removesuffix("_flip").endswith(mfnet.LIGHTS["night"]) for name in pairs.names]),
         _drives_told(pairs.folder.parent / INDEX),
     )
@@ -136,12 +135,3 @@ def _drives_told(index: Path) -> dict[str, dict[str, str]]:
         return {}
     drives = json.loads(index.read_text())["drives"]
     return {f"{one['sequence']:04d}": {key: one[key] for key in ("time", "layout")} for one in drives}
-
-
-def _sized(pair: mfnet.Pair, height: int, width: int) -> Iterator[np.ndarray]:
-    smooth, nearest = Image.Resampling.BILINEAR, Image.Resampling.NEAREST
-    for values, way in ((pair.colour, smooth), (pair.thermal, smooth), (pair.label, nearest)):
-        if values.shape[:2] == (height, width):
-            yield values
-        else:
-            yield np.asarray(Image.fromarray(values).resize((width, height), way))

@@ -7,26 +7,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from semisac_ml.signal.segmentation import confusion, intersections_over_unions, mean_iou
+
+__all__ = ["authors_mean_iou", "confusion", "intersections_over_unions", "mean_iou"]
+
 BACKGROUND = 0
-
-
-def confusion(predicted: np.ndarray, truth: np.ndarray, classes: int) -> np.ndarray:
-    """Pixels by class, int64 [truth, predicted]; integer arrays of the same shape."""
-    pairs = classes * truth.astype(np.int64).ravel() + predicted.astype(np.int64).ravel()
-    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
-
-
-def intersections_over_unions(counts: np.ndarray) -> np.ndarray:
-    """Of each class, float64 [classes]; NaN for a class that neither was there nor was predicted."""
-    both = np.diagonal(counts).astype(np.float64)
-    union = counts.sum(0) + counts.sum(1) - both
-    return np.divide(both, union, out=np.full(len(both), np.nan), where=union > 0)
-
-
-def mean_iou(counts: np.ndarray) -> float:
-    """Eq. (29) over the classes that were there or were predicted; NaN of no pixels."""
-    found = intersections_over_unions(counts)
-    return float(np.nanmean(found)) if np.isfinite(found).any() else float("nan")
 
 
 def authors_mean_iou(counts: np.ndarray) -> float:
