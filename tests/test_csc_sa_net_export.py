@@ -145,3 +145,11 @@ def test_the_commands(tmp_path, monkeypatch):
 
 def test_drives():
     assert [drive_of(name) for name in ("0001002N", "0001002N_flip", "00001D")] == ["0001", "0001", "00001D"]
+
+
+def test_a_bundle_says_how_to_train_it_again_without_folders_of_this_machine():
+    settings = CscSaTraining(variant="tuned colour", encoders=Path("/here/runs"), frozen=False, seed=2)
+    said = export.training_command(settings, PictureOptions(data=Path("/here/street")))
+    assert said == (
+        "semisac train csc_sa_net --variant 'tuned colour' --no-frozen --encoders FOLDER --seed 2 --data FOLDER"
+    )

@@ -27,6 +27,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import os
+import shlex
 import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
@@ -106,7 +107,8 @@ class Options(BaseModel):
             elif isinstance(value, tuple):
                 found.append(f"{option} {','.join(f'{one:.6g}' for one in value)}")
             else:
-                found += [f"{option} {one}" for one in (value if isinstance(value, list) else [value])]
+                several = value if isinstance(value, list) else [value]
+                found += [f"{option} {shlex.quote(str(one))}" for one in several]
         return found
 
     def given(self, *names: str) -> list[str]:

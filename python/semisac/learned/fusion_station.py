@@ -73,14 +73,16 @@ class fusion_station(takes_messages, gr.basic_block):
         which frames choose.
     patience_s: for which a frame waits for a user's feedback.
     batch: most frames in one inference.
+    provider, threads: what runs the networks, "cpu", "openvino", "cuda" or "tensorrt", and how many threads
+        of it; None: as the bundle that is given says, else cpu and one.
 
     Raises BundleError when a folder is not a bundle of this kind or lacks a network, ValueError for a bad
     parameter.
     Source: Wu and Gao, "E2E Learning Massive MIMO ...", Eqs. (18), (19), (22).
     """
 
-    def __init__(self, bundle, patience_s=5.0, batch=4):
-        bundles = fusion.open_bundles(bundle)
+    def __init__(self, bundle, patience_s=5.0, batch=4, provider=None, threads=None):
+        bundles = fusion.open_bundles(bundle, provider, threads)
         self._links = [one.interface(FusionLink) for one in bundles]
         link, cell = self._links[0], self._links[0].cell
         wanted = {

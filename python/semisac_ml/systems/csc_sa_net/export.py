@@ -260,17 +260,10 @@ def origin(pictures: PictureOptions) -> tuple[str, str]:
 
 def training_command(settings: CscSaTraining, pictures: PictureOptions) -> str:
     """What to type for the same networks; where pictures lie is anybody's own."""
-    usual = CscSaTraining()
-    words = ["semisac train csc_sa_net"]
+    folders = {name: Path("FOLDER") for name in ("encoders", "beams") if getattr(settings, name) is not None}
+    words = ["semisac train csc_sa_net", *settings.replaced(**folders).words()]
     if pictures.data is not None:
         words.append(f"--data {SAMPLE if str(pictures.data) == SAMPLE else 'FOLDER'}")
-    for name in CscSaTraining.model_fields:
-        value, option = getattr(settings, name), name.replace("_", "-")
-        if value == getattr(usual, name):
-            continue
-        words.append(
-            f"--{'' if value else 'no-'}{option}" if isinstance(value, bool) else f"--{option} {value}"
-        )
     return " ".join(words)
 
 
