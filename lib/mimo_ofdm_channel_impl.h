@@ -106,7 +106,7 @@ private:
     combined_noise d_noise;
     waiting_combiners d_combiners;
     std::vector<mimo_path> d_paths;
-    std::vector<double> d_doppler_hz; // the largest of each user, of the frame
+    std::vector<double> d_doppler_hz;            // the largest of each user, of the frame
     std::vector<std::complex<double>> d_factors; // [outputs][chains][chains]
 
     int d_symbol = -1; // of the frame that is sent, below 0: none is

@@ -205,9 +205,8 @@ def test_damaged_samples_are_left_out_and_told(folder, tmp_path):
     assert first.startswith("scenario100, line ") and "is not finite" in first
     assert f"damaged, left out: 2 samples: {first}; and 1 more" in " ".join(console.export_text().split())
     rows, best = np.arange(len(found)), np.tile(np.arange(5), (len(found), 1))
-    tested = scores.Tested(
-        "always the first", BY_SEQUENCE, 0, "all, seed 0", "", rows, len(rows), best, None, 0.0
-    )
+    said, overhead = ("always the first", BY_SEQUENCE, 0, "all, seed 0", ""), np.zeros(len(rows))
+    tested = scores.Tested(*said, rows, len(rows), best, None, overhead)
     content = report.as_json(found, [tested], {})
     assert (content["samples_left_out"], content["left_out"]) == (2, list(found.left_out))
 

@@ -34,9 +34,10 @@ def test_reconstruction_references_at_three_decibels(channel: str, linear: float
 
 
 def test_presence_ceilings_at_three_decibels() -> None:
-    assert baselines.presence_ceiling("awgn", 20, 3.0) == pytest.approx(0.9992, abs=1e-4)
-    assert baselines.presence_ceiling("rayleigh", 20, 3.0) == pytest.approx(0.9088, abs=1e-4)
-    assert baselines.range_ceiling("rayleigh", 20, 3.0, 2) == pytest.approx(0.649, abs=0.01)
+    # 99.81 and 90.88 % without a Doppler shift, 99.7 and 89.9 % with one within 0.05 cycles a symbol
+    assert baselines.range_ceiling("awgn", 20, 3.0) == pytest.approx(0.997, abs=1e-3)
+    assert baselines.range_ceiling("rayleigh", 20, 3.0) == pytest.approx(0.899, abs=2e-3)
+    assert baselines.range_ceiling("rayleigh", 20, 3.0, 2) == pytest.approx(0.64, abs=0.01)
 
 
 @pytest.mark.parametrize("panels", [[""], ["amplitude only", "n = 4"]])

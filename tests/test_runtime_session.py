@@ -202,6 +202,7 @@ def test_made_up_sensing_network_is_the_optimal_detector(tiny_bundle, name, fadi
     frames, ranges = 200, 3
     sent = np.exp(2j * np.pi * np.random.default_rng(3).random((frames, 10)))
     options = {"sensing_snr_db": 3.0, "ranges": ranges, "delay_symbols_per_range": delay, "fading": fading}
+    options["random_phase"] = True
     echo, _ = channel.echo_channel(sent, target_probability=0.75, **options)
 
     def pairs(values: np.ndarray) -> np.ndarray:

@@ -23,6 +23,7 @@ from semisac_ml.runtime import Bundle, write_bundle
 
 CHANNEL_USES = 10
 PIXELS = 3072
+PHASES = 64  # over which the phase of an echo is averaged
 OPSET = 17
 
 
@@ -143,7 +144,7 @@ def sensing(fading: str) -> bytes:
     """Network symbols, echo, range_snr_db, range_delay, prior -> probability of each hypothesis.
 
     Without fading, phase unknown, LLR_r = ln I0(a_r) - snr_r |x|^2 with a_r = 2 sqrt(snr_r) |x^H y_r|, where
-    ln I0(a) is taken for a - ln(1 + 2 pi a)/2; with unknown g ~ CN(0, 1)
+    I0(a) is the mean of exp(a cos(phi)) over the circle; with unknown g ~ CN(0, 1)
     LLR_r = snr_r |x^H y_r|^2 / (1 + snr_r |x|^2) - ln(1 + snr_r |x|^2).
     y_r is the echo from the delay of range r on.
     """
@@ -164,9 +165,10 @@ def sensing(fading: str) -> bytes:
     matched = net("Add", net("Mul", in_phase, in_phase), net("Mul", quadrature, quadrature))
     if fading == "none":
         argument = net("Mul", net.constant(2.0), net("Sqrt", net("Mul", snr, matched)))
-        spread = net("Add", net("Mul", argument, net.constant(2.0 * np.pi)), net.constant(1.0))
-        bessel = net("Sub", argument, net("Mul", net.constant(0.5), net("Log", spread)))
-        llr = net("Sub", bessel, energy)
+        cosines = net.constant(np.cos(2.0 * np.pi * np.arange(PHASES) / PHASES))
+        turned = net("Mul", net("Unsqueeze", argument, net.constant([2], "int64")), cosines)
+        bessel = net("ReduceLogSumExp", turned, axes=[2], keepdims=0)
+        llr = net("Sub", bessel, net("Add", energy, net.constant(np.log(PHASES))))
     else:
         spread = net("Add", energy, net.constant(1.0))
         llr = net("Sub", net("Div", net("Mul", snr, matched), spread), net("Log", spread))

@@ -35,7 +35,7 @@ from semisac_ml.systems.csc_sa_net.scores import authors_mean_iou
 
 from ..link import Link, link_flowgraph
 from ..options import LinkOptions
-from ..users_report import Kept, UsersReport
+from ..users_report import STATION, Kept, UsersReport
 
 MOST_PAIRS = 1000  # of a set, which are held as pixels
 MOST_COUNTED, MOST_SHOWN = 100_000, 500  # frames that are remembered
@@ -217,28 +217,27 @@ class received_segmentations(joined_branches):
 
 
 class beam_log(takes_messages, gr.basic_block):
-    """Keep the beams of the first frames.
+    """Keep the beams of the first frames of one sender: with its first sender GNU Radio ends such a block.
 
-    Message in ``beams``: PDUs of `fusion_user`. Message in ``combiner``: PDUs of `fusion_station`.
+    Message in ``beams``: PDUs of a `fusion_user`, or combiners of a `fusion_station`.
     """
 
     def __init__(self):
         gr.basic_block.__init__(self, "beam_log", None, None)
         self._lock = threading.Lock()
-        self._kept: dict[tuple[int, int], np.ndarray] = {}
+        self._kept: dict[int, np.ndarray] = {}
         self.listen("beams", self._take)
-        self.listen("combiner", self._take)
 
     def _take(self, message) -> None:
         head, values = to_python(message)
         with self._lock:
             if head["frame_id"] < MOST_SHOWN:
-                self._kept[head["frame_id"], head.get("user", -1)] = values
+                self._kept[head["frame_id"]] = values
 
-    def of(self, frame_id: int) -> dict[int, np.ndarray]:
-        """Beams by user, -1 for the station's, complex64 [...]."""
+    def of(self, frame_id: int) -> np.ndarray | None:
+        """Beams of a frame, complex64 [...]; None if none came."""
         with self._lock:
-            return {user: values for (frame, user), values in self._kept.items() if frame == frame_id}
+            return self._kept.get(frame_id)
 
 
 class users_flowgraph(link_flowgraph):
@@ -274,16 +273,16 @@ class users_flowgraph(link_flowgraph):
         self.station = semisac.fusion_station(bundle, batch=batch)
         pixels = link.interface.height * link.interface.width
         self.received = received_segmentations(pixels, len(link.interface.classes))
-        self.beams = beam_log()
+        self.beams = {number: beam_log() for number in (*range(len(self.users)), STATION)}
         self.connect(self.pilots, self.down)
         for number, user in enumerate(self.users):
             self.connect((self.down, number), (user, 0))
             self.connect(self.sources[number], (user, 1))
             self.connect(user, (self.up, number))
             self.msg_connect(user, "feedback", self.station, "feedback")
-            self.msg_connect(user, "beams", self.beams, "beams")
+            self.msg_connect(user, "beams", self.beams[number], "beams")
         self.msg_connect(self.station, "combiner", self.up, "combiner")
-        self.msg_connect(self.station, "combiner", self.beams, "combiner")
+        self.msg_connect(self.station, "combiner", self.beams[STATION], "beams")
         self.connect(self.sources[-1], (self.received, 0))
         self.connect(self.up, self.station, (self.received, 1))
 
@@ -318,10 +317,15 @@ class users_flowgraph(link_flowgraph):
             "feedback that did not come": self.station.reports_missed(),
             "feedback that came late": self.station.reports_late(),
         }
-        return Kept(ids, counts, shown, counters, self.beams.of)
+        return Kept(ids, counts, shown, counters, self._beams_of)
+
+    def _beams_of(self, frame_id: int) -> dict[int, np.ndarray]:
+        """Beams of a frame by user, and STATION's."""
+        found = {sender: log.of(frame_id) for sender, log in self.beams.items()}
+        return {sender: values for sender, values in found.items() if values is not None}
 
     def error(self) -> Exception | None:
-        blocks = (*self.sources, *self.users)
+        blocks = (*self.sources, *self.users, *self.beams.values())
         errors = (getattr(block, "error", None) for block in blocks)
         own = next((error for error in errors if isinstance(error, Exception)), None)
         return own or link_flowgraph.error(self) or self.received.error()

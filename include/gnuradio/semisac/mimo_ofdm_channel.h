@@ -61,12 +61,11 @@ namespace semisac {
  * item; precoder (c32vector, F_k or X, [antennas][chains]) there and on any item of the
  * frame where it changes.
  * Outputs: UP, one, gr_complex[subcarriers * station_chains]; DOWN, one a user. Tags on a
- * frame's first item: frame_id, snr_db, noise_var (N0), DOWN doppler_hz (the largest shift
- * of the user's paths, without its sign); other tags pass, UP those of the first user that
- * is there.
- * Message in "settings": dictionary {"snr_db": dB, "speed_mps": m/s}, either or both.
- * Message in "combiner" (UP, without a table): PDU ({"frame_id": integer} . c32vector),
- * W as [chains][antennas].
+ * frame's first item: frame_id, snr_db, noise_var (N0), DOWN doppler_hz (the largest
+ * shift of the user's paths, without its sign); other tags pass, UP those of the first
+ * user that is there. Message in "settings": dictionary {"snr_db": dB, "speed_mps": m/s},
+ * either or both. Message in "combiner" (UP, without a table): PDU ({"frame_id": integer}
+ * . c32vector), W as [chains][antennas].
  *
  * Source: M. Wu, Z. Gao, "E2E Learning Massive MIMO for Multimodal Semantic
  * Non-Orthogonal Transmission and Fusion", Eqs. (3), (4), (6) to (9); the roots of (7)

@@ -126,7 +126,7 @@ def _onnxruntime(get: str) -> Component:
         from semisac_ml.runtime import installed_providers
 
         return Component("onnxruntime", version, f"bundles, on {', '.join(installed_providers())}", get)
-    except ImportError as error:
+    except (ImportError, AttributeError) as error:  # the latter with a numpy that is none
         return Component("onnxruntime", version, "bundles", get, str(error) if version else "")
 
 

@@ -16,34 +16,27 @@ from rich.console import Console
 from torch import Tensor, nn
 
 from semisac_ml.data import cifar10
-from semisac_ml.layers import MatchedFilterDetector
 from semisac_ml.runtime import Bundle, check_replaceable, write_bundle
 from semisac_ml.shared_options import MeasuredExportOptions
-from semisac_ml.signal.channel import FADING_MODELS
 from semisac_ml.systems.jssc.model import IMAGE_SIZE, JointModel
 from semisac_ml.systems.jssc.settings import (
     COMMUNICATION_SNR_DB,
-    SENSING_MAX_RANGES,
-    SENSING_SNR_DB,
     TrainingSettings,
     load_settings,
 )
 from semisac_ml.systems.jssc.train import trained_model
+from semisac_ml.training.detector_export import (
+    DETECTED,
+    DETECTOR_TENSORS,
+    SENSING_MAX_RANGES,
+    SENSING_SNR_DB,
+    Probabilities,
+    detector_network,
+)
 from semisac_ml.training.onnx_export import round_weights, source_commit, to_onnx
 
 WEIGHT_BITS = 8
 """Of large weights in a bundle: half the size of 16."""
-
-
-class Probabilities(nn.Module):
-    """A network of scores, with probabilities (softmax of the scores) as its output."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, *inputs: Tensor) -> Tensor:
-        return torch.softmax(self.network(*inputs), dim=-1)
 
 
 class WithoutGain(nn.Module):
@@ -91,43 +84,17 @@ def networks(
     return described
 
 
-def detector_network(
-    detector: MatchedFilterDetector, channel_uses: int
-) -> tuple[nn.Module, dict[str, Tensor], str, dict[str, dict[int, str]]]:
-    """The network "sensing" of a bundle, for waveforms of any length and any ranges."""
-    inputs = {
-        "symbols": torch.randn(2, channel_uses, 2),
-        "echo": torch.randn(2, channel_uses + 3, 2),
-        "range_snr_db": torch.tensor([[3.0, 0.0, -3.0], [7.0, 4.0, 1.0]]),
-        "range_delay": torch.tensor([0, 1, 2]),
-        "prior": torch.full((4,), 0.25),
-        "fading": torch.tensor([0]),
-    }
-    axes = {
-        "symbols": {0: "batch", 1: "channel_uses"},
-        "echo": {0: "batch", 1: "echo_samples"},
-        "range_snr_db": {0: "batch", 1: "ranges"},
-        "range_delay": {0: "ranges"},
-        "prior": {0: "hypotheses"},
-        "fading": {},
-        "probability": {0: "batch", 1: "hypotheses"},
-    }
-    return Probabilities(detector), inputs, "probability", axes
-
-
 def described_tensors(contents: Mapping[str, bytes]) -> dict[str, dict[str, list[dict[str, object]]]]:
     """Units, ranges and meanings of all tensors; names and shapes are read from the ONNX files.
 
     A network has no input that it does not use: the paper's are not given the SNR.
     """
     snr = {"unit": "dB, mean Es/N0", "range": list(COMMUNICATION_SNR_DB), "description": "SNR of the link"}
-    sensing_snr = {"unit": "dB, Es/N0", "range": list(SENSING_SNR_DB), "description": "SNR of the echo"}
     symbols = {
         "unit": "unit mean power a channel use",
         "range": [-3.0, 3.0],
         "description": "transmitted symbols, I and Q",
     }
-    echo = {"unit": "noise variance 1", "range": [-10.0, 10.0], "description": "echo, I and Q"}
     image = {"unit": "1", "range": [0.0, 1.0], "description": "RGB picture"}
     probability = {"unit": "1", "range": [0.0, 1.0]}
     described = {
@@ -136,16 +103,7 @@ def described_tensors(contents: Mapping[str, bytes]) -> dict[str, dict[str, list
         "symbols": symbols,
         "received": {"unit": "as transmitted", "range": [-5.0, 5.0], "description": "y = h·x + w, I and Q"},
         "channel_gain": {"unit": "1", "range": [-2.0, 2.0], "description": "h, real and imaginary part"},
-        "echo": echo,
-        "sensing_snr_db": sensing_snr,
-        "range_snr_db": {**sensing_snr, "description": "SNR of an echo from each range"},
-        "range_delay": {"unit": "symbols", "range": [0, 0], "description": "delay of each range"},
-        "prior": {**probability, "range": [0.01, 1.0], "description": "probability before the echo is seen"},
-        "fading": {
-            "unit": "1",
-            "range": [0, len(FADING_MODELS) - 1],
-            "description": f"of the echo: place in {', '.join(FADING_MODELS)}",
-        },
+        **DETECTOR_TENSORS,
     }
     inputs = {
         name: [tensor.name for tensor in onnx.load_from_string(content).graph.input]
@@ -155,7 +113,7 @@ def described_tensors(contents: Mapping[str, bytes]) -> dict[str, dict[str, list
         "encoder": {"name": "symbols", **symbols},
         "reconstruction": {"name": "image", **image},
         "task": {"name": "probability", **probability, "description": "of each class"},
-        "sensing": {"name": "probability", **probability, "description": "of no target, and of each range"},
+        "sensing": DETECTED,
         "sensing_echo": {"name": "probability", **probability, "description": "of no target, of a target"},
     }
     return {

@@ -20,9 +20,7 @@ from semisac_ml.systems.jssc.model import ModelSettings
 # starved by the cross-entropies (order 1). Reconstruction: the error of the linear code at 3 dB, n = 20.
 # The two others were chosen on the trade-off curve, so that equal weights give the trade-off that ships.
 LOSS_REFERENCE = {"reconstruction": 0.026, "task": 4.5, "sensing": 1.4}
-SENSING_MAX_RANGES = 8
 COMMUNICATION_SNR_DB = (-10.0, 20.0)
-SENSING_SNR_DB = (-20.0, 20.0)
 
 _WEIGHTS = "three numbers of 0 or more for reconstruction, task and sensing, not all 0, such as 1/3,1/3,1/3"
 

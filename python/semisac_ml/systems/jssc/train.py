@@ -27,11 +27,11 @@ from semisac_ml.systems.jssc.pretrain import backbone_features, train_backbone
 from semisac_ml.systems.jssc.settings import (
     COMMUNICATION_SNR_DB,
     LOSS_REFERENCE,
-    SENSING_SNR_DB,
     TrainingSettings,
     save_settings,
 )
 from semisac_ml.training import Stage, autocast, choose_device, load_checkpoint, train_stage
+from semisac_ml.training.detector_export import SENSING_SNR_DB
 from semisac_ml.training.early_stopping import BestKept
 from semisac_ml.training.images import ImageSet, batches, to_unit
 

@@ -22,9 +22,6 @@ from semisac_ml.layers import MatchedFilterDetector
 from semisac_ml.runtime import Bundle, ImageLink, check_replaceable, write_bundle
 from semisac_ml.shared_options import MeasuredExportOptions
 from semisac_ml.signal import metrics
-from semisac_ml.systems.jssc.export import described_tensors as jssc_tensors
-from semisac_ml.systems.jssc.export import detector_network
-from semisac_ml.systems.jssc.settings import SENSING_MAX_RANGES, SENSING_SNR_DB
 from semisac_ml.systems.jssc_hifi.model import (
     CODE_CHANNELS,
     SENT_CHANNELS,
@@ -37,6 +34,12 @@ from semisac_ml.systems.jssc_hifi.model import (
 from semisac_ml.systems.jssc_hifi.train_code import HifiTraining, trained_model
 from semisac_ml.systems.jssc_hifi.train_task import trained_task
 from semisac_ml.training.checkpoint import read_counters
+from semisac_ml.training.detector_export import (
+    SENSING_MAX_RANGES,
+    SENSING_SNR_DB,
+    described_detector,
+    detector_network,
+)
 from semisac_ml.training.onnx_export import round_weights, source_commit, to_onnx
 
 CHANNEL_USES = 256  # of a packet
@@ -135,7 +138,7 @@ def export_bundle(
     contents = {name: to_onnx(*parts) for name, parts in networks(model, task).items()}
     described = {name: stated for name, stated in described_tensors().items() if name in contents}
     contents["sensing"] = to_onnx(*detector_network(MatchedFilterDetector(), CHANNEL_USES))
-    described |= jssc_tensors({"sensing": contents["sensing"]})
+    described["sensing"] = described_detector()
     served = list(SNR_DB) if settings.snr_db is None else [settings.snr_db, settings.snr_db]
     sent = [settings.sent_channels] if settings.sent_channels else list(SENT_CHANNELS)
     return write_bundle(

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 
 from pydantic import Field
@@ -38,10 +37,7 @@ def label(settings: SimacTraining, scene: SceneOptions) -> str:
 def training_command(settings: SimacTraining, scene: SceneOptions) -> str:
     """The command line that trains with these settings on the scene; defaults are left out."""
     named = scene.replaced(scenes=Path("FOLDER") if scene.scenes else None, videos=None)
-    pairs = [words.partition(" ") for words in (*settings.words(), *named.words())]
-    return " ".join(
-        ["semisac train simac", *(f"{option} {shlex.quote(value)}" for option, _, value in pairs)]
-    )
+    return " ".join(["semisac train simac", *settings.words(), *named.words()])
 
 
 def command(
