@@ -322,7 +322,9 @@ BLOCKS: dict[str, Block] = {
         bounds=("gnuradio.semisac.frames.frame_join.MOST_WAITING",),
     ),
     "sensing_decoder": Block(
-        lambda: semisac.sensing_decoder(bt.tiny_bundle()), lambda: [good.symbols(), good.echoes()]
+        lambda: semisac.sensing_decoder(bt.tiny_bundle()),
+        lambda: [good.symbols(), good.echoes()],
+        near=1e-6,
     ),
     "sigmf_sink": Block(recorder, lambda: [good.heard(0.03, good.frame_tags())], results=recorded),
     "sigmf_source": Block(lambda: sigmf_source(recording())),
