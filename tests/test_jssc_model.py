@@ -22,7 +22,7 @@ from semisac_ml.layers.matched_filter import log_bessel_i0  # noqa: E402
 from semisac_ml.runtime import Bundle  # noqa: E402
 from semisac_ml.signal import channel, detection, metrics, posterior  # noqa: E402
 from semisac_ml.signal.complex_pairs import as_complex, as_pairs  # noqa: E402
-from semisac_ml.systems.jssc import baselines, export, figures, train, trained_figures  # noqa: E402
+from semisac_ml.systems.jssc import export, figures, train, trained_figures  # noqa: E402
 from semisac_ml.systems.jssc.drawing import draw_rows  # noqa: E402
 from semisac_ml.systems.jssc.measuring import Conditions, evaluate_bundle, run_link  # noqa: E402
 from semisac_ml.systems.jssc.model import JointModel, ModelSettings  # noqa: E402
@@ -411,12 +411,6 @@ def test_trial_on_the_sample_is_kept_apart_and_says_so(
 def test_wrong_weights_are_named(text: str) -> None:
     with pytest.raises(ValueError, match="three numbers"):
         parse_weights(text)
-
-
-def test_individual_systems_have_one_weight() -> None:
-    assert baselines.individual(PAPER, "sensing").weights == (0.0, 0.0, 1.0)
-    with pytest.raises(ValueError, match="expected"):
-        baselines.individual(PAPER, "classification")
 
 
 @pytest.mark.parametrize("figure", ["4", "5", "6"])

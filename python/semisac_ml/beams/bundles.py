@@ -5,17 +5,13 @@
 
 from __future__ import annotations
 
-import datetime
 import json
-import platform
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-import onnxruntime
 import torch
 from rich.console import Console
 from torch import Tensor, nn
@@ -321,18 +317,7 @@ def export_trained(
             "inputs": f"any of {known_words(sensors)}",
             TRAINED_DRIVES: list(settings.drives) or trained_drives(samples, settings.seed),
         },
-        "training": {
-            "command": settings.command,
-            "seed": settings.seed,
-            "commit": onnx_export.source_commit(),
-            "date": datetime.date.today().isoformat(),
-            "versions": {
-                "python": platform.python_version(),
-                "torch": torch.__version__,
-                "onnx": onnx.__version__,
-                "onnxruntime": onnxruntime.__version__,
-            },
-        },
+        "training": onnx_export.training_record(settings.command, settings.seed),
     }
     bundle = write_bundle(output, **fields, metrics={})
     return write_bundle(output, **fields, metrics=stated_metrics(bundle, settings))

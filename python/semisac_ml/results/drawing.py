@@ -154,3 +154,26 @@ def slant_names(axis: Axes) -> None:
     """Make room for many names below the axes."""
     for label in axis.get_xticklabels():
         label.set(rotation=45, horizontalalignment="right", rotation_mode="anchor", fontsize=7)
+
+
+def verdict_table(
+    file: str | os.PathLike[str],
+    heads: Sequence[str],
+    widths: Sequence[float],
+    cells: Sequence[Sequence[str]],
+    width: float,
+) -> None:
+    """Lines of text as a table, whose last column is "met" or another verdict and is coloured by it.
+
+    widths: of the columns, as shares. width: of the picture in inches.
+    """
+    with picture(file, width, 0.22 * len(cells) + 0.5) as figure:
+        axis = figure.subplots()
+        axis.axis("off")
+        table = axis.table(cells, colLabels=heads, colWidths=widths, cellLoc="left", bbox=(0, 0, 1, 1))
+        table.auto_set_font_size(False)
+        table.set_fontsize(8)
+        for (line, column), cell in table.get_celld().items():
+            cell.set_edgecolor("0.8")
+            if line and column == len(heads) - 1:
+                cell.set_facecolor("#d8f0d8" if cells[line - 1][-1] == "met" else "#f6d5d5")

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import inspect
 import io
 import logging
+import platform
 import subprocess
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import onnx
+import onnxruntime
 import torch
 from torch import Tensor, nn
 
@@ -191,3 +194,22 @@ def source_commit() -> str:
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return done.stdout.strip()
+
+
+def training_record(command: str, seed: int, commit: str | None = None) -> dict[str, object]:
+    """What a manifest says of a training.
+
+    commit: of the source, by default :func:`source_commit`.
+    """
+    return {
+        "command": command,
+        "seed": seed,
+        "commit": source_commit() if commit is None else commit,
+        "date": datetime.date.today().isoformat(),
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "onnx": onnx.__version__,
+            "onnxruntime": onnxruntime.__version__,
+        },
+    }

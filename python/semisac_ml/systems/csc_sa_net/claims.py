@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from semisac_ml.results import Result
-from semisac_ml.results.drawing import picture
+from semisac_ml.results.drawing import verdict_table
 from semisac_ml.signal.metrics import Metric
 
 from .comparison import (
@@ -297,15 +297,6 @@ def draw(file: Path, rows: list[Result]) -> None:
                 told["verdict"],
             ]
         )
-    with picture(file, 14.0, 0.22 * len(cells) + 0.5) as figure:
-        axis = figure.subplots()
-        axis.axis("off")
-        heads = ["claim", "tested on", "of", "goal", "measured", "95 % interval", ""]
-        widths = [0.46, 0.13, 0.11, 0.09, 0.07, 0.09, 0.05]
-        table = axis.table(cells, colLabels=heads, colWidths=widths, cellLoc="left", bbox=(0, 0, 1, 1))
-        table.auto_set_font_size(False)
-        table.set_fontsize(7)
-        for (line, column), cell in table.get_celld().items():
-            cell.set_edgecolor("0.8")
-            if line and column == len(heads) - 1:
-                cell.set_facecolor("#d8f0d8" if cells[line - 1][-1] == "met" else "#f6d5d5")
+    heads = ["claim", "tested on", "of", "goal", "measured", "95 % interval", ""]
+    widths = [0.46, 0.13, 0.11, 0.09, 0.07, 0.09, 0.05]
+    verdict_table(file, heads, widths, cells, 14.0)

@@ -6,16 +6,12 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import json
-import platform
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import onnx
-import onnxruntime
 import torch
 from pydantic import Field
 from rich.console import Console
@@ -25,7 +21,7 @@ from semisac_ml.runtime import Bundle, check_replaceable, write_bundle
 from semisac_ml.shared_options import MeasuredExportOptions
 from semisac_ml.signal.metrics import Metric
 from semisac_ml.signal.segmentation import confusion, mean_iou_of_scenes
-from semisac_ml.training.onnx_export import round_weights, source_commit, to_onnx
+from semisac_ml.training.onnx_export import round_weights, to_onnx, training_record
 
 from .bundled import BundledLink
 from .deployed import Deployed, channel_network, deployed
@@ -195,18 +191,7 @@ def export_bundle(
         licence=licence,
         interface=interface_of(sizes, settings.snr_range_db("3")),
         data={"name": provenance, "split": split},
-        training={
-            "command": command,
-            "seed": settings.seed,
-            "commit": source_commit(),
-            "date": datetime.date.today().isoformat(),
-            "versions": {
-                "python": platform.python_version(),
-                "torch": torch.__version__,
-                "onnx": onnx.__version__,
-                "onnxruntime": onnxruntime.__version__,
-            },
-        },
+        training=training_record(command, settings.seed),
         metrics=dict(metrics or {}),
     )
     for output, worst in differences(bundle, made).items():

@@ -1,15 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the joint link is compared with: linear code, bounds, and systems trained for one task alone.
-
-Individual sensing and individual communications are trainings with weight 1 on their own loss
-(``individual``); the others need no training.
-"""
+"""What the joint link is compared with: the linear code and bounds; none needs a training."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,20 +15,6 @@ from semisac_ml.systems.jssc.rows import MAX_FREQUENCY_OFFSET, Place
 
 FADINGS = {"awgn": "none", "rayleigh": "rayleigh"}
 """Of echoes, by the channel of the link."""
-
-if TYPE_CHECKING:  # settings of trainings need PyTorch
-    from semisac_ml.systems.jssc.settings import TrainingSettings
-
-
-def individual(settings: TrainingSettings, task: str) -> TrainingSettings:
-    """The same system trained for "sensing" or "communications" alone (section II, "Baselines").
-
-    Raises ValueError for another task.
-    """
-    weights = {"communications": (1.0, 0.0, 0.0), "sensing": (0.0, 0.0, 1.0)}
-    if task not in weights:
-        raise ValueError(f"unknown task {task!r}: expected 'communications' or 'sensing'")
-    return settings.replaced(weights=weights[task])
 
 
 @lru_cache(maxsize=1)

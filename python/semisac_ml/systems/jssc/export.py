@@ -3,14 +3,11 @@
 
 from __future__ import annotations
 
-import datetime
-import platform
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import onnx
-import onnxruntime
 import torch
 from rich.console import Console
 from torch import Tensor, nn
@@ -33,7 +30,7 @@ from semisac_ml.training.detector_export import (
     Probabilities,
     detector_network,
 )
-from semisac_ml.training.onnx_export import round_weights, source_commit, to_onnx
+from semisac_ml.training.onnx_export import round_weights, source_commit, to_onnx, training_record
 
 WEIGHT_BITS = 8
 """Of large weights in a bundle: half the size of 16."""
@@ -183,18 +180,7 @@ def export_bundle(
             "animal_classes": list(cifar10.ANIMALS) if every_class else [1],
         },
         data={"name": settings.data, "split": _SPLITS[settings.data]},
-        training={
-            "command": command,
-            "seed": settings.seed,
-            "commit": commit,
-            "date": datetime.date.today().isoformat(),
-            "versions": {
-                "python": platform.python_version(),
-                "torch": torch.__version__,
-                "onnx": onnx.__version__,
-                "onnxruntime": onnxruntime.__version__,
-            },
-        },
+        training=training_record(command, settings.seed, commit),
         metrics=dict(metrics or {}),
     )
 

@@ -3,15 +3,11 @@
 
 from __future__ import annotations
 
-import datetime
-import platform
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-import onnxruntime
 import torch
 from pydantic import Field
 from rich.console import Console
@@ -40,7 +36,7 @@ from semisac_ml.training.detector_export import (
     described_detector,
     detector_network,
 )
-from semisac_ml.training.onnx_export import round_weights, source_commit, to_onnx
+from semisac_ml.training.onnx_export import round_weights, source_commit, to_onnx, training_record
 
 CHANNEL_USES = 256  # of a packet
 REFERENCE_SNR_DB = 10.0
@@ -177,18 +173,7 @@ def export_bundle(
             "animal_classes": list(cifar10.ANIMALS),
         },
         data={"name": settings.data, "split": "50000 for training, 10000 for testing"},
-        training={
-            "command": command,
-            "seed": settings.seed,
-            "commit": commit,
-            "date": datetime.date.today().isoformat(),
-            "versions": {
-                "python": platform.python_version(),
-                "torch": torch.__version__,
-                "onnx": onnx.__version__,
-                "onnxruntime": onnxruntime.__version__,
-            },
-        },
+        training=training_record(command, settings.seed, commit),
         metrics=dict(figures or {}),
     )
 

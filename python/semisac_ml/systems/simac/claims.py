@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from semisac_ml.results import Result
-from semisac_ml.results.drawing import picture
+from semisac_ml.results.drawing import verdict_table
 from semisac_ml.signal.metrics import Metric
 
 from .averages import SINGLE_TASK
@@ -211,15 +211,6 @@ def draw_claims(file: Path, rows: list[Result]) -> None:
         value = f"{row.value:.3g} {row.unit}".removesuffix(" 1")
         ends = f"{row.low:.3g} to {row.high:.3g}" if row.low is not None else ""
         cells.append([told["claim"], row.variant, told["goal"], value, ends, told["verdict"]])
-    with picture(file, 11.0, 0.22 * len(cells) + 0.5) as figure:
-        axis = figure.subplots()
-        axis.axis("off")
-        heads = ["claim", "tested on", "goal", "measured", "95 % interval", ""]
-        widths = [0.47, 0.08, 0.14, 0.11, 0.13, 0.07]
-        table = axis.table(cells, colLabels=heads, colWidths=widths, cellLoc="left", bbox=(0, 0, 1, 1))
-        table.auto_set_font_size(False)
-        table.set_fontsize(8)
-        for (line, column), cell in table.get_celld().items():
-            cell.set_edgecolor("0.8")
-            if line and column == len(heads) - 1:
-                cell.set_facecolor("#d8f0d8" if cells[line - 1][-1] == "met" else "#f6d5d5")
+    heads = ["claim", "tested on", "goal", "measured", "95 % interval", ""]
+    widths = [0.47, 0.08, 0.14, 0.11, 0.13, 0.07]
+    verdict_table(file, heads, widths, cells, 11.0)

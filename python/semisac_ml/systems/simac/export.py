@@ -6,15 +6,11 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import math
-import platform
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import onnx
-import onnxruntime
 import torch
 from rich.console import Console
 from torch import Tensor, nn
@@ -22,7 +18,7 @@ from torch import Tensor, nn
 from semisac_ml.runtime import Bundle, check_replaceable, write_bundle
 from semisac_ml.shared_options import MeasuredExportOptions
 from semisac_ml.signal.metrics import Metric
-from semisac_ml.training.onnx_export import round_weights, source_commit, to_onnx
+from semisac_ml.training.onnx_export import round_weights, to_onnx, training_record
 
 from .channel_text import HIGHEST_DB, LOWEST_DB
 from .measuring import run
@@ -241,18 +237,7 @@ def export_bundle(
             ],
         },
         data={"name": provenance, "split": _split(tensors)},
-        training={
-            "command": command,
-            "seed": settings.seed,
-            "commit": source_commit(),
-            "date": datetime.date.today().isoformat(),
-            "versions": {
-                "python": platform.python_version(),
-                "torch": torch.__version__,
-                "onnx": onnx.__version__,
-                "onnxruntime": onnxruntime.__version__,
-            },
-        },
+        training=training_record(command, settings.seed),
         metrics=dict(metrics or {}),
     )
     for output, worst in differences(bundle, system, tensors).items():
