@@ -202,11 +202,13 @@ def test_intervals_are_over_groups():
     # 20 groups of 10 equal samples: the interval is that of 20 numbers, not of 200
     rng = np.random.default_rng(3)
     values = rng.normal(size=20)
-    found = scoring.mean_over_groups(np.repeat(values, 10), np.repeat(np.arange(20), 10))
-    deviation = values.std() / np.sqrt(20)
+    errors = np.sqrt(np.abs(values))
+    found = scoring.root_mean_square(np.repeat(errors, 10), np.repeat(np.arange(20), 10))
+    deviation = np.abs(values).std() / np.sqrt(19)
     assert found.n == 20
-    assert found.high - found.low == pytest.approx(2 * 1.96 * deviation, rel=0.15)
-    assert scoring.mean_over_groups(values, np.zeros(20)).high == np.inf
+    assert found.high**2 - found.low**2 == pytest.approx(2 * 1.96 * deviation, rel=0.15)
+    assert scoring.has_interval(found)
+    assert not scoring.has_interval(scoring.root_mean_square(errors, np.zeros(20)))
 
 
 def test_settings_that_cannot_be():

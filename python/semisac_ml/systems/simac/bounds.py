@@ -12,11 +12,10 @@ import numpy as np
 
 from semisac_ml.results import Result
 from semisac_ml.signal.lfm_simo_echo import LfmSimoRadar
-from semisac_ml.signal.metrics import Metric
 
 from .comparison import IN_UNITS, SYSTEM, row_of
 from .samples import STATES, TargetSet
-from .scoring import UNITS, Outcome, root_mean_square, scaled
+from .scoring import UNITS, Outcome, has_interval, root_mean_square, scaled
 
 BOUND = "Cramér-Rao bound"
 RADAR_AXIS = "SNR of the radar (dB)"
@@ -76,14 +75,10 @@ def over_bound(
                 x=BIN_DB * (float(number) + 0.5),
                 metric=f"{task}_over_bound_db",
                 value=_db(found.value),
-                low=_db(found.low) if _has_ends(found) else None,
-                high=_db(found.high) if _has_ends(found) else None,
+                low=_db(found.low) if has_interval(found) else None,
+                high=_db(found.high) if has_interval(found) else None,
                 n=int(own.sum()),
             )
-
-
-def _has_ends(metric: Metric) -> bool:
-    return math.isfinite(metric.low) and metric.n > 1
 
 
 def _db(ratio: float) -> float:

@@ -31,7 +31,7 @@ from .measuring import run
 from .model import ChannelState, Simac
 from .samples import STATES, TEST, Limits, TargetSet, joined
 from .scenes import SCENE_FILE, SceneOptions, trained_scene
-from .scoring import UNITS, Outcome, figures
+from .scoring import UNITS, Outcome, figures, has_interval
 from .tensors import EchoSource, SampleTensors
 from .training import PICTURE_WEIGHT, SETTINGS_FILE, trained
 from .tuned import SENSORS, TunedSimac, equalised
@@ -317,7 +317,7 @@ def scored(outcome: Outcome, samples: TargetSet, limits: Limits, **told: Any) ->
 
 def row_of(metric: Metric, name: str, **told: Any) -> Result:
     """Row of a figure; without an interval where a single drive or vehicle tells nothing of others."""
-    low, high = (metric.low, metric.high) if math.isfinite(metric.low) else (None, None)
+    low, high = (metric.low, metric.high) if has_interval(metric) else (None, None)
     unit = next((unit for unit in UNITS.values() if name.endswith(f"_rmse_{unit}")), "")
     return Result(
         system=SYSTEM,

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from semisac_ml.runtime import Bundle, check_replaceable, write_bundle
 from semisac_ml.shared_options import MeasuredExportOptions
-from semisac_ml.signal.metrics import Metric
 from semisac_ml.training.onnx_export import round_weights, to_onnx, training_record
 
 from .channel_text import HIGHEST_DB, LOWEST_DB
@@ -25,7 +24,7 @@ from .measuring import run
 from .model import ChannelState
 from .samples import TEST, Limits
 from .scenes import trained_scene
-from .scoring import figures
+from .scoring import figures, has_interval
 from .tensors import SampleTensors, channel_state
 from .train import label, training_command
 from .training import SimacTraining, tensors_for, trained
@@ -173,14 +172,9 @@ def measured(system: TunedSimac, tensors: SampleTensors, fading: str) -> dict[st
         outcome = run(system, tensors, snr_db, fading)
         conditions = {"scene": tensors.samples.name, "channel": fading, "snr_db": snr_db}
         for name, metric in figures(outcome, tensors.samples, tensors.limits).items():
-            if _is_known(metric):
+            if has_interval(metric) and math.isfinite(metric.value):
                 found[f"{name}_at_{snr_db:g}_db"] = {**metric.as_dict(), "conditions": conditions}
     return found
-
-
-def _is_known(metric: Metric) -> bool:
-    """Whether there is an interval: a single drive or vehicle tells nothing of others."""
-    return all(math.isfinite(value) for value in (metric.value, metric.low, metric.high))
 
 
 def export_bundle(

@@ -31,7 +31,6 @@ from .link_budget import LinkBudget
 from .model import SimacSettings
 from .practice import camera_outcome, fused_outcome, radar_outcome
 from .samples import TEST, Limits, TargetSet, cut_out
-from .scoring import mean_over_groups
 from .tuned import TunedSettings
 
 MATCHED, CAMERA, KALMAN = "matched filter", "camera's box", "Kalman filters"
@@ -155,7 +154,7 @@ class SentPictures:
         told = {"x": SNR_AXIS, "fading": fading, SENT_AS: self.sent_as, "scene": self.samples.name}
         for metric, values in (("psnr_db", psnr_db), ("ssim", ssim)):
             yield row_of(
-                mean_over_groups(values, group),
+                metrics.mean_over_groups(values, group),
                 metric,
                 variant=name,
                 inputs="the target's mask" if OF_THE_BOX not in name else "the target's box",

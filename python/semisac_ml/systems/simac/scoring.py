@@ -17,11 +17,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from semisac_ml.signal import metrics
-from semisac_ml.signal.metrics import CONFIDENCE, Metric
+from semisac_ml.signal.metrics import Metric, mean_over_groups
 
 from .samples import STATES, Limits, TargetSet
 
-RESAMPLED = 1000
 NOMINAL_COVERAGE = 0.9
 HALF_WIDTH = 1.6448536269514722
 """Deviations to either side that hold 90 % of a normal distribution."""
@@ -84,26 +83,15 @@ def figures(outcome: Outcome, samples: TargetSet, limits: Limits) -> dict[str, M
     return found
 
 
-def mean_over_groups(values: np.ndarray, group: np.ndarray, seed: int = 0) -> Metric:
-    """Mean over all samples; its 95 % interval from drawing groups with replacement.
-
-    A single group tells nothing of others: the interval is then not finite.
-    """
-    _, which = np.unique(group, return_inverse=True)
-    sums, counts = np.bincount(which, values), np.bincount(which)
-    value = float(values.mean())
-    if len(counts) < 2:
-        return Metric(value, -math.inf, math.inf, 1)
-    drawn = np.random.default_rng(seed).integers(len(counts), size=(RESAMPLED, len(counts)))
-    means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
-    low, high = np.quantile(means, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return Metric(value, min(float(low), value), max(float(high), value), len(counts))
-
-
 def root_mean_square(errors: np.ndarray, group: np.ndarray) -> Metric:
-    """Eq. (51), with the interval of :func:`mean_over_groups`."""
+    """Eq. (51), with an interval over groups."""
     mean = mean_over_groups(np.asarray(errors, dtype=np.float64) ** 2, group)
     return Metric(math.sqrt(mean.value), math.sqrt(max(mean.low, 0.0)), math.sqrt(mean.high), mean.n)
+
+
+def has_interval(metric: Metric) -> bool:
+    """Whether there is an interval: a single drive or vehicle tells nothing of others."""
+    return metric.n > 1
 
 
 def scaled(metric: Metric, factor: float) -> Metric:

@@ -22,7 +22,6 @@ from semisac_ml.signal import metrics
 from .comparison import row_of
 from .figures import LABELS, PICTURE
 from .samples import TEST, TargetSet, cut_out
-from .scoring import mean_over_groups
 
 AXIS = "box off by pixels of the camera"
 SHIFTS_PX = (0.125, 0.25, 0.5, 1.0, 2.0)
@@ -42,7 +41,7 @@ def shifted_rows(scenes: Iterable[TargetSet], pixels: int) -> list[Result]:
             moved = [_pictures(samples, chosen, (shift_px * x, shift_px * y), pixels) for x, y in DIRECTIONS]
             for metric, measure in zip(PICTURE, (metrics.psnr_db, metrics.ssim), strict=True):
                 value = np.mean([measure(true, one) for one in moved], axis=0)
-                found = mean_over_groups(value, samples.group[chosen])
+                found = metrics.mean_over_groups(value, samples.group[chosen])
                 told = {"conditions": {"x": AXIS, "scene": samples.name}, "x": shift_px}
                 rows.append(replace(row_of(found, metric, variant="true picture", **told), figure="shifted"))
     return rows
