@@ -46,6 +46,7 @@ class _Known:
     """What the station knows of a frame whose combiner it has sent. users: whose reports came."""
 
     networks: int
+    beams: np.ndarray
     semantics: np.ndarray
     link: np.ndarray
     users: frozenset[int]
@@ -87,7 +88,7 @@ class fusion_station(takes_messages, gr.basic_block):
         link, cell = self._links[0], self._links[0].cell
         wanted = {
             "station": ("station", ("bits", "heard", "link"), "beams"),
-            "segmentation": ("segmentation", ("received", "semantics", "link"), "scores"),
+            "segmentation": ("segmentation", ("received", "beams", "semantics", "link"), "scores"),
         }
         self._networks = [fusion.open_networks(one, wanted) for one in bundles]
         self._batch = bundle_network.check_batch(batch)
@@ -232,7 +233,9 @@ class fusion_station(takes_messages, gr.basic_block):
         network = self._networks[first.sizes.networks]["station"]
         found = fusion.run(network, bits=bits, heard=heard, link=told[None])
         self._known.pop(frame_id, None)
-        self._known[frame_id] = _Known(first.sizes.networks, found["semantics"][0], told, frozenset(reports))
+        self._known[frame_id] = _Known(
+            first.sizes.networks, found["beams"][0], found["semantics"][0], told, frozenset(reports)
+        )
         while len(self._known) > MOST_KEPT:
             self._known.popitem(last=False)
         combiner = fusion.complex_vector(as_complex(found["beams"][0]))
@@ -275,6 +278,7 @@ class fusion_station(takes_messages, gr.basic_block):
             found = fusion.run(
                 self._networks[networks]["segmentation"],
                 received=as_pairs(np.stack([self._received(frames[place]) for place in own])),
+                beams=np.stack([known[place].beams for place in own]),
                 semantics=np.stack([known[place].semantics for place in own]),
                 link=np.stack([known[place].link for place in own]),
             )["scores"]

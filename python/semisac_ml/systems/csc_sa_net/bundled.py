@@ -170,6 +170,7 @@ class BundledLink:
         scores = self._run(
             "segmentation",
             received=as_pairs(heard.transpose(0, 2, 1, 3)),
+            beams=station["beams"],
             semantics=station["semantics"],
             link=at_station,
         )["scores"]

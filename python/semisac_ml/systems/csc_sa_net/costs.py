@@ -110,7 +110,8 @@ def _calls(model: CscSaNet, settings: CscSaSettings) -> Iterator[tuple[str, Call
     yield "station", (model.station_channel, (numbers, condition))
     heard = settings.own_subcarriers if settings.added_halves else cell.subcarriers
     received = torch.zeros(1, heard, settings.symbols, cell.station_chains, 2)
-    yield "fusion, station", (model.station_fusion, (received, semantics, condition))
+    combiner = torch.zeros(1, cell.station_chains, cell.station_antennas, 2)
+    yield "fusion, station", (model.station_fusion, (received, combiner, used, semantics, condition))
 
 
 def _whole(calls: Sequence[Call]) -> Cost:

@@ -157,14 +157,14 @@ class SegmentationEnd(_Told):
         super().__init__(settings)
         self.network = network
 
-    def forward(self, received: Tensor, semantics: Tensor, link: Tensor) -> Tensor:
-        """received: [batch, subcarriers, symbols, station chains, 2]."""
+    def forward(self, received: Tensor, beams: Tensor, semantics: Tensor, link: Tensor) -> Tensor:
+        """received: [batch, subcarriers, symbols, station chains, 2]. beams: the station's."""
         sizes = self.settings
         used = self.first(link[:, 3], sizes.symbols, received)
         heard = received * used[:, None, :, None, None]
         if sizes.added_halves:
             heard = sum(heard[:, user :: sizes.cell.users] for user in range(sizes.cell.users))
-        return self.network(heard, semantics, self.conditions(link, received))
+        return self.network(heard, beams, used, semantics, self.conditions(link, received))
 
 
 @torch.no_grad()
@@ -187,6 +187,7 @@ def deployed(
     received = normal(cell.subcarriers, cell.user_chains, settings.pilots, 2)
     angles = normal(cell.user_antennas, cell.user_chains)
     beams = torch.stack((angles.cos(), angles.sin()), -1)
+    arrivals = normal(cell.station_chains, cell.station_antennas)
     number = torch.arange(batch) % settings.pilots
     found = {
         "pilots": Deployed(PilotEnd(model.pilots), {"number": number}, ("analog", "digital", "combiner"))
@@ -204,6 +205,7 @@ def deployed(
         found[name] = Deployed(PictureEnd(settings, own, user), inputs, ("symbols",))
     inputs = {
         "received": normal(cell.subcarriers, settings.symbols, cell.station_chains, 2),
+        "beams": torch.stack((arrivals.cos(), arrivals.sin()), -1),
         "semantics": semantics,
         "link": link,
     }

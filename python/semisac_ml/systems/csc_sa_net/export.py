@@ -82,7 +82,12 @@ def described_tensors(settings: CscSaSettings) -> dict[str, dict[str, list[dict[
             "outputs": [beams, {"name": "semantics"}],
         },
         "segmentation": {
-            "inputs": [{"name": "received", "unit": "any power"}, {"name": "semantics"}, link],
+            "inputs": [
+                {"name": "received", "unit": "any power"},
+                *([beams] if settings.references else []),
+                {"name": "semantics"},
+                link,
+            ],
             "outputs": [{"name": "scores", "description": "of each class and pixel, not normalised"}],
         },
     }

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from .channel_semantics import TokenPool
 from .pictures import PictureDecoder, PictureEncoder
+from .references import ReferenceReceiver, References
 from .settings import CLASS_COUNT, CscSaSettings
 
 
@@ -48,12 +49,13 @@ class SemanticFusionAttention(nn.Module):
 class UserFusionNetwork(nn.Module):
     """UE-MSFNet, Eqs. (20) and (21): a picture and the user's channel semantics to what its chains send.
 
-    channels: of the pictures.
+    channels: of the pictures. user: number of the user.
     """
 
-    def __init__(self, settings: CscSaSettings, channels: int) -> None:
+    def __init__(self, settings: CscSaSettings, channels: int, user: int) -> None:
         super().__init__()
-        chains = settings.cell.user_chains
+        self.references = References(settings, user) if settings.references else None
+        chains = 1 if settings.references else settings.cell.user_chains
         self.symbols, self.chains = settings.symbols, chains
         self.subcarriers, self.energy = settings.own_subcarriers, settings.energy
         self.parts = 1 if settings.preset.real_symbols else 2
@@ -93,6 +95,8 @@ class UserFusionNetwork(nn.Module):
         made = made.unflatten(2, (self.symbols, self.chains, self.parts))
         made = made.expand(-1, -1, -1, -1, 2) * used[:, None, :, None, None]
         energy = self.energy * used.sum(1)
+        if self.references is not None:
+            return self.references.added(made, beams, used, energy)
         return made * (energy / (radiated(made, beams) + 1e-12)).sqrt()[:, None, None, None, None]
 
 
@@ -115,7 +119,10 @@ class StationFusionNetwork(nn.Module):
         super().__init__()
         self.grid, source = settings.semantic_grid, settings.source
         positions = self.grid[0] * self.grid[1]
+        self.receiver = ReferenceReceiver(settings) if settings.references else None
         values = 2 * settings.cell.station_chains * settings.symbols
+        if settings.references:
+            values = (2 * settings.symbols + 1) * settings.cell.users
         # neighbouring subcarriers of orthogonal users side by side, for as many positions
         self.together = positions // settings.own_subcarriers
         self.first = nn.Linear(values * self.together, source * self.together)
@@ -123,19 +130,37 @@ class StationFusionNetwork(nn.Module):
         size = (settings.height, settings.width_pixels)
         self.decoder = PictureDecoder(source, CLASS_COUNT, *size, settings.halved)
 
-    def forward(self, received: Tensor, channel: Tensor, condition: Tensor) -> Tensor:
+    def forward(
+        self, received: Tensor, beams: Tensor, used: Tensor, channel: Tensor, condition: Tensor
+    ) -> Tensor:
         """Scores [batch, classes, height, width].
 
-        received: [batch, subcarriers, symbols, station chains, 2], 0 for symbols that are not sent; it is
-        brought to a mean power of 1 before all else. With halves that are added by the authors' way, their
-        subcarriers. channel: [batch, tokens, width]. condition: [batch, conditions].
+        Parameters
+        ----------
+        received : Tensor [batch, subcarriers, symbols, station chains, 2]
+            0 for symbols that are not sent. With halves that are added by the authors' way, their
+            subcarriers.
+        beams : Tensor [batch, station chains, station antennas, 2]
+            W_RF, of modulus 1; needed with references alone.
+        used : Tensor [batch, symbols]
+            1 for OFDM symbols that are sent; needed with references alone.
+        channel : Tensor [batch, tokens, width]
+        condition : Tensor [batch, conditions]
         """
-        return self.decoder(self.fused(received, channel, condition))
+        if self.receiver is None:
+            power = received.square().mean(dim=(1, 2, 3, 4), keepdim=True) * 2.0
+            heard = (received / (power + 1e-12).sqrt()).flatten(2)
+        else:
+            heard = self.told(*self.receiver(received, beams, used))
+        return self.decoded(heard, channel, condition)
 
-    def fused(self, received: Tensor, channel: Tensor, condition: Tensor) -> Tensor:
-        """Semantics [batch, d_s, rows, columns] that the decoder is given."""
-        power = received.square().mean(dim=(1, 2, 3, 4), keepdim=True) * 2.0
-        flat = (received / (power + 1e-12).sqrt()).flatten(2)
-        features = self.first(flat.unflatten(1, (-1, self.together)).flatten(2))
+    def told(self, symbols: Tensor, worth_db: Tensor) -> Tensor:
+        """What :class:`.references.ReferenceReceiver` found, as features of each subcarrier."""
+        flat = symbols.permute(0, 2, 1, 3, 4).flatten(2)
+        return torch.cat((flat, worth_db.transpose(1, 2) / 10.0), dim=2)
+
+    def decoded(self, heard: Tensor, channel: Tensor, condition: Tensor) -> Tensor:
+        """Scores of features [batch, subcarriers, values]."""
+        features = self.first(heard.unflatten(1, (-1, self.together)).flatten(2))
         source = features.unflatten(2, (self.together, -1)).flatten(1, 2).transpose(1, 2)
-        return self.attention(source.unflatten(2, self.grid), channel, condition)
+        return self.decoder(self.attention(source.unflatten(2, self.grid), channel, condition))

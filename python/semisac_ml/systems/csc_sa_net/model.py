@@ -20,6 +20,7 @@ from .channel_semantics import Feedback, StationChannelNetwork, UserChannelNetwo
 from .faults import NO_FAULTS, Faults
 from .fusion import StationFusionNetwork, UserFusionNetwork
 from .pilots import PilotNetwork, features_of
+from .references import CLEAN_DB, symbols_as_sent
 from .settings import MODALITIES, CscSaSettings
 
 CHANNELS = {"colour": 3, "thermal": 1}
@@ -67,7 +68,9 @@ class CscSaNet(nn.Module):
         )
         self.feedback = Feedback(settings.preset.bits)
         self.station_channel = StationChannelNetwork(settings)
-        self.user_fusion = nn.ModuleList(UserFusionNetwork(settings, count) for count in CHANNELS.values())
+        self.user_fusion = nn.ModuleList(
+            UserFusionNetwork(settings, count, user) for user, count in enumerate(CHANNELS.values())
+        )
         self.station_fusion = StationFusionNetwork(settings)
 
     def physical(self) -> list[nn.Module]:
@@ -187,7 +190,8 @@ class CscSaNet(nn.Module):
             for user, (network, source) in enumerate(zip(self.user_fusion, sources, strict=True))
         ]
         received = self.received(symbols, beams, faults.uplink(paths), link, generator)
-        return self.station_fusion(received, beams.station_semantics, conditions[1])
+        combiner = torch.view_as_real(beams.combiner)
+        return self.station_fusion(received, combiner, used, beams.station_semantics, conditions[1])
 
     def silenced(self, symbols: Sequence[Tensor]) -> list[Tensor]:
         """Of each user, zeros for those that do not send."""
@@ -233,7 +237,12 @@ class CscSaNet(nn.Module):
         sent = self.silenced(sent)
         if sizes.access == "orthogonal" and not sizes.added_halves:
             sent = [placed(one, user, len(sent)) for user, one in enumerate(sent)]
-        return self.station_fusion(torch.stack(sent).sum(0), semantics, told)
+        if sizes.references:
+            references = [network.references for network in self.user_fusion]
+            symbols = symbols_as_sent(sent, references, straight, used)
+            worth_db = symbols.new_full(symbols.shape[:3], CLEAN_DB)
+            return self.station_fusion.decoded(self.station_fusion.told(symbols, worth_db), semantics, told)
+        return self.station_fusion(torch.stack(sent).sum(0), straight, used, semantics, told)
 
 
 def first(number: int, most: int, count: int, device: torch.device) -> Tensor:

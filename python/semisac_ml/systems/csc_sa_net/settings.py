@@ -17,17 +17,19 @@ PRESETS, SIZES = ("printed", "notebook"), ("small", "paper")
 ACCESSES = ("superposed", "orthogonal")
 CLASS_COUNT = len(CLASSES)
 PAPER, REAL = "csc-sa-net", "tuned real symbols"
+TUNED: dict[str, object] = {"tuned": True, "references": True}
 VARIANTS: dict[str, dict[str, object]] = {
     PAPER: {},
-    "tuned": {"tuned": True},
-    **{f"tuned {one}": {"tuned": True, "senders": (one,)} for one in MODALITIES},
+    "tuned": TUNED,
+    **{f"tuned {one}": {**TUNED, "senders": (one,)} for one in MODALITIES},
     "separated": {"tuned": True, "receiver": "lmmse"},
     "separated delay-limited": {"tuned": True, "receiver": "delay-limited"},
     "separated authors": {"receiver": "authors"},
     "separated acquisition": {"receiver": "lmmse", "acquires": True},
-    "tuned not told": {"tuned": True, "told": False},
-    "tuned all tokens": {"tuned": True, "pools": None},
-    REAL: {"tuned": True},
+    "tuned not told": {**TUNED, "told": False},
+    "tuned all tokens": {**TUNED, "pools": None},
+    "tuned without references": {"tuned": True},
+    REAL: TUNED,
 }
 """By name, what a variant of size small is besides what the paper's networks are."""
 
@@ -104,8 +106,9 @@ class CscSaSettings:
     angles, beams are chosen from a grid, the fusion is told the Doppler shift. arrivals, departures:
     points of that grid. senders: users that send; others are silent. receiver: of separated users, see
     :mod:`.separated`; none for CSC-SA-Net. acquires: networks estimate channels, see
-    :mod:`.learned_acquisition`. told: the fusion hears of the link too. halved: class scores are made for
-    every second row and column, and interpolated.
+    :mod:`.learned_acquisition`. told: the fusion hears of the link too. references: users send one stream,
+    with references in it, by which they are told apart, see :mod:`.references`; not with halves that are
+    added. halved: class scores are made for every second row and column, and interpolated.
     """
 
     preset: Preset = field(default_factory=Preset)
@@ -133,6 +136,7 @@ class CscSaSettings:
     receiver: Literal["", "authors", "delay-limited", "lmmse"] = ""
     acquires: bool = False
     told: bool = True
+    references: bool = False
     halved: bool = False
 
     def __post_init__(self) -> None:
@@ -232,4 +236,7 @@ class CscSaSettings:
             width_pixels=320,
             halved=True,
         )
-        return dataclasses.replace(made, **{**small, **VARIANTS[variant]})
+        sizes = {**small, **VARIANTS[variant]}
+        if made.added_halves:
+            sizes["references"] = False
+        return dataclasses.replace(made, **sizes)
