@@ -108,7 +108,7 @@ def figure(found: Found, unit: str) -> str:
     low, high = found.low, found.high
     width = (high - low) / 2.0 if found.has_interval else 0.0
     if width > 0.0:
-        digits = max(0, 1 - math.floor(math.log10(width)))
+        digits = max(0, -math.floor(math.log10(width / 3.0)))
         shown = f"{found.value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
     else:
         shown = f"{found.value:.3g}" if abs(found.value) < 1000 else f"{found.value:.0f}"
