@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from semisac_ml.cli.program import run as semisac
-from semisac_ml.reproduction.declared import Claim, Command, Item, Paper
+from semisac_ml.reproduction.declared import Claim, Command, Item, Paper, kept_in
 from semisac_ml.reproduction.runs import planned, with_results
 
 EVALUATE = '''
@@ -192,17 +192,18 @@ def test_trainings_come_first_and_only_if_asked_for(tmp_path, monkeypatch):
     street = ("runs/street", "semisac data scenes runs/street")
     papers = paper(
         Command("semisac evaluate a", 1.0, 9.0, (), (street,), "runs/a", ("semisac train a",)),
-        Command("semisac evaluate b", 2.0, untrained=lambda: "2 of its trainings are not in runs/b"),
+        Command("semisac evaluate b", 2.0, untrained=kept_in("runs/b")),
         Command("semisac evaluate c", 3.0),
     )
     results = Path("results")
     quick = planned(papers, False, results)
     assert [one.line for one in quick if not one.why] == ["semisac evaluate c"]
-    assert quick[0].why == "runs/street is not there, expected what `semisac data scenes runs/street` makes"
-    assert quick[1].why == "2 of its trainings are not in runs/b, expected those of --full"
-    Path("runs/street").mkdir(parents=True)
-    assert planned(papers, False, results)[0].why.startswith("its trainings are not in runs/a")
-    Path("runs/a").mkdir()
+    assert quick[0].why == "its trainings are not in runs/a, expected those of --full"
+    assert quick[1].why == "its trainings are not in runs/b, expected those of --full"
+    Path("runs/a").mkdir(parents=True)
+    wanted = "runs/street is not there, expected what `semisac data scenes runs/street` makes"
+    assert planned(papers, False, results)[0].why == wanted
+    Path("runs/street").mkdir()
     assert planned(papers, False, results)[0].why == ""
     Path("runs/street").rmdir()
     assert [one.line for one in planned(papers, True, results)] == [
@@ -232,3 +233,14 @@ def test_results_go_where_they_are_wanted():
     )
     (step,) = planned(paper(Command("semisac evaluate a", 1.0)), False, Path("elsewhere"))
     assert step.line == "semisac evaluate a --results elsewhere/made_up/sub"
+
+
+def test_figures_of_one_set_of_trainings_are_measured_together():
+    words = "semisac evaluate a --runs r"
+    commands = [Command(f"{words} --figure {name}", 0.5, together=words) for name in ("1", "2")]
+    papers = paper(commands[0], Command("semisac evaluate b", 1.0), commands[1])
+    lines = {one.line: one.minutes for one in planned(papers, False, Path("elsewhere"))}
+    assert lines == {
+        "semisac evaluate a --runs r --figure 1 --figure 2 --results elsewhere/made_up/sub": 1.0,
+        "semisac evaluate b --results elsewhere/made_up/sub": 1.0,
+    }

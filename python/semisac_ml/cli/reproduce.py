@@ -117,8 +117,8 @@ def _run(steps: list[Step], options: ReproduceOptions, console: Console) -> list
     if options.again:
         record.forget()
     to_do = [step for step in steps if not step.why]
-    told = "about {task.fields[left]:.0f} min left" if options.quick else ""
-    columns = TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TextColumn(told)
+    told = "{task.fields[left]:.0f} min left" if options.quick else ""
+    columns = TextColumn("{task.description}"), BarColumn(14), TimeElapsedColumn(), TextColumn(told)
     total = sum(step.minutes for step in to_do)
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=total, left=total)
@@ -143,7 +143,8 @@ def _run(steps: list[Step], options: ReproduceOptions, console: Console) -> list
     return outcomes
 
 
-def _short(line: str, most: int = 60) -> str:
+def _short(line: str, most: int = 40) -> str:
+    line = line.removeprefix("semisac ")
     return line if len(line) <= most else f"{line[: most - 1]}…"
 
 

@@ -86,7 +86,8 @@ class Command:
     minutes: of the measuring, on two cores. hours: of the trainings before it, on two cores; several commands
     may have the same. data: names of data sets. folders: that must be there, with what makes each.
     runs: folder of trainings that must be there. trainings: commands that make them. untrained: says what is
-    missing, "" for nothing, of a command that trains by itself what is.
+    missing, "" for nothing, of a command that trains by itself what is. together: beginning of its line;
+    commands of one paper that have the same are run as one.
     """
 
     line: str
@@ -97,6 +98,7 @@ class Command:
     runs: str = ""
     trainings: tuple[str, ...] = ()
     untrained: Callable[[], str] | None = None
+    together: str = ""
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,14 @@ class Paper:
 
 def kept_in(folder: str) -> Callable[[], str]:
     """Of a command that keeps what it trains in a folder: whether that is there."""
-    return lambda: "" if Path(folder).is_dir() else f"its trainings are not in {folder}"
+    return lambda: (
+        "" if Path(folder).is_dir() else f"its trainings are not in {folder}, expected those of --full"
+    )
+
+
+def always_trains() -> str:
+    """Of a command that keeps no training."""
+    return "it trains on each split, expected --full"
 
 
 def drawing(where: str, shows: str, built: str) -> Item:

@@ -17,12 +17,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from semisac_ml.outputs import write_output
-from semisac_ml.reproduction.declared import Command, Paper
+from semisac_ml.reproduction.declared import Command, Paper, kept_in
 
 PROGRAM = "import sys; sys.argv[0] = 'semisac'; from semisac_ml.cli import main; main()"
 """Started so that results name the command as it is typed."""
@@ -53,11 +53,29 @@ def planned(papers: Mapping[str, Paper], full: bool, results: Path) -> list[Step
     """Commands of papers in their order. full: also those that train, and that make folders they need."""
     steps: dict[str, Step] = {}
     for paper in papers.values():
-        for command in paper.commands:
-            folder = next(Path(item.file).parent for item in paper.items if item.command is command)
+        folders = {_key(item.command): Path(item.file).parent for item in paper.items if item.command}
+        for command in joined(paper.commands):
+            folder = folders[_key(command)]
             for step in _of_command(command, full, results, folder):
                 steps.setdefault(step.line, step)
     return list(steps.values())
+
+
+def _key(command: Command) -> str:
+    """The same for commands that are run as one."""
+    return command.together or command.line
+
+
+def joined(commands: Iterable[Command]) -> list[Command]:
+    """Commands, of which those that are run together are one, in the place of the first."""
+    found: dict[str, Command] = {}
+    for command in commands:
+        first = found.get(_key(command))
+        if first is not None:
+            line = first.line + command.line.removeprefix(command.together)
+            command = replace(first, line=line, minutes=first.minutes + command.minutes)
+        found[_key(command)] = command
+    return list(found.values())
 
 
 def _of_command(command: Command, full: bool, results: Path, folder: Path) -> Iterator[Step]:
@@ -92,17 +110,18 @@ def _missing_data(command: Command) -> str:
 
 
 def _missing_networks(command: Command) -> str:
-    for place, how in command.folders:
-        if not Path(place).is_dir():
-            return f"{place} is not there, expected what `{how}` makes"
-    if command.runs and not Path(command.runs).is_dir():
-        return f"its trainings are not in {command.runs}, expected those of --full"
     if command.untrained is not None:
         try:
             told = command.untrained()
         except ModuleNotFoundError as error:
-            told = f"{error.name} is not installed"
-        return told and f"{told}, expected those of --full"
+            told = f"{error.name} is not installed, expected for its networks"
+        if told:
+            return told
+    if command.runs and not Path(command.runs).is_dir():
+        return kept_in(command.runs)()
+    for place, how in command.folders:
+        if not Path(place).is_dir():
+            return f"{place} is not there, expected what `{how}` makes"
     return ""
 
 

@@ -47,7 +47,7 @@ def _untrained(figure: str) -> Callable[[], str]:
         from semisac_ml.systems.jssc.trained_figures import untrained
 
         count = untrained(figure, RUNS)
-        return f"{count} of its trainings are not in {RUNS}" if count else ""
+        return f"{count} of its trainings are not in {RUNS}, expected those of --full" if count else ""
 
     return told
 

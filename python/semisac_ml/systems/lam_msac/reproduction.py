@@ -16,6 +16,7 @@ from semisac_ml.reproduction.declared import (
     Item,
     Paper,
     Selector,
+    always_trains,
     difference,
     drawing,
     kept_in,
@@ -61,7 +62,7 @@ def _splits(variant: str, folder: str, hours: float) -> Command:
         hours,
         (),
         (STREET,),
-        untrained=lambda: "it trains on each split",
+        untrained=always_trains,
     )
 
 
@@ -308,7 +309,7 @@ PAPER = Paper(
                 1.0,
                 4.0,
                 ("deepsense6g",),
-                untrained=lambda: "it trains on each split",
+                untrained=always_trains,
             ),
             "lam_msac/alone.csv",
             "lam_msac/alone.png",

@@ -18,6 +18,7 @@ from semisac_ml.reproduction.declared import (
     Paper,
     Selector,
     Sum,
+    always_trains,
     difference,
     drawing,
     kept_in,
@@ -43,7 +44,7 @@ def _staged(figure: str, splits: int, hours: float) -> Command:
         1.0,
         hours,
         ("deepsense6g",),
-        untrained=lambda: "it trains on each split",
+        untrained=always_trains,
     )
 
 
