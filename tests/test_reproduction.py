@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from markdown_it import MarkdownIt
 
 from semisac_ml.cli.program import program
 from semisac_ml.reproduction.declared import Claim, Command, Item, Paper, difference, row, selectors, value
@@ -191,6 +192,24 @@ def test_the_page_is_what_the_command_makes_of_the_files():
     links = re.findall(r"\]\(([^)#]+)\)", page)
     assert len(links) > 30
     assert [link for link in links if not (PAGE.parent / link).is_file()] == []
+
+
+def test_the_page_is_whole_tables_when_it_is_rendered():
+    """All rows are cells of tables: no bar or star of a text breaks one."""
+    parsed = MarkdownIt("commonmark").enable("table").parse(PAGE.read_text(encoding="utf-8"))
+    kinds = [token.type for token in parsed]
+    rows = [one for paper in PAPERS.values() for item in paper.items for one in item.claims]
+    tables = kinds.count("table_open")
+    assert kinds.count("tr_open") - tables == 4 + len(PAPERS) + len(rows)  # verdicts, systems, claims
+    texts = []
+    for first, second in zip(parsed, parsed[1:], strict=False):
+        if first.type == "td_open":
+            texts.append(second.content)
+    assert not [one for one in texts if one.count("`") % 2 or one.count("**") % 2]
+    cells = [
+        3 if item.command else 4 for paper in PAPERS.values() for item in paper.items for _ in item.claims
+    ]
+    assert kinds.count("td_open") == sum(cells) + 4 * 3 + len(PAPERS) * (1 + len(VERDICTS))
 
 
 def test_every_verdict_is_explained_on_the_page():

@@ -186,7 +186,7 @@ def run_step(step: Step, record: Record, waiting: Callable[[float], None]) -> Ou
 def _waited(words: list[str], output, started: float, waiting: Callable[[float], None]) -> int:
     """Exit code of a command of semisac; in a session of its own, so that Ctrl-C reaches it once."""
     child = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *words],
+        [sys.executable, "-u", "-c", PROGRAM, *words],
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=subprocess.STDOUT,

@@ -9,7 +9,7 @@ position of real recordings, and all sensors of a ray-traced street.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from semisac_ml.reproduction.declared import (
     Claim,
@@ -36,6 +36,9 @@ DBA = {"unit": "DBA"}
 POINTS = {"unit": "points", "factor": 100.0}
 GATED = ("gps", "gps,beams4", "beams8", "gps,beams8", "gps,beams8,history")
 INPUTS = "--inputs gps,beams8,history --inputs gps,beams8 --inputs beams8,history --inputs gps"
+
+Choice = Callable[[str], Selector]
+"""Row of a training by its name."""
 
 
 def _staged(figure: str, splits: int, hours: float) -> Command:
@@ -139,7 +142,7 @@ def _table_two() -> Iterator[Claim]:
     yield Claim("losses in each of S31 to S34", printed="20 numbers", cannot=NOT_HERE)
 
 
-def _figure_two(select, full: str) -> Iterator[Claim]:
+def _figure_two(select: Choice, full: str) -> Iterator[Claim]:
     yield Claim(
         "accuracy of the task model, all parts",
         f"top-1, {full}",
@@ -157,7 +160,7 @@ def _figure_two(select, full: str) -> Iterator[Claim]:
         yield Claim(says, f"top-1, {full} above {other}", found, printed, goal, **POINTS)
 
 
-def _figure_three(select, small: str, large: str) -> Iterator[Claim]:
+def _figure_three(select: Choice, small: str, large: str) -> Iterator[Claim]:
     for size in (small, large):
         found = (difference(select(f"100% aligned, {size}"), select(f"5% aligned, {size}")),)
         yield Claim("more aligned samples help", f"{size}: 100 % above 5 %", found, **DBA)
@@ -179,7 +182,7 @@ def _figure_three(select, small: str, large: str) -> Iterator[Claim]:
     )
 
 
-def _figure_four(select) -> Claim:
+def _figure_four(select: Choice) -> Claim:
     middle = select("12 shared, 12 private")
     return Claim(
         "of a small total, as many shared as private are best",
