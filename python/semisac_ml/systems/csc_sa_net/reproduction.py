@@ -258,8 +258,8 @@ PAPER = Paper(
             (
                 Claim(
                     "a quarter of the symbols is saved, which separated users spend on DMRS",
-                    nothing="a definition: CSC-SA-Net sends none; the separated schemes here pay as "
-                    "the paper's do, one in four",
+                    nothing="a definition: the paper's network sends none, `tuned` does; separated users "
+                    "here pay one symbol in four, as the paper's do",
                 ),
             ),
         ),

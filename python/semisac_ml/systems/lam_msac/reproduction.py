@@ -264,7 +264,7 @@ PAPER = Paper(
             _splits("single", "lam_msac/single", 4.0),
             SINGLE,
             "lam_msac/single/street.png",
-            f"Against the rows of [the item before](../results/{MIXED}).",
+            "Against the rows of the item before.",
         ),
         Item(
             "Figure 3(c), the paper's widths",
