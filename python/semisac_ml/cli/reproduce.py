@@ -34,7 +34,7 @@ class ReproduceOptions(Options):
     quick: bool = Field(
         False,
         description="Measure first what needs no training: bundles that ship, and networks that are trained "
-        "already. At most 15 minutes on two cores.",
+        "already. At most 15 minutes on two cores for the bundles.",
     )
     full: bool = Field(
         False, description="Train first what has to be trained, then measure everything: days on two cores."

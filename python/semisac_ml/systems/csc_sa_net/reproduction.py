@@ -239,7 +239,7 @@ PAPER = Paper(
             "Table II",
             "Parameters, operations and peak memory",
             tuple(_table_two()),
-            Command("semisac evaluate csc_sa_net --figure table2", 0.5),
+            Command("semisac evaluate csc_sa_net --figure table2", 0.3),
             "csc_sa_net/table2.csv",
         ),
         Item(

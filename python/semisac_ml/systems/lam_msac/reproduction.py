@@ -356,7 +356,7 @@ PAPER = Paper(
             ),
             Command(
                 "semisac evaluate lam_msac --data sensors --folder runs/another_street --figure camera",
-                1.0,
+                0.5,
                 folders=(ANOTHER,),
             ),
             "lam_msac/camera.csv",

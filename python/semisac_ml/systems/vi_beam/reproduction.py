@@ -268,7 +268,7 @@ PAPER = Paper(
             Command(
                 "semisac evaluate vi_beam --figure gate "
                 + " ".join(f"--inputs {inputs}" for inputs in GATED),
-                1.0,
+                0.4,
                 data=("deepsense6g",),
             ),
             "vi_beam/gate.csv",
