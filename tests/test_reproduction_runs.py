@@ -244,3 +244,24 @@ def test_figures_of_one_set_of_trainings_are_measured_together():
         "semisac evaluate a --runs r --figure 1 --figure 2 --results elsewhere/made_up/sub": 1.0,
         "semisac evaluate b --results elsewhere/made_up/sub": 1.0,
     }
+
+
+def test_a_training_that_is_finished_is_known(tmp_path):
+    torch = pytest.importorskip("torch")
+    from semisac_ml.systems.jssc.settings import TrainingSettings
+    from semisac_ml.systems.jssc.sweeps import is_finished, run_folder
+    from semisac_ml.training.checkpoint import save_checkpoint
+    from semisac_ml.training.early_stopping import BestKept
+
+    settings = TrainingSettings(epochs=9, patience=2)
+    file = run_folder(tmp_path, settings) / "joint.safetensors"
+    both = BestKept(torch.nn.Linear(1, 1), settings.patience)
+    assert not is_finished(settings, tmp_path)
+    for epoch, (loss, finished) in enumerate(((1.0, False), (2.0, False), (2.0, True)), start=1):
+        both.tell(loss)
+        save_checkpoint(file, both, None, {"epochs_done": epoch})
+        assert is_finished(settings, tmp_path) == finished
+    both.tell(0.5)  # hope again
+    for epoch in (8, 9):
+        save_checkpoint(file, both, None, {"epochs_done": epoch})
+        assert is_finished(settings, tmp_path) == (epoch == 9)
