@@ -183,7 +183,7 @@ def test_figures_on_the_command_line(tmp_path, monkeypatch, capsys):
     claimed = {row.conditions["claim"]: row for row in read_results(results / "claims.csv")}
     assert {"non-orthogonal above orthogonal at Q = 1, L < 4", "both above colour alone"} <= set(claimed)
     assert all(
-        (row.value > float(row.conditions["goal"].split()[1])) == (row.conditions["verdict"] == "met")
+        (row.low > float(row.conditions["goal"].split()[1])) == (row.conditions["verdict"] == "met")
         for row in claimed.values()
     )
     for name in ("figure8_printed", "figure11_printed", "figure12", "modalities", "training"):

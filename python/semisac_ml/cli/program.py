@@ -14,6 +14,7 @@ from semisac_ml import __version__
 from semisac_ml.command_line import new_program, run_program
 
 from . import bundle, data, information, radio
+from .reproduce import reproduce
 from .systems import missing_package, system_commands
 
 ACTIONS = {
@@ -33,7 +34,7 @@ def program(arguments: Sequence[str]) -> App:
     )
     for action, summary in ACTIONS.items():
         made.command(system_commands(action, summary, arguments))
-    for command in (bundle.commands, data.commands, radio.commands, information.info):
+    for command in (reproduce, bundle.commands, data.commands, radio.commands, information.info):
         made.command(command)
     for place, name in enumerate(made):  # as help lists them
         made[name].sort_key = place

@@ -15,6 +15,7 @@ import numpy as np
 
 from semisac_ml.outputs import output_file
 from semisac_ml.results.rows import Result
+from semisac_ml.results.verdicts import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -163,7 +164,7 @@ def verdict_table(
     cells: Sequence[Sequence[str]],
     width: float,
 ) -> None:
-    """Lines of text as a table, whose last column is "met" or another verdict and is coloured by it.
+    """Lines of text as a table, whose last column is a verdict and is coloured by it.
 
     widths: of the columns, as shares. width: of the picture in inches.
     """
@@ -176,4 +177,4 @@ def verdict_table(
         for (line, column), cell in table.get_celld().items():
             cell.set_edgecolor("0.8")
             if line and column == len(heads) - 1:
-                cell.set_facecolor("#d8f0d8" if cells[line - 1][-1] == "met" else "#f6d5d5")
+                cell.set_facecolor(COLOURS[cells[line - 1][-1]])

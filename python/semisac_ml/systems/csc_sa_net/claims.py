@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The paper's claims and what was asked of this implementation, each met or missed by what was measured.
+"""The paper's claims and what was asked of this implementation, each with a verdict on what was measured.
 
 A claim about two schemes compares trainings of the same seeds on the same drives, and its interval is that of
 the difference over drives. Scores are those of the preset: Eq. (29), or of "notebook" the authors'. A claim
@@ -18,6 +18,7 @@ import numpy as np
 
 from semisac_ml.results import Result
 from semisac_ml.results.drawing import verdict_table
+from semisac_ml.results.verdicts import against_order
 from semisac_ml.signal.metrics import Metric
 
 from .comparison import (
@@ -66,7 +67,8 @@ class Tested:
 
     def row(self) -> Result:
         """The claim as a row."""
-        verdict = "met" if self.found.value > self.goal else "missed"
+        measured = self.found.value, self.found.low, self.found.high
+        verdict = against_order(*measured, self.goal)
         conditions = {"claim": self.said, "goal": f"above {self.goal:g}", "verdict": verdict, **self.told}
         return Result.of(
             self.found,

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from rich.console import Console
+from safetensors import safe_open
 from torch import Tensor
 
 from semisac_ml.channels import FadingChannel
@@ -22,6 +23,7 @@ from semisac_ml.signal.metrics import Metric
 from semisac_ml.systems.jssc.model import JointModel
 from semisac_ml.systems.jssc.settings import TrainingSettings
 from semisac_ml.systems.jssc.train import task_labels, train
+from semisac_ml.training.checkpoint import read_counters
 from semisac_ml.training.images import ImageSet, to_unit
 
 CHUNK = 1000
@@ -46,6 +48,18 @@ def run_folder(runs: Path, settings: TrainingSettings) -> Path:
     text = json.dumps(settings.model_dump(mode="json"), sort_keys=True)
     label = f"{settings.model.variant}-{settings.channel}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
     return runs / label
+
+
+def is_finished(settings: TrainingSettings, runs: Path) -> bool:
+    """Whether the training of a point is at its end, be it that its patience is."""
+    file = run_folder(runs, settings) / "joint.safetensors"
+    if not file.is_file():
+        return False
+    if int(str(read_counters(file)["epochs_done"])) >= settings.epochs:
+        return True
+    with safe_open(file, "pt") as checkpoint:
+        waited = [name for name in checkpoint.keys() if name.endswith("epochs_since")]  # noqa: SIM118
+        return any(int(checkpoint.get_tensor(name)) >= settings.patience for name in waited)
 
 
 def trained_points(

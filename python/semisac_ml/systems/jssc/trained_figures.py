@@ -17,7 +17,7 @@ from semisac_ml.systems.jssc import baselines
 from semisac_ml.systems.jssc.model import ModelSettings
 from semisac_ml.systems.jssc.rows import CHANNELS, RANGES, SNR_DB, Place
 from semisac_ml.systems.jssc.settings import TrainingSettings
-from semisac_ml.systems.jssc.sweeps import Point, code_ceiling, measure, trained_points
+from semisac_ml.systems.jssc.sweeps import Point, code_ceiling, is_finished, measure, trained_points
 from semisac_ml.training.images import ImageSet, held_out
 
 PAPERS = ("4", "5", "6", "gain", "echoes", "sharing")
@@ -168,3 +168,13 @@ def tradeoff_rows(runs: Path, epochs: int | None, seeds: int, console: Console) 
                 measured = measure(model, point.settings, images, labels, 3.0, 3.0)
                 for metric in ("psnr_of_mean_mse_db", "task_accuracy", "sensing_accuracy"):
                     yield place.row(point.variant, point.x, metric, measured[metric], seed)
+
+
+def untrained(figure: str, runs: Path, seeds: int = 3) -> int:
+    """How many trainings of one of the paper's figures are not finished in a folder."""
+    return sum(
+        not is_finished(point.settings.replaced(seed=seed), runs)
+        for channel in CHANNELS
+        for point in paper_points(figure, channel, PAPER_EPOCHS)
+        for seed in range(seeds)
+    )

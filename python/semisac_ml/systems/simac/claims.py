@@ -1,7 +1,7 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The paper's claims, and what was asked of the tuned network, each met or refuted by what was measured.
+"""The paper's claims, and what was asked of the tuned network, each with a verdict on what was measured.
 
 Means of scenes, of both channels and of 5 to 25 dB unless a claim names one. Values are means over seeds, a
 claim about two networks compares those of the same seed; intervals are Student's over seeds.
@@ -18,6 +18,7 @@ import numpy as np
 
 from semisac_ml.results import Result
 from semisac_ml.results.drawing import verdict_table
+from semisac_ml.results.verdicts import against_number
 from semisac_ml.signal.metrics import Metric
 
 from .averages import SINGLE_TASK
@@ -43,10 +44,6 @@ class Claim:
     at_most: bool = False
     least: float = -math.inf
     tested: tuple[str, ...] = (PAPER, TUNED)
-
-    def is_met(self, value: float) -> bool:
-        """Whether a value reaches the goal."""
-        return value <= self.goal if self.at_most else value >= self.goal
 
 
 def _below(other: str, metric: str, x: float | None = None, fading: str | None = None) -> Measure:
@@ -197,7 +194,8 @@ def _near_the_bound(bounds: list[Result]) -> list[Result]:
 
 def _claim_row(claim: Claim, tested: str, found: Metric) -> Result:
     way = "at most" if claim.at_most else "at least"
-    verdict = "met" if claim.is_met(found.value) else "refuted"
+    ends = (found.low, found.high) if found.n > 1 else (None, None)
+    verdict = against_number(found.value, *ends, claim.goal, claim.at_most)
     goal = f"{way} {claim.goal:g} {claim.unit}".removesuffix(" 1")
     told = {"claim": claim.said, "goal": goal, "verdict": verdict}
     return _row(found, "claims", tested, "claimed", claim.unit, told)
