@@ -266,7 +266,7 @@ PAPER = Paper(
     "jssc.md",
     apart="The paper prints curves without numbers, and gives no sizes of layers, number of epochs or "
     "definition of SNR: verdicts are on what its text says of the curves. All are on its own data, "
-    "CIFAR-10, with networks of its form, trained for each point. The files of Figures 4 to 6 are still those "
+    "CIFAR-10, with networks of its form, trained for each point. Files of Figures 4 to 6 are still those "
     "of an earlier state, trained for three epochs with one seed.",
     items=(
         drawing("Figure 1", "Sensing and communications apart and joint", "a drawing"),
