@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from semisac_ml.command_line import OnOff, Options
+from semisac_ml.command_line import OnOff, OptionError, Options
+from semisac_ml.parallel import Workers
 
 
 class PrintOptions(Options):
@@ -33,6 +34,30 @@ class ThreadOptions(Options):
             import torch
 
             torch.set_num_threads(self.threads)
+
+
+class ParallelOptions(Options):
+    """Who does independent jobs."""
+
+    processes: int | None = Field(
+        None, ge=1, description="Jobs at a time, one thread each [default: one a core]."
+    )
+    scheduler: str | None = Field(
+        None,
+        description="Address of a Dask scheduler, such as tcp://10.0.0.1:8786, whose workers do the jobs "
+        "instead of processes of this machine (docs/scale_out.md).",
+    )
+
+    @model_validator(mode="after")
+    def _is_one_of_them(self) -> ParallelOptions:
+        if self.processes is not None and self.scheduler is not None:
+            raise OptionError("processes", "is of this machine, expected without --scheduler")
+        return self
+
+    @property
+    def workers(self) -> Workers:
+        """Who does them."""
+        return Workers(self.processes, self.scheduler)
 
 
 class DeviceOptions(ThreadOptions):
