@@ -40,7 +40,7 @@ from semisac_ml.systems.jssc.settings import TrainingSettings
 from semisac_ml.training.images import ImageSet
 
 FILE = Path("results/benchmarks/unit_costs.csv")
-IMAGES, FRAMES, EPOCHS, STEPS = 1000, 4000, 4, 6
+IMAGES, FRAMES, EPOCHS, STEPS = 1000, 4000, 2, 4
 QUIET, CPU = Console(file=io.StringIO()), torch.device("cpu")
 SCENES = """
 import json, sys
