@@ -76,7 +76,7 @@ $(STAMPS)/runtime: $(STAMPS)/venv pyproject.toml
 
 $(STAMPS)/development: $(STAMPS)/runtime scripts/install_torch.py scripts/training-apt-packages.txt
 	@$(SETUP) torch
-	@$(SETUP) python radio,train,test
+	@$(SETUP) python radio,train,test,cluster
 	@touch $@
 
 $(MODULE): $(STAMPS)/venv $(MODULE_SOURCES)

@@ -12,6 +12,7 @@ import json
 import numpy as np
 import pytest
 from beam_samples import random_inputs, street
+from parallel_jobs import dask_cluster
 
 pytest.importorskip("torch", reason="training needs PyTorch")
 
@@ -21,6 +22,7 @@ from rich.console import Console  # noqa: E402
 from semisac_ml.beams.bundles import example_inputs  # noqa: E402
 from semisac_ml.beams.inputs import InputSet, given, random_presence  # noqa: E402
 from semisac_ml.beams.mixed import FramePerceptron  # noqa: E402
+from semisac_ml.beams.protocol import Predictors, SplitJob, run_splits  # noqa: E402
 from semisac_ml.beams.recordings import Recordings  # noqa: E402
 from semisac_ml.beams.report import over_scenarios  # noqa: E402
 from semisac_ml.beams.tensors import PLAIN, SampleTensors  # noqa: E402
@@ -28,6 +30,7 @@ from semisac_ml.beams.training import Batch, PowerRecipe, TrainingJob, train_net
 from semisac_ml.cli import main  # noqa: E402
 from semisac_ml.layers.beam_features import BEARING_OCTAVES, BeamFeatures  # noqa: E402
 from semisac_ml.layers.mixture_of_experts import MixtureOfExperts, load_balance  # noqa: E402
+from semisac_ml.parallel import Workers  # noqa: E402
 from semisac_ml.results import read_results  # noqa: E402
 from semisac_ml.runtime import BeamPrediction, Bundle  # noqa: E402
 from semisac_ml.signal import beams  # noqa: E402
@@ -496,3 +499,26 @@ def test_ladder_takes_a_bundle_to_pieces_and_puts_it_together(data, tmp_path, mo
     left = {row.variant: row.value for row in rows if row.metric == "area_db"}
     assert left["the loss itself"] <= min(left.values())
     assert ladder.frontier([(8, 2.0), (4, 3.0), (6, 3.5), (7, 1.0)]) == [(4, 3.0), (7, 1.0)]
+
+
+@pytest.mark.slow
+def test_splits_of_a_cluster_are_those_of_one_process(data, tmp_path, monkeypatch):
+    """Networks are trained by two workers of Dask, to the same figures."""
+    pytest.importorskip("distributed", reason="Dask is not installed: pip install 'semisac[cluster]'")
+    monkeypatch.setenv("SEMISAC_DATA", str(data))
+    system = importlib.import_module("semisac_ml.systems.vi_beam.train").SYSTEM
+    recipe = PowerRecipe(epochs=1, batch=64, least_steps=20, members=1)
+    predictors = Predictors("vi_beam", system.power.trainer("joint"), recipe)
+    jobs = [
+        SplitJob(Recordings((1,)), kind, seed, (InputSet.parse("gps,beams8"),))
+        for kind, seed in (("by sequence", 0), ("by sequence", 1), ("at random", 0))
+    ]
+    quiet = Console(quiet=True)
+    alone = run_splits(predictors, jobs, Workers(1), quiet)
+    with dask_cluster(tmp_path) as address:
+        together = run_splits(predictors, jobs, Workers(scheduler=address), quiet)
+    assert len(together) == len(alone) >= 6
+    for one, other in zip(alone, together, strict=True):
+        assert (one.predictor, one.kind, one.seed) == (other.predictor, other.kind, other.seed)
+        np.testing.assert_array_equal(one.rows, other.rows)
+        np.testing.assert_array_equal(one.best, other.best)

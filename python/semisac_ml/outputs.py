@@ -122,7 +122,8 @@ def output_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def _beside(target: Path) -> Iterator[Path]:
-    unfinished = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
+    # processes of other machines may write the same
+    unfinished = target.with_name(f".{target.stem}.{os.uname().nodename}-{os.getpid()}.part{target.suffix}")
     try:
         yield unfinished
         os.replace(unfinished, target)

@@ -37,13 +37,13 @@ from semisac_ml.outputs import check_outputs, console_beside, write_output
 from semisac_ml.results import command_line
 from semisac_ml.runtime import BeamPrediction, Bundle, check_replaceable
 from semisac_ml.sensors import declared
-from semisac_ml.shared_options import ExportOptions, ThreadOptions
+from semisac_ml.shared_options import ExportOptions, ParallelOptions, ThreadOptions
 from semisac_ml.training import save_checkpoint
 
 POWER, SENSORS = "deepsense6g", "sensors"
 KINDS = {POWER: POWER, SENSORS: SENSORS, "street": SENSORS}  # what is meant by --data; the last is of old
 POWER_ALONE = ("random_splits", "members", "perceptron", "processes")
-NEED_RETRAINING = (*POWER_ALONE, "splits", "folds", "seed", "variant", "epochs", "run")
+NEED_RETRAINING = (*POWER_ALONE, "scheduler", "splits", "folds", "seed", "variant", "epochs", "run")
 # without effect beside --figure, of power and position and of all sensors
 SET_BY_FIGURE = ("retrain", "variant", "bundle", "folds", "json_file")
 SET_BY_LADDER = ("variant", "folds", "json_file", "seed")
@@ -86,7 +86,7 @@ class RecipeOptions(Options):
     members: int | None = Field(None, ge=1, description="Networks that are averaged [default: four].")
 
 
-class MeasureOptions(Options):
+class MeasureOptions(ParallelOptions):
     """What is measured, on which splits, and what is written."""
 
     inputs: list[str] = Field(
@@ -106,9 +106,6 @@ class MeasureOptions(Options):
     )
     results: Path | None = Field(
         None, description="Folder for CSV and picture; nothing is written without it."
-    )
-    processes: int | None = Field(
-        None, ge=1, description="Splits at a time [default: as many as processor cores]."
     )
     run: Path | None = Field(
         None,
@@ -188,7 +185,7 @@ def retrain_and_measure(asked: Evaluation, perceptron: bool) -> None:
     )
     samples = asked.recordings.samples(asked.console)  # early: what is damaged is told before any training
     asked = asked.given(samples)
-    tested = run_splits(predictors, asked.jobs(), asked.processes, asked.console)
+    tested = run_splits(predictors, asked.jobs(), asked.workers, asked.console)
     about = {
         "system": asked.system.name,
         "variant": asked.variant,
@@ -326,7 +323,7 @@ def evaluate_command(system: BeamSystem) -> Callable[..., None]:
             bundle=options.bundle,
             retrain=options.retrain,
             seed=options.seed,
-            processes=options.processes,
+            workers=options.workers,
             run=run,
             json_file=options.json_file,
             console=console_beside(options.json_file),

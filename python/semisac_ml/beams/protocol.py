@@ -8,12 +8,9 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
-import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +28,7 @@ from semisac_ml.beams.scores import Tested, blockage_figures
 from semisac_ml.beams.tensors import SampleTensors
 from semisac_ml.beams.training import Recipe, Trainer, TrainingJob, predict
 from semisac_ml.data.splits import Split
+from semisac_ml.parallel import Workers, run_jobs
 from semisac_ml.signal.beam_choice import choose_beams
 from semisac_ml.signal.beams import best_beams
 
@@ -102,6 +100,11 @@ class SplitJob:
     run: Path | None = None
     trained_for: tuple[InputSet, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """What tells it from the others."""
+        return f"split {self.kind}, {self.seed}"
+
     @contextlib.contextmanager
     def folder(self) -> Iterator[Path]:
         """Where the checkpoints of this split go."""
@@ -136,7 +139,7 @@ class Evaluation:
     folds: bool = False
     bundle: str | None = None
     retrain: bool = False
-    processes: int | None = None
+    workers: Workers = Workers()
     run: Path | None = None
     json_file: Path | None = None
     results: Path | None = None
@@ -167,7 +170,7 @@ class Evaluation:
         stem = "".join("-" if letter in " ,:" else letter for letter in told.replace("%", ""))
         own = dataclasses.replace(self, run=self.run and self.run / stem, **changes)
         predictors = Predictors(label, trainer, recipe)
-        found = run_splits(predictors, own.jobs(), self.processes, self.console)
+        found = run_splits(predictors, own.jobs(), self.workers, self.console)
         self.console.print(f"trained: {told}")
         return [one for one in found if one.predictor == label]
 
@@ -246,47 +249,17 @@ def run_split(predictors: Predictors, job: SplitJob, console: Console | None = N
 
 
 def run_splits(
-    predictors: Predictors, jobs: list[SplitJob], processes: int | None, console: Console
+    predictors: Predictors, jobs: list[SplitJob], workers: Workers, console: Console
 ) -> list[Tested]:
     """All splits, with a progress bar.
 
-    processes: so many at a time, as many as there are cores by default. With all sensors, which fill the
-    memory, one after the other, and the bars are those of each training.
+    With all sensors, which fill the memory, one after the other unless there is a cluster, and the bars are
+    those of each training.
     """
-    if jobs[0].recordings.sensors:
+    if jobs[0].recordings.sensors and workers.scheduler is None:
         return [tested for job in jobs for tested in run_split(predictors, job, console)]
-    processes = min(processes or os.cpu_count() or 1, len(jobs))
-    results: dict[SplitJob, list[Tested]] = {}
+    named = {job.name: (predictors, job) for job in jobs}
     with Progress(console=console) as progress:
-        for job, found in progress.track(
-            _in_any_order(predictors, jobs, processes), total=len(jobs), description="splits"
-        ):
-            results[job] = found
-    return [tested for job in jobs for tested in results[job]]
-
-
-def _in_any_order(
-    predictors: Predictors, jobs: list[SplitJob], processes: int
-) -> Iterator[tuple[SplitJob, list[Tested]]]:
-    if processes == 1:
-        yield from ((job, run_split(predictors, job)) for job in jobs)
-        return
-    with _one_thread_each(), ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-        waiting = {pool.submit(run_split, predictors, job): job for job in jobs}
-        yield from ((waiting[future], future.result()) for future in as_completed(waiting))
-
-
-@contextlib.contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Processes started within use one thread of OpenMP, and do not spin while they wait."""
-    settings = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
-    before = {name: os.environ.get(name) for name in settings}
-    os.environ.update(settings)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+        done = run_jobs(run_split, named, workers)
+        results = dict(progress.track(done, total=len(jobs), description="splits"))
+    return [tested for job in jobs for tested in results[job.name]]

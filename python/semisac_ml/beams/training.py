@@ -26,6 +26,7 @@ from semisac_ml.beams.inputs import InputSet, Presence, random_presence, random_
 from semisac_ml.beams.samples import FRAMES
 from semisac_ml.beams.tensors import PLAIN, SampleTensors, View
 from semisac_ml.training import Stage, train_stage
+from semisac_ml.training.team import Part
 
 WARM_UP = 0.1
 CLIPPED_NORM = 5.0
@@ -276,18 +277,14 @@ def train_network(
     passes = max(math.ceil(recipe.least_steps / (batches * recipe.epochs)), 1)
     count = passes * batches
 
-    def step(generator: torch.Generator) -> Iterator[dict[str, float]]:
-        rng = np.random.default_rng(int(torch.randint(2**62, (), generator=generator)))
+    def step(part: Part) -> Iterator[tuple[Tensor, Losses]]:
+        rng = np.random.default_rng(int(torch.randint(2**62, (), generator=part.own)))
         # the optimiser counts its steps, and keeps the count in checkpoints
         done = int(next(iter(optimiser.state.values()))["step"]) if optimiser.state else 0
         drawn = itertools.chain.from_iterable(recipe.drawn(job, batches, rng) for _ in range(passes))
         for place, own in zip(range(done, done + count), drawn, strict=False):
             losses = objective(network, job.tensors, Batch(*own, place / (count * recipe.epochs)))
-            optimiser.zero_grad()
-            losses["loss"].backward()
-            nn.utils.clip_grad_norm_(trained, CLIPPED_NORM)
-            optimiser.step()
-            yield {key: float(value.detach()) for key, value in losses.items()}
+            yield losses["loss"], losses
 
     optimiser = torch.optim.AdamW(trained, lr=recipe.learning_rate, weight_decay=recipe.weight_decay)
     asked = {"asked": [str(one) for one in job.asked], "rows": len(job.rows)}
@@ -302,6 +299,8 @@ def train_network(
         validate=dict,
         seed=job.seed,
         settings={**dataclasses.asdict(recipe), **asked},
+        clipped=trained,
+        clipped_norm=CLIPPED_NORM,
     )
     train_stage(stage, job.folder, job.console)
     return network.eval()

@@ -16,6 +16,8 @@ from pydantic import Field
 
 from semisac_ml.command_line import OnOff, Options
 from semisac_ml.outputs import check_outputs
+from semisac_ml.parallel import ONE_THREAD
+from semisac_ml.shared_options import ParallelOptions
 
 ENVIRONMENT = ".venv-scenes"
 VARIABLE = "SEMISAC_SCENES_PYTHON"
@@ -40,7 +42,7 @@ def scenes_python() -> Path:
     return python
 
 
-class SceneOptions(Options):
+class SceneOptions(ParallelOptions):
     """What a set of scenes holds."""
 
     layout: str = Field(
@@ -56,7 +58,6 @@ class SceneOptions(Options):
     density: float = Field(1.0, description="Traffic; 1 is medium.")
     people: OnOff = Field(True, description="Walkers and cyclists.")
     pairs_every: int = Field(5, description="Of a drive's steps, one in so many is a pair of MFNet's layout.")
-    processes: int = Field(0, ge=0, description="0: one a core.")
 
 
 def scenes(
@@ -92,15 +93,14 @@ def scenes(
         people=options.people,
         pairs_every=options.pairs_every,
     )
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    environment = {**os.environ, **ONE_THREAD}
     environment["PYTHONPATH"] = str(Path(__file__).resolve().parents[2])
-    count = options.processes or len(os.sched_getaffinity(0))
     command = [
         str(scenes_python()),
         "-m",
         "semisac_ml.data.scenes.generate",
         str(folder.expanduser().resolve()),
-        str(count),
+        options.scheduler or str(options.workers.count(plan.frames)),
         plan.to_json(),
     ]
     return subprocess.run(command, env=environment, stdout=sys.stdout, check=False).returncode

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from semisac_ml.outputs import output_file
+from semisac_ml.training.team import team
 
 
 class CheckpointError(ValueError):
@@ -30,7 +31,17 @@ def save_checkpoint(
     model : its state_dict is stored.
     optimiser : its per-parameter tensors are stored, or None.
     counters : JSON values, such as the number of epochs done and the settings of the run.
+
+    Of several processes of a training, the first writes, and the others wait for it.
     """
+    if team().first:
+        _write(path, model, optimiser, counters)
+    team().wait()
+
+
+def _write(
+    path: Path, model: nn.Module, optimiser: torch.optim.Optimizer | None, counters: dict[str, object]
+) -> None:
     tensors: dict[str, Tensor] = {f"model.{name}": value for name, value in model.state_dict().items()}
     if optimiser is not None:
         for index, state in optimiser.state_dict()["state"].items():

@@ -6,19 +6,21 @@ from __future__ import annotations
 import contextlib
 import csv
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from torch import nn
+from torch import Tensor, nn
 
 from semisac_ml.outputs import output_file
 from semisac_ml.training.checkpoint import CheckpointError, load_checkpoint, read_counters, save_checkpoint
+from semisac_ml.training.team import Part, PartSteps, Team, average_statistics, team
 
 Losses = dict[str, float]
+Steps = Callable[[Part], Iterator[tuple[Tensor, dict[str, Tensor]]]]
 
 
 @dataclass
@@ -30,12 +32,14 @@ class Stage:
     optimiser: with it.
     epochs, steps_per_epoch: length.
     learning_rate: factor of each parameter group's ``base_rate`` as a function of progress, 0 to 1.
-    step: (generator, indices of the epoch's batches come from it) → iterator over the losses of the steps;
-        it must do one optimiser step before each yield.
-    validate: called after each epoch; returns figures for the logs.
+    step: (part of every batch) → iterator over the steps of an epoch: the loss that is minimised, a mean over
+        the samples of that part, and what the logs are told. The loop does the rest of a step.
+    validate: called after each epoch; returns figures for the logs. With several processes, each does it.
     settings: JSON values that a checkpoint must share to be resumed.
     stopped: asked before each epoch; True ends the stage. What it answers from belongs into ``model``, so
         that a resumed stage ends where it would have.
+    clipped, clipped_norm: parameters whose gradients are clipped to this norm together; none by default.
+    stepped: called after each optimiser step.
     """
 
     name: str
@@ -44,11 +48,14 @@ class Stage:
     epochs: int
     steps_per_epoch: int
     learning_rate: Callable[[float], float]
-    step: Callable[[torch.Generator], Iterator[Losses]]
+    step: Steps
     validate: Callable[[], Losses]
     seed: int
     settings: dict[str, object]
     stopped: Callable[[], bool] = lambda: False
+    clipped: Sequence[nn.Parameter] = ()
+    clipped_norm: float = 1.0
+    stepped: Callable[[], None] = lambda: None
 
 
 def choose_device(name: str) -> torch.device:
@@ -83,11 +90,16 @@ def train_stage(stage: Stage, folder: Path, console: Console) -> None:
     and resumed ends in the same bytes as one that was not. Ctrl-C keeps the last finished epoch and
     says where the same command will go on.
 
+    Several processes (:mod:`.team`) train one model; the first alone shows how far it is and writes.
+
     Raises
     ------
     CheckpointError : the checkpoint in the folder was made with other settings.
     """
+    if not team().first:
+        console = Console(quiet=True)
     checkpoint = folder / f"{stage.name}.safetensors"
+    team().wait()
     done = _resume(stage, checkpoint, console)
     if done >= stage.epochs:
         return
@@ -106,33 +118,61 @@ def _epochs_kept(checkpoint: Path) -> int:
 
 
 def _train_epochs(stage: Stage, checkpoint: Path, done: int, console: Console) -> None:
-    device = next(stage.model.parameters()).device
+    device, together = next(stage.model.parameters()).device, team()
+    together.start_alike(stage.model)
     total_steps = stage.epochs * stage.steps_per_epoch
     rates = [group.setdefault("base_rate", group["lr"]) for group in stage.optimiser.param_groups]
-    with _progress_bar(console) as progress, _RunLog(checkpoint.parent, stage.name, done) as log:
+    with contextlib.ExitStack() as stack:
+        progress = stack.enter_context(_progress_bar(console))
+        log = stack.enter_context(_RunLog(checkpoint.parent, stage.name, done)) if together.first else None
         task = progress.add_task(
             stage.name, total=total_steps, completed=done * stage.steps_per_epoch, losses=""
         )
         for epoch in range(done, stage.epochs):
-            if stage.stopped():
+            if together.agreed(stage.stopped()):
                 break
             seed = zlib.crc32(f"{stage.seed}/{stage.name}/{epoch}".encode())
             torch.manual_seed(seed)
-            generator = torch.Generator(device=device).manual_seed(seed)
             totals: Losses = {}
             stage.model.train()
             _set_rate(stage, rates, epoch * stage.steps_per_epoch, total_steps)
-            for step, losses in enumerate(stage.step(generator), start=1):
+            for step, losses in enumerate(_steps(stage, together, seed, device), start=1):
                 for name, value in losses.items():
                     totals[name] = totals.get(name, 0.0) + value
-                shown = "  ".join(f"{name} {value / step:.4f}" for name, value in totals.items())
+                share = step / together.size
+                shown = "  ".join(f"{name} {value / share:.4f}" for name, value in totals.items())
                 progress.update(task, advance=1, losses=shown)
                 _set_rate(stage, rates, epoch * stage.steps_per_epoch + step, total_steps)
             stage.model.eval()
-            figures = {name: value / stage.steps_per_epoch for name, value in totals.items()}
+            figures = {name: value / stage.steps_per_epoch for name, value in together.added(totals).items()}
             figures |= stage.validate()
-            log.write(epoch + 1, figures)
+            if log is not None:
+                log.write(epoch + 1, figures)
             save_checkpoint(checkpoint, stage.model, stage.optimiser, _counters(stage, epoch + 1))
+
+
+def _steps(stage: Stage, together: Team, seed: int, device: torch.device) -> Iterator[Losses]:
+    """The steps of an epoch; losses are means over the parts of this process, times its share."""
+    parts = [Part.of_epoch(index, together.parts, seed, device) for index in together.own_parts()]
+    running = [PartSteps(part, stage.model, stage.step(part)) for part in parts]
+    while True:
+        stage.optimiser.zero_grad()
+        losses: Losses = {}
+        for steps in running:
+            found = next(steps, None)
+            if found is None:
+                average_statistics(running, stage.model, together)
+                return
+            loss, told = found
+            (loss / together.parts).backward()
+            for name, value in told.items():
+                losses[name] = losses.get(name, 0.0) + float(value.detach()) / together.parts
+        together.add_gradients(one for group in stage.optimiser.param_groups for one in group["params"])
+        if stage.clipped:
+            nn.utils.clip_grad_norm_(stage.clipped, stage.clipped_norm)
+        stage.optimiser.step()
+        stage.stepped()
+        yield losses
 
 
 def _counters(stage: Stage, epochs_done: int) -> dict[str, object]:

@@ -1,22 +1,23 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Make a set of scenes: ``python -m semisac_ml.data.scenes.generate FOLDER PROCESSES PLAN``, in .venv-scenes.
+"""Make a set of scenes: ``python -m semisac_ml.data.scenes.generate FOLDER WHO PLAN``, in .venv-scenes.
 
-Drives are shared out among processes, each with one thread. A run that was broken off goes on where it
-stopped.
+WHO is a number of processes, or the address of a Dask scheduler. Drives are shared out among them. A run that
+was broken off goes on where it stopped.
 """
 
 from __future__ import annotations
 
-import multiprocessing
+import contextlib
 import os
-import queue
 import sys
+import threading
 import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from semisac_ml.data import DataError
+from semisac_ml.parallel import Workers, run_jobs
 from semisac_ml.printing import harmless_printing
 
 from .assemble import assemble
@@ -48,69 +49,47 @@ def make_drive(folder: Path, sequence: int, settings: DriveSettings, report) -> 
         report({**step.seconds, "files": time.perf_counter() - start})
 
 
-def generate(folder: Path, plan: Plan, processes: int = 1) -> None:
-    """Make a set of scenes, or go on with it.
+def drive_seconds(folder: Path, sequence: int, settings: DriveSettings) -> list[dict[str, float]]:
+    """Make a drive; the seconds of each step's parts."""
+    parts: list[dict[str, float]] = []
+    make_drive(folder, sequence, settings, parts.append)
+    return parts
+
+
+def generate(folder: Path, plan: Plan, workers: Workers = Workers(1)) -> None:
+    """Make a set of scenes, or go on with it. Workers of a cluster see the folder under the same name.
 
     Raises
     ------
     DataError
-        If the folder holds something else, or a drive cannot be made.
+        If the folder holds something else.
+    JobError
+        If a drive cannot be made.
     """
     claim(folder, plan)
     drives = plan.drives()
-    missing = [len(missing_steps(folder, k, settings)) for k, settings in enumerate(drives)]
-    total, left = sum(d.steps for d in drives), sum(missing)
-    work = [(k, settings) for k, settings in enumerate(drives) if missing[k]]
-    processes = max(1, min(processes, len(work)))
-    if left:
-        _announce(plan, total, left, len(drives), processes)
-        _run(folder, work, total, left, processes)
+    work = {k: settings for k, settings in enumerate(drives) if missing_steps(folder, k, settings)}
+    if work:
+        total = sum(settings.steps for settings in drives)
+        left = _missing(folder, work)
+        _announce(plan, total, left, len(drives), workers, len(work))
+        _run(folder, work, total, workers)
     assemble(folder, plan)
 
 
-def _announce(plan: Plan, total: int, left: int, drives: int, processes: int) -> None:
-    minutes = plan.estimated_seconds(left, processes) / 60
+def _announce(plan: Plan, total: int, left: int, drives: int, workers: Workers, jobs: int) -> None:
     done = f", {total - left} are there already" if left < total else ""
-    print(
-        f"{total} steps in {drives} drives{done}: about {minutes:.0f} minutes and {left * 0.45:.0f} MB "
-        f"with {processes} process{'es' if processes > 1 else ''}",
-        flush=True,
-    )
+    if workers.scheduler is None:
+        count = workers.count(jobs)
+        minutes = plan.estimated_seconds(left, count) / 60
+        who = f"about {minutes:.0f} minutes with {count} process{'es' if count > 1 else ''}"
+    else:
+        hours = plan.estimated_seconds(left, 1) / 3600
+        who = f"about {hours:.1f} hours of one core, shared by the workers at {workers.scheduler}"
+    print(f"{total} steps in {drives} drives{done}: {left * 0.45:.0f} MB, {who}", flush=True)
 
 
-def _run(folder: Path, work: list[tuple[int, DriveSettings]], total: int, left: int, processes: int) -> None:
-    context = multiprocessing.get_context("spawn")
-    jobs, news = context.Queue(), context.Queue()
-    for job in work:
-        jobs.put(job)
-    for _ in range(processes):
-        jobs.put(None)
-    workers = [
-        context.Process(target=_work, args=(folder, jobs, news), daemon=True) for _ in range(processes)
-    ]
-    for worker in workers:
-        worker.start()
-    try:
-        _watch(workers, news, total, left)
-    finally:
-        for worker in workers:
-            worker.terminate()
-
-
-def _work(folder: Path, jobs, news) -> None:
-    try:
-        while (job := jobs.get()) is not None:
-            make_drive(folder, *job, news.put)
-        news.put(None)
-    except KeyboardInterrupt:
-        pass
-    except Exception as error:  # whatever it is, the parent says it in one line and ends the others
-        if os.environ.get("SEMISAC_DEBUG"):
-            raise
-        news.put(f"drive {job[0]} ({job[1].layout}, {job[1].time}): {type(error).__name__}: {error}")
-
-
-def _watch(workers: list, news, total: int, left: int) -> None:
+def _run(folder: Path, work: Mapping[int, DriveSettings], total: int, workers: Workers) -> None:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
@@ -120,37 +99,56 @@ def _watch(workers: list, news, total: int, left: int) -> None:
         TimeRemainingColumn(),
         TextColumn("{task.fields[pace]}"),
     )
+    jobs = {
+        f"drive {k} ({settings.layout}, {settings.time})": (folder, k, settings)
+        for k, settings in work.items()
+    }
+    parts = []
     with Progress(*columns) as bar:
-        task = bar.add_task("scenes", total=total, completed=total - left, pace="")
-        ended, parts = 0, []
-        while ended < len(workers):
-            try:
-                said = news.get(timeout=2.0)
-            except queue.Empty:
-                if not any(worker.is_alive() for worker in workers) and news.empty():
-                    codes = [worker.exitcode for worker in workers]
-                    raise DataError(
-                        f"a process of the generator died (exit codes {codes}); run again to go on"
-                    ) from None
-                continue
-            if isinstance(said, str):
-                raise DataError(said)
-            if said is None:
-                ended += 1
-                continue
-            parts.append(said)
-            bar.update(task, advance=1, pace=f"{sum(said.values()):.1f} s a step")
+        task = bar.add_task("scenes", total=total, pace="")
+        with _counted(lambda: bar.update(task, completed=total - _missing(folder, work))):
+            for _, found in run_jobs(drive_seconds, jobs, workers):
+                parts += found
+                bar.update(task, pace=f"{sum(found[-1].values()):.1f} s a step")
     mean = {name: sum(part[name] for part in parts) / len(parts) for name in parts[0]}
     shares = ", ".join(f"{name} {seconds:.2f}" for name, seconds in sorted(mean.items(), key=lambda p: -p[1]))
     print(f"a step took {sum(mean.values()):.2f} s: {shares}")
+
+
+def _missing(folder: Path, work: Mapping[int, DriveSettings]) -> int:
+    """Steps that are not written yet, of some drives."""
+    return sum(len(missing_steps(folder, k, settings)) for k, settings in work.items())
+
+
+@contextlib.contextmanager
+def _counted(show: Callable[[], None]) -> Iterator[None]:
+    """Show how far it is every two seconds, or less often where looking takes long, and at the end."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        pause = 0.0
+        while not ended.wait(pause):
+            start = time.perf_counter()
+            show()
+            pause = 2.0 + 20.0 * (time.perf_counter() - start)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        watcher.join()
+        show()
 
 
 def main(arguments: list[str]) -> int:
     """Command line of the generator; mistakes are one line on stderr."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     try:
-        folder, processes, text = arguments
-        generate(Path(folder), Plan.from_json(text, "options"), int(processes))
+        folder, who, text = arguments
+        workers = Workers(int(who)) if who.isdecimal() else Workers(scheduler=who)
+        generate(Path(folder), Plan.from_json(text, "options"), workers)
     except KeyboardInterrupt:
         print("semisac: interrupted; the same command goes on where it stopped", file=sys.stderr)
         return 130

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from semisac_ml.channels.mimo_ofdm import drawn_paths
 from semisac_ml.outputs import output_file
 from semisac_ml.training.early_stopping import BestKept
+from semisac_ml.training.team import Part
 
 from .learned_acquisition import AcquiringNet
 from .links import drawn_link, validation_links
@@ -35,7 +36,7 @@ BEAM_WEIGHT = 0.1
 DRAWS = 256
 """Channels that stage II is validated over."""
 
-Steps = Callable[[torch.Generator], Iterator[dict[str, Tensor]]]
+Steps = Callable[[Part], Iterator[dict[str, Tensor]]]
 
 
 class Selected(BestKept):
@@ -80,12 +81,12 @@ class Pictures:
         """Of classes in the loss."""
         return class_weights(self.train.labels, CLASS_COUNT).to(device) if self.balanced else None
 
-    def batches(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(self, part: Part) -> Iterator[tuple[Tensor, Tensor]]:
         """Rows of each step, in random order, and which of them are mirrored."""
-        device = generator.device
-        order = torch.randperm(len(self.train), generator=generator, device=device)
-        for rows in order[: self.steps * self.size].split(self.size):
-            mirrored = torch.rand(len(rows), generator=generator, device=device) < 0.5
+        device = part.own.device
+        order = torch.randperm(len(self.train), generator=part.shared, device=device)
+        for rows in map(part.rows, order[: self.steps * self.size].split(self.size)):
+            mirrored = torch.rand(len(rows), generator=part.own, device=device) < 0.5
             yield rows.cpu(), mirrored.cpu()
 
 
@@ -128,8 +129,9 @@ def semantic_plan(
     model, settings = both.model, both.model.settings
     sources, weights = Sources(model, pictures, frozen, device), pictures.weights(device)
 
-    def step(generator: torch.Generator) -> Iterator[dict[str, Tensor]]:
-        for rows, mirrored in pictures.batches(generator):
+    def step(part: Part) -> Iterator[dict[str, Tensor]]:
+        generator = part.own
+        for rows, mirrored in pictures.batches(part):
             labels = pictures.train.batch(rows, mirrored)[1].to(device)
             link = drawn_link(settings, (0.0, 0.0), len(rows), generator)
             with torch.autocast(device.type, torch.bfloat16, enabled=lower):
@@ -154,15 +156,16 @@ def beam_plan(
     model, settings = both.model, both.model.settings
     low, high = snr_db
 
-    def step(generator: torch.Generator) -> Iterator[dict[str, Tensor]]:
+    def step(part: Part) -> Iterator[dict[str, Tensor]]:
+        generator, own = part.own, part.size(batch)
         done = int(both.epochs_done) / epochs
         begin, end = low, high
         if settings.tuned:
             begin += max(0.0, 1.0 - 2.0 * done) * max(EASY_SNR_DB - low, 0.0)
             end = max(begin, high)
         for _ in range(steps):
-            paths = drawn_paths(batch, settings.cell, generator)
-            link = drawn_link(settings, (begin, end), batch, generator)
+            paths = drawn_paths(own, settings.cell, generator)
+            link = drawn_link(settings, (begin, end), own, generator)
             if isinstance(model, AcquiringNet):
                 similarity = model.similarity(paths, link, generator).mean()
                 yield {"loss": -similarity, "similarity": similarity}
@@ -220,8 +223,9 @@ def joint_plan(
     model, settings = both.model, both.model.settings
     sources, weights = Sources(model, pictures, frozen, device), pictures.weights(device)
 
-    def step(generator: torch.Generator) -> Iterator[dict[str, Tensor]]:
-        for rows, mirrored in pictures.batches(generator):
+    def step(part: Part) -> Iterator[dict[str, Tensor]]:
+        generator = part.own
+        for rows, mirrored in pictures.batches(part):
             labels = pictures.train.batch(rows, mirrored)[1].to(device)
             link = drawn_link(settings, snr_db, len(rows), generator)
             paths = drawn_paths(len(rows), settings.cell, generator)

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
-from rich.console import Console
 
 from semisac_ml.command_line import Options
 from semisac_ml.outputs import write_output
 from semisac_ml.shared_options import DeviceOptions
-from semisac_ml.training import choose_device
+from semisac_ml.training.team import team
 
 from .samples import PICTURES_FILE, PictureOptions
 from .stages import Pictures
@@ -65,9 +64,9 @@ def command(
     networks that were best on validation. Stage 2 needs no pictures. Logs: CSV and TensorBoard (`tensorboard
     --logdir runs`).
     """
-    machine.use_threads()
+    device = machine.launch()
     folder = options.run or Path("runs") / "csc_sa_net" / label(settings)
-    console, device = Console(), choose_device(machine.device)
+    console = team().console()
     stages = STAGES if options.stage == ALL else (options.stage,)
     loaded = None
     if stages != ("2",):
@@ -76,6 +75,6 @@ def command(
         console.print(f"{len(loaded.train)} scenes to train on, {len(loaded.validation)} to validate on")
     for stage in stages:
         train(settings, stage, folder, console, device, loaded)
-    if loaded is not None:
+    if loaded is not None and team().first:
         write_output(folder / PICTURES_FILE, pictures.model_dump_json(indent=1) + "\n")
     console.print(f"trained: {folder}")

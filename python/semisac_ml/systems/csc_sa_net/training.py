@@ -24,6 +24,7 @@ from torch import nn
 from semisac_ml.command_line import OnOff, OptionError, Options
 from semisac_ml.outputs import write_output
 from semisac_ml.training import Stage, load_checkpoint, save_checkpoint, train_stage
+from semisac_ml.training.team import Part, team
 
 from .learned_acquisition import AcquiringNet
 from .model import CscSaNet
@@ -216,7 +217,8 @@ def _left(
 ) -> CscSaNet:
     """Write what a stage leaves."""
     save_checkpoint(best_file(folder, stage), model, None, told)
-    write_output(folder / SETTINGS_FILE, settings.model_dump_json(indent=1) + "\n")
+    if team().first:
+        write_output(folder / SETTINGS_FILE, settings.model_dump_json(indent=1) + "\n")
     return model.eval()
 
 
@@ -294,13 +296,8 @@ def _stage(
     groups = ((pilots, factor * settings.peak_rate), (others, settings.peak_rate))
     optimiser = torch.optim.Adam([{"params": one, "lr": rate} for one, rate in groups if one])
 
-    def step(generator: torch.Generator) -> Iterator[dict[str, float]]:
-        for losses in plan.step(generator):
-            optimiser.zero_grad()
-            losses["loss"].backward()
-            nn.utils.clip_grad_norm_(parameters, CLIPPED_NORM)
-            optimiser.step()
-            yield {name: value.item() for name, value in losses.items()}
+    def step(part: Part) -> Iterator[tuple[torch.Tensor, dict[str, torch.Tensor]]]:
+        return ((losses["loss"], losses) for losses in plan.step(part))
 
     return Stage(
         name=f"stage{number}",
@@ -314,6 +311,8 @@ def _stage(
         seed=settings.seed,
         settings=told,
         stopped=both.stopped,
+        clipped=parameters,
+        clipped_norm=CLIPPED_NORM,
     )
 
 

@@ -12,19 +12,21 @@ from cyclopts import Parameter
 from pydantic import Field
 from rich.table import Table
 
-from semisac_ml.command_line import OnOff, Options
+from semisac_ml.command_line import OnOff
 from semisac_ml.data import cifar10
 from semisac_ml.outputs import check_outputs, console_beside, write_output
 from semisac_ml.runtime import Bundle
+from semisac_ml.shared_options import ParallelOptions
 from semisac_ml.signal.metrics import Metric
 from semisac_ml.systems import system_module
 from semisac_ml.systems.jssc import figures
 from semisac_ml.systems.jssc.measuring import Conditions, evaluate_bundle
 
-FIGURES = (*figures.TRAINED, "snr", "presence", "ranges", "false_alarms")
+FIGURES = (*figures.TRAINED, *figures.CELLS)
+WHO = ("processes", "scheduler")
 
 
-class EvaluateOptions(Options):
+class EvaluateOptions(ParallelOptions):
     """What is measured, and how."""
 
     bundle: list[str] = Field(
@@ -97,9 +99,12 @@ def command(*, options: EvaluateOptions = EvaluateOptions()) -> None:
             raise ValueError(f"unknown figure {options.figure!r}: expected one of {', '.join(FIGURES)}")
         where = options.results or Path("results/jssc"), options.runs
         how = options.epochs, options.seeds, options.threads, options.images
-        for path in figures.draw(options.figure, names, *where, *how, console):
+        if options.figure in figures.TRAINED:
+            options.refuse(WHO, f"here, expected --figure {', '.join(figures.CELLS)} with it")
+        for path in figures.draw(options.figure, names, *where, *how, console, options.workers):
             console.print(f"written: {path}")
         return
+    options.refuse(WHO, f"here, expected --figure {', '.join(figures.CELLS)} with it")
     ranges, probability = options.ranges, options.target_probability
     conditions = Conditions(
         snr_db=link_snr_db,

@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
+from rich.progress import Progress
 
 from semisac_ml.data import cifar10
-from semisac_ml.results import Result, unique, write_results
+from semisac_ml.parallel import Workers, run_jobs
+from semisac_ml.results import Result, command_line, unique, write_results
 from semisac_ml.runtime import Bundle, ImageLink
 from semisac_ml.signal import channel as reference_channel
 from semisac_ml.signal import detection, metrics, posterior
@@ -40,11 +43,13 @@ def draw(
     threads: int | None,
     images: int | None,
     console: Console,
+    workers: Workers = Workers(1),
 ) -> list[Path]:
     """Recompute a figure; return the files written.
 
     figure: one of ``evaluate.FIGURES``. bundles: those drawn in. epochs, seeds, threads: of the trainings.
-    images: test images for what the bundles are measured on.
+    images: test images for what the bundles are measured on. workers: who measures, of figures that do not
+    train.
     """
     if figure in TRAINED:
         # these train, so they need PyTorch; the others need the bundles alone
@@ -61,13 +66,7 @@ def draw(
             rows += list(_bundle_rows(figure, bundles, images, console))
             rows = unique(rows)  # a bound that both have drawn is the same twice
     else:
-        makers: dict[str, Callable[..., Iterator[Result]]] = {
-            "snr": _snr_rows,
-            "presence": _presence_rows,
-            "ranges": _range_rows,
-            "false_alarms": _false_alarm_rows,
-        }
-        rows = list(makers[figure](bundles, images, console))
+        rows = _measured(figure, bundles, images, console, workers)
     name = f"figure{figure}" if figure.isdigit() else figure
     return [write_results(results / f"{name}.csv", rows), draw_rows(rows, results / f"{name}.png")]
 
@@ -107,38 +106,59 @@ def _bundle_rows(figure: str, bundles: list[str], images: int | None, console: C
                 yield from baselines.bound_rows(place, x, n, at.snr_db, at.sensing_snr_db, at.ranges)
 
 
-def _snr_rows(bundles: list[str], images: int | None, console: Console) -> Iterator[Result]:
-    """A bundle over the whole range of SNR that it serves, with the bounds."""
+def _measured(
+    figure: str, bundles: list[str], images: int | None, console: Console, workers: Workers
+) -> list[Result]:
+    """Rows of a figure that measures bundles as they are, cell by cell."""
+    jobs = {
+        f"{name}, {figure} {' '.join(f'{one:g}' for one in point)}": (figure, name, images, *point)
+        for name in bundles
+        for point in CELLS[figure][1]
+    }
+    with Progress(console=console) as progress:
+        done = run_jobs(_cell, jobs, workers)
+        found = dict(progress.track(done, total=len(jobs), description=figure))
+    typed = command_line()  # a worker has another one
+    return [replace(row, command=typed) for job in jobs for row in found[job]]
+
+
+def _cell(figure: str, name: str, images: int | None, *point: float) -> list[Result]:
+    return list(CELLS[figure][0](name, images, *point))
+
+
+def _snr_rows(name: str, images: int | None, snr_db: float) -> Iterator[Result]:
+    """A bundle at one of the SNRs that it serves, with the bounds."""
     pictures, labels = (part[:images] for part in cifar10.load("test"))
-    for name in bundles:
-        bundle = Bundle.load(name)
-        link = bundle.interface(ImageLink)
-        model, n = link.channel.model, link.symbols.real_dimensions
-        for snr_db in np.arange(-10.0, 20.1, 2.5):
-            console.print(f"{bundle.name}: {snr_db:g} dB")
-            place = Place("snr", "SNR in dB", model)
-            measured = evaluate_bundle(
-                bundle, pictures, labels, Conditions(snr_db=snr_db, sensing_snr_db=snr_db)
-            )
-            for metric in ("psnr_of_mean_mse_db", "class_accuracy", "animal_accuracy"):
-                yield place.row("bundle", snr_db, metric, measured[metric])
-            sensing = measured["sensing_accuracy"]
-            yield place.row("bundle, symbols known", snr_db, "sensing_accuracy", sensing)
-            alone = measured["echo_only_sensing_accuracy"]
-            yield place.row("bundle, echo only", snr_db, "sensing_accuracy", alone)
-            bounds = {
-                "psnr_of_mean_mse_db": {
-                    "linear code": baselines.linear_code_psnr_db(model, n, snr_db),
-                    "Gaussian rate-distortion": baselines.gaussian_psnr_db(model, n, snr_db),
-                },
-                "sensing_accuracy": {
-                    "optimal detector": baselines.range_ceiling(model, n, snr_db),
-                    "energy detector": baselines.energy_detector(model, n, snr_db),
-                },
-            }
-            for metric, systems in bounds.items():
-                for system, value in systems.items():
-                    yield place.row(system, snr_db, metric, value)
+    bundle = Bundle.load(name)
+    link = bundle.interface(ImageLink)
+    model, n = link.channel.model, link.symbols.real_dimensions
+    place = Place("snr", "SNR in dB", model)
+    measured = evaluate_bundle(bundle, pictures, labels, Conditions(snr_db=snr_db, sensing_snr_db=snr_db))
+    for metric in ("psnr_of_mean_mse_db", "class_accuracy", "animal_accuracy"):
+        yield place.row("bundle", snr_db, metric, measured[metric])
+    sensing = measured["sensing_accuracy"]
+    yield place.row("bundle, symbols known", snr_db, "sensing_accuracy", sensing)
+    alone = measured["echo_only_sensing_accuracy"]
+    yield place.row("bundle, echo only", snr_db, "sensing_accuracy", alone)
+    bounds = {
+        "psnr_of_mean_mse_db": {
+            "linear code": baselines.linear_code_psnr_db(model, n, snr_db),
+            "Gaussian rate-distortion": baselines.gaussian_psnr_db(model, n, snr_db),
+        },
+        "sensing_accuracy": {
+            "optimal detector": baselines.range_ceiling(model, n, snr_db),
+            "energy detector": baselines.energy_detector(model, n, snr_db),
+        },
+    }
+    for metric, systems in bounds.items():
+        for system, value in systems.items():
+            yield place.row(system, snr_db, metric, value)
+
+
+@functools.lru_cache(maxsize=2)
+def _kept_symbols(folder: Path, fingerprint: str, channel_uses: int) -> np.ndarray:
+    """:func:`encoded_symbols` of a bundle, which the cells that a process does have in common."""
+    return encoded_symbols(Bundle.load(folder), channel_uses)
 
 
 def encoded_symbols(bundle: Bundle, channel_uses: int) -> np.ndarray:
@@ -163,67 +183,66 @@ def learned_waveforms(symbols: np.ndarray, channel_uses: int, frames: int) -> np
     return (stream / np.sqrt(power)).astype(np.complex64)
 
 
-def _presence_rows(bundles: list[str], images: int | None, console: Console) -> Iterator[Result]:
-    """Detector with known symbols against the exact ceiling, for waveforms of n = 2 … 64 reals."""
-    for name in bundles:
-        bundle = Bundle.load(name)
-        model = bundle.interface(ImageLink).channel.model
-        frames = images or DETECTION_FRAMES
-        encoded = encoded_symbols(bundle, frames * PRESENCE_DIMENSIONS[-1] // 2)
-        for n in PRESENCE_DIMENSIONS:
-            console.print(f"{bundle.name}: presence, n = {n}")
-            symbols = learned_waveforms(encoded, n // 2, frames)
-            for snr_db in np.arange(-20.0, 10.1, 5.0):
-                accuracy, _ = detector_accuracy(bundle, symbols, Conditions(sensing_snr_db=snr_db))
-                place = Place("presence", "sensing SNR in dB", model, f"n = {n}")
-                yield place.row("bundle, symbols known", snr_db, "sensing_accuracy", accuracy)
-                ceiling = baselines.range_ceiling(model, n, snr_db)
-                yield place.row("optimal detector", snr_db, "sensing_accuracy", ceiling)
+def _presence_rows(name: str, images: int | None, n: int) -> Iterator[Result]:
+    """Detector with known symbols against the exact ceiling, for waveforms of n reals."""
+    bundle = Bundle.load(name)
+    model = bundle.interface(ImageLink).channel.model
+    frames = images or DETECTION_FRAMES
+    encoded = _kept_symbols(bundle.path, bundle.fingerprint, frames * PRESENCE_DIMENSIONS[-1] // 2)
+    symbols = learned_waveforms(encoded, n // 2, frames)
+    for snr_db in np.arange(-20.0, 10.1, 5.0):
+        accuracy, _ = detector_accuracy(bundle, symbols, Conditions(sensing_snr_db=snr_db))
+        place = Place("presence", "sensing SNR in dB", model, f"n = {n}")
+        yield place.row("bundle, symbols known", snr_db, "sensing_accuracy", accuracy)
+        ceiling = baselines.range_ceiling(model, n, snr_db)
+        yield place.row("optimal detector", snr_db, "sensing_accuracy", ceiling)
 
 
-def _range_rows(bundles: list[str], images: int | None, console: Console) -> Iterator[Result]:
+def _range_rows(name: str, images: int | None, delay: int, ranges: int) -> Iterator[Result]:
     """Ranges told apart by amplitude alone and by delay, against the optimal decision on the same echoes."""
-    for name in bundles:
-        bundle = Bundle.load(name)
-        model = bundle.interface(ImageLink).channel.model
-        frames = images or DETECTION_FRAMES
-        symbols = learned_waveforms(encoded_symbols(bundle, 10 * frames), 10, frames)
-        for delay in (0, 1):
-            panel = "amplitude only" if delay == 0 else "delay of one symbol a range"
-            console.print(f"{bundle.name}: ranges, {panel}")
-            for ranges in RANGES:
-                at = Conditions(
-                    ranges=ranges, delay_symbols_per_range=delay, target_probability=ranges / (1 + ranges)
-                )
-                accuracy, optimal = detector_accuracy(bundle, symbols, at)
-                place = Place("ranges", "number of ranges", model, panel)
-                yield place.row("bundle, symbols known", ranges, "sensing_accuracy", accuracy)
-                yield place.row("optimal decision", ranges, "sensing_accuracy", optimal)
+    bundle = Bundle.load(name)
+    model = bundle.interface(ImageLink).channel.model
+    frames = images or DETECTION_FRAMES
+    encoded = _kept_symbols(bundle.path, bundle.fingerprint, 10 * frames)
+    symbols = learned_waveforms(encoded, 10, frames)
+    panel = "amplitude only" if delay == 0 else "delay of one symbol a range"
+    at = Conditions(ranges=ranges, delay_symbols_per_range=delay, target_probability=ranges / (1 + ranges))
+    accuracy, optimal = detector_accuracy(bundle, symbols, at)
+    place = Place("ranges", "number of ranges", model, panel)
+    yield place.row("bundle, symbols known", ranges, "sensing_accuracy", accuracy)
+    yield place.row("optimal decision", ranges, "sensing_accuracy", optimal)
 
 
-def _false_alarm_rows(bundles: list[str], images: int | None, console: Console) -> Iterator[Result]:
+def _false_alarm_rows(name: str, images: int | None, snr_db: float) -> Iterator[Result]:
     """Detection probability of the detector that knows the symbols, at fixed probabilities of a false alarm.
 
     It cannot be better than a detector that knows the Doppler shift too, whose figure is exact.
     """
     roc = {"none": detection.roc_unknown_phase, "rayleigh": detection.roc_rayleigh}
-    for name in bundles:
-        bundle = Bundle.load(name)
-        link = bundle.interface(ImageLink)
-        frames, uses = images or DETECTION_FRAMES, link.symbols.channel_uses
-        symbols = learned_waveforms(encoded_symbols(bundle, frames * uses), uses, frames)
-        for snr_db in FALSE_ALARM_SNR_DB:
-            console.print(f"{bundle.name}: false alarms, {snr_db:g} dB")
-            at = Conditions(sensing_snr_db=snr_db, target_probability=1.0)
-            echo, _ = reference_channel.echo_channel(symbols, **at.echo_of(bundle), seed=1)
-            found = log_likelihood_ratios(bundle, symbols, echo, at)
-            thresholds = false_alarm_thresholds(bundle, symbols, at)
-            for rate, threshold in zip(FALSE_ALARM_RATES, thresholds, strict=True):
-                place = Place("false_alarms", "sensing SNR in dB", link.channel.model, f"Pfa {rate:g}")
-                detected = metrics.proportion(int((found > threshold).sum()), frames)
-                yield place.row("bundle, symbols known", snr_db, "detection_probability", detected)
-                best = float(roc[link.sensing.fading](2 * uses, snr_db, rate))
-                yield place.row("optimal detector, Doppler known", snr_db, "detection_probability", best)
+    bundle = Bundle.load(name)
+    link = bundle.interface(ImageLink)
+    frames, uses = images or DETECTION_FRAMES, link.symbols.channel_uses
+    encoded = _kept_symbols(bundle.path, bundle.fingerprint, frames * uses)
+    symbols = learned_waveforms(encoded, uses, frames)
+    at = Conditions(sensing_snr_db=snr_db, target_probability=1.0)
+    echo, _ = reference_channel.echo_channel(symbols, **at.echo_of(bundle), seed=1)
+    found = log_likelihood_ratios(bundle, symbols, echo, at)
+    thresholds = false_alarm_thresholds(bundle, symbols, at)
+    for rate, threshold in zip(FALSE_ALARM_RATES, thresholds, strict=True):
+        place = Place("false_alarms", "sensing SNR in dB", link.channel.model, f"Pfa {rate:g}")
+        detected = metrics.proportion(int((found > threshold).sum()), frames)
+        yield place.row("bundle, symbols known", snr_db, "detection_probability", detected)
+        best = float(roc[link.sensing.fading](2 * uses, snr_db, rate))
+        yield place.row("optimal detector, Doppler known", snr_db, "detection_probability", best)
+
+
+CELLS: dict[str, tuple[Callable[..., Iterator[Result]], list[tuple]]] = {
+    "snr": (_snr_rows, [(snr_db,) for snr_db in np.arange(-10.0, 20.1, 2.5)]),
+    "presence": (_presence_rows, [(n,) for n in PRESENCE_DIMENSIONS]),
+    "ranges": (_range_rows, [(delay, ranges) for delay in (0, 1) for ranges in RANGES]),
+    "false_alarms": (_false_alarm_rows, [(snr_db,) for snr_db in FALSE_ALARM_SNR_DB]),
+}
+"""Figures that measure bundles as they are: rows of a cell, and where the cells are."""
 
 
 def log_likelihood_ratios(

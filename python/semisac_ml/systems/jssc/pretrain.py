@@ -15,6 +15,7 @@ from semisac_ml.systems.jssc.model import SemanticBackbone
 from semisac_ml.systems.jssc.settings import TrainingSettings
 from semisac_ml.training import Stage, autocast, train_stage
 from semisac_ml.training.images import ImageSet, augment, batches, to_unit
+from semisac_ml.training.team import Part
 
 
 def train_backbone(
@@ -41,17 +42,14 @@ def train_backbone(
     )
     batch = min(1000, len(data.images))
 
-    def step(generator: torch.Generator) -> Iterator[dict[str, float]]:
-        for index in batches(len(data.images), batch, generator):
-            images = augment(to_unit(data.images[index.cpu()].to(device)), generator)
+    def step(part: Part) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
+        for index in map(part.rows, batches(len(data.images), batch, part.shared)):
+            images = augment(to_unit(data.images[index.cpu()].to(device)), part.own)
             with autocast(device):
                 scores = backbone(images.contiguous(memory_format=torch.channels_last))
             labels = data.labels[index.cpu()].to(device)
             loss = functional.cross_entropy(scores.float(), labels, label_smoothing=0.2)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            yield {"loss": loss.item()}
+            yield loss, {"loss": loss}
 
     def validate() -> dict[str, float]:
         images, labels = data.validation

@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from pydantic import Field
 from rich.console import Console
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from semisac_ml.channels import FadingChannel
@@ -34,6 +34,7 @@ from semisac_ml.training import Stage, autocast, choose_device, load_checkpoint,
 from semisac_ml.training.detector_export import SENSING_SNR_DB
 from semisac_ml.training.early_stopping import BestKept
 from semisac_ml.training.images import ImageSet, batches, to_unit
+from semisac_ml.training.team import Part, team
 
 
 def draw_snr(
@@ -165,8 +166,9 @@ def train(
     optimiser = torch.optim.AdamW(parameters, lr=settings.learning_rate, betas=(0.9, 0.99), weight_decay=1e-2)
     batch = min(settings.batch, len(inputs))
 
-    def step(generator: torch.Generator) -> Iterator[dict[str, float]]:
-        for index in batches(len(inputs), batch, generator):
+    def step(part: Part) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
+        generator = part.own
+        for index in map(part.rows, batches(len(inputs), batch, part.shared)):
             chosen = inputs[index.to(inputs.device)].to(device)
             if settings.model.variant == "paper":
                 chosen = to_unit(chosen)
@@ -174,11 +176,7 @@ def train(
                 chosen = torch.where(flip[:, None, None, None], chosen.flip(3), chosen)
                 chosen = chosen.contiguous(memory_format=torch.channels_last)
             losses = joint.losses(chosen, labels[index], generator)
-            optimiser.zero_grad()
-            joint.weighted(losses).backward()
-            nn.utils.clip_grad_norm_(parameters, 1.0)
-            optimiser.step()
-            yield {name: value.item() for name, value in losses.items()}
+            yield joint.weighted(losses), losses
 
     def validate() -> dict[str, float]:
         figures = validation(joint, kept_inputs, kept_labels)
@@ -198,6 +196,7 @@ def train(
             seed=settings.seed,
             settings=settings.model_dump(mode="json"),
             stopped=both.stopped,
+            clipped=parameters,
         ),
         folder,
         console,
@@ -264,10 +263,11 @@ def command(
     Goes on from the last checkpoint in the run's folder, if there is one. Logs: CSV and TensorBoard
     (`tensorboard --logdir runs`). Afterwards: `semisac export jssc --run FOLDER`.
     """
-    machine.use_threads()
+    device = machine.launch()
     label = settings.channel if settings.data == "cifar10" else f"{settings.channel}-{settings.data}"
     folder = options.run or Path("runs") / "jssc" / f"{label}-seed{settings.seed}"
-    console = Console()
-    train(settings, ImageSet.load(settings.data), folder, console, choose_device(machine.device))
-    save_settings(settings, folder)
+    console = team().console()
+    train(settings, ImageSet.load(settings.data), folder, console, device)
+    if team().first:
+        save_settings(settings, folder)
     console.print(f"trained: {folder}; next: semisac export jssc --run {folder}")

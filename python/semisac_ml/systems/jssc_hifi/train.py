@@ -6,15 +6,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from pydantic import Field
-from rich.console import Console
 
 from semisac_ml.command_line import Options
 from semisac_ml.outputs import write_output
 from semisac_ml.shared_options import DeviceOptions
 from semisac_ml.systems.jssc_hifi.train_code import HifiTraining, train
 from semisac_ml.systems.jssc_hifi.train_task import train_task
-from semisac_ml.training import choose_device
 from semisac_ml.training.images import ImageSet
+from semisac_ml.training.team import team
 
 
 class RunOptions(Options):
@@ -35,13 +34,13 @@ def command(
 
     Goes on from the last checkpoint in the run's folder, if there is one. Logs: CSV and TensorBoard.
     """
-    machine.use_threads()
+    device = machine.launch()
     folder = options.run or Path("runs") / "jssc_hifi" / f"{settings.size}-seed{settings.seed}"
     folder.mkdir(parents=True, exist_ok=True)
-    write_output(folder / "settings.json", settings.model_dump_json(indent=2) + "\n")
-    console = Console()
+    if team().first:
+        write_output(folder / "settings.json", settings.model_dump_json(indent=2) + "\n")
+    console = team().console()
     images = ImageSet.load(settings.data)
-    device = choose_device(machine.device)
     model = train(settings, images, folder, console, device)
     if settings.task_epochs:
         train_task(model.encoder, settings, images, folder, console, device)

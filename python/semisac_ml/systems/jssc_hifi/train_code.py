@@ -23,6 +23,7 @@ from semisac_ml.systems.jssc_hifi.link import transmit
 from semisac_ml.systems.jssc_hifi.model import SENT_CHANNELS, SNR_DB, HifiModel, HifiSettings
 from semisac_ml.training import Stage, autocast, load_checkpoint, train_stage
 from semisac_ml.training.images import ImageSet, batches, to_unit
+from semisac_ml.training.team import Part
 
 AVERAGE_OVER_STEPS = 1000
 LEAST_ERROR = 1e-4  # 40 dB: what is better than that need not get better still
@@ -219,11 +220,12 @@ def train(
     photographs = load_photographs(settings.photographs, console) if settings.photographs else []
     crops_per_step = max(1, round(batch * (data.images.shape[-1] / CROP_PIXELS) ** 2))
 
-    def step(generator: torch.Generator) -> Iterator[dict[str, float]]:
-        for index in batches(len(data.images), batch, generator):
-            chosen = data.images[index.cpu()]
-            if float(torch.rand((), generator=generator, device=device)) < settings.photograph_share:
-                chosen = crops(photographs, crops_per_step, generator)
+    def step(part: Part) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
+        generator = part.own
+        for index in batches(len(data.images), batch, part.shared):
+            chosen = data.images[part.rows(index).cpu()]
+            if float(torch.rand((), generator=part.shared, device=device)) < settings.photograph_share:
+                chosen = crops(photographs, max(1, crops_per_step // part.count), generator)
             pictures = to_unit(chosen.to(device))
             count = len(pictures)
             flip = torch.rand(count, generator=generator, device=device) < 0.5
@@ -231,12 +233,7 @@ def train(
             pictures = pictures.contiguous(memory_format=torch.channels_last)
             at = draw_conditions(settings, count, generator)
             loss = 10.0 * (errors(both.model, pictures, at, generator) + LEAST_ERROR).log10().mean()
-            optimiser.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(parameters, 1.0)
-            optimiser.step()
-            both.update()
-            yield {"loss": loss.item()}
+            yield loss, {"loss": loss}
 
     steps = len(data.images) // batch
     warm_up = min(0.05, 500 / (settings.epochs * steps))
@@ -252,6 +249,8 @@ def train(
             validate=lambda: validation(both.average, data.validation_images, device),
             seed=settings.seed,
             settings={name: value for name, value in settings.model_dump().items() if name != "task_epochs"},
+            clipped=parameters,
+            stepped=both.update,
         ),
         folder,
         console,

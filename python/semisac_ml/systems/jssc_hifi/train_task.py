@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 from rich.console import Console
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from semisac_ml.data import cifar10
@@ -24,6 +24,7 @@ from semisac_ml.systems.jssc_hifi.train_code import (
 )
 from semisac_ml.training import Stage, autocast, load_checkpoint, train_stage
 from semisac_ml.training.images import ImageSet, augment, batches, to_unit
+from semisac_ml.training.team import Part
 
 LEARNING_RATE, WEIGHT_DECAY, WARM_UP = 2e-3, 0.05, 0.05
 
@@ -82,20 +83,16 @@ def train_task(
     optimiser = torch.optim.AdamW(parameters, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     batch = min(settings.batch, len(data.images))
 
-    def step(generator: torch.Generator) -> Iterator[dict[str, float]]:
-        for index in batches(len(data.images), batch, generator):
+    def step(part: Part) -> Iterator[tuple[Tensor, dict[str, Tensor]]]:
+        generator = part.own
+        for index in map(part.rows, batches(len(data.images), batch, part.shared)):
             pictures = augment(to_unit(data.images[index.cpu()].to(device)), generator)
-            at = draw_conditions(settings, batch, generator)
+            at = draw_conditions(settings, len(index), generator)
             received, worth = sent_and_received(encoder, pictures, at, generator)
             with autocast(device):
                 logits = both.model.logits(received, worth, *at[:2])
             loss = functional.cross_entropy(logits, data.labels[index.cpu()].to(device))
-            optimiser.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(parameters, 1.0)
-            optimiser.step()
-            both.update()
-            yield {"task_loss": loss.item()}
+            yield loss, {"task_loss": loss}
 
     train_stage(
         Stage(
@@ -109,6 +106,8 @@ def train_task(
             validate=lambda: accuracy(encoder, both.average, *data.validation, device),
             seed=settings.seed,
             settings=settings.model_dump(),
+            clipped=parameters,
+            stepped=both.update,
         ),
         folder,
         console,

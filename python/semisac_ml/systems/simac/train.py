@@ -9,11 +9,10 @@ import re
 from pathlib import Path
 
 from pydantic import Field
-from rich.console import Console
 
 from semisac_ml.command_line import Options
 from semisac_ml.shared_options import DeviceOptions
-from semisac_ml.training import choose_device
+from semisac_ml.training.team import team
 
 from .scenes import SceneOptions, save_scene
 from .training import SimacTraining, tensors_for, train
@@ -53,12 +52,12 @@ def command(
     on validation. Logs: CSV and TensorBoard (`tensorboard --logdir runs`). Afterwards: `semisac evaluate
     simac --run FOLDER`, and of the tuned variant `semisac export simac --run FOLDER`.
     """
-    machine.use_threads()
+    device = machine.launch()
     folder = options.run or Path("runs") / "simac" / f"{label(settings, scene)}-seed{settings.seed}"
-    console = Console()
-    device = choose_device(machine.device)
+    console = team().console()
     samples = scene.load()
     console.print(f"{samples.name}: {len(samples)} samples, reading their frames …")
     train(settings, tensors_for(settings, samples), folder, console, device)
-    save_scene(scene, folder)
+    if team().first:
+        save_scene(scene, folder)
     console.print(f"trained: {folder}; next: semisac evaluate simac --run {folder}")

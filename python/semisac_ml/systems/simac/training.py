@@ -23,6 +23,7 @@ from semisac_ml.command_line import OptionError, Options
 from semisac_ml.outputs import write_output
 from semisac_ml.training import Stage, load_checkpoint, save_checkpoint, train_stage
 from semisac_ml.training.early_stopping import BestKept
+from semisac_ml.training.team import Part, team
 
 from .measuring import CHUNK, run
 from .model import LossWeights, Simac, SimacSettings, total_loss
@@ -189,19 +190,17 @@ def train(
     rows = tensors.samples.of(TRAIN)
     size = min(settings.batch, len(rows))
 
-    def step(generator: torch.Generator) -> Iterator[dict[str, float]]:
-        seed = int(torch.randint(2**31, (), generator=generator, device=device))
+    def step(part: Part) -> Iterator[tuple[torch.Tensor, dict[str, torch.Tensor]]]:
+        seed = int(torch.randint(2**31, (), generator=part.shared, device=device))
         rng = np.random.default_rng(seed)
         order = rng.permutation(rows)
+        rng = part.own_rng(rng)
         for first in range(0, len(rows) - size + 1, size):
-            batch = tensors.batch(order[first : first + size], rng, recoloured=settings.recoloured)
-            snr_db, fading = drawn_snr_db(size, rng), str(rng.choice(channels_of(settings.fading)))
-            losses = losses_of(both.model, batch, snr_db, fading, settings, generator, rng)
-            optimiser.zero_grad()
-            losses["loss"].backward()
-            nn.utils.clip_grad_norm_(parameters, CLIPPED_NORM)
-            optimiser.step()
-            yield {name: loss.item() for name, loss in losses.items()}
+            own = part.rows(order[first : first + size])
+            batch = tensors.batch(own, rng, recoloured=settings.recoloured)
+            snr_db, fading = drawn_snr_db(len(own), rng), str(rng.choice(channels_of(settings.fading)))
+            losses = losses_of(both.model, batch, snr_db, fading, settings, part.own, rng)
+            yield losses["loss"], losses
 
     def validate() -> dict[str, float]:
         figures = validation_losses(both.model, tensors, settings)
@@ -224,6 +223,8 @@ def train(
             seed=settings.seed,
             settings=stored,
             stopped=both.stopped,
+            clipped=parameters,
+            clipped_norm=CLIPPED_NORM,
         ),
         folder,
         console,
@@ -232,7 +233,8 @@ def train(
     if isinstance(best, TunedSimac):
         calibrate(best, tensors, settings)
     save_checkpoint(folder / BEST_FILE, best, None, stored)
-    write_output(folder / SETTINGS_FILE, settings.model_dump_json(indent=1) + "\n")
+    if team().first:
+        write_output(folder / SETTINGS_FILE, settings.model_dump_json(indent=1) + "\n")
     return best
 
 
