@@ -75,7 +75,7 @@ def test_two_processes_end_with_the_weights_of_one(folders, name):
     one, two = (load_file(folder / f"{name}.safetensors") for folder in folders.values())
     assert one.keys() == two.keys()
     for key, value in one.items():
-        torch.testing.assert_close(two[key], value, rtol=1e-3, atol=1e-5)
+        torch.testing.assert_close(two[key], value, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.slow

@@ -156,7 +156,8 @@ class qa_beam_predictor(gr_unittest.TestCase):
         sink = bt.sink(np.float32, 64)
         top = gr.top_block()
         source = bt.source(sweeps, bt.frame_tags(time_s=[0.0, 1.0]))
-        top.connect(source, semisac.beam_predictor(tiny()), sink)
+        block = semisac.beam_predictor(tiny())  # a flowgraph does not keep blocks of Python
+        top.connect(source, block, sink)
         top.run()
         np.testing.assert_allclose(bt.contents(sink, np.float32, 64)[1], network(absent())[0], atol=1e-6)
 

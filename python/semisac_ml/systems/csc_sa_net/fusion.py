@@ -62,8 +62,16 @@ class UserFusionNetwork(nn.Module):
         positions = settings.semantic_grid[0] * settings.semantic_grid[1]
         self.encoder = PictureEncoder(channels, settings.source, settings.semantic_grid)
         self.attention = SemanticFusionAttention(settings)
+        # what a position with a reference cannot say, its neighbours do
+        self.spread = (
+            nn.Conv2d(settings.source, settings.source, 3, padding=1) if settings.references else None
+        )
         values = settings.source * positions // self.subcarriers
         self.head = nn.Linear(values, self.parts * chains * settings.symbols)
+
+    def heads(self) -> list[nn.Module]:
+        """All but the encoder."""
+        return [self.attention, self.head, *([] if self.spread is None else [self.spread])]
 
     def forward(
         self, pictures: Tensor, channel: Tensor, beams: Tensor, used: Tensor, condition: Tensor
@@ -90,6 +98,8 @@ class UserFusionNetwork(nn.Module):
         Tensor [batch, own subcarriers, symbols, user chains, 2]
         """
         fused = self.attention(source, channel, condition)
+        if self.spread is not None:
+            fused = fused + self.spread(fused)
         positions = fused.flatten(2).transpose(1, 2)  # row by row
         made = self.head(positions.unflatten(1, (self.subcarriers, -1)).flatten(2))
         made = made.unflatten(2, (self.symbols, self.chains, self.parts))

@@ -79,7 +79,7 @@ class CscSaNet(nn.Module):
 
     def semantic(self, frozen: bool = False) -> list[nn.Module]:
         """Networks that stage I trains. frozen: encoders of pictures stay as they are."""
-        heads = [part for user in self.user_fusion for part in (user.attention, user.head)]
+        heads = [part for user in self.user_fusion for part in user.heads()]
         return [*(heads if frozen else [self.user_fusion]), self.station_fusion]
 
     def joint(self, frozen: bool) -> list[nn.Module]:

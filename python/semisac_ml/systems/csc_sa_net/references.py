@@ -13,9 +13,9 @@ through.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -42,10 +42,13 @@ class ReferenceGrid(nn.Module):
     def __init__(self, settings: CscSaSettings) -> None:
         super().__init__()
         cell = settings.cell
-        places = torch.arange(cell.subcarriers)
-        own = [(places % SPACING == USER_OFFSET * user).float() for user in range(cell.users)]
-        self.register_buffer("own", torch.stack(own), persistent=False)
-        self.places = [torch.nonzero(one)[:, 0].tolist() for one in own]
+        self.places = [
+            list(range(USER_OFFSET * user, cell.subcarriers, SPACING)) for user in range(cell.users)
+        ]
+        own = np.zeros((cell.users, cell.subcarriers), np.float32)
+        for user, places in enumerate(self.places):
+            own[user, places] = 1.0
+        self.register_buffer("own", torch.tensor(own), persistent=False)
 
     def symbol(self, used: Tensor) -> Tensor:
         """1 for the OFDM symbol that has references, the middle one of those that are used: as `used`."""
@@ -77,22 +80,22 @@ class ReferenceReceiver(nn.Module):
             )
         self.grid = ReferenceGrid(settings)
         self.orthogonal = settings.access == "orthogonal"
-        tones = torch.arange(cell.subcarriers, dtype=torch.float64)
+        tones = np.arange(cell.subcarriers, dtype=np.float64)
         # behind a shift by half of the longest delay, gains of neighbours are correlated by a real sinc
         turns = cell.subcarrier_spacing_hz * cell.delay_s
-        shift = math.pi * turns * tones
-        self._keep("ramp", torch.stack((shift.cos(), shift.sin()), -1))
+        shift = np.pi * turns * tones
+        self._keep("ramp", np.stack((np.cos(shift), np.sin(shift)), -1))
         for user in range(cell.users):
             own = tones[self.grid.places[user]]
-            values, vectors = torch.linalg.eigh(torch.sinc(turns * (own[:, None] - own)))
+            values, vectors = np.linalg.eigh(np.sinc(turns * (own[:, None] - own)))
             signal = values > NO_SIGNAL * values[-1]
             self._keep(f"values_{user}", values[signal])
             self._keep(f"vectors_{user}", vectors[:, signal])
             self._keep(f"noise_{user}", vectors[:, ~signal])
-            self._keep(f"shape_{user}", torch.sinc(turns * (tones[:, None] - own)) @ vectors[:, signal])
+            self._keep(f"shape_{user}", np.sinc(turns * (tones[:, None] - own)) @ vectors[:, signal])
 
-    def _keep(self, name: str, values: Tensor) -> None:
-        self.register_buffer(name, values.float(), persistent=False)
+    def _keep(self, name: str, values: np.ndarray) -> None:
+        self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)
 
     def forward(self, received: Tensor, beams: Tensor, used: Tensor) -> tuple[Tensor, Tensor]:
         """Symbols in units of the user's references, and what they are worth.
