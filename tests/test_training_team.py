@@ -74,8 +74,12 @@ def test_two_processes_end_with_the_weights_of_one(folders, name):
 
     one, two = (load_file(folder / f"{name}.safetensors") for folder in folders.values())
     assert one.keys() == two.keys()
-    for key, value in one.items():
-        torch.testing.assert_close(two[key], value, rtol=1e-3, atol=1e-4)
+    # Adam makes whole steps of gradients that are as small as rounding: of all weights together
+    apart, size = (
+        sum(float(value.double().square().sum()) for value in values) ** 0.5
+        for values in ([two[key] - value for key, value in one.items()], one.values())
+    )
+    assert apart < 3e-4 * size
 
 
 @pytest.mark.slow
