@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -100,6 +102,22 @@ def test_figures_of_a_training_and_its_bundle(folder, tmp_path):
         assert (row.low, row.high) == pytest.approx((stated.low, stated.high), rel=1e-2), name
         assert row.unit == {"distance_rmse_m": "m", "angle_rmse_deg": "deg", "psnr_db": "dB"}.get(name, "mps")
     assert (tmp_path / "snr.png").stat().st_size > 5000
+
+
+def test_two_processes_measure_what_one_does(folder, tmp_path):
+    for seed in (4, 5):  # of the second the seed alone is another
+        place = shutil.copytree(folder / "run", tmp_path / str(seed))
+        settings = json.loads((place / "settings.json").read_text())
+        (place / "settings.json").write_text(json.dumps({**settings, "seed": seed}))
+    how = ("--runs", tmp_path, "--snr-db", "15", "--fading", "awgn", "--without", "none")
+    found = []
+    for processes in ("1", "2"):
+        results = tmp_path / f"results{processes}"
+        told = (*how, "--processes", processes, "--results", results)
+        assert semisac(["evaluate", "simac", *map(str, told)]) == 0
+        rows = [replace(row, command="") for row in read_results(results / "snr.csv")]
+        found.append(sorted(map(str, rows)))
+    assert found[0] == found[1] and len(found[0]) > 15
 
 
 def test_figures_that_are_drawn(folder, tmp_path, monkeypatch):

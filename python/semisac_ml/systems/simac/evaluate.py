@@ -5,20 +5,24 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
 from rich.console import Console
+from rich.progress import Progress
 from rich.table import Table
 
 from semisac_ml.command_line import OnOff, OptionError, Options
-from semisac_ml.results import Result, ResultTable
+from semisac_ml.parallel import run_jobs
+from semisac_ml.results import Result, ResultTable, command_line
 from semisac_ml.results.averages import SEED_KEY, over_seeds
 from semisac_ml.results.drawing import line_charts
-from semisac_ml.shared_options import ThreadOptions
+from semisac_ml.shared_options import ParallelOptions, ThreadOptions
 
 from .comparison import (
     SPAN,
@@ -114,6 +118,7 @@ def command(
     options: EvaluateOptions = EvaluateOptions(),
     scene: SceneOptions = SceneOptions(),
     machine: ThreadOptions = ThreadOptions(),
+    parallel: ParallelOptions = ParallelOptions(),
 ) -> None:
     """Measure trainings and bundles on test samples, over the SNR of the channel, sensors missing or not.
 
@@ -127,22 +132,27 @@ def command(
         raise ValueError("--run is missing, expected the folder of a training, or --bundle")
     folders = options.folders()
     machine.use_threads()
-    console, shelf = Console(), SceneShelf(options.seed)
+    console, shelf = Console(), _shelf(options.seed)
     table = ResultTable.open(options.results / f"{TABLE}.csv")
     names = list(KINDS) if ALL in options.figure else options.figure
-    named = []
+    named = [identity(folder)[0] for folder in options.run]
     from_table = any(KINDS[name] == "table" for name in names)
     if not names or from_table:
-        for folder in folders:
-            if not names or not _is_measured(table, folder, options, shelf):
-                one = of_run(folder, shelf)
-                if folder in options.run:
-                    named.append(one.name)
-                _measure(one, options, table, console)
+        jobs = {
+            str(folder): (folder, options)
+            for folder in folders
+            if not names or not _is_measured(table, folder, options, shelf)
+        }
+        with Progress(console=console, transient=True) as progress:
+            done = run_jobs(_training_rows, jobs, parallel.workers)
+            for _, rows in progress.track(done, total=len(jobs), description="trainings"):
+                _keep(rows, table, progress.console)
     for name in options.bundle:
-        one = of_bundle(name, shelf.get(scene))
+        with console.status(f"measuring {name} …"):
+            one = of_bundle(name, shelf.get(scene))
+            rows = _rows(one, options)
         named.append(one.name)
-        _measure(one, options, table, console)
+        _keep(rows, table, console)
     if options.baselines or from_table:
         told = [trained_scene(folder) for folder in folders] + ([scene] if options.bundle else [])
         known = {one.name: one for each in told for one in shelf.get(each).each}
@@ -176,17 +186,33 @@ def _is_measured(table: ResultTable, folder: Path, options: EvaluateOptions, she
     return known >= set(itertools.product(scenes, options.fadings(), options.snrs()))
 
 
-def _measure(one: Measured, options: EvaluateOptions, table: ResultTable, console: Console) -> None:
-    snrs, usual = options.snrs(), tuple(WITHOUT) if one.name == TUNED or not one.seed else ("none",)
-    measured = []
-    for fading in options.fadings():
-        for missing in options.without or usual:
-            with console.status(f"measuring {one.name}, seed {one.seed}, {fading}, without {missing} …"):
-                rows = [row for snr in snrs for row in measure(one, snr, fading, missing, options.seed)]
-            if rows:
-                measured += rows
-                console.print(_table(rows, snrs))
-    table.replace([*measured, *one.scenes.spans()])
+@functools.cache
+def _shelf(seed: int) -> SceneShelf:
+    """Of this process, so that it reads scenes once for all trainings that it measures."""
+    return SceneShelf(seed)
+
+
+def _training_rows(folder: Path, options: EvaluateOptions) -> list[Result]:
+    """Rows of a training on its own scenes."""
+    return _rows(of_run(folder, _shelf(options.seed)), options)
+
+
+def _rows(one: Measured, options: EvaluateOptions) -> list[Result]:
+    usual = tuple(WITHOUT) if one.name == TUNED or not one.seed else ("none",)
+    each = itertools.product(options.fadings(), options.without or usual, options.snrs())
+    rows = [
+        row for fading, missing, snr_db in each for row in measure(one, snr_db, fading, missing, options.seed)
+    ]
+    return [*rows, *one.scenes.spans()]
+
+
+def _keep(rows: list[Result], table: ResultTable, console: Console) -> None:
+    """Write rows of a system, and show them."""
+    typed = command_line()  # a worker has another one
+    table.replace([replace(row, command=typed) for row in rows])
+    shown = [row for row in rows if row.variant != SPAN]
+    for _, own in itertools.groupby(shown, lambda row: (row.conditions["fading"], row.inputs)):
+        console.print(_table(list(own)))
 
 
 def _measure_baselines(
@@ -225,8 +251,8 @@ def _draw(file: Path, rows: list[Result]) -> bool:
     return True
 
 
-def _table(rows: list[Result], snrs: list[float]) -> Table:
-    first = rows[0]
+def _table(rows: list[Result]) -> Table:
+    first, snrs = rows[0], sorted({row.x for row in rows})
     seed = f", seed {first.conditions[SEED_KEY]}" if SEED_KEY in first.conditions else ""
     table = Table(title=f"{first.variant}{seed}, {first.inputs}; {first.conditions['fading']}")
     table.add_column("scene")
