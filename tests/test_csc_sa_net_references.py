@@ -15,7 +15,12 @@ from semisac_ml.systems.csc_sa_net.beamforming import (  # noqa: E402
     principal_beams,
 )
 from semisac_ml.systems.csc_sa_net.model import Beams, CscSaNet, Link, first, placed  # noqa: E402
-from semisac_ml.systems.csc_sa_net.references import symbols_as_sent, whitened  # noqa: E402
+from semisac_ml.systems.csc_sa_net.receivers import Estimate, minimum_error  # noqa: E402
+from semisac_ml.systems.csc_sa_net.references import (  # noqa: E402
+    REFERENCE_POWER,
+    symbols_as_sent,
+    whitened,
+)
 from semisac_ml.systems.csc_sa_net.settings import CscSaSettings  # noqa: E402
 
 FRAMES = 64
@@ -48,7 +53,7 @@ class Scene:
         beams = Beams(precoder, combiner, *[torch.empty(0)] * 5)
         link = Link(8, 1024, symbols, torch.full((FRAMES,), snr_db))
         heard = model.received(self.sent, beams, paths, link, generator)
-        receiver = model.station_fusion.receiver
+        self.receiver = receiver = model.station_fusion.receiver
         self.heard, self.combiner = heard, torch.view_as_real(combiner)
         with torch.no_grad():
             self.symbols, self.worth_db = receiver(heard, self.combiner, self.used)
@@ -114,6 +119,26 @@ def test_what_symbols_are_worth_is_told(snr_db):
         )
         assert (found * truth.conj()).sum().angle().abs() < 0.05
     assert torch.corrcoef(torch.stack((told, measured)))[0, 1] > 0.8
+
+
+def test_users_are_told_apart_as_by_the_receiver_of_separated_ones():
+    """MMSE detection in complex arithmetic, with the same gains and their errors."""
+    scene = Scene("superposed", 4, -15.0)
+    receiver, heard = scene.receiver, whitened(scene.heard, scene.combiner)
+    gain, noise, error = receiver.gains(heard, scene.used)
+    power = 1.0 / REFERENCE_POWER
+    channel = torch.view_as_complex(gain.contiguous()).permute(0, 2, 3, 1) * power**0.5
+    received = torch.view_as_complex(heard.contiguous())
+    for frame in range(4):
+        estimate = Estimate(channel[frame, None], power * error[frame, None].permute(0, 2, 3, 1))
+        data = scene.grid.data(scene.used)[frame]
+        for symbol in range(4):
+            found = minimum_error(received[frame, None, :, symbol], estimate, float(noise[frame]))
+            expected = found.symbols[0] * power**0.5 * data[:, symbol, None]
+            own = torch.view_as_complex(scene.symbols[frame, :, :, symbol].contiguous()).T
+            assert torch.allclose(own, expected, atol=1e-3)
+        told = 10.0 * torch.log10(found.sinr[0].T)
+        assert torch.allclose(scene.worth_db[frame], told, atol=0.01)
 
 
 def test_power_at_the_receiver_does_not_matter():

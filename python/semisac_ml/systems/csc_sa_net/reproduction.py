@@ -131,6 +131,20 @@ def _curves(name: str, shows: str) -> Item:
     )
 
 
+def _counts(
+    says: str, of: str, variant: str, part: str, access: str, parameters: float, operations: float
+) -> Iterator[Claim]:
+    """Parameters and operations of a part. parameters: in millions. operations: in GFLOP."""
+    for metric, printed, unit, factor in (
+        ("parameters", parameters, "M", 1e-6),
+        ("operations", operations, "GFLOP", 1e-9),
+    ):
+        found = (value(variant=variant, part=part, access=access, metric=metric),)
+        yield Claim(
+            says.format(metric), of, found, f"{printed:g} {unit}", printed, "about", unit, factor, 0.02
+        )
+
+
 def _table_two() -> Iterator[Claim]:
     for part, access, parameters, operations in (
         ("physical part", "superposed", 45.8, 0.155),
@@ -138,36 +152,24 @@ def _table_two() -> Iterator[Claim]:
         ("all", "superposed", 50.1, 12.0),
         ("all", "orthogonal", 50.1, 12.0),
     ):
-        for metric, printed, unit, factor in (
-            ("parameters", parameters, "M", 1e-6),
-            ("operations", operations, "GFLOP", 1e-9),
-        ):
-            yield Claim(
-                f"{part}, {access}, {metric}",
-                "counted as the paper does, same within 2 %",
-                (value(variant="counted as the paper does", part=part, access=access, metric=metric),),
-                f"{printed:g} {unit}",
-                printed,
-                "about",
-                unit,
-                factor,
-                0.02,
-            )
-    for metric, printed, unit, factor in (
-        ("parameters", 50.1, "M", 1e-6),
-        ("operations", 12.0, "GFLOP", 1e-9),
-    ):
-        yield Claim(
-            f"all, superposed, {metric}, counted in full",
-            "size paper, same within 2 %: with the transformers' layers, two operations a multiplication",
-            (value(variant="csc-sa-net, paper", part="all", access="superposed", metric=metric),),
-            f"{printed:g} {unit}",
-            printed,
-            "about",
-            unit,
-            factor,
-            0.02,
+        yield from _counts(
+            f"{part}, {access}, {{}}",
+            "counted as the paper does, same within 2 %",
+            "counted as the paper does",
+            part,
+            access,
+            parameters,
+            operations,
         )
+    yield from _counts(
+        "all, superposed, {}, counted in full",
+        "size paper, same within 2 %: with the transformers' layers, two operations a multiplication",
+        "csc-sa-net, paper",
+        "all",
+        "superposed",
+        50.1,
+        12.0,
+    )
     for other, printed in (
         ("DL-based CSI acquisition", "849 M, 425 M"),
         ("DL-based precoding", "35.8 M, 661 M"),
