@@ -58,6 +58,14 @@ def times_begun(folder: Path) -> dict[int, int]:
     return found
 
 
+def address_in(file: Path) -> str | None:
+    """What a scheduler writes there, once it has: the file is empty for a moment."""
+    try:
+        return json.loads(file.read_text())["address"]
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+
+
 @contextlib.contextmanager
 def dask_cluster(folder: Path, python: str | Path = sys.executable, threads: int = 1) -> Iterator[str]:
     """Address of a scheduler on 127.0.0.1 with two workers that nobody starts again."""
@@ -73,8 +81,8 @@ def dask_cluster(folder: Path, python: str | Path = sys.executable, threads: int
 
         try:
             start("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", told)
-            until(told.is_file)
-            address = json.loads(told.read_text())["address"]
+            until(lambda: address_in(told))
+            address = address_in(told)
             for place in range(2):
                 where = ("--host", "127.0.0.1", "--local-directory", folder / f"worker{place}")
                 start("worker", address, "--nthreads", threads, "--no-nanny", *where)

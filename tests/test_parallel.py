@@ -144,8 +144,8 @@ done = 0
 try:
     for name, _ in run_jobs(draw, {str(k): (k, folder) for k in range(500)}, workers):
         done += 1
+        (folder / f"done{done}").touch()
 except KeyboardInterrupt:
-    print(done)
     sys.exit(130)
 """
 
@@ -161,11 +161,10 @@ def interrupted(folder: Path, *address: str) -> None:
         text=True,
         start_new_session=True,
     ) as program:
-        until(lambda: len(times_begun(folder)) >= 6)
+        until((folder / "done3").is_file)  # what is done arrives long before all is
         os.killpg(program.pid, signal.SIGINT)
-        out, err = program.communicate(timeout=60)
+        _, err = program.communicate(timeout=60)
     assert (program.returncode, err) == (130, "")
-    assert int(out) >= 3
     until(lambda: not alive(program.pid))
 
 
