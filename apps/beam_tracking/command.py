@@ -108,11 +108,7 @@ def beam_tracking(
         raise ValueError(f"--scenario is {scenario}, but --data {data} has none: leave it out")
     report, json_file = None if output.no_report else output.report, output.json_file or None
     check_outputs({"--json": json_file, "--report": report})
-    opened = (
-        None
-        if options.bundle == NO_BUNDLE
-        else Bundle.load(options.bundle, provider=options.provider, threads=options.threads)
-    )
+    opened = None if options.bundle == NO_BUNDLE else options.load(options.bundle)
     if opened:
         opened.interface(BeamPrediction)  # raises for others
     recording = beam_recordings.load(data, scenario, options.seed)

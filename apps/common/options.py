@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from pydantic import Field
 
 from semisac_ml.command_line import Options
-from semisac_ml.runtime import Provider
+from semisac_ml.runtime import Bundle, Precision, Provider
 from semisac_ml.signal.frame import FrameParameters
 
 FARTHEST_OUTSIDE_DB = 10.0
@@ -50,6 +50,15 @@ class InferenceOptions(Options):
     threads: int = Field(
         1, ge=1, description="Threads of an inference; more than one compete with the blocks."
     )
+    precision: Precision = Field(
+        "auto",
+        description="What networks are computed in: **float32**, or **int8** where the bundle holds them so "
+        "too; **auto** takes that where the processor is fast in it.",
+    )
+
+    def load(self, bundle: str) -> Bundle:
+        """A bundle whose networks run there. Raises BundleError."""
+        return Bundle.load(bundle, provider=self.provider, threads=self.threads, precision=self.precision)
 
 
 class FrameShape(Options):

@@ -103,7 +103,8 @@ def write(file: str, content: Mapping) -> None:
 
 def placed(bundle: Bundle) -> dict[str, str | int]:
     """What a bundle's networks ran on."""
-    return {"provider": bundle.provider, "threads": bundle.threads}
+    int8 = [name for name in bundle.manifest.networks if bundle.precision_of(name) == "int8"]
+    return {"provider": bundle.provider, "threads": bundle.threads, "int8": ", ".join(int8)}
 
 
 def versions() -> dict[str, str]:

@@ -22,7 +22,6 @@ from rich.console import Console
 from semisac_ml import command_line
 from semisac_ml.command_line import Options, new_program
 from semisac_ml.outputs import check_outputs, console_beside, write_output
-from semisac_ml.runtime import Bundle
 from semisac_ml.signal.metrics import Metric
 
 from .link import Link, kinds, link_flowgraph, link_for
@@ -67,7 +66,7 @@ def run_link(told: LinkOptions, report: ReportOptions, *own: Options) -> int:
     Without options: the 64 sample images, bundle jssc/awgn, 3 dB. Ctrl-C ends the run and reports what was
     done.
     """
-    bundle = Bundle.load(told.bundle, provider=told.provider, threads=told.threads)
+    bundle = told.load(told.bundle)
     kind = link_for(bundle)
     for options in own:
         if type(options) not in kind.OPTIONS:

@@ -24,7 +24,7 @@ from rich.console import Console
 from semisac_ml.command_line import new_program
 from semisac_ml.data.sigmf_recording import base_path
 from semisac_ml.outputs import check_outputs, console_beside
-from semisac_ml.runtime import Bundle, ImageLink
+from semisac_ml.runtime import ImageLink
 from semisac_ml.signal.frame import FrameParameters
 from semisac_ml.signal.metrics import Metric
 
@@ -115,7 +115,7 @@ class Program:
         self.name, self.role, self.radio, self.frame, self.run = name, role, radio, frame, run
         self.own = own
         check_outputs({"--json": run.json_file})
-        self.bundle = Bundle.load(frame.bundle, provider=run.provider, threads=run.threads)
+        self.bundle = run.load(frame.bundle)
         self.bundle.interface(ImageLink)  # raises for those that send no images
         self.layout: FrameParameters = frame.layout(self.bundle, radio.sample_rate_hz)
         self._date = datetime.now(UTC)

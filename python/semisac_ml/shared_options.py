@@ -6,16 +6,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from semisac_ml.command_line import OnOff, OptionError, Options
 from semisac_ml.parallel import Workers
 
 if TYPE_CHECKING:
     import torch
+
+    from semisac_ml.runtime import Bundle
 
 
 class PrintOptions(Options):
@@ -99,6 +101,22 @@ class ExportOptions(Options):
     output: Path | None = Field(
         None, description="Folder of the bundle [default: below models/SYSTEM, named after the training]."
     )
+    precision: Literal["float32", "int8", "bf16"] = Field(
+        "float32",
+        description="**int8**: networks that are faster in it here are in the bundle in int8 as well, "
+        "calibrated on training data, with what that costs each metric. **bf16** runs on no CPU.",
+    )
+
+    @field_validator("precision")
+    @classmethod
+    def _can_be_computed(cls, value: str) -> str:
+        if value == "bf16":
+            raise OptionError(
+                "precision",
+                "is 'bf16', expected float32 or int8: ONNX Runtime has no products of bfloat16 for CPUs, "
+                "so that no bundle would run",
+            )
+        return value
 
 
 class MeasuredExportOptions(ExportOptions):
@@ -107,3 +125,31 @@ class MeasuredExportOptions(ExportOptions):
     evaluate: OnOff = Field(
         True, description="Measure the bundle on its test images and state the figures in it."
     )
+
+
+class BundleExportOptions(MeasuredExportOptions):
+    """The same of a system whose bundles say what they were trained on."""
+
+    run: Path | None = Field(None, description="Folder of a finished training (semisac train SYSTEM --run).")
+    bundle: str | None = Field(
+        None,
+        description="In the place of --run, with --precision int8: a bundle that gets networks in int8.",
+    )
+
+    @model_validator(mode="after")
+    def _is_one_of_them(self) -> BundleExportOptions:
+        if self.run is not None and self.bundle is not None:
+            raise OptionError("bundle", "is given with --run, expected one of them")
+        if self.bundle is not None and self.precision != "int8":
+            raise OptionError("bundle", "is a bundle already, expected --precision int8 with it")
+        if self.bundle is not None and self.output is not None:
+            raise OptionError("output", "is given with --bundle, which is changed where it is: leave it out")
+        return self
+
+    def opened(self) -> Bundle | None:
+        """The bundle of --bundle, None with --run. Raises BundleError, ValueError without both."""
+        from semisac_ml.runtime import Bundle
+
+        if self.bundle is None and self.run is None:
+            raise ValueError("--run is missing, expected the folder of a finished training, or --bundle")
+        return None if self.bundle is None else Bundle.load(self.bundle)

@@ -191,19 +191,31 @@ def drives_apart(bundle: Bundle, samples: BeamSamples) -> Split:
 
 
 def test_bundle(
-    bundle: Bundle, recordings: Recordings, inputs: tuple[InputSet, ...], console: Console
+    bundle: Bundle,
+    recordings: Recordings,
+    inputs: tuple[InputSet, ...],
+    console: Console,
+    *,
+    trained: bool = False,
 ) -> tuple[BeamSamples, Split, list[Tested]]:
-    """Predictions of a bundle on drives that it was not trained on, then those of the baselines."""
+    """Predictions of a bundle on drives that it was not trained on, then those of the baselines.
+
+    trained: predictions alone, on drives that it was trained on.
+    """
     predictor, seed = BundlePredictor(bundle, sensors_of(bundle, recordings)), bundle.manifest.training.seed
     samples = recordings.samples(console).with_sensors(predictor.sensors)
     split = drives_apart(bundle, samples)
+    if trained:
+        split = Split(f"{split.name}: those that it was", split.test, split.train)
     beams = bundle.interface(BeamPrediction).beams
     tensors = SampleTensors(samples, 1.0, beams.frames)
     tensors.rename_sites(beams.sites)
     job = SplitJob(recordings, BY_SEQUENCE, seed, inputs)
     told = (bundle.manifest.system, predictor, tensors, split, job, beams.tempering)
     tested = list(test_network(*told, at_once=len(samples)))
-    return samples, split, tested + list(test_baselines(samples, split, job))
+    if not trained:
+        tested += test_baselines(samples, split, job)
+    return samples, split, tested
 
 
 def latency_s(bundle: Bundle, sensors: tuple[str, ...]) -> np.ndarray:
@@ -269,10 +281,14 @@ def trained_drives(samples: BeamSamples, seed: int) -> list[str]:
     return samples.named_drives(samples.split(BY_SEQUENCE, seed).train)
 
 
-def stated_metrics(bundle: Bundle, settings: TrainedOn) -> dict[str, dict[str, Any]]:
-    """Figures for the manifest: scores with each set of inputs on the drives held out, all samples alike."""
-    inputs = usual_sets(settings.sensors)
-    samples, _, tested = test_bundle(bundle, settings.recordings, inputs, Console(quiet=True))
+def stated_metrics(bundle: Bundle, settings: TrainedOn, part: str = "test") -> dict[str, dict[str, Any]]:
+    """Figures for the manifest: scores with each set of inputs on the drives held out, all samples alike.
+
+    part: or "train", on the others.
+    """
+    inputs, trained = usual_sets(settings.sensors), part == "train"
+    told = settings.recordings, inputs, Console(quiet=True)
+    samples, _, tested = test_bundle(bundle, *told, trained=trained)
     found: dict[str, dict[str, Any]] = {}
     for one in tested[: len(inputs)]:
         scores = sample_scores(samples, one)

@@ -23,6 +23,7 @@ from semisac_ml.beams.bundles import (
     check_settings,
     export_trained,
     sensors_of,
+    stated_metrics,
     test_bundle,
 )
 from semisac_ml.beams.ensemble import train_ensemble
@@ -39,6 +40,7 @@ from semisac_ml.runtime import BeamPrediction, Bundle, check_replaceable
 from semisac_ml.sensors import declared
 from semisac_ml.shared_options import ExportOptions, ParallelOptions, ThreadOptions
 from semisac_ml.training import save_checkpoint
+from semisac_ml.training.quantisation import add_int8
 
 POWER, SENSORS = "deepsense6g", "sensors"
 KINDS = {POWER: POWER, SENSORS: SENSORS, "street": SENSORS}  # what is meant by --data; the last is of old
@@ -353,9 +355,15 @@ def export_command(system: BeamSystem) -> Callable[..., None]:
         samples = settings.recordings.samples(Console(quiet=True))
         output = options.output or Path("models") / system.name / samples.source
         check_replaceable(output)
-        bundle = export_trained(system, settings, samples, options.run, output)
+        bundle, console = export_trained(system, settings, samples, options.run, output), Console()
+        if options.precision == "int8":
+
+            def measure(bundle: Bundle, part: str) -> dict[str, dict[str, Any]]:
+                return stated_metrics(bundle, settings, part)
+
+            bundle = add_int8(bundle, measure, "the drives that it was trained on", console)
         size = sum(file.stat().st_size for file in output.iterdir()) / 1e6
-        Console().print(f"{output}: {bundle.name} {bundle.fingerprint}, {size:.1f} MB")
+        console.print(f"{output}: {bundle.name} {bundle.fingerprint}, {size:.1f} MB")
 
     command.__doc__ = "Export trained networks as a bundle and measure it on the drives that were held out."
     return command

@@ -169,10 +169,20 @@ def _print_tables(bundle: Bundle) -> None:
 
     if manifest.metrics:
         console.print(_metrics_table(manifest.metrics, console))
+    if manifest.int8:
+        stated = manifest.int8
+        gains = ", ".join(f"{name} {gain:g} times as fast" for name, gain in stated.speedup.items())
+        console.print(f"in int8: {gains} ({stated.machine}); calibrated on {stated.calibration}")
+        console.print(_metrics_table(stated.metrics, console, stated.change))
 
 
-def _metrics_table(metrics: dict[str, Metric], console: Console) -> Table:
-    """Figures with their conditions, which are printed once, above, where all share them."""
+def _metrics_table(
+    metrics: dict[str, Metric], console: Console, change: dict[str, float] | None = None
+) -> Table:
+    """Figures with their conditions, which are printed once, above, where all share them.
+
+    change: of each, from what it is in float32.
+    """
     from rich import box
     from rich.table import Table
 
@@ -180,10 +190,11 @@ def _metrics_table(metrics: dict[str, Metric], console: Console) -> Table:
     shared = len(set(conditions)) == 1
     if shared and conditions[0]:
         console.print(f"Measured: {conditions[0]}")
-    columns = ("metric", "value", "95 % interval", "n")
+    columns = ("metric", "value", *(() if change is None else ("change",)), "95 % interval", "n")
     table = Table(*columns, *(() if shared else ("conditions",)), box=box.SIMPLE)
     for (name, metric), text in zip(metrics.items(), conditions, strict=True):
-        cells = (f"{metric.value:.4g}", f"{metric.low:.4g} … {metric.high:.4g}", f"{metric.n:,}")
+        by = () if change is None else (f"{change[name]:+.2g}" if name in change else "",)
+        cells = (f"{metric.value:.4g}", *by, f"{metric.low:.4g} … {metric.high:.4g}", f"{metric.n:,}")
         table.add_row(name, *cells, *(() if shared else (text,)))
     return table
 

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from .bundle import Bundle, check_replaceable, convert_bundle, list_bundles, model_folders, write_bundle
+from .bundle import Bundle, list_bundles, model_folders
+from .bundle_writing import as_written, check_replaceable, convert_bundle, write_bundle
 from .interfaces import (
     AnyNetwork,
     BeamPrediction,
@@ -17,10 +18,12 @@ from .interfaces import (
 )
 from .manifest import BundleError, Manifest, Metric, Network, Tensor
 from .onnx_model import Signature, open_onnx, signature
+from .precisions import PRECISIONS, Precision, int8_is_fast
 from .providers import PROVIDERS, Provider, installed_providers
 from .session import NotFiniteError, Session
 
 __all__ = [
+    "PRECISIONS",
     "PROVIDERS",
     "AnyNetwork",
     "BeamPrediction",
@@ -33,15 +36,18 @@ __all__ = [
     "Metric",
     "Network",
     "NotFiniteError",
+    "Precision",
     "Provider",
     "Session",
     "Signature",
     "SymbolLink",
     "TargetLink",
     "Tensor",
+    "as_written",
     "check_replaceable",
     "convert_bundle",
     "installed_providers",
+    "int8_is_fast",
     "list_bundles",
     "model_folders",
     "open_onnx",

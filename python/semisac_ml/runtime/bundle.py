@@ -7,32 +7,24 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import re
-import shutil
 import sys
-import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
-
-from semisac_ml.outputs import write_output
+from typing import TypeVar
 
 from . import onnx_file
 from .interfaces import Interface
 from .manifest import (
-    FORMAT_VERSION,
     MANIFEST_FILE,
     BundleError,
     Manifest,
-    Network,
-    Tensor,
-    check_manifest,
+    NetworkFile,
     read_manifest,
 )
+from .precisions import check_precision, int8_is_fast
 from .providers import check_installed, check_place
-from .session import Session, onnx_tensors
+from .session import Session
 
 LOWEST_OPSET = 7  # ONNX Runtime guarantees nothing below
 Kind = TypeVar("Kind", bound=Interface)
@@ -100,8 +92,8 @@ class Bundle:
     fingerprint : str
         First 12 hexadecimal digits of the sha256 of manifest.json, which itself holds the sha256 of every
         network.
-    provider, threads
-        Where its networks run, and with how many threads, where nothing else is said.
+    provider, threads, precision
+        Where its networks run, with how many threads, and in which precision, where nothing else is said.
     """
 
     def __init__(
@@ -109,22 +101,38 @@ class Bundle:
         path: Path,
         manifest: Manifest,
         fingerprint: str,
-        contents: dict[str, bytes],
+        contents: dict[tuple[str, str], bytes],
         provider: str = "cpu",
         threads: int = 1,
+        precision: str = "auto",
     ) -> None:
         check_place(provider, threads)
+        check_precision(precision)
         self.path = path
         self.manifest = manifest
         self.name = f"{manifest.system}/{manifest.name}"
         self.fingerprint = fingerprint
-        self.provider, self.threads = provider, int(threads)
+        self.provider, self.threads, self.precision = provider, int(threads), precision
         self._contents = contents
-        self._sessions: dict[tuple[str, int, str], Session] = {}
+        self._sessions: dict[tuple[str, int, str, str], Session] = {}
+        if precision == "int8" and manifest.int8 is None:
+            raise BundleError(
+                f"bundle {self.name} holds no network in int8: choose float32 or auto, or make them "
+                "(semisac export --precision int8)"
+            )
+        if precision == "int8" and provider != "cpu":
+            raise BundleError(
+                f"bundle {self.name}: int8 runs on provider cpu, not on {provider}: choose one of them"
+            )
 
     @classmethod
     def load(
-        cls, path_or_name: str | os.PathLike[str] | Bundle, *, provider: str = "cpu", threads: int = 1
+        cls,
+        path_or_name: str | os.PathLike[str] | Bundle,
+        *,
+        provider: str = "cpu",
+        threads: int = 1,
+        precision: str = "auto",
     ) -> Bundle:
         """Read a bundle and check manifest, files, hashes, weights, interfaces, and one inference a network.
 
@@ -138,6 +146,8 @@ class Bundle:
             provider may not run all of them.
         threads : int
             Threads of one inference. 1 inside flowgraphs: more fight the scheduler.
+        precision : "auto", "float32" or "int8"
+            auto: int8 for networks that the bundle holds in it too, where a CPU that is fast in it runs them.
 
         Raises
         ------
@@ -148,9 +158,13 @@ class Bundle:
             return path_or_name
         path = find_bundle(path_or_name)
         manifest, content = read_manifest(path)
-        contents = {key: _network_content(path, key, network) for key, network in manifest.networks.items()}
+        contents = {
+            (key, "float32"): _network_content(path, key, one) for key, one in manifest.networks.items()
+        }
+        for key, network in manifest.int8.networks.items() if manifest.int8 else ():
+            contents[key, "int8"] = _network_content(path, key, network)
         fingerprint = hashlib.sha256(content).hexdigest()[:12]
-        bundle = cls(path, manifest, fingerprint, contents, provider, threads)
+        bundle = cls(path, manifest, fingerprint, contents, provider, threads, precision)
         if provider == "cpu":
             for key in manifest.networks:
                 bundle.session(key)
@@ -160,7 +174,7 @@ class Bundle:
 
     @classmethod
     def verify(cls, path_or_name: str | os.PathLike[str], *, provider: str = "cpu") -> Bundle:
-        """All checks of :meth:`load`, a batch of one, and that folder and name agree.
+        """All checks of :meth:`load`, a batch of one, all precisions, and that folder and name agree.
 
         provider: what runs the networks.
 
@@ -170,8 +184,11 @@ class Bundle:
             One line that names file and field.
         """
         bundle = cls.load(path_or_name, provider=provider)
-        for key in bundle.manifest.networks:
-            bundle.session(key).probe(bundle.probe_axes(batch=1))
+        every = [(bundle, key) for key in bundle.manifest.networks]
+        if provider == "cpu":
+            every = [(bundle.placed(precision=precision), key) for key, precision in bundle._contents]
+        for one, key in every:
+            one.session(key).probe(one.probe_axes(batch=1))
         if _NAME.fullmatch(os.fspath(path_or_name)) and bundle.name != os.fspath(path_or_name):
             raise BundleError(
                 f"{bundle.path / MANIFEST_FILE}: system and name: are {bundle.name}, "
@@ -199,10 +216,23 @@ class Bundle:
         """Whether the bundle holds a network of this name."""
         return network in self.manifest.networks
 
-    def placed(self, provider: str | None = None, threads: int | None = None) -> Bundle:
+    def content(self, network: str) -> bytes:
+        """ONNX file of a network in float32."""
+        return self._contents[network, "float32"]
+
+    def precision_of(self, network: str, provider: str | None = None) -> str:
+        """In which precision a network of the bundle runs: float32 or int8."""
+        if (network, "int8") not in self._contents or (provider or self.provider) != "cpu":
+            return "float32"
+        wanted = self.precision == "int8" or (self.precision == "auto" and int8_is_fast())
+        return "int8" if wanted else "float32"
+
+    def placed(
+        self, provider: str | None = None, threads: int | None = None, precision: str | None = None
+    ) -> Bundle:
         """The same bundle with its networks elsewhere; None: as here. Raises ValueError."""
-        place = self._place(provider, threads)
-        if place == (self.provider, self.threads):
+        place = (*self._place(provider, threads), self.precision if precision is None else precision)
+        if place == (self.provider, self.threads, self.precision):
             return self
         return Bundle(self.path, self.manifest, self.fingerprint, self._contents, *place)
 
@@ -222,14 +252,16 @@ class Bundle:
                 f"{', '.join(self.manifest.networks)}: choose another bundle"
             )
         provider, threads = self._place(provider, threads)
-        key = (network, threads, provider)
+        precision = self.precision_of(network, provider)
+        key = (network, threads, provider, precision)
         if key not in self._sessions:
             stated = self.manifest.networks[network]
+            file = self.manifest.int8.networks[network].file if precision == "int8" else stated.file
             session = Session(
-                self._contents[network],
+                self._contents[network, precision],
                 stated.inputs,
                 stated.outputs,
-                name=f"{self.path / stated.file}: networks.{network}",
+                name=f"{self.path / file}: networks.{network}",
                 threads=threads,
                 provider=provider,
             )
@@ -258,7 +290,7 @@ def _bundles_of(kind: type[Interface]) -> list[str]:
     return found
 
 
-def _network_content(folder: Path, key: str, network: Network) -> bytes:
+def _network_content(folder: Path, key: str, network: NetworkFile) -> bytes:
     path = folder / network.file
     field = f"{path}: networks.{key}"
     if path.is_symlink():
@@ -275,11 +307,11 @@ def _network_content(folder: Path, key: str, network: Network) -> bytes:
             f"{field}.sha256: is {digest[:12]}… in the file, expected {network.sha256[:12]}…: "
             "the file was changed or cut off, get the bundle again"
         )
-    _inspect(content, field)
+    inspect_network(content, field)
     return content
 
 
-def _inspect(content: bytes, field: str) -> None:
+def inspect_network(content: bytes, field: str) -> None:
     try:
         found = onnx_file.inspect(content)
     except onnx_file.OnnxFormatError as error:
@@ -288,142 +320,3 @@ def _inspect(content: bytes, field: str) -> None:
         raise BundleError(
             f"{field}: opset is {found.opset}, expected at least {LOWEST_OPSET}: export the network again"
         )
-
-
-def check_replaceable(path: str | os.PathLike[str]) -> None:
-    """Raise BundleError unless a bundle may be written there: nothing, an empty folder or a bundle is."""
-    path = Path(os.path.realpath(path))
-    if not os.path.lexists(path):
-        return
-    if not path.is_dir():
-        raise BundleError(f"{path}: is no folder, and stays as it is: name another for the bundle")
-    strange = sorted(set(os.listdir(path)) - _own_files(path))
-    if strange:
-        more = f" and {len(strange) - 1} more" if len(strange) > 1 else ""
-        raise BundleError(
-            f"{path}: holds {strange[0]}{more}, no part of a bundle, and stays as it is: name another folder"
-        )
-
-
-def _own_files(folder: Path) -> set[str]:
-    """Names of the files in a folder that the bundle in it consists of; none if there is no bundle."""
-    try:
-        manifest, _ = read_manifest(folder)
-    except BundleError:
-        return set()
-    return {MANIFEST_FILE, *(network.file for network in manifest.networks.values())}
-
-
-def _remove_bundle(folder: Path) -> None:
-    """Remove a bundle's own files and the folder, which stays if anything else has come into it."""
-    for name in _own_files(folder):
-        (folder / name).unlink(missing_ok=True)
-    folder.rmdir()
-
-
-def write_bundle(
-    path: str | os.PathLike[str],
-    *,
-    networks: Mapping[str, bytes],
-    tensors: Mapping[str, Mapping[str, Any]] | None = None,
-    **fields: Any,
-) -> Bundle:
-    """Write a bundle: first to a temporary folder beside it, checked there, then renamed.
-
-    Parameters
-    ----------
-    path : path
-        Folder to make. One that is there already must be empty or a bundle and nothing else; it is replaced
-        once the new one has passed all checks.
-    networks : mapping
-        ONNX file content of each network, by network name; the file is <name>.onnx.
-    tensors : mapping, optional
-        By network name: {"inputs": [...], "outputs": [...]}, each entry a :class:`Tensor` or its fields. An
-        entry may leave out shape and dtype, and a network may be left out: both are then read from the ONNX
-        file.
-    **fields
-        All other fields of the manifest: system, name, description, licence, interface (as the system's own
-        module ``manifest`` describes it), data, training, metrics. (format_version, file and sha256 are
-        filled in.)
-
-    Returns
-    -------
-    Bundle
-        The bundle as loaded from its final folder.
-
-    Raises
-    ------
-    BundleError
-        If what was to be written is not a valid bundle, or what is there is none; nothing is changed then.
-    """
-    path = Path(os.path.realpath(path))
-    check_replaceable(path)
-    stated = tensors or {}
-    unknown = sorted(stated.keys() - networks.keys())
-    if unknown:
-        raise BundleError(
-            f"{path}: tensors.{unknown[0]}: has no network, expected one of {', '.join(networks)}"
-        )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    working = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-    try:
-        described = {}
-        for key, content in networks.items():
-            _inspect(content, f"{path}: networks.{key}")
-            described[key] = _describe(key, content, stated.get(key, {}), path)
-            (working / f"{key}.onnx").write_bytes(content)
-        manifest = check_manifest(
-            {"format_version": FORMAT_VERSION, **fields, "networks": described}, path / MANIFEST_FILE
-        )
-        (working / MANIFEST_FILE).write_text(manifest.as_json(), encoding="utf-8")
-        Bundle.verify(working)
-        working.chmod(0o755)
-        if path.exists():
-            replaced = Path(tempfile.mkdtemp(prefix=f".{path.name}-replaced-", dir=path.parent))
-            path.rename(replaced / path.name)
-            working.rename(path)
-            _remove_bundle(replaced / path.name)
-            replaced.rmdir()
-        else:
-            working.rename(path)
-    finally:
-        shutil.rmtree(working, ignore_errors=True)
-    return Bundle.load(path)
-
-
-def convert_bundle(path_or_name: str | os.PathLike[str]) -> Bundle:
-    """Write the manifest of a bundle of an older format anew, in today's; networks stay as they are.
-
-    Its fingerprint changes with the manifest. Nothing is changed where it is of today's format.
-
-    Raises
-    ------
-    BundleError
-        If there is no valid bundle; nothing is changed then.
-    """
-    bundle = Bundle.verify(path_or_name)
-    file = bundle.path / MANIFEST_FILE
-    if json.loads(file.read_bytes())["format_version"] == FORMAT_VERSION:
-        return bundle
-    text = bundle.manifest.as_json()
-    check_manifest(json.loads(text), file)
-    write_output(file, text)
-    return Bundle.load(bundle.path)
-
-
-def _describe(key: str, content: bytes, stated: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """Manifest fields of one network: what the caller states, completed from the ONNX file itself."""
-    described: dict[str, Any] = {"file": f"{key}.onnx", "sha256": hashlib.sha256(content).hexdigest()}
-    for kind, own in zip(
-        ("inputs", "outputs"), onnx_tensors(content, f"{path}: networks.{key}"), strict=True
-    ):
-        given = [t.model_dump() if isinstance(t, Tensor) else dict(t) for t in stated.get(kind, [])]
-        by_name = {tensor.get("name"): tensor for tensor in given}
-        surplus = [str(name) for name in by_name if name not in {tensor.name for tensor in own}]
-        if surplus:
-            raise BundleError(
-                f"{path}: networks.{key}.{kind}: {surplus[0]} is not in the network, which has "
-                f"{', '.join(tensor.name for tensor in own)}"
-            )
-        described[kind] = [{**tensor.model_dump(), **by_name.get(tensor.name, {})} for tensor in own]
-    return described

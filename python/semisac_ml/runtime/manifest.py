@@ -53,13 +53,11 @@ class Tensor(Strict):
         return value
 
 
-class Network(Strict):
-    """One ONNX file and its interface."""
+class NetworkFile(Strict):
+    """One ONNX file."""
 
     file: str
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    inputs: Annotated[list[Tensor], Field(min_length=1)]
-    outputs: Annotated[list[Tensor], Field(min_length=1)]
 
     @field_validator("file")
     @classmethod
@@ -69,6 +67,13 @@ class Network(Strict):
                 f"is {value!r}, expected a plain file name inside the bundle's folder, such as encoder.onnx"
             )
         return value
+
+
+class Network(NetworkFile):
+    """One ONNX file and its interface."""
+
+    inputs: Annotated[list[Tensor], Field(min_length=1)]
+    outputs: Annotated[list[Tensor], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _distinct_names(self) -> Network:
@@ -114,6 +119,22 @@ class Metric(Strict):
         return self
 
 
+class Quantised(Strict):
+    """The networks that are faster with products of bytes, and what that costs.
+
+    speedup: processor time of one inference in float32 over that in int8, by network, on `machine`.
+    calibration: what scales were found on. metrics: of the bundle with these networks in the place of the
+    others. change: of each metric, on the same data, with them.
+    """
+
+    networks: Annotated[dict[str, NetworkFile], Field(min_length=1)]
+    speedup: dict[str, float]
+    machine: str
+    calibration: str
+    metrics: dict[str, Metric]
+    change: dict[str, float]
+
+
 Kind = TypeVar("Kind")
 
 
@@ -127,20 +148,32 @@ class Manifest(Strict, Generic[Kind]):
     licence: str
     interface: Kind
     networks: Annotated[dict[str, Network], Field(min_length=1)]
+    int8: Quantised | None = None
     data: Data
     training: Training
     metrics: dict[str, Metric]
 
     @model_validator(mode="after")
     def _distinct_files(self) -> Manifest:
-        files = [network.file for network in self.networks.values()]
+        files = self.files()
         if len(set(files)) != len(files):
             raise ValueError(f"networks share a file: {', '.join(files)}")
+        unknown = sorted(set(self.int8.networks) - set(self.networks)) if self.int8 else []
+        if unknown:
+            raise ValueError(f"int8 holds {unknown[0]}, expected one of {', '.join(self.networks)}")
         return self
+
+    def files(self) -> list[str]:
+        """Of all networks in all precisions."""
+        every = [*self.networks.values(), *(self.int8.networks.values() if self.int8 else ())]
+        return [network.file for network in every]
 
     def as_json(self) -> str:
         """Text of manifest.json."""
-        return json.dumps(self.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+        stated = self.model_dump(mode="json")
+        if self.int8 is None:
+            del stated["int8"]
+        return json.dumps(stated, indent=2, ensure_ascii=False) + "\n"
 
 
 def read_manifest(folder: Path) -> tuple[Manifest, bytes]:

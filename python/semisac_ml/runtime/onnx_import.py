@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from . import onnx_file
-from .bundle import Bundle, write_bundle
+from .bundle import Bundle
+from .bundle_writing import write_bundle
 from .manifest import BundleError, Tensor
 from .onnx_model import item_types, open_axes, read_onnx, signature
 from .session import BATCH, Session

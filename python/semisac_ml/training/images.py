@@ -49,7 +49,18 @@ class ImageSet:
 
 def held_out(name: str, root: Path | None = None) -> tuple[Tensor, Tensor]:
     """Test images and their labels of "cifar10"; "sample" has no others than those of a training."""
-    return _tensors(*(cifar10.sample()[:2] if name == "sample" else cifar10.load(_known(name, "test"), root)))
+    return _tensors(*some_images(name, "test", root=root))
+
+
+def some_images(
+    name: str, part: str, most: int | None = None, root: Path | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """The first so many images uint8 (count, 32, 32, 3) and labels of part "train" or "test" of a data set.
+
+    "sample" has one part.
+    """
+    images, labels = cifar10.sample()[:2] if name == "sample" else cifar10.load(_known(name, part), root)
+    return images[:most], labels[:most]
 
 
 def _known(name: str, split: str) -> str:

@@ -14,14 +14,13 @@ channels is the one that fits best. A weight of one axis, or one that this would
 
 from __future__ import annotations
 
-import json
 import os
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from semisac_ml.runtime import Bundle, BundleError, Session, write_bundle
+from semisac_ml.runtime import Bundle, BundleError, Session, as_written, write_bundle
 
 LARGE = 1024
 """Weights of more elements than this are stored in fewer bits."""
@@ -128,7 +127,7 @@ def convert_weights(path_or_name: str | os.PathLike[str], bits: int) -> tuple[Bu
     """Write a bundle anew with the large weights of its networks in so many bits, 16 or 8.
 
     Its fingerprint changes with the hashes of the networks. Figures in its manifest stay: they are those of
-    the weights before.
+    the weights before. Networks in int8, made of these, are gone.
 
     Returns
     -------
@@ -140,9 +139,9 @@ def convert_weights(path_or_name: str | os.PathLike[str], bits: int) -> tuple[Bu
         If there is no valid bundle, it would not become smaller, or an output changes by more than
         ``TOLERANCE``; nothing is changed then.
     """
-    before = Bundle.verify(path_or_name)
-    stated = before.manifest.networks
-    files = {name: (before.path / network.file).read_bytes() for name, network in stated.items()}
+    before = Bundle.verify(path_or_name).placed(precision="float32")
+    stated, written = before.manifest.networks, as_written(before)
+    files = written["networks"]
     networks = {name: with_weights(file, bits) for name, file in files.items()}
     if sum(map(len, networks.values())) >= sum(map(len, files.values())):
         raise BundleError(
@@ -160,10 +159,7 @@ def convert_weights(path_or_name: str | os.PathLike[str], bits: int) -> tuple[Bu
             f"{before.path}: an output changes by {100 * change:.2g} % with weights of {bits} bits, expected "
             f"{100 * TOLERANCE[bits]:g} % at most: leave it as it is"
         )
-    fields = json.loads(before.manifest.as_json())
-    del fields["format_version"], fields["networks"]
-    tensors = {name: {"inputs": one.inputs, "outputs": one.outputs} for name, one in stated.items()}
-    return write_bundle(before.path, networks=networks, tensors=tensors, **fields), change
+    return write_bundle(before.path, **{**written, "networks": networks}), change
 
 
 def _is_large(values: np.ndarray) -> bool:

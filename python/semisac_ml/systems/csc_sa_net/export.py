@@ -22,6 +22,7 @@ from semisac_ml.shared_options import MeasuredExportOptions
 from semisac_ml.signal.metrics import Metric
 from semisac_ml.signal.segmentation import confusion, mean_iou_of_scenes
 from semisac_ml.training.onnx_export import round_weights, to_onnx, training_record
+from semisac_ml.training.quantisation import add_int8
 
 from .bundled import BundledLink
 from .deployed import Deployed, channel_network, deployed
@@ -34,6 +35,7 @@ from .training import CscSaTraining, trained
 
 MEASURED_SNR_DB = (-25.0, -20.0, -15.0, -10.0, -5.0)
 REFERENCE_SNR_DB = -15.0
+CALIBRATION_SCENES = 32
 TOLERANCE = 1e-4
 """Of outputs against those of PyTorch, over the largest of them where that is above 1."""
 ON_THE_EDGE = 1e-3
@@ -290,12 +292,19 @@ def command(*, options: CscSaExportOptions) -> None:
         "split": f"{counts}; no drive in two",
         "weight_bits": options.weight_bits,
     }
+    low, high = settings.snr_range_db("3")
+    snrs_db = tuple(snr_db for snr_db in MEASURED_SNR_DB if low <= snr_db <= high) or (low,)
     bundle = export_bundle(model, settings, folder, **told)
     if options.evaluate:
         console.print("measuring the bundle on the test part …")
-        low, high = settings.snr_range_db("3")
-        snrs_db = tuple(snr_db for snr_db in MEASURED_SNR_DB if low <= snr_db <= high) or (low,)
         told["metrics"] = measured(bundle, parts["test"], snrs_db)
         bundle = export_bundle(model, settings, folder, **told)
+    if options.precision == "int8":
+        few = parts["train"].first(CALIBRATION_SCENES)
+
+        def measure(bundle: Bundle, part: str) -> dict[str, dict[str, object]]:
+            return measured(bundle, few if part == "train" else parts["test"], snrs_db)
+
+        bundle = add_int8(bundle, measure, f"{len(few)} scenes for training", console)
     size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
     console.print(f"{folder}: {bundle.name} {bundle.fingerprint}, {size:.1f} MB")

@@ -76,6 +76,12 @@ class PictureSet:
             labels = torch.where(mirrored[:, None, None], labels.flip(-1), labels)
         return pictures, labels
 
+    def first(self, count: int) -> PictureSet:
+        """So many of the scenes."""
+        colour, thermal = self.pictures
+        told = {name: getattr(self, name)[:count] for name in ("names", "labels", "night")}
+        return replace(self, **told, pictures=(colour[:count], thermal[:count]))
+
     def fingerprint(self) -> str:
         """Of names and size, so that a training is not gone on with on others."""
         text = f"{self.names} {tuple(self.labels.shape)}"

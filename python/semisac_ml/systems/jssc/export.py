@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from semisac_ml.data import cifar10
 from semisac_ml.runtime import Bundle, check_replaceable, write_bundle
-from semisac_ml.shared_options import MeasuredExportOptions
+from semisac_ml.shared_options import BundleExportOptions
 from semisac_ml.systems.jssc.model import IMAGE_SIZE, JointModel
 from semisac_ml.systems.jssc.settings import (
     COMMUNICATION_SNR_DB,
@@ -30,8 +30,11 @@ from semisac_ml.training.detector_export import (
     Probabilities,
     detector_network,
 )
+from semisac_ml.training.images import some_images
 from semisac_ml.training.onnx_export import round_weights, source_commit, to_onnx, training_record
+from semisac_ml.training.quantisation import add_int8
 
+CALIBRATION_IMAGES = 1000
 WEIGHT_BITS = 8
 """Of large weights in a bundle: half the size of 16."""
 
@@ -201,12 +204,29 @@ def training_command(settings: TrainingSettings) -> str:
     return " ".join(["semisac train jssc --channel", settings.channel, *settings.words(usual)])
 
 
-def command(*, options: MeasuredExportOptions) -> None:
+def _measured(bundle: Bundle, part: str) -> dict[str, dict[str, Any]]:
+    """Figures of a bundle on test images, or on some that it was trained on."""
+    from semisac_ml.systems.jssc.measuring import bundle_metrics
+
+    most = CALIBRATION_IMAGES if part == "train" else None
+    return bundle_metrics(bundle, *some_images(bundle.manifest.data.name, part, most))
+
+
+def command(*, options: BundleExportOptions = BundleExportOptions()) -> None:
     """Export a trained link as a bundle: ONNX networks and a manifest that states what they are.
 
     Large weights are stored in 8 bits; arithmetic is float32.
     """
     console = Console()
+    bundle = options.opened() or _exported(options, console)
+    if options.precision == "int8":
+        data = f"{CALIBRATION_IMAGES} images of {bundle.manifest.data.name} for training"
+        bundle = add_int8(bundle, _measured, data, console)
+    size = sum(file.stat().st_size for file in bundle.path.iterdir()) / 1e6
+    console.print(f"{bundle.path}: {bundle.name} {bundle.fingerprint}, {size:.1f} MB")
+
+
+def _exported(options: BundleExportOptions, console: Console) -> Bundle:
     settings = load_settings(options.run)
     model = trained_model(settings, options.run)
     label = settings.channel if settings.data == "cifar10" else f"{settings.channel}-{settings.data}"
@@ -220,11 +240,6 @@ def command(*, options: MeasuredExportOptions) -> None:
     }
     bundle = export_bundle(model, settings, folder, **stated)
     if options.evaluate:
-        from semisac_ml.systems.jssc.measuring import bundle_metrics
-
         console.print("measuring the bundle on its test images …")
-        images, labels = cifar10.load("test") if settings.data == "cifar10" else cifar10.sample()[:2]
-        metrics = bundle_metrics(bundle, images, labels)
-        bundle = export_bundle(model, settings, folder, **stated, metrics=metrics)
-    size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
-    console.print(f"{folder}: {bundle.name} {bundle.fingerprint}, {size:.1f} MB")
+        bundle = export_bundle(model, settings, folder, **stated, metrics=_measured(bundle, "test"))
+    return bundle

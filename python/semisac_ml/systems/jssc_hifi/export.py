@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from pydantic import Field
 from rich.console import Console
 from torch import Tensor, nn
 
 from semisac_ml.data import cifar10
 from semisac_ml.layers import MatchedFilterDetector
 from semisac_ml.runtime import Bundle, ImageLink, check_replaceable, write_bundle
-from semisac_ml.shared_options import MeasuredExportOptions
+from semisac_ml.shared_options import BundleExportOptions
 from semisac_ml.signal import metrics
 from semisac_ml.systems.jssc_hifi.model import (
     CODE_CHANNELS,
@@ -36,10 +35,13 @@ from semisac_ml.training.detector_export import (
     described_detector,
     detector_network,
 )
+from semisac_ml.training.images import some_images
 from semisac_ml.training.onnx_export import round_weights, source_commit, to_onnx, training_record
+from semisac_ml.training.quantisation import add_int8
 
 CHANNEL_USES = 256  # of a packet
 REFERENCE_SNR_DB = 10.0
+CALIBRATION_IMAGES = 1000
 DESCRIPTION = "Pictures of any size, fully convolutional, aware of SNR and bandwidth"
 
 Parts = tuple[nn.Module, dict[str, Tensor], str, dict[str, dict[int, str]]]
@@ -190,7 +192,7 @@ def bundle_metrics(bundle: Bundle, images: np.ndarray, labels: np.ndarray) -> di
     """
     from semisac_ml.systems.jssc_hifi.learned_code import LearnedCode
 
-    code = LearnedCode(str(bundle.path))
+    code = LearnedCode(bundle)
     task = bundle.session("task") if "task" in bundle.manifest.networks else None
     figures = {}
     for sent in bundle.interface(ImageLink).symbols.code.sent_channels:
@@ -211,19 +213,29 @@ def bundle_metrics(bundle: Bundle, images: np.ndarray, labels: np.ndarray) -> di
     return figures
 
 
-class HifiExportOptions(MeasuredExportOptions):
-    """The same, with the folder of the picture code that ships."""
+def _measured(bundle: Bundle, part: str) -> dict[str, dict[str, Any]]:
+    """Figures of a bundle on test images, or on some that it was trained on."""
+    most = CALIBRATION_IMAGES if part == "train" else None
+    return bundle_metrics(bundle, *some_images(bundle.manifest.data.name, part, most))
 
-    output: Path = Field(Path("models/jssc/hifi"), description="Folder of the bundle.")
 
-
-def command(*, options: HifiExportOptions) -> None:
+def command(*, options: BundleExportOptions = BundleExportOptions()) -> None:
     """Export a trained picture code as a bundle: ONNX networks and a manifest that states what they are.
 
     Also of a training that is not finished: the description then says how far it came. Large weights are
     stored in half precision; arithmetic is float32.
     """
-    run, output = options.run, options.output
+    console = Console()
+    bundle = options.opened() or _exported(options)
+    if options.precision == "int8":
+        data = f"{CALIBRATION_IMAGES} images of {bundle.manifest.data.name} for training"
+        bundle = add_int8(bundle, _measured, data, console)
+    size = sum(file.stat().st_size for file in bundle.path.iterdir()) / 1e6
+    console.print(f"{bundle.path}: {bundle.name} {bundle.fingerprint}, {size:.1f} MB")
+
+
+def _exported(options: BundleExportOptions) -> Bundle:
+    run, output = options.run, options.output or Path("models/jssc/hifi")
     check_replaceable(output)
     model, settings = trained_model(run)
     done = int(str(read_counters(run / "hifi.safetensors")["epochs_done"]))
@@ -236,7 +248,5 @@ def command(*, options: HifiExportOptions) -> None:
     }
     bundle = export_bundle(model, settings, output, **stated)
     if options.evaluate:
-        pictures = (cifar10.load("test") if settings.data == "cifar10" else cifar10.sample())[:2]
-        bundle = export_bundle(model, settings, output, **stated, figures=bundle_metrics(bundle, *pictures))
-    size = sum(file.stat().st_size for file in output.iterdir()) / 1e6
-    Console().print(f"{output}: {bundle.name} {bundle.fingerprint}, {size:.1f} MB")
+        bundle = export_bundle(model, settings, output, **stated, figures=_measured(bundle, "test"))
+    return bundle

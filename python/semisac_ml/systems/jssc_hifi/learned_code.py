@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from semisac_ml.runtime import Bundle, BundleError
 from semisac_ml.signal import picture_packets
 from semisac_ml.signal.complex_pairs import as_complex, as_pairs
 from semisac_ml.systems.jssc_hifi import air
@@ -29,10 +30,8 @@ class Networks(Protocol):
 class BundleNetworks:
     """Networks of a bundle, by ONNX Runtime. Raises BundleError for one that is no picture code."""
 
-    def __init__(self, name: str) -> None:
-        from semisac_ml.runtime import Bundle, BundleError
-
-        bundle = Bundle.load(name)
+    def __init__(self, source: str | Bundle) -> None:
+        bundle = Bundle.load(source)
         if "sent_channels" not in bundle.session("encoder").inputs:
             raise BundleError(
                 f"{bundle.name}: its encoder has no input sent_channels, expected a picture code such as "
@@ -55,14 +54,14 @@ class BundleNetworks:
 class TrainingNetworks:
     """Networks of a training's folder, as far as it has come. Raises ValueError if there is none."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, source: str) -> None:
         import torch
 
         from semisac_ml.systems.jssc_hifi.train_code import trained_model
 
         self._torch = torch
-        self._model, _ = trained_model(folder)
-        self.name = str(folder)
+        self._model, _ = trained_model(Path(source))
+        self.name = source
 
     def _run(self, network: object, *arrays: np.ndarray) -> np.ndarray:
         with self._torch.no_grad():
@@ -77,16 +76,21 @@ class TrainingNetworks:
         return self._run(self._model.decoder, received, worth, snr_db, sent_channels)
 
 
+def _is_bundle(source: str | Bundle) -> bool:
+    if isinstance(source, Bundle):
+        return True
+    folder = Path(source)
+    return (folder / "manifest.json").is_file() or not (folder / "settings.json").is_file()
+
+
 class LearnedCode:
     """Sends pictures through the learned code.
 
-    source: name or folder of a bundle, or the folder of a training.
+    source: a bundle, its name or folder, or the folder of a training.
     """
 
-    def __init__(self, source: str) -> None:
-        folder = Path(source)
-        trained = (folder / "settings.json").is_file() and not (folder / "manifest.json").is_file()
-        self.networks: Networks = TrainingNetworks(folder) if trained else BundleNetworks(source)
+    def __init__(self, source: str | Bundle) -> None:
+        self.networks: Networks = BundleNetworks(source) if _is_bundle(source) else TrainingNetworks(source)
 
     def reconstruct(
         self,

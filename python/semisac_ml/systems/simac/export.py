@@ -18,11 +18,13 @@ from torch import Tensor, nn
 from semisac_ml.runtime import Bundle, check_replaceable, write_bundle
 from semisac_ml.shared_options import MeasuredExportOptions
 from semisac_ml.training.onnx_export import round_weights, to_onnx, training_record
+from semisac_ml.training.quantisation import add_int8
 
 from .channel_text import HIGHEST_DB, LOWEST_DB
+from .comparison import BundleSystem
 from .measuring import run
 from .model import ChannelState
-from .samples import TEST, Limits
+from .samples import TEST, TRAIN, Limits
 from .scenes import trained_scene
 from .scoring import figures, has_interval
 from .tensors import SampleTensors, channel_state
@@ -165,11 +167,13 @@ def differences(bundle: Bundle, system: TunedSimac, tensors: SampleTensors) -> d
     return worst
 
 
-def measured(system: TunedSimac, tensors: SampleTensors, fading: str) -> dict[str, dict[str, object]]:
-    """Figures on the test part at five SNRs, as a manifest states them."""
+def measured(
+    system: TunedSimac | BundleSystem, tensors: SampleTensors, fading: str, part: int = TEST
+) -> dict[str, dict[str, object]]:
+    """Figures on a part at five SNRs, as a manifest states them."""
     found = {}
     for snr_db in MEASURED_SNR_DB:
-        outcome = run(system, tensors, snr_db, fading)
+        outcome = run(system, tensors, snr_db, fading, part)
         conditions = {"scene": tensors.samples.name, "channel": fading, "snr_db": snr_db}
         for name, metric in figures(outcome, tensors.samples, tensors.limits).items():
             if has_interval(metric) and math.isfinite(metric.value):
@@ -276,5 +280,12 @@ def command(*, options: MeasuredExportOptions) -> None:
     typed = training_command(settings, scene)
     told = {"command": typed, "licence": scene.licence, "provenance": scene.provenance, "metrics": metrics}
     bundle = export_bundle(system, settings, tensors, folder, **told)
+    if options.precision == "int8":
+
+        def measure(bundle: Bundle, part: str) -> dict[str, dict[str, object]]:
+            own = BundleSystem(bundle, tensors.limits)
+            return measured(own, tensors, settings.fading, TRAIN if part == "train" else TEST)
+
+        bundle = add_int8(bundle, measure, f"{tensors.samples.name}: the training part", console)
     size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
     console.print(f"{folder}: {bundle.name} {bundle.fingerprint}, {size:.1f} MB")
