@@ -107,6 +107,10 @@ class ExportOptions(Options):
         "calibrated on training data, with what that costs each metric. **bf16** runs on no CPU.",
     )
 
+    int8_networks: list[str] = Field(
+        [], description="With --precision int8: these networks alone; repeat it for several [default: all]."
+    )
+
     @field_validator("precision")
     @classmethod
     def _can_be_computed(cls, value: str) -> str:

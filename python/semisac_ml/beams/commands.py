@@ -361,7 +361,8 @@ def export_command(system: BeamSystem) -> Callable[..., None]:
             def measure(bundle: Bundle, part: str) -> dict[str, dict[str, Any]]:
                 return stated_metrics(bundle, settings, part)
 
-            bundle = add_int8(bundle, measure, "the drives that it was trained on", console)
+            data = "the drives that it was trained on"
+            bundle = add_int8(bundle, measure, data, console, options.int8_networks)
         size = sum(file.stat().st_size for file in output.iterdir()) / 1e6
         console.print(f"{output}: {bundle.name} {bundle.fingerprint}, {size:.1f} MB")
 

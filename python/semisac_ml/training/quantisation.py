@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,7 +38,10 @@ CALIBRATION_CALLS = 24
 LEAST_SAVING = 0.02
 """Share of the processor time of all networks that int8 must save of one, or it is not worth its bytes."""
 PAIRS = 7
-_QUANTISED = ("Conv", "ConvTranspose", "MatMul", "Gemm")
+_CONVOLUTIONS, _PRODUCTS = ("Conv", "ConvTranspose"), ("MatMul", "Gemm")
+LEAST_PRODUCT = 1 << 14
+"""Weights of a product of matrices from which int8 is worth its scales. Below, as in squeeze and excitation,
+it costs time and precision."""
 
 
 class _Recorder(Bundle):
@@ -94,30 +98,33 @@ class _Reader:
 
 
 def quantised(network: bytes, feeds: list[Feed]) -> bytes | None:
-    """An ONNX file in int8, with ranges from what it is given; None where it has no layer to be quantised."""
+    """An ONNX file in int8, with ranges from what it is given; None where no layer of it is worth that."""
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     from .stored_weights import restore_weights
 
-    content = onnx.load_from_string(network)
-    if not any(node.op_type in _QUANTISED for node in content.graph.node):
-        return None
-    restore_weights(content)
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)  # it warns of each tensor that it leaves as it is
     try:
         with tempfile.TemporaryDirectory() as folder:
             plain, prepared, made = (Path(folder) / f"{name}.onnx" for name in ("plain", "prepared", "made"))
+            content = onnx.load_from_string(network)
+            restore_weights(content)
             onnx.save(content, plain)
             quant_pre_process(plain, prepared, skip_symbolic_shape=True)
+            content = onnx.load(prepared)
+            chosen = _worth_it(content.graph)
+            if not chosen:
+                return None
+            onnx.save(content, prepared)
             quantize_static(
                 prepared,
                 made,
                 _Reader(feeds),
                 quant_format=QuantFormat.QDQ,
-                op_types_to_quantize=list(_QUANTISED),
+                nodes_to_quantize=chosen,
                 per_channel=True,
                 reduce_range=True,
                 activation_type=QuantType.QUInt8,
@@ -126,6 +133,19 @@ def quantised(network: bytes, feeds: list[Feed]) -> bytes | None:
             return made.read_bytes()
     finally:
         root.setLevel(level)
+
+
+def _worth_it(graph: onnx.GraphProto) -> list[str]:
+    """Names of convolutions, and of products with many weights; nodes without a name get one."""
+    sizes = {tensor.name: math.prod(tensor.dims) for tensor in graph.initializer}
+    for place, node in enumerate(graph.node):
+        node.name = node.name or f"node_{place}"
+    return [
+        node.name
+        for node in graph.node
+        if node.op_type in _CONVOLUTIONS
+        or (node.op_type in _PRODUCTS and sizes.get(node.input[1], 0) >= LEAST_PRODUCT)
+    ]
 
 
 def speedup(bundle: Bundle, name: str, int8: bytes, feed: Feed) -> float:
@@ -144,7 +164,9 @@ def speedup(bundle: Bundle, name: str, int8: bytes, feed: Feed) -> float:
     return float(np.median(ratios))
 
 
-def add_int8(bundle: Bundle, measure: Measure, calibration: str, console: Console) -> Bundle:
+def add_int8(
+    bundle: Bundle, measure: Measure, calibration: str, console: Console, only: Collection[str] = ()
+) -> Bundle:
     """Write a bundle again with those of its networks in int8 beside them that are faster in it.
 
     Parameters
@@ -153,16 +175,22 @@ def add_int8(bundle: Bundle, measure: Measure, calibration: str, console: Consol
         Figures of a bundle on training or test data; those in int8 and what they change go into the manifest.
     calibration : str
         What it measures on as training data, for the manifest.
+    only : collection of str
+        Networks that may be in int8; all if empty.
 
     Raises
     ------
     BundleError
-        If none is faster here; nothing is changed then.
+        If none is faster here, or there is no such network; nothing is changed then.
     """
+    for name in only:
+        bundle.session(name)  # raises where there is none
     console.print("int8: finding ranges on training data …")
     feeds, shares = recorded(bundle, measure)
     networks, gains = {}, {}
     for name, own in feeds.items():
+        if only and name not in only:
+            continue
         content = quantised(bundle.content(name), own) if shares[name] > LEAST_SAVING else None
         gain = 1.0 if content is None else speedup(bundle, name, content, own[-1])
         saved = shares[name] * (1.0 - 1.0 / gain)

@@ -305,6 +305,7 @@ def command(*, options: CscSaExportOptions) -> None:
         def measure(bundle: Bundle, part: str) -> dict[str, dict[str, object]]:
             return measured(bundle, few if part == "train" else parts["test"], snrs_db)
 
-        bundle = add_int8(bundle, measure, f"{len(few)} scenes for training", console)
+        data = f"{len(few)} scenes for training"
+        bundle = add_int8(bundle, measure, data, console, options.int8_networks)
     size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
     console.print(f"{folder}: {bundle.name} {bundle.fingerprint}, {size:.1f} MB")

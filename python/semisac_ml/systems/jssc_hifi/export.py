@@ -229,7 +229,7 @@ def command(*, options: BundleExportOptions = BundleExportOptions()) -> None:
     bundle = options.opened() or _exported(options)
     if options.precision == "int8":
         data = f"{CALIBRATION_IMAGES} images of {bundle.manifest.data.name} for training"
-        bundle = add_int8(bundle, _measured, data, console)
+        bundle = add_int8(bundle, _measured, data, console, options.int8_networks)
     size = sum(file.stat().st_size for file in bundle.path.iterdir()) / 1e6
     console.print(f"{bundle.path}: {bundle.name} {bundle.fingerprint}, {size:.1f} MB")
 

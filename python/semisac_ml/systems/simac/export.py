@@ -286,6 +286,7 @@ def command(*, options: MeasuredExportOptions) -> None:
             own = BundleSystem(bundle, tensors.limits)
             return measured(own, tensors, settings.fading, TRAIN if part == "train" else TEST)
 
-        bundle = add_int8(bundle, measure, f"{tensors.samples.name}: the training part", console)
+        data = f"{tensors.samples.name}: the training part"
+        bundle = add_int8(bundle, measure, data, console, options.int8_networks)
     size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
     console.print(f"{folder}: {bundle.name} {bundle.fingerprint}, {size:.1f} MB")
