@@ -19,6 +19,7 @@ from semisac_ml.cli import program  # noqa: E402
 from semisac_ml.data import cifar10  # noqa: E402
 from semisac_ml.layers import KarhunenLoeve, MatchedFilterDetector, equalise  # noqa: E402
 from semisac_ml.layers.matched_filter import log_bessel_i0  # noqa: E402
+from semisac_ml.results import Result, read_results  # noqa: E402
 from semisac_ml.runtime import Bundle  # noqa: E402
 from semisac_ml.signal import channel, detection, metrics, posterior  # noqa: E402
 from semisac_ml.signal.complex_pairs import as_complex, as_pairs  # noqa: E402
@@ -462,6 +463,46 @@ def test_figures_beside_the_papers_are_drawn(figure: str, tmp_path: Path) -> Non
             ]
     drawn = draw_rows(rows, tmp_path / "figure.png")
     assert drawn.stat().st_size > 5000
+
+
+@pytest.mark.slow
+def test_a_figure_that_trains_goes_on_where_it_was_broken_off(
+    sample: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trained_figures, "_images", lambda: sample)
+    monkeypatch.setattr(trained_figures, "held_out", lambda name: (sample.images, sample.labels))
+    monkeypatch.setattr(trained_figures, "SENSING_WEIGHTS", (0.0, 1.0))
+    monkeypatch.setattr(figures, "_bundle_rows", lambda *how: [])
+    trained, train_one = [], trained_figures.train
+
+    def counted(settings, *how, **more):
+        if len(trained) == stop:
+            raise KeyboardInterrupt
+        trained.append((settings.channel, settings.weights[2], settings.seed))
+        return train_one(settings, *how, **more)
+
+    monkeypatch.setattr(trained_figures, "train", counted)
+
+    def draw(epochs: int, seeds: int) -> list[Result]:
+        how = epochs, seeds, None, None, QUIET
+        figures.draw("4", [], tmp_path, tmp_path / "runs", *how)
+        return read_results(tmp_path / "figure4.csv")
+
+    stop = 3
+    with pytest.raises(KeyboardInterrupt):
+        draw(1, 2)
+    kept = read_results(tmp_path / "figure4.csv")
+    assert {row.conditions["training_seed"] for row in kept if row.variant == "paper"} == {"0", "1"}
+    stop = None
+    rows = draw(1, 2)
+    assert sorted(trained) == sorted(
+        (c, w, s) for c in ("awgn", "rayleigh") for w in (0.0, 1.0) for s in (0, 1)
+    )
+    assert trained_figures.untrained("4", tmp_path) > 0  # of 30 epochs
+    again = [(row.place, row.value) for row in draw(1, 1)]
+    assert again == [(row.place, row.value) for row in rows] and len(trained) == 8  # the other seed stays
+    own = [row for row in draw(2, 1) if row.variant == "paper"]
+    assert len(trained) == 12 and {row.conditions["epochs"] for row in own} == {"2"}
 
 
 @pytest.mark.parametrize("weights", [(1.0, 0.0, 0.0), (0.0, 0.0, 1.0)])

@@ -104,11 +104,27 @@ def test_figures_of_a_training_and_its_bundle(folder, tmp_path):
     assert (tmp_path / "snr.png").stat().st_size > 5000
 
 
-def test_two_processes_measure_what_one_does(folder, tmp_path):
-    for seed in (4, 5):  # of the second the seed alone is another
-        place = shutil.copytree(folder / "run", tmp_path / str(seed))
+def with_other_seeds(run, folder) -> list[Path]:
+    """Two copies of a training, of which the seed alone is another."""
+    places = [shutil.copytree(run, folder / str(seed)) for seed in (4, 5)]
+    for place in places:
         settings = json.loads((place / "settings.json").read_text())
-        (place / "settings.json").write_text(json.dumps({**settings, "seed": seed}))
+        (place / "settings.json").write_text(json.dumps({**settings, "seed": int(place.name)}))
+    return places
+
+
+def test_trainings_that_are_elsewhere_stay_in_the_results(folder, tmp_path):
+    told = []
+    for place in with_other_seeds(folder / "run", tmp_path):
+        how = ("--runs", place, "--figure", "training", "--results", tmp_path / "results")
+        assert semisac(["evaluate", "simac", *map(str, how)]) == 0
+        rows = read_results(tmp_path / "results" / "training.csv")
+        told.append({row.conditions["training_seed"] for row in rows})
+    assert told == [{"4"}, {"4", "5"}]
+
+
+def test_two_processes_measure_what_one_does(folder, tmp_path):
+    with_other_seeds(folder / "run", tmp_path)
     how = ("--runs", tmp_path, "--snr-db", "15", "--fading", "awgn", "--without", "none")
     found = []
     for processes in ("1", "2"):

@@ -35,9 +35,9 @@ class EvaluateOptions(ParallelOptions):
     figure: str | None = Field(
         None,
         description="Recompute a figure with its CSV and picture instead. Some train networks for each "
-        "point: 4, 5, 6 of the paper, gain (a receiver that is not told it), echoes (phase, Doppler, fading, "
-        "clutter), sharing (joint against shared time), tradeoff. Others measure the bundles as they are: "
-        "snr, presence, ranges, false_alarms.",
+        "point that has no rows in the CSV yet: 4, 5, 6 of the paper, gain (a receiver that is not told it), "
+        "echoes (phase, Doppler, fading, clutter), sharing (joint against shared time), tradeoff. Others "
+        "measure the bundles as they are: snr, presence, ranges, false_alarms.",
     )
     compare_digital: OnOff = Field(
         False,
@@ -99,12 +99,10 @@ def command(*, options: EvaluateOptions = EvaluateOptions()) -> None:
             raise ValueError(f"unknown figure {options.figure!r}: expected one of {', '.join(FIGURES)}")
         where = options.results or Path("results/jssc"), options.runs
         how = options.epochs, options.seeds, options.threads, options.images
-        if options.figure in figures.TRAINED:
-            options.refuse(WHO, f"here, expected --figure {', '.join(figures.CELLS)} with it")
         for path in figures.draw(options.figure, names, *where, *how, console, options.workers):
             console.print(f"written: {path}")
         return
-    options.refuse(WHO, f"here, expected --figure {', '.join(figures.CELLS)} with it")
+    options.refuse(WHO, f"here, expected --figure {', '.join(FIGURES)} with it")
     ranges, probability = options.ranges, options.target_probability
     conditions = Conditions(
         snr_db=link_snr_db,

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import MofNCompleteColumn, Progress
 
 from semisac_ml.data import cifar10
 from semisac_ml.parallel import Workers, run_jobs
-from semisac_ml.results import Result, command_line, unique, write_results
+from semisac_ml.results import Result, ResultTable, command_line, unique, write_results
 from semisac_ml.runtime import Bundle, ImageLink
 from semisac_ml.signal import channel as reference_channel
 from semisac_ml.signal import detection, metrics, posterior
@@ -47,28 +47,60 @@ def draw(
 ) -> list[Path]:
     """Recompute a figure; return the files written.
 
-    figure: one of ``evaluate.FIGURES``. bundles: those drawn in. epochs, seeds, threads: of the trainings.
-    images: test images for what the bundles are measured on. workers: who measures, of figures that do not
-    train.
+    figure: one of ``evaluate.FIGURES``. bundles: those drawn in. runs, epochs, seeds, threads: of the
+    trainings. images: test images for what the bundles are measured on. workers: who trains, or measures.
     """
+    name = f"figure{figure}" if figure.isdigit() else figure
+    file = results / f"{name}.csv"
     if figure in TRAINED:
-        # these train, so they need PyTorch; the others need the bundles alone
-        import torch
-
-        from semisac_ml.systems.jssc import trained_figures
-
-        if threads:
-            torch.set_num_threads(threads)
-        if figure == "tradeoff":
-            rows = list(trained_figures.tradeoff_rows(runs, epochs, seeds, console))
-        else:
-            rows = list(trained_figures.paper_rows(figure, runs, epochs, seeds, console))
-            rows += list(_bundle_rows(figure, bundles, images, console))
-            rows = unique(rows)  # a bound that both have drawn is the same twice
+        how = runs, epochs, seeds, threads
+        rows = _trained(figure, bundles, file, *how, images, console, workers)
     else:
         rows = _measured(figure, bundles, images, console, workers)
-    name = f"figure{figure}" if figure.isdigit() else figure
-    return [write_results(results / f"{name}.csv", rows), draw_rows(rows, results / f"{name}.png")]
+    return [write_results(file, rows), draw_rows(rows, results / f"{name}.png")]
+
+
+def _trained(
+    figure: str,
+    bundles: list[str],
+    file: Path,
+    runs: Path,
+    epochs: int | None,
+    seeds: int,
+    threads: int | None,
+    images: int | None,
+    console: Console,
+    workers: Workers,
+) -> list[Result]:
+    """Rows of a figure that trains; those of a training are written when it is done, and not made again."""
+    # these train, so they need PyTorch; the others need the bundles alone
+    from semisac_ml.systems.jssc import trained_figures
+
+    wanted = trained_figures.jobs(figure, runs, epochs, seeds, threads)
+    table = ResultTable.open(file)
+    table.rows = trained_figures.in_order(table.rows, wanted)
+    left = trained_figures.missing(wanted, table.rows)
+    trained_figures.prepare(left, console)
+    jobs = {str(job): (job,) for job in left}
+    for _, rows in _done(figure, trained_figures.trained_rows, jobs, console, workers):
+        table.replace(rows)
+    table.replace(list(_bundle_rows(figure, bundles, images, console)))
+    return trained_figures.in_order(unique(table.rows), wanted)
+
+
+def _done(
+    figure: str,
+    function: Callable[..., list[Result]],
+    jobs: dict[str, tuple],
+    console: Console,
+    workers: Workers,
+) -> Iterator[tuple[str, list[Result]]]:
+    """Name and rows of jobs as they are done, with the command that was typed: a worker has another one."""
+    typed = command_line()
+    with Progress(*Progress.get_default_columns(), MofNCompleteColumn(), console=console) as progress:
+        done = run_jobs(function, jobs, workers)
+        for name, rows in progress.track(done, total=len(jobs), description=figure):
+            yield name, [replace(row, command=typed) for row in rows]
 
 
 def _bundle_rows(figure: str, bundles: list[str], images: int | None, console: Console) -> Iterator[Result]:
@@ -115,11 +147,8 @@ def _measured(
         for name in bundles
         for point in CELLS[figure][1]
     }
-    with Progress(console=console) as progress:
-        done = run_jobs(_cell, jobs, workers)
-        found = dict(progress.track(done, total=len(jobs), description=figure))
-    typed = command_line()  # a worker has another one
-    return [replace(row, command=typed) for job in jobs for row in found[job]]
+    found = dict(_done(figure, _cell, jobs, console, workers))
+    return [row for job in jobs for row in found[job]]
 
 
 def _cell(figure: str, name: str, images: int | None, *point: float) -> list[Result]:

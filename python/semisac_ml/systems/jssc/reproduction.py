@@ -29,7 +29,7 @@ CHANNELS = {"awgn": "AWGN", "rayleigh": "Rayleigh"}
 LOSS = {"unit": "(squared error)"}
 SHARE = {"unit": "points", "factor": 100.0}
 NETWORKS = "the paper's networks"
-RUNS = Path("runs/jssc")
+RESULTS = Path("results/jssc")
 
 
 def _trained(figure: str, hours: float, minutes: float) -> Command:
@@ -46,8 +46,8 @@ def _untrained(figure: str) -> Callable[[], str]:
     def told() -> str:
         from semisac_ml.systems.jssc.trained_figures import untrained
 
-        count = untrained(figure, RUNS)
-        return f"{count} of its trainings are not in {RUNS}, expected those of --full" if count else ""
+        count = untrained(figure, RESULTS)
+        return f"{count} of its trainings have no rows yet, expected those of --full" if count else ""
 
     return told
 

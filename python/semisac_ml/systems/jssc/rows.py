@@ -21,12 +21,14 @@ class Place:
     """A panel of a figure, and a channel.
 
     axis: name of the quantity that is swept. panel: what else sets the panel apart from those beside it.
+    epochs: at most, of what is trained for it; 0 of other rows.
     """
 
     figure: str
     axis: str
     channel: str
     panel: str = ""
+    epochs: int = 0
 
     def row(
         self, system: str, x: float, metric: str, found: Metric | float, training_seed: int | None = None
@@ -34,7 +36,8 @@ class Place:
         """Row of a system, "paper" or "optimal detector", from a measured figure or an exact value."""
         panel = {"panel": self.panel} if self.panel else {}
         trained = {} if training_seed is None else {SEED_KEY: training_seed}
-        conditions = {"x": self.axis, "channel": self.channel, **panel, **trained}
+        epochs = {"epochs": self.epochs} if self.epochs else {}
+        conditions = {"x": self.axis, "channel": self.channel, **panel, **trained, **epochs}
         return Result.of(
             found,
             system="jssc",

@@ -4,17 +4,12 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from rich.console import Console
-from safetensors import safe_open
 from torch import Tensor
 
 from semisac_ml.channels import FadingChannel
@@ -22,8 +17,7 @@ from semisac_ml.signal import metrics, posterior
 from semisac_ml.signal.metrics import Metric
 from semisac_ml.systems.jssc.model import JointModel
 from semisac_ml.systems.jssc.settings import TrainingSettings
-from semisac_ml.systems.jssc.train import task_labels, train
-from semisac_ml.training.checkpoint import read_counters
+from semisac_ml.systems.jssc.train import task_labels
 from semisac_ml.training.images import ImageSet, to_unit
 
 CHUNK = 1000
@@ -48,39 +42,6 @@ def run_folder(runs: Path, settings: TrainingSettings) -> Path:
     text = json.dumps(settings.model_dump(mode="json"), sort_keys=True)
     label = f"{settings.model.variant}-{settings.channel}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
     return runs / label
-
-
-def is_finished(settings: TrainingSettings, runs: Path) -> bool:
-    """Whether the training of a point is at its end, be it that its patience is."""
-    file = run_folder(runs, settings) / "joint.safetensors"
-    if not file.is_file():
-        return False
-    if int(str(read_counters(file)["epochs_done"])) >= settings.epochs:
-        return True
-    with safe_open(file, "pt") as checkpoint:
-        waited = [name for name in checkpoint.keys() if name.endswith("epochs_since")]  # noqa: SIM118
-        return any(int(checkpoint.get_tensor(name)) >= settings.patience for name in waited)
-
-
-def trained_points(
-    points: list[Point], seeds: int, data: ImageSet, runs: Path, console: Console
-) -> Iterator[tuple[Point, int, JointModel]]:
-    """Train the system of each point from each seed, or take it from an earlier run.
-
-    Says how long the rest will take.
-    """
-    started, all_of_them = time.monotonic(), list(itertools.product(range(seeds), points))
-    for index, (seed, point) in enumerate(all_of_them):
-        left = "" if index == 0 else _time_left(started, index, len(all_of_them))
-        said = " ".join(filter(None, (point.variant, point.panel, point.axis, f"{point.x:g}")))
-        console.print(f"{index + 1} of {len(all_of_them)}: {said}, seed {seed}{left}")
-        settings = point.settings.replaced(seed=seed)
-        yield point, seed, train(settings, data, run_folder(runs, settings), console, backbone_folder=runs)
-
-
-def _time_left(started: float, done: int, total: int) -> str:
-    minutes = (time.monotonic() - started) / done * (total - done) / 60.0
-    return f" (about {minutes:.0f} min left)"
 
 
 @torch.no_grad()

@@ -6,18 +6,26 @@ All trainings choose their epoch on the validation part; what is measured are th
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import torch
 from rich.console import Console
 
-from semisac_ml.results import Result
+from semisac_ml.results import Result, ResultTable
+from semisac_ml.results.averages import SEED_KEY
+from semisac_ml.results.rows import number_text
 from semisac_ml.signal import posterior
 from semisac_ml.systems.jssc import baselines
-from semisac_ml.systems.jssc.model import ModelSettings
+from semisac_ml.systems.jssc.model import JointModel, ModelSettings
+from semisac_ml.systems.jssc.pretrain import train_backbone
 from semisac_ml.systems.jssc.rows import CHANNELS, RANGES, SNR_DB, Place
 from semisac_ml.systems.jssc.settings import TrainingSettings
-from semisac_ml.systems.jssc.sweeps import Point, code_ceiling, is_finished, measure, trained_points
+from semisac_ml.systems.jssc.sweeps import Point, code_ceiling, measure, run_folder
+from semisac_ml.systems.jssc.train import train
+from semisac_ml.training import choose_device
 from semisac_ml.training.images import ImageSet, held_out
 
 PAPERS = ("4", "5", "6", "gain", "echoes", "sharing")
@@ -39,6 +47,7 @@ ECHOES = {
     "steady in clutter of 0 dB": {"clutter_db": 0.0},
 }
 PAPER, UNTOLD, SHARED, BEST_ALONE = "paper", "paper, gain not told", "time shared", "best from the echo alone"
+TRADEOFF, TRAINED_VARIANTS = "tradeoff", (PAPER, UNTOLD, SHARED, "joint")
 PAPER_EPOCHS = 30
 TRADEOFF_EPOCHS = 18
 CODE_FRAMES = 2000
@@ -105,29 +114,125 @@ def paper_points(figure: str, channel: str, epochs: int) -> list[Point]:
     ]
 
 
-def paper_rows(figure: str, runs: Path, epochs: int | None, seeds: int, console: Console) -> Iterator[Result]:
-    """The paper's systems at each point of a figure, of each seed, with the bounds."""
-    data, (images, labels) = ImageSet.load("cifar10"), held_out("cifar10")
-    for channel in CHANNELS:
-        points = paper_points(figure, channel, epochs or PAPER_EPOCHS)
-        for point, seed, model in trained_points(points, seeds, data, runs, console):
-            settings, place = point.settings, Place(figure, point.axis, channel, point.panel)
-            measured = measure(model, settings, images, labels, settings.snr_db, settings.sensing_snr_db)
-            for metric, weight in zip(
-                ("mse", "task_accuracy", "sensing_accuracy"), settings.weights, strict=True
-            ):
-                if weight or (figure == "4" and metric != "task_accuracy"):
-                    yield place.row(point.variant, point.x, metric, measured[metric], seed)
-            if seed == 0 and figure in ("6", "echoes") and settings.clutter_db is None:
-                ceiling = code_ceiling(model, settings, data, images[:CODE_FRAMES])
-                yield place.row(BEST_ALONE, point.x, "sensing_accuracy", ceiling)
-            if seed == 0 and figure == "echoes" and settings.clutter_db is None:
-                yield place.row("optimal detector", point.x, "sensing_accuracy", _ceiling(settings))
-            n, ranges = settings.model.real_dimensions, settings.model.ranges
-            if seed == 0 and figure in ("4", "5", "6"):
-                yield from baselines.bound_rows(
-                    place, point.x, n, settings.snr_db, settings.sensing_snr_db, ranges
-                )
+@dataclass(frozen=True)
+class Job:
+    """One training of a figure, and what is measured of it.
+
+    runs: folder of its checkpoints. threads: of the processor, None for all that the process has.
+    """
+
+    figure: str
+    channel: str
+    point: Point
+    seed: int
+    runs: Path
+    threads: int | None = None
+
+    @property
+    def settings(self) -> TrainingSettings:
+        """Of the training."""
+        return self.point.settings.replaced(seed=self.seed)
+
+    @property
+    def place(self) -> Place:
+        """Of its rows; of the trade-off, whose panels are parts of the data, without these."""
+        point = self.point
+        return Place(self.figure, point.axis, self.channel, point.panel, self.settings.epochs)
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What its rows have in common with those of no other training, the seed first."""
+        point = self.point
+        what = (self.channel, point.variant, point.panel, point.axis, number_text(point.x))
+        return (str(self.seed), *what, str(self.settings.epochs))
+
+    def __str__(self) -> str:
+        point = self.point
+        said = filter(None, (point.variant, point.panel, point.axis, f"{point.x:g}"))
+        return f"{self.channel}: {' '.join(said)}, seed {self.seed}"
+
+
+def key_of(row: Result) -> tuple[str, ...] | None:
+    """The key of the training that a row is of; None of bounds and bundles."""
+    told = row.conditions
+    if SEED_KEY not in told:
+        return None
+    panel = "" if row.figure == TRADEOFF else told.get("panel", "")
+    what = (told["channel"], row.variant, panel, row.axis, number_text(row.x))
+    return (told[SEED_KEY], *what, told.get("epochs", ""))
+
+
+def jobs(figure: str, runs: Path, epochs: int | None, seeds: int, threads: int | None = None) -> list[Job]:
+    """All trainings of a figure."""
+    points = tradeoff_points if figure == TRADEOFF else functools.partial(paper_points, figure)
+    usual = TRADEOFF_EPOCHS if figure == TRADEOFF else PAPER_EPOCHS
+    return [
+        Job(figure, channel, point, seed, runs, threads)
+        for channel in CHANNELS
+        for point in points(channel, epochs or usual)
+        for seed in range(seeds)
+    ]
+
+
+def missing(wanted: list[Job], rows: list[Result]) -> list[Job]:
+    """Trainings that have no rows."""
+    known = {key_of(row) for row in rows}
+    return [job for job in wanted if job.key not in known]
+
+
+def in_order(rows: list[Result], wanted: list[Job]) -> list[Result]:
+    """Rows of these trainings and of the same with other seeds, in their order, then bounds and bundles.
+
+    Those of other trainings, as of other epochs, are gone.
+    """
+    places = {job.key[1:]: place for place, job in reversed(list(enumerate(wanted)))}
+    keys = [(row, key_of(row)) for row in rows]
+    own = [(places[key[1:]], int(key[0]), row) for row, key in keys if key and key[1:] in places]
+    rest = [row for row, key in keys if key is None and row.variant not in TRAINED_VARIANTS]
+    return [*(row for *_, row in sorted(own, key=lambda one: one[:2])), *rest]
+
+
+def prepare(left: list[Job], console: Console) -> None:
+    """Train what several trainings share, before they run at a time: the backbone of those that have one."""
+    residual = [job for job in left if job.settings.model.variant == "residual"]
+    if residual:
+        settings, device = residual[0].settings, choose_device("auto")
+        train_backbone(settings, _images(), device, residual[0].runs, console)
+
+
+def trained_rows(job: Job) -> list[Result]:
+    """Train one system of a figure, or go on with it, and measure it on the test images, with the bounds."""
+    if job.threads:
+        torch.set_num_threads(job.threads)
+    settings, runs = job.settings, job.runs
+    model = train(settings, _images(), run_folder(runs, settings), Console(quiet=True), backbone_folder=runs)
+    return list(_tradeoff_rows(job, model) if job.figure == TRADEOFF else _paper_rows(job, model))
+
+
+@functools.cache
+def _images() -> ImageSet:
+    return ImageSet.load("cifar10")
+
+
+def _paper_rows(job: Job, model: JointModel) -> Iterator[Result]:
+    figure, settings, place, point = job.figure, job.settings, job.place, job.point
+    images, labels = held_out("cifar10")
+    measured = measure(model, settings, images, labels, settings.snr_db, settings.sensing_snr_db)
+    for metric, weight in zip(METRICS, settings.weights, strict=True):
+        if weight or (figure == "4" and metric != "task_accuracy"):
+            yield place.row(point.variant, point.x, metric, measured[metric], job.seed)
+    if job.seed:
+        return
+    exact = replace(place, epochs=0)
+    if figure in ("6", "echoes") and settings.clutter_db is None:
+        ceiling = code_ceiling(model, settings, _images(), images[:CODE_FRAMES])
+        yield exact.row(BEST_ALONE, point.x, "sensing_accuracy", ceiling)
+    if figure == "echoes" and settings.clutter_db is None:
+        yield exact.row("optimal detector", point.x, "sensing_accuracy", _ceiling(settings))
+    if figure in ("4", "5", "6"):
+        n, ranges = settings.model.real_dimensions, settings.model.ranges
+        told = n, settings.snr_db, settings.sensing_snr_db, ranges
+        yield from baselines.bound_rows(exact, point.x, *told)
 
 
 def _ceiling(settings: TrainingSettings) -> float:
@@ -141,40 +246,30 @@ def _ceiling(settings: TrainingSettings) -> float:
     ).value
 
 
-def tradeoff_rows(runs: Path, epochs: int | None, seeds: int, console: Console) -> Iterator[Result]:
-    """Reconstruction against classification: the system that ships, with other weights of the task.
-
-    Measured on the validation part, by which the weights of the bundles are chosen, and on the test images.
-    """
-    data = ImageSet.load("cifar10")
-    parts = {"validation": data.validation, "test": held_out("cifar10")}
-    for channel in CHANNELS:
-        points = [
-            Point(
-                "weight of the task",
-                weight,
-                TrainingSettings(
-                    channel=channel,
-                    weights=((1.0 - weight) / 2, weight, (1.0 - weight) / 2),
-                    epochs=epochs or TRADEOFF_EPOCHS,
-                ),
-                "joint",
-            )
-            for weight in TASK_WEIGHTS
-        ]
-        for point, seed, model in trained_points(points, seeds, data, runs, console):
-            for part, (images, labels) in parts.items():
-                place = Place("tradeoff", point.axis, channel, part)
-                measured = measure(model, point.settings, images, labels, 3.0, 3.0)
-                for metric in ("psnr_of_mean_mse_db", "task_accuracy", "sensing_accuracy"):
-                    yield place.row(point.variant, point.x, metric, measured[metric], seed)
+def tradeoff_points(channel: str, epochs: int) -> list[Point]:
+    """Reconstruction against classification: the system that ships, with other weights of the task."""
+    weights = {weight: ((1.0 - weight) / 2, weight, (1.0 - weight) / 2) for weight in TASK_WEIGHTS}
+    return [
+        Point(
+            "weight of the task",
+            weight,
+            TrainingSettings(channel=channel, weights=all_weights, epochs=epochs),
+            "joint",
+        )
+        for weight, all_weights in weights.items()
+    ]
 
 
-def untrained(figure: str, runs: Path, seeds: int = 3) -> int:
-    """How many trainings of one of the paper's figures are not finished in a folder."""
-    return sum(
-        not is_finished(point.settings.replaced(seed=seed), runs)
-        for channel in CHANNELS
-        for point in paper_points(figure, channel, PAPER_EPOCHS)
-        for seed in range(seeds)
-    )
+def _tradeoff_rows(job: Job, model: JointModel) -> Iterator[Result]:
+    """On the validation part, by which the weights of the bundles are chosen, and on the test images."""
+    for part, (images, labels) in {"validation": _images().validation, "test": held_out("cifar10")}.items():
+        measured = measure(model, job.settings, images, labels, 3.0, 3.0)
+        for metric in ("psnr_of_mean_mse_db", "task_accuracy", "sensing_accuracy"):
+            place = replace(job.place, panel=part)
+            yield place.row(job.point.variant, job.point.x, metric, measured[metric], job.seed)
+
+
+def untrained(figure: str, results: Path, seeds: int = 3) -> int:
+    """How many trainings of a figure have no rows in a folder of results."""
+    name = f"figure{figure}" if figure.isdigit() else figure
+    return len(missing(jobs(figure, Path(), None, seeds), ResultTable.open(results / f"{name}.csv").rows))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from semisac_ml.results import Result, read_results, write_results
+from semisac_ml.results import Result, ResultTable, write_results
 from semisac_ml.results.averages import SEED_KEY, over_seeds
 from semisac_ml.results.drawing import line_charts
 
@@ -94,7 +94,7 @@ def draw(name: str, asked: Asked) -> list[Path]:
         draw_curves(image, rows, CURVES[name].metric)
     elif name == "claims":
         file = asked.results / "bounds.csv"
-        rows = claims.claim_rows(asked.table, read_results(file) if file.is_file() else [])
+        rows = claims.claim_rows(asked.table, over_seeds(ResultTable.open(file).rows))
         write_results(table, rows)
         claims.draw_claims(image, rows)
     elif name == "ablation":
@@ -106,17 +106,13 @@ def draw(name: str, asked: Asked) -> list[Path]:
         write_results(table, rows)
         budget.draw(image, rows)
     elif name == "training":
-        rows = learning_curves.curve_rows(_some(asked.folders))
-        write_results(table, rows)
-        learning_curves.draw(image, rows)
+        learning_curves.draw(image, _added(table, learning_curves.curve_rows(_some(asked.folders))))
     elif name == "shifted":
         rows = shifted.shifted_rows(asked.scenes(), TunedSettings().picture)
         write_results(table, rows)
         shifted.draw(image, rows)
     elif name == "bounds":
-        rows = bounds_rows(asked)
-        write_results(table, rows)
-        draw_bounds(image, rows)
+        draw_bounds(image, over_seeds(_added(table, bounds_rows(asked))))
     elif name == "4":
         systems = asked.systems(PAPER, TUNED, seeds=1)
         write_results(table, shown.process_rows(systems))
@@ -130,6 +126,13 @@ def draw(name: str, asked: Asked) -> list[Path]:
         write_results(table, rows)
         complexity.draw(image, rows)
     return [table, image]
+
+
+def _added(file: Path, rows: list[Result]) -> list[Result]:
+    """All rows of a file, once those of some trainings are in it: others may have been made elsewhere."""
+    table = ResultTable.open(file)
+    table.replace(rows)
+    return table.rows
 
 
 def _some(folders: list[Path]) -> list[Path]:
@@ -154,7 +157,7 @@ def bounds_rows(asked: Asked) -> list[Result]:
         rows += over_bound(outcome, samples, MATCHED, scene=scene)
     if not rows:
         raise ValueError(f"figure bounds: no bin of the radar's SNR has {FEWEST} test samples, expected more")
-    return over_seeds(rows)
+    return rows
 
 
 def draw_bounds(file: Path, rows: Iterable[Result]) -> None:
