@@ -111,6 +111,26 @@ def test_a_checkpoint_moves_between_numbers_of_processes(folders, tmp_path, befo
         torch.testing.assert_close(moved[name], value, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
+def test_two_machines_of_torchrun_have_the_loss_curve_of_one_process(tmp_path, free_port):
+    pytest.importorskip("lightning_fabric")
+    package = Path(semisac_ml.__file__).parents[1]
+    environment = {**os.environ, "PYTHONPATH": str(package), "OMP_NUM_THREADS": "1"}
+    agent = [sys.executable, "-m", "torch.distributed.run", "--nnodes", "2", "--nproc-per-node", "1"]
+    agent += ["--rdzv-backend", "c10d", "--rdzv-endpoint", f"127.0.0.1:{free_port()}", "--"]
+    program = Path(tmp_path / "semisac.py")
+    program.write_text("import sys\nfrom semisac_ml.cli import main\nmain()\n")
+    training = [str(program), "train", "jssc", "--data", "sample", "--epochs", "2", "--threads", "1", "--run"]
+    several = [*agent, *training, str(tmp_path / "two" / "run"), "--num-nodes", "2"]
+    alone = [sys.executable, *training, str(tmp_path / "one" / "run"), "--parts", "2"]
+    jobs = [subprocess.Popen(command, env=environment) for command in (several, several, alone)]
+    assert [job.wait(HANG_S) for job in jobs] == [0, 0, 0]
+    one, two = (columns(tmp_path / name / "run" / "joint.csv") for name in ("one", "two"))
+    assert len(one["epoch"]) == 2
+    for name, values in one.items():
+        assert two[name] == pytest.approx(values, rel=1e-4, abs=1e-5), name
+
+
 def test_one_part_draws_as_if_there_were_none():
     part = Part.of_epoch(0, 1, 7, CPU)
     assert part.shared is part.own

@@ -168,9 +168,9 @@ def jobs(figure: str, runs: Path, epochs: int | None, seeds: int, threads: int |
     usual = TRADEOFF_EPOCHS if figure == TRADEOFF else PAPER_EPOCHS
     return [
         Job(figure, channel, point, seed, runs, threads)
+        for seed in range(seeds)  # a whole figure of the first one first
         for channel in CHANNELS
         for point in points(channel, epochs or usual)
-        for seed in range(seeds)
     ]
 
 
