@@ -26,7 +26,8 @@ NOBODY = 65534
 SIMULATION = ("--radio", "simulation")
 JSON = ("--json", "figures ü.json")
 PROGRAMS = {
-    "run_loopback": ("--images", "8", "--report", "report ü.html", *JSON),
+    # float32 on every processor, for figures that are the same
+    "run_loopback": ("--images", "8", "--precision", "float32", "--report", "report ü.html", *JSON),
     "run_beam_tracking": ("--data", "sample", "--frames", "5", "--report", "picture ü.png", *JSON),
     "run_transmitter": (*SIMULATION, "--images", "8", *JSON),
     "run_receiver": (*SIMULATION, "--images", "8", "--save", "pictures [1]", "--print", "--window", *JSON),
@@ -139,6 +140,6 @@ def test_it_runs(place, program, environment):
     for name in ("report ü.html", "picture ü.png", "pictures [1]"):
         assert name in written or name not in PROGRAMS[program]
     if program == "run_loopback":  # the same figures everywhere; headers carry the fingerprint of jssc/awgn
-        assert figures["metrics"]["psnr_db"]["value"] == pytest.approx(15.8574, abs=1e-3)
+        assert figures["metrics"]["psnr_db"]["value"] == pytest.approx(15.8367, abs=1e-3)
     if program == "run_receiver":
         assert done.stdout.count(b"SNR ") >= 8 and b"," not in done.stdout.split(b"SNR ")[1].split()[0]
