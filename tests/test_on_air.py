@@ -151,7 +151,7 @@ def test_one_configuration_file_serves_all_programs(tiny_bundle, tmp_path):
     assert content["settings"]["radio"]["sample_rate_hz"] == 500e3
     assert content["settings"]["radio"]["center_frequency_hz"] == 915e6
     assert content["counters"]["frames_received"] == 3
-    assert content["inference"] == {"provider": "cpu", "threads": 2}
+    assert content["inference"] == {"provider": "cpu", "threads": 2, "precision": "float32"}
     assert content["metrics"]["psnr_db"]["n"] == 12
     other = call("run_receiver", "--config", file, "--json", "-", "--center-frequency-hz", "1e9")
     assert json.loads(other.stdout)["settings"]["radio"]["center_frequency_hz"] == 1e9

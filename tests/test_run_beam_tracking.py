@@ -153,7 +153,8 @@ def test_the_tracker_alone_stands_beside_a_bundle(tmp_path):
     alone = measure(tmp_path, "--data", place, "--bundle", "none")
     assert both["tracker_alone"] == alone["metrics"]
     assert alone["tracker_alone"] is None
-    assert both["inference"] == {"provider": "cpu", "threads": 1} and alone["inference"] is None
+    assert both["inference"] == {"provider": "cpu", "threads": 1, "precision": "float32"}
+    assert alone["inference"] is None
 
 
 def test_killed_sensors(tmp_path):

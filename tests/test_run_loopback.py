@@ -99,6 +99,7 @@ def assert_one_line(done: subprocess.CompletedProcess, pattern: str) -> None:
         (("--images", "-3"), "--images is -3"),
         (("--batch", "0"), "--batch is 0"),
         (("--provider", "gpu"), "--provider is 'gpu', expected one of cpu, openvino, cuda, tensorrt"),
+        (("--precision", "int8"), "bundle jssc/tiny holds no network in int8: choose float32 or auto"),
         (
             ("--provider", ABSENT),
             f"provider {ABSENT} is not installed, this ONNX Runtime .* has .*cpu.*: pip",
@@ -165,7 +166,7 @@ def test_defaults_of_a_run(tiny_bundle, tmp_path):
     assert content["settings"]["channel"] == "awgn"
     assert content["bundle"]["name"] == "jssc/tiny"
     assert content["finished"] is True
-    assert content["inference"] == {"provider": "cpu", "threads": 1}
+    assert content["inference"] == {"provider": "cpu", "threads": 1, "precision": "float32"}
     report = (tmp_path / "report.html").read_text()
     assert "run_loopback.py --bundle jssc/tiny --json figures.json" in report
     assert not re.search(r"""(src|href)=(?!"data:)|url\(|@import|<script""", report)

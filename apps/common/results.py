@@ -102,9 +102,10 @@ def write(file: str, content: Mapping) -> None:
 
 
 def placed(bundle: Bundle) -> dict[str, str | int]:
-    """What a bundle's networks ran on."""
+    """What a bundle's networks ran on, and in what."""
     int8 = [name for name in bundle.manifest.networks if bundle.precision_of(name) == "int8"]
-    return {"provider": bundle.provider, "threads": bundle.threads, "int8": ", ".join(int8)}
+    precision = f"float32, int8 for {', '.join(int8)}" if int8 else "float32"
+    return {"provider": bundle.provider, "threads": bundle.threads, "precision": precision}
 
 
 def versions() -> dict[str, str]:
