@@ -7,6 +7,7 @@ import functools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console
@@ -22,6 +23,9 @@ from semisac_ml.systems.jssc import baselines
 from semisac_ml.systems.jssc.drawing import draw_rows
 from semisac_ml.systems.jssc.measuring import Conditions, encode, evaluate_bundle, sense
 from semisac_ml.systems.jssc.rows import RANGES, SNR_DB, Place
+
+if TYPE_CHECKING:
+    from semisac_ml.systems.jssc.trained_figures import Job
 
 PRESENCE_DIMENSIONS = (2, 4, 8, 20, 32, 64)
 DETECTION_FRAMES = 40_000
@@ -53,30 +57,22 @@ def draw(
     name = f"figure{figure}" if figure.isdigit() else figure
     file = results / f"{name}.csv"
     if figure in TRAINED:
-        how = runs, epochs, seeds, threads
-        rows = _trained(figure, bundles, file, *how, images, console, workers)
+        # these train, so they need PyTorch; the others need the bundles alone
+        from semisac_ml.systems.jssc import trained_figures
+
+        wanted = trained_figures.jobs(figure, runs, epochs, seeds, threads)
+        trained = _trained(figure, wanted, file, console, workers)
+        rows = unique([*_bundle_rows(figure, bundles, images, console), *trained])
+        rows = trained_figures.in_order(rows, wanted)
     else:
         rows = _measured(figure, bundles, images, console, workers)
     return [write_results(file, rows), draw_rows(rows, results / f"{name}.png")]
 
 
-def _trained(
-    figure: str,
-    bundles: list[str],
-    file: Path,
-    runs: Path,
-    epochs: int | None,
-    seeds: int,
-    threads: int | None,
-    images: int | None,
-    console: Console,
-    workers: Workers,
-) -> list[Result]:
-    """Rows of a figure that trains; those of a training are written when it is done, and not made again."""
-    # these train, so they need PyTorch; the others need the bundles alone
+def _trained(figure: str, wanted: list[Job], file: Path, console: Console, workers: Workers) -> list[Result]:
+    """Rows of the file, with those of all trainings, each of which is written when it is done, for good."""
     from semisac_ml.systems.jssc import trained_figures
 
-    wanted = trained_figures.jobs(figure, runs, epochs, seeds, threads)
     table = ResultTable.open(file)
     table.rows = trained_figures.in_order(table.rows, wanted)
     left = trained_figures.missing(wanted, table.rows)
@@ -84,8 +80,7 @@ def _trained(
     jobs = {str(job): (job,) for job in left}
     for _, rows in _done(figure, trained_figures.trained_rows, jobs, console, workers):
         table.replace(rows)
-    table.replace(list(_bundle_rows(figure, bundles, images, console)))
-    return trained_figures.in_order(unique(table.rows), wanted)
+    return table.rows
 
 
 def _done(
