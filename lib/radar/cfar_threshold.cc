@@ -185,6 +185,11 @@ void cfar_threshold::set_offsets(const map_geometry& geometry,
     if (d_offsets.empty())
         throw std::invalid_argument("cfar_detector: reference cells are 0 on both axes, "
                                     "expected at least 1; give some.");
+    for (const offset& place : d_offsets) {
+        d_places.push_back(place.row * d_range_bins + place.column);
+        d_reach.row = std::max(d_reach.row, std::abs(place.row));
+        d_reach.column = std::max(d_reach.column, std::abs(place.column));
+    }
 }
 
 void cfar_threshold::set_axes(const map_geometry& geometry)
@@ -356,10 +361,18 @@ double cfar_threshold::factor(double false_alarm_rate) const
 float cfar_threshold::level(const float* power, int row, int column)
 {
     float* reference = d_references.data();
-    for (const offset& place : d_offsets) {
-        const int other_row = (row + place.row + d_doppler_bins) % d_doppler_bins;
-        const int other_column = (column + place.column + d_range_bins) % d_range_bins;
-        *reference++ = power[other_row * d_range_bins + other_column];
+    if (row >= d_reach.row && row + d_reach.row < d_doppler_bins &&
+        column >= d_reach.column && column + d_reach.column < d_range_bins) {
+        const float* here = power + row * d_range_bins + column;
+        for (const int place : d_places)
+            *reference++ = here[place];
+    } else {
+        for (const offset& place : d_offsets) {
+            const int other_row = (row + place.row + d_doppler_bins) % d_doppler_bins;
+            const int other_column =
+                (column + place.column + d_range_bins) % d_range_bins;
+            *reference++ = power[other_row * d_range_bins + other_column];
+        }
     }
     if (d_method == cfar_method_t::CA)
         return std::accumulate(d_references.begin(), d_references.end(), 0.0f) /

@@ -57,6 +57,8 @@ private:
     const int d_doppler_bins, d_range_bins, d_looks;
     const cfar_method_t d_method;
     std::vector<offset> d_offsets;
+    std::vector<int> d_places; // of the same, from a cell of the map
+    offset d_reach = { 0, 0 }; // of the farthest
     std::array<axis, 2> d_axes; // range, Doppler
     int d_rank = 0;
     double d_independent = 0.0; // references of CA
