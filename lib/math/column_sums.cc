@@ -20,8 +20,8 @@ void column_sums(const gr_complex* cells,
                  const gr_complex* weights,
                  gr_complex* sums)
 {
-    // Real and imaginary part of a weight times both parts of a cell, apart until the end:
-    // so no lane needs what is in another.
+    // Real and imaginary part of a weight times both parts of a cell, apart until the
+    // end: so no lane needs what is in another.
     typedef float four_cells __attribute__((vector_size(32)));
     constexpr std::size_t FLOATS = sizeof(four_cells) / sizeof(float);
     std::size_t first = 0;

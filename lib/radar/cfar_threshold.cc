@@ -358,11 +358,34 @@ double cfar_threshold::factor(double false_alarm_rate) const
     return std::exp(0.5 * (low + high));
 }
 
+bool cfar_threshold::is_inside(int row, int column) const
+{
+    return row >= d_reach.row && row + d_reach.row < d_doppler_bins &&
+           column >= d_reach.column && column + d_reach.column < d_range_bins;
+}
+
+bool cfar_threshold::is_exceeded(const float* power, int row, int column, double factor)
+{
+    const float* here = power + row * d_range_bins + column;
+    if (d_method != cfar_method_t::CA || !is_inside(row, column))
+        return *here > factor * level(power, row, column);
+    // No reference is negative: most cells of noise are decided by the first ones.
+    constexpr std::size_t TOGETHER = 4;
+    float sum = 0.0f;
+    for (std::size_t first = 0; first < d_places.size(); first += TOGETHER) {
+        const std::size_t end = std::min(first + TOGETHER, d_places.size());
+        for (std::size_t i = first; i < end; ++i)
+            sum += here[d_places[i]];
+        if (!(*here > factor * (sum / d_places.size())))
+            return false;
+    }
+    return true;
+}
+
 float cfar_threshold::level(const float* power, int row, int column)
 {
     float* reference = d_references.data();
-    if (row >= d_reach.row && row + d_reach.row < d_doppler_bins &&
-        column >= d_reach.column && column + d_reach.column < d_range_bins) {
+    if (is_inside(row, column)) {
         const float* here = power + row * d_range_bins + column;
         for (const int place : d_places)
             *reference++ = here[place];

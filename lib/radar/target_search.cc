@@ -162,7 +162,7 @@ int target_search::strongest_above(double factor)
         for (int column = 0; column < columns; ++column) {
             if (power[column] < largest[column] || !(power[column] > strongest))
                 continue;
-            if (power[column] > factor * d_threshold.level(d_power.data(), row, column)) {
+            if (d_threshold.is_exceeded(d_power.data(), row, column, factor)) {
                 strongest = power[column];
                 place = row * columns + column;
             }
