@@ -6,8 +6,8 @@
 
 python benchmarks/air_profile.py    writes results/benchmarks/profile.csv
 
-Each block of a flowgraph has a thread of its own, of which the kernel counts the time on a processor: waiting, and
-other programs, do not count.
+Each block of a flowgraph has a thread of its own, of which the kernel counts the time on a processor: waiting,
+and other programs, do not count.
 """
 
 from __future__ import annotations
@@ -55,9 +55,7 @@ def main() -> None:
         each = seconds / (last - first) * 1e9
         told = {"system": "benchmarks", "figure": "profile", "variant": name.rstrip("0123456789")}
         rows.append(Result(**told, metric="share", value=seconds / total, command=command_line()))
-        rows.append(
-            Result(**told, metric="time_a_sample", value=each, unit="ns", command=command_line())
-        )
+        rows.append(Result(**told, metric="time_a_sample", value=each, unit="ns", command=command_line()))
         print(f"{name:20s} {100 * seconds / total:5.1f} %  {each:6.2f} ns a sample", flush=True)
     print(f"{(last - first) / SECONDS / 1e6:.2f} MS/s, {total / SECONDS:.2f} processors")
     print(f"written: {write_results(FILE, rows)}")

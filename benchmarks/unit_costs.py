@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from rich.console import Console
+from suite.scene_steps import STEPS, generate
 
 from semisac_ml.data import cifar10
 from semisac_ml.results import Result, write_results
@@ -36,7 +37,6 @@ from semisac_ml.systems.jssc.measuring import Conditions, evaluate_bundle
 from semisac_ml.systems.jssc.model import ModelSettings
 from semisac_ml.systems.jssc.settings import TrainingSettings
 from semisac_ml.training.images import ImageSet
-from suite.scene_steps import STEPS, generate
 
 FILE = Path("results/benchmarks/unit_costs.csv")
 IMAGES, FRAMES, EPOCHS = 1000, 4000, 2

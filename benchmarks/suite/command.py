@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -83,7 +84,7 @@ def bench(*, options: MeasureOptions = MeasureOptions()) -> int:
     """Measure blocks, networks and programs beside their peers: ONNX Runtime, GNU Radio's blocks, PyTorch.
 
     Each of them and its peer are measured in turn, several times over; the table shows medians. Ratios are
-    held against those of results/benchmarks/bench.json: one that is more than 20 % below, twice, is a failure.
+    held against those of results/benchmarks/bench.json: one that is twice more than 20 % below is a failure.
     """
     if options.page:
         _write_page()
@@ -102,7 +103,7 @@ def bench(*, options: MeasureOptions = MeasureOptions()) -> int:
 
     console = Console(highlight=False)
     records: list[Record] = []
-    title = f"bundle {options.bundle}, batch {options.batch}, 1 thread an inference; {machine()}"
+    title = f"{datetime.date.today()}, {machine()}; bundle {options.bundle}, batch {options.batch}"
     try:
         _measure(wanted, repeats, seconds, console, records)
         low = {} if options.quick else fallen(records, stored)
@@ -123,7 +124,9 @@ def bench(*, options: MeasureOptions = MeasureOptions()) -> int:
     elif whole or file is not None:
         names = [one.name for one in every]
         if options.only:
-            names = [one.name for one in kept] + [name for name in names if name not in {o.name for o in kept}]
+            names = [one.name for one in kept] + [
+                name for name in names if name not in {o.name for o in kept}
+            ]
         write(merged(records, kept, names), file or RESULTS)
         console.print(f"written: {file or RESULTS}", soft_wrap=True)
         if (file or RESULTS).resolve() == RESULTS:

@@ -57,7 +57,9 @@ def comparisons() -> list[Comparison]:
             "of the project, at 2 MS/s",
             lambda seconds: 100.0 * on_air.at_pace(_long(seconds, 30.0)).content["status_cpu_share"],
         ),
-        once("uplinks", f"uplink of two users, {_uplink_name()}", "frames/s", UPLINKS_A_SECOND, CORES, _uplinks),
+        once(
+            "uplinks", f"uplink of two users, {_uplink_name()}", "frames/s", UPLINKS_A_SECOND, CORES, _uplinks
+        ),
         once(
             "scenes",
             "scene, all sensors, 320 x 240, canyon by day",

@@ -155,9 +155,7 @@ def read(file: Path) -> list[Record]:
     try:
         return [Record(**row) for row in json.loads(file.read_text(encoding="utf-8"))]
     except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"{file} holds no benchmarks ({error}): remove it, or choose another file"
-        ) from None
+        raise ValueError(f"{file} holds no benchmarks ({error}): remove it, or choose another file") from None
 
 
 def write(records: Sequence[Record], file: Path) -> None:

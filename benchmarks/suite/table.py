@@ -20,7 +20,7 @@ def table(records: Sequence[Record], title: str) -> Table:
     made = Table(title=title, title_justify="left", title_style="", box=box.SIMPLE, padding=(0, 1, 0, 0))
     made.caption, made.caption_justify, made.caption_style = CAPTION, "left", ""
     made.add_column("measured", min_width=18)
-    for column in ("value", "unit", "peer", "its value", "ratio", "goal", "date"):
+    for column in ("value", "unit", "peer", "its value", "ratio", "goal"):
         made.add_column(column, justify="left" if column in ("unit", "peer") else "right", no_wrap=True)
     for one in records:
         colour = "default" if one.goal is None else "green" if one.ratio >= one.goal else "red"
@@ -32,7 +32,6 @@ def table(records: Sequence[Record], title: str) -> Table:
             figure(one.peer_value),
             f"[{colour}]{one.ratio:.2f}[/]",
             "" if one.goal is None else f"{one.goal:g}",
-            one.date,
         )
     return made
 
