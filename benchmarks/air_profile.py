@@ -6,8 +6,8 @@
 
 python benchmarks/air_profile.py    writes results/benchmarks/profile.csv
 
-Each block of a flowgraph has a thread of its own, of which the kernel counts the time on a processor: waiting,
-and other programs, do not count.
+Each block of a flowgraph has a thread of its own, of which the kernel counts the time on a processor: neither
+waiting nor other programs count.
 """
 
 from __future__ import annotations

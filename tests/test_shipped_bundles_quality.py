@@ -7,11 +7,11 @@ On data that ship with the package, or are made up, all of it with fixed seeds: 
 what a bundle can do, but change as soon as a bundle, the runtime or the signal code does.
 
 Tolerances. Another processor or ONNX Runtime sums in another order: outputs differ by 1e-5, means by less
-than 1e-4, and of hundreds of decisions one or two are on the edge. A processor that computes in int8 may take a
-bundle's networks in that precision, which may cost 0.1 dB and half a point, and turns decisions both ways.
+than 1e-4, and of hundreds of decisions one or two are on the edge. A processor that computes in int8 may take
+a bundle's networks in that precision, which may cost 0.1 dB and half a point, and turns decisions both ways.
 So: 0.15 dB of PSNR, 2 points of accuracies of 256 decisions, 5 % of SSIM and of losses that are means over
 hundreds of samples; twice as much where samples are few, and of errors, for PyTorch draws the noise, whose
-generator may change. Only a loss fails. Who ships a better bundle stores its figures: `pytest -s` prints them.
+generator may change. Only a loss fails. Who ships a better bundle stores its figures; `pytest -s` says them.
 """
 
 from __future__ import annotations
