@@ -5,27 +5,28 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from semisac_ml.results import read_results
+
 from .record import GOAL, Record
 
 TEXT = Path(__file__).with_name("performance.md")
-PROFILE = Path(__file__).resolve().parents[2] / "results" / "benchmarks" / "profile.csv"
+BLOCK_TIMES = Path(__file__).resolve().parents[2] / "results" / "benchmarks" / "block_times.csv"
 PLACE = re.compile(r"^\{(\w+)([^}]*)\}$", re.MULTILINE)
 WHY = {
     "jscc_decoder": "its network takes 20 µs an image; reading tags and scheduling take 2 to 3, and "
     "inference itself is slower beside the other threads of two cores.",
-    "link and radar": "the profile below says where the time goes.",
-    "pictures through": "of one core a picture takes the networks far longer than frames and radar.",
-    "latency of pictures": "of one core a picture takes the networks far longer than frames and radar.",
+    "link and radar": "times of its blocks are below.",
+    "pictures through": "the networks take nine tenths of the time, see below.",
+    "latency of pictures": "the networks take nine tenths of the time, see below.",
 }
 """Why rows that begin so fall short, as long as they do."""
 
 
-def written(records: Sequence[Record], profile: Path = PROFILE) -> str:
+def written(records: Sequence[Record], block_times: Path = BLOCK_TIMES) -> str:
     """The page. Raises ValueError for a record that has no place on it."""
     left = {one.name: one for one in records}
     machines: dict[str, None] = dict.fromkeys(one.machine for one in records)
@@ -37,7 +38,7 @@ def written(records: Sequence[Record], profile: Path = PROFILE) -> str:
             for one in own:
                 left.pop(one.name, None)
             return _table(own, len(machines) > 1)
-        return {"short": _short(records), "profile": _profile(profile)}[kind]
+        return _short(records) if kind == "short" else _times(block_times)
 
     text = PLACE.sub(fill, TEXT.read_text(encoding="utf-8"))
     if left:
@@ -84,13 +85,15 @@ def _short(records: Sequence[Record]) -> str:
     return "\n".join(lines) or "Nothing that is stored."
 
 
-def _profile(file: Path) -> str:
-    with file.open(encoding="utf-8", newline="") as opened:
-        rows = list(csv.DictReader(opened))
-    nanoseconds = {row["variant"]: row["value"] for row in rows if row["metric"] == "time_a_sample"}
-    lines = ["| block | share of the processor time | ns a sample |", "|---|---|---|"]
-    for row in rows:
-        if row["metric"] == "share":
-            share, each = 100 * float(row["value"]), float(nanoseconds[row["variant"]])
-            lines.append(f"| {row['variant']} | {share:.1f} % | {each:.1f} |")
-    return "\n".join(lines)
+def _times(file: Path) -> str:
+    """Of each flowgraph a table: block, share, time."""
+    if not file.exists():
+        return "Nothing stored yet."
+    tables: dict[str, list[str]] = {}
+    rows = read_results(file)
+    for share, each in zip(rows[::2], rows[1::2], strict=True):
+        counted = each.metric.removeprefix("time_a_")
+        head = [f"| block | share of the processor time | {each.unit} a {counted} |", "|---|---|---|"]
+        lines = tables.setdefault(share.conditions["flowgraph"], head)
+        lines.append(f"| {share.variant} | {100 * share.value:.1f} % | {each.value:.3g} |")
+    return "\n\n".join(f"**{name}**\n\n" + "\n".join(lines) for name, lines in tables.items())

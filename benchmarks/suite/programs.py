@@ -118,7 +118,7 @@ def _uplinks(seconds: float) -> float:
     """Frames a second of run_loopback.py: both users, channel, feedback and station."""
     found = _uplink_bundles()
     bundle = found[0] if found else str(Path(_uplink_folder().name) / "csc_sa_net" / "untrained")
-    count = round(_long(seconds, 100))
+    count = max(32, round(_long(seconds, 100)))
     command = ["apps/run_loopback.py", "--bundle", bundle, "--images", str(count), "--no-report"]
     return on_air.watch(command).content["metrics"]["frames_per_s"]["value"]
 
