@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "apps"))
 
-from gnuradio import gr  # noqa: E402
+from gnuradio import blocks, gr, semisac  # noqa: E402
 from loopback.links.pictures import PictureOptions, PicturesOfAnySize  # noqa: E402
 from loopback.options import LinkOptions  # noqa: E402
 from suite.air import link_and_radar  # noqa: E402
@@ -61,6 +61,12 @@ def thread_seconds() -> dict[str, float]:
     return found
 
 
+def block_of(thread: str) -> str:
+    """Name of the block whose thread it is: of name and number the kernel keeps 15 letters."""
+    stem = thread.rstrip("0123456789")
+    return next((name for name in (*dir(semisac), *dir(blocks)) if name.startswith(stem)), stem)
+
+
 def measured(name: str) -> list[Result]:
     """Rows of a flowgraph, the slowest block first."""
     make, counted, in_a_second, unit = FLOWGRAPHS[name]
@@ -73,25 +79,27 @@ def measured(name: str) -> list[Result]:
     flowgraph.stop()
     flowgraph.wait()
     own = Path(f"/proc/self/task/{threading.main_thread().native_id}/comm").read_text().strip()
-    taken = {thread: s - before.get(thread, 0.0) for thread, s in after.items() if thread != own}
+    taken: dict[str, float] = {}
+    for thread, seconds in after.items():
+        if thread != own:
+            block = block_of(thread)
+            taken[block] = taken.get(block, 0.0) + seconds - before.get(thread, 0.0)
     total = sum(taken.values())
     rows = []
-    for thread, seconds in sorted(taken.items(), key=lambda one: -one[1]):
+    for block, seconds in sorted(taken.items(), key=lambda one: -one[1]):
         if seconds < LEAST * total:
             continue
         told = {
             "system": "benchmarks",
             "figure": "block_times",
-            "variant": thread.rstrip("0123456789"),  # of the block's name 15 letters, with its number
+            "variant": block,
             "conditions": {"flowgraph": name},
             "command": command_line(),
         }
-        each = in_a_second * seconds / (last - first)
-        rows.append(Result(**told, metric="share", value=seconds / total))
+        share, each = seconds / total, in_a_second * seconds / (last - first)
+        rows.append(Result(**told, metric="share", value=share))
         rows.append(Result(**told, metric=f"time_a_{counted}", value=each, unit=unit))
-        print(
-            f"{name}: {thread:16s} {100 * seconds / total:5.1f} %  {each:7.3g} {unit} a {counted}", flush=True
-        )
+        print(f"{name}: {block:20s} {100 * share:5.1f} %  {each:7.3g} {unit} a {counted}", flush=True)
     rate = (last - first) / SECONDS
     print(f"{name}: {rate:.4g} {counted}s a second, {total / SECONDS:.2f} processors")
     return rows
