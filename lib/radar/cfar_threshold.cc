@@ -114,6 +114,12 @@ void gauss_legendre(std::vector<double>& nodes, std::vector<double>& weights)
     }
 }
 
+// Place on an axis that goes round, of one that is beyond an end by less than its length.
+int once_around(int place, int bins)
+{
+    return place < 0 ? place + bins : place >= bins ? place - bins : place;
+}
+
 } // namespace
 
 cfar_threshold::cfar_threshold(const map_geometry& geometry,
@@ -364,19 +370,31 @@ bool cfar_threshold::is_inside(int row, int column) const
            column >= d_reach.column && column + d_reach.column < d_range_bins;
 }
 
+// Power of a reference; the map goes on at its other end.
+float cfar_threshold::reference(const float* power,
+                                int row,
+                                int column,
+                                std::size_t number) const
+{
+    const int other_row = once_around(row + d_offsets[number].row, d_doppler_bins);
+    const int other_column = once_around(column + d_offsets[number].column, d_range_bins);
+    return power[other_row * d_range_bins + other_column];
+}
+
 bool cfar_threshold::is_exceeded(const float* power, int row, int column, double factor)
 {
     const float* here = power + row * d_range_bins + column;
-    if (d_method != cfar_method_t::CA || !is_inside(row, column))
+    if (d_method != cfar_method_t::CA)
         return *here > factor * level(power, row, column);
     // No reference is negative: most cells of noise are decided by the first ones.
     constexpr std::size_t TOGETHER = 4;
+    const bool inside = is_inside(row, column);
+    const std::size_t count = d_offsets.size();
     float sum = 0.0f;
-    for (std::size_t first = 0; first < d_places.size(); first += TOGETHER) {
-        const std::size_t end = std::min(first + TOGETHER, d_places.size());
-        for (std::size_t i = first; i < end; ++i)
-            sum += here[d_places[i]];
-        if (!(*here > factor * (sum / d_places.size())))
+    for (std::size_t first = 0; first < count; first += TOGETHER) {
+        for (std::size_t i = first; i < std::min(first + TOGETHER, count); ++i)
+            sum += inside ? here[d_places[i]] : reference(power, row, column, i);
+        if (!(*here > factor * (sum / count)))
             return false;
     }
     return true;
@@ -384,19 +402,8 @@ bool cfar_threshold::is_exceeded(const float* power, int row, int column, double
 
 float cfar_threshold::level(const float* power, int row, int column)
 {
-    float* reference = d_references.data();
-    if (is_inside(row, column)) {
-        const float* here = power + row * d_range_bins + column;
-        for (const int place : d_places)
-            *reference++ = here[place];
-    } else {
-        for (const offset& place : d_offsets) {
-            const int other_row = (row + place.row + d_doppler_bins) % d_doppler_bins;
-            const int other_column =
-                (column + place.column + d_range_bins) % d_range_bins;
-            *reference++ = power[other_row * d_range_bins + other_column];
-        }
-    }
+    for (std::size_t i = 0; i < d_references.size(); ++i)
+        d_references[i] = reference(power, row, column, i);
     if (d_method == cfar_method_t::CA)
         return std::accumulate(d_references.begin(), d_references.end(), 0.0f) /
                d_references.size();

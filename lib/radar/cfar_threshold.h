@@ -42,6 +42,7 @@ public:
 private:
     //! Whether all references of a cell lie around it, none at the other end of the map.
     bool is_inside(int row, int column) const;
+    float reference(const float* power, int row, int column, std::size_t number) const;
 
     struct offset {
         int row, column;
