@@ -5,6 +5,7 @@
 """Where the processor time of whole links goes, block by block.
 
 python benchmarks/block_times.py    writes results/benchmarks/block_times.csv
+make bench ARGS=--page              puts it on the page
 
 Each block of a flowgraph has a thread of its own, of which the kernel counts the time on a processor: neither
 waiting nor other programs count.
