@@ -14,7 +14,6 @@ from __future__ import annotations
 import io
 import json
 import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -24,8 +23,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from rich.console import Console
+from suite.scene_steps import STEPS, generate
 
-from semisac_ml.cli.scenes import scenes_python
 from semisac_ml.data import cifar10
 from semisac_ml.results import Result, write_results
 from semisac_ml.runtime import Bundle, ImageLink
@@ -40,15 +39,8 @@ from semisac_ml.systems.jssc.settings import TrainingSettings
 from semisac_ml.training.images import ImageSet
 
 FILE = Path("results/benchmarks/unit_costs.csv")
-IMAGES, FRAMES, EPOCHS, STEPS = 1000, 4000, 2, 4
+IMAGES, FRAMES, EPOCHS = 1000, 4000, 2
 QUIET, CPU = Console(file=io.StringIO()), torch.device("cpu")
-SCENES = """
-import json, sys
-from pathlib import Path
-from semisac_ml.data.scenes.drive import DriveSettings
-from semisac_ml.data.scenes.generate import drive_seconds
-drive_seconds(Path(sys.argv[1]), 0, DriveSettings("canyon", "day", False, 1, int(sys.argv[2])))
-"""
 
 
 def processor_seconds(work: Callable[[], object]) -> float:
@@ -104,16 +96,14 @@ def _of_epochs(learn: Callable[[int, Path], None], samples: int) -> float:
 
 def scene_costs() -> Iterator[tuple[str, str, float, int]]:
     """The same of scenes, the start of a drive apart; nothing without the ray tracer."""
-    try:
-        python = scenes_python()
-    except ValueError as error:
-        print(f"left out: {error}", file=sys.stderr)
-        return
     taken = []
     for steps in (STEPS, 2 * STEPS):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        with tempfile.TemporaryDirectory() as folder:
-            subprocess.run([python, "-c", SCENES, folder, str(steps)], check=True)
+        try:
+            generate(steps)
+        except ValueError as error:
+            print(f"left out: {error}", file=sys.stderr)
+            return
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         taken.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
     yield "scene, all sensors, 320 x 240, canyon by day", "scene", (taken[1] - taken[0]) / STEPS, STEPS

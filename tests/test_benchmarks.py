@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -35,7 +36,19 @@ def run(*arguments: str) -> subprocess.CompletedProcess:
     )
 
 
-def test_quick_run_writes_every_benchmark(tiny_bundle: Path, tmp_path: Path):
+@pytest.fixture
+def tiny_users(tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A made-up bundle csc_sa_net/tiny beside jssc/tiny, so that none has to be exported."""
+    pytest.importorskip("onnx", reason="the made-up bundle is written with the onnx package")
+    from tiny_fusion_bundle import make_tiny_fusion_bundle
+
+    make_tiny_fusion_bundle(tmp_path / "models" / "csc_sa_net" / "tiny")
+    folders = (tmp_path / "models", tiny_bundle.parents[1])
+    monkeypatch.setenv("SEMISAC_MODELS", os.pathsep.join(map(str, folders)))
+
+
+@pytest.mark.usefixtures("tiny_users")
+def test_quick_run_writes_every_benchmark(tmp_path: Path):
     pytest.importorskip("torch", reason="simac is measured beside PyTorch")
     file = tmp_path / "bench.json"
     done = run("--bundle", "jssc/tiny", "--quick", "--json", str(file))
@@ -52,14 +65,22 @@ def test_quick_run_writes_every_benchmark(tiny_bundle: Path, tmp_path: Path):
         "link and radar",
         "simac",
         "loopback",
-    }
+        "encoder of jssc/tiny",
+        "prediction of a beam",
+        "pictures through the whole link",
+        "latency of pictures",
+        "run_receiver.py",
+        "uplink of two users",
+    } | {record["name"].partition(",")[0] for record in records if record["name"].startswith("scene,")}
     for record in records:
         assert record.keys() == FIELDS
         assert record["value"] > 0 and record["peer_value"] > 0
-        assert record["ratio"] == pytest.approx(record["value"] / record["peer_value"], rel=1e-3)
-        learned = record["name"] in LEARNED | {"loopback"}
-        assert record["goal"] == 0.85 if learned else record["goal"] in (None, 1.0, 1.5, 3.0, 5.0, 10.0)
-        assert record["unit"] in ("images/s", "MS/s", "maps/s", "samples/s", "symbols/s")
+        rate = record["value"] / record["peer_value"]
+        costs = record["unit"] in ("ms", "s", "% of a core")
+        assert record["ratio"] == pytest.approx(1.0 / rate if costs else rate, rel=2e-3)
+        learned = record["name"] in LEARNED - {"sensing_decoder"} | {"loopback"}
+        assert record["goal"] == 0.85 if learned else record["goal"] in (None, 0.5, 1.0, 1.5, 3.0, 5.0, 10.0)
+        assert costs or record["unit"].endswith("/s")
         assert record["peer"] and "core" in record["machine"]
         datetime.date.fromisoformat(record["date"])
 
@@ -69,6 +90,50 @@ def test_only_measures_what_is_named(tiny_bundle: Path, tmp_path: Path):
     done = run("--bundle", "jssc/tiny", "--quick", "--only", "task_decoder", "--json", str(file))
     assert done.returncode == 0, done.stderr
     assert [record["name"] for record in json.loads(file.read_text())] == ["task_decoder"]
+
+
+@pytest.fixture
+def bench(tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The program in this process, with two made-up comparisons, its own file and page."""
+    for folder in ("benchmarks", "apps"):
+        monkeypatch.syspath_prepend(str(PROGRAM.parents[1] / folder))
+    from suite import command
+    from suite.record import Comparison
+
+    rates = {"loopback": 100.0, "air": 50.0}
+
+    def comparisons(bundle, batch):
+        return [
+            Comparison(name, name, "MS/s", "peer", "1 thread", lambda s, n=name: rates[n], lambda s: 100.0)
+            for name in rates
+        ]
+
+    monkeypatch.setattr(command, "_comparisons", comparisons)
+    monkeypatch.setattr(command, "RESULTS", tmp_path / "stored.json")
+    monkeypatch.setattr(command, "PAGE", tmp_path / "page.md")
+    monkeypatch.setattr(command.page, "written", lambda records: f"{len(records)} rows")
+    told = ["--bundle", "jssc/tiny", "--seconds", "0.01", "--repeats", "2"]
+    return rates, lambda *arguments: command.run([*told, *arguments])
+
+
+def test_a_ratio_that_fell_fails_and_stays_stored(bench, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    rates, call = bench
+    stored = tmp_path / "stored.json"
+    assert call() == 0
+    assert (tmp_path / "page.md").read_text() == "2 rows"
+    before = stored.read_bytes()
+    rates["air"] = 39.0
+    capsys.readouterr()
+    assert call() == 1
+    told = capsys.readouterr().err.splitlines()
+    assert any(
+        line.startswith("bench: air: ratio 0.39, more than 20 % below the stored 0.5 of") for line in told
+    )
+    assert stored.read_bytes() == before
+    assert call("--only", "air", "--json", str(stored)) == 1  # asked for: written all the same
+    ratios = {record["name"]: record["ratio"] for record in json.loads(stored.read_text())}
+    assert ratios == {"loopback": 1.0, "air": 0.39}
+    assert call() == 0
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from gnuradio import blocks, channels, gr, semisac
 
-from .record import Comparison
+from .record import Comparison, asked
 from .timing import flowgraph_rate
 
 NOISE_VOLTAGE = 0.7  # of N0 = 10^(-3 dB / 10)
@@ -80,17 +80,15 @@ def stream_comparisons() -> list[Comparison]:
 def target_comparisons() -> list[Comparison]:
     """`target_emulator`, with moving targets and noise, against the project's goal."""
     return [
-        Comparison(
-            group="target_emulator",
-            name=f"target_emulator, {_count(targets, 'target')}, {_count(antennas, 'antenna')}",
-            unit="MS/s",
-            peer="goal",
-            peer_conditions="of the project, no measurement",
-            measure=lambda seconds, targets=targets, antennas=antennas: (
+        asked(
+            "target_emulator",
+            f"target_emulator, {_count(targets, 'target')}, {_count(antennas, 'antenna')}",
+            "MS/s",
+            GOAL_MSPS,
+            "of the project, no measurement",
+            lambda seconds, targets=targets, antennas=antennas: (
                 targets * antennas * _stream_rate(_targets(targets, antennas), seconds)
             ),
-            measure_peer=lambda seconds: GOAL_MSPS,
-            goal=1.0,
         )
         for targets, antennas in ((1, 1), (4, 1), (4, 4))
     ]

@@ -14,17 +14,18 @@ from gnuradio import blocks, digital, gr, semisac
 
 from semisac_ml.signal.frame import FrameParameters
 
-from .record import Comparison
+from .record import Comparison, asked
 from .timing import flowgraph_rate
 
 PACKET_BYTES = 96
 NARROW = FrameParameters()
+GOAL_MSPS = 10.0
 WIDE = FrameParameters(fft_size=1024, prefix_samples=72, images_per_frame=128, channel_uses=100)
 
 
 def comparisons() -> list[Comparison]:
     """Modulate, synchronise and demodulate, both on one core."""
-    return [
+    beside_stock = [
         Comparison(
             group="frames",
             name=f"frames, {parameters.fft_size} subcarriers, one core",
@@ -37,6 +38,11 @@ def comparisons() -> list[Comparison]:
         )
         for parameters in (NARROW, WIDE)
     ]
+    name = f"frames, {NARROW.fft_size} subcarriers, one core, as asked"
+    plain = asked(
+        "frames", name, "MS/s", GOAL_MSPS, "of the project", lambda seconds: _chain_rate(NARROW, seconds)
+    )
+    return [*beside_stock, plain]
 
 
 @contextlib.contextmanager

@@ -15,10 +15,11 @@ from semisac_ml.signal.frame_modulation import modulate_frame
 from semisac_ml.signal.radar_parameters import RadarParameters
 from semisac_ml.signal.range_doppler import range_doppler_map
 
-from .record import Comparison
+from .record import Comparison, asked
 from .timing import call_rate, flowgraph_rate
 
 FRAMES = 8  # in memory, sent again and again
+GOAL_MSPS = 20.0
 IMAGES = 100  # with the header about 64 symbols a frame
 
 
@@ -44,6 +45,16 @@ def comparisons() -> list[Comparison]:
         )
         for name, parameters in cases.items()
     ]
+    found.append(
+        asked(
+            "echo_processor",
+            "echo_processor, OFDM, 4 antennas, as asked",
+            "MS/s",
+            GOAL_MSPS,
+            "of the project",
+            lambda seconds: _rate(cases["OFDM, 4 antennas"], seconds),
+        )
+    )
     parameters = RadarParameters(frame)
     rd_map = _map_of_two_targets(parameters)
     found.append(

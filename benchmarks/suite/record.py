@@ -17,15 +17,26 @@ from pathlib import Path
 from semisac_ml.outputs import write_output
 
 Measurement = Callable[[float], float]  # seconds to measure for -> rate
+GOAL = "goal"
+"""Peer of what is asked as a plain figure."""
+COSTS = ("ms", "s", "% of a core")
+"""Units of what should be small."""
+LEAST_OF_STORED = 0.8
+"""Share of its stored ratio that a comparison must reach."""
+
+
+class LeftOut(Exception):
+    """What a measurement needs is not installed; says what."""
 
 
 @dataclass(frozen=True)
 class Comparison:
     """Something to measure, and its peer.
 
-    group: what --only names. name: of this measurement. unit: of both rates. peer: what it is compared with,
-    peer_conditions: and how that is set. measure, measure_peer: functions of the seconds to spend, that
-    return the rate. goal: least ratio wanted, or None.
+    group: what --only names. name: of this measurement. unit: of both figures. peer: what it is compared
+    with, peer_conditions: and how that is set. measure, measure_peer: functions of the seconds to spend, that
+    return the figure; they may raise LeftOut. goal: least ratio wanted, or None. most_repeats: of what takes
+    long.
     """
 
     group: str
@@ -36,11 +47,32 @@ class Comparison:
     measure: Measurement
     measure_peer: Measurement
     goal: float | None = None
+    most_repeats: int | None = None
+
+
+def asked(
+    group: str, name: str, unit: str, figure: float, conditions: str, measure: Measurement, repeats: int = 3
+) -> Comparison:
+    """A comparison with a plain figure that an issue asks for; that is no measurement."""
+    return Comparison(
+        group=group,
+        name=name,
+        unit=unit,
+        peer=GOAL,
+        peer_conditions=conditions,
+        measure=measure,
+        measure_peer=lambda seconds: figure,
+        goal=1.0,
+        most_repeats=repeats,
+    )
 
 
 @dataclass(frozen=True)
 class Record:
-    """What came out: medians of both rates, and the median of the ratios of neighbouring measurements."""
+    """What came out: medians of both figures, and the median of the ratios of neighbouring measurements.
+
+    The ratio says how good ours is: own over the peer's, the other way round for costs such as a latency.
+    """
 
     name: str
     value: float
@@ -64,11 +96,41 @@ def record(comparison: Comparison, pairs: Sequence[tuple[float, float]]) -> Reco
         unit=comparison.unit,
         peer=f"{comparison.peer} ({comparison.peer_conditions})",
         peer_value=statistics.median(peer for _, peer in pairs),
-        ratio=statistics.median(own / peer for own, peer in pairs),
+        ratio=statistics.median(_ratio(comparison.unit, *pair) for pair in pairs),
         goal=comparison.goal,
         machine=machine(),
         date=datetime.date.today().isoformat(),
     )
+
+
+def _ratio(unit: str, own: float, peer: float) -> float:
+    return peer / own if unit in COSTS else own / peer
+
+
+def fallen(records: Sequence[Record], stored: Sequence[Record]) -> dict[str, str]:
+    """A line for each record more than 20 % below the stored one of the same name and peer, by name.
+
+    A ratio to a peer of the same run is compared whichever machine the stored one is of; one to a plain
+    figure says how fast the machine is, and is compared on the same machine alone.
+    """
+    before = {(one.name, one.peer): one for one in stored}
+    lines = {}
+    for one in records:
+        old = before.get((one.name, one.peer))
+        if old is None or (old.peer.startswith(GOAL) and old.machine != one.machine):
+            continue
+        if one.ratio < LEAST_OF_STORED * old.ratio:
+            lines[one.name] = (
+                f"{one.name}: ratio {one.ratio:.3g}, more than 20 % below the stored {old.ratio:.3g} "
+                f"of {old.date} ({old.machine})"
+            )
+    return lines
+
+
+def merged(records: Sequence[Record], stored: Sequence[Record], order: Sequence[str]) -> list[Record]:
+    """Stored rows with those of the same names replaced, in an order of names; others are dropped."""
+    of_name = {one.name: one for one in (*stored, *records)}
+    return [of_name[name] for name in order if name in of_name]
 
 
 def machine() -> str:
@@ -84,6 +146,16 @@ def machine() -> str:
         pass
     cores = len(os.sched_getaffinity(0))
     return f"{model}, {cores} core{'s' if cores > 1 else ''}"
+
+
+def read(file: Path) -> list[Record]:
+    """Records of a file; none where there is no file. Raises ValueError for one of another kind."""
+    if not file.exists():
+        return []
+    try:
+        return [Record(**row) for row in json.loads(file.read_text(encoding="utf-8"))]
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{file} holds no benchmarks ({error}): remove it, or choose another file") from None
 
 
 def write(records: Sequence[Record], file: Path) -> None:

@@ -114,6 +114,12 @@ void gauss_legendre(std::vector<double>& nodes, std::vector<double>& weights)
     }
 }
 
+// Place on an axis that goes round, of one that is beyond an end by less than its length.
+int once_around(int place, int bins)
+{
+    return place < 0 ? place + bins : place >= bins ? place - bins : place;
+}
+
 } // namespace
 
 cfar_threshold::cfar_threshold(const map_geometry& geometry,
@@ -185,6 +191,11 @@ void cfar_threshold::set_offsets(const map_geometry& geometry,
     if (d_offsets.empty())
         throw std::invalid_argument("cfar_detector: reference cells are 0 on both axes, "
                                     "expected at least 1; give some.");
+    for (const offset& place : d_offsets) {
+        d_places.push_back(place.row * d_range_bins + place.column);
+        d_reach.row = std::max(d_reach.row, std::abs(place.row));
+        d_reach.column = std::max(d_reach.column, std::abs(place.column));
+    }
 }
 
 void cfar_threshold::set_axes(const map_geometry& geometry)
@@ -353,14 +364,46 @@ double cfar_threshold::factor(double false_alarm_rate) const
     return std::exp(0.5 * (low + high));
 }
 
+bool cfar_threshold::is_inside(int row, int column) const
+{
+    return row >= d_reach.row && row + d_reach.row < d_doppler_bins &&
+           column >= d_reach.column && column + d_reach.column < d_range_bins;
+}
+
+// Power of a reference; the map goes on at its other end.
+float cfar_threshold::reference(const float* power,
+                                int row,
+                                int column,
+                                std::size_t number) const
+{
+    const int other_row = once_around(row + d_offsets[number].row, d_doppler_bins);
+    const int other_column = once_around(column + d_offsets[number].column, d_range_bins);
+    return power[other_row * d_range_bins + other_column];
+}
+
+bool cfar_threshold::is_exceeded(const float* power, int row, int column, double factor)
+{
+    const float* here = power + row * d_range_bins + column;
+    if (d_method != cfar_method_t::CA)
+        return *here > factor * level(power, row, column);
+    // No reference is negative: most cells of noise are decided by the first ones.
+    constexpr std::size_t TOGETHER = 4;
+    const bool inside = is_inside(row, column);
+    const std::size_t count = d_offsets.size();
+    float sum = 0.0f;
+    for (std::size_t first = 0; first < count; first += TOGETHER) {
+        for (std::size_t i = first; i < std::min(first + TOGETHER, count); ++i)
+            sum += inside ? here[d_places[i]] : reference(power, row, column, i);
+        if (!(*here > factor * (sum / count)))
+            return false;
+    }
+    return true;
+}
+
 float cfar_threshold::level(const float* power, int row, int column)
 {
-    float* reference = d_references.data();
-    for (const offset& place : d_offsets) {
-        const int other_row = (row + place.row + d_doppler_bins) % d_doppler_bins;
-        const int other_column = (column + place.column + d_range_bins) % d_range_bins;
-        *reference++ = power[other_row * d_range_bins + other_column];
-    }
+    for (std::size_t i = 0; i < d_references.size(); ++i)
+        d_references[i] = reference(power, row, column, i);
     if (d_method == cfar_method_t::CA)
         return std::accumulate(d_references.begin(), d_references.end(), 0.0f) /
                d_references.size();

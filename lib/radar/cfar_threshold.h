@@ -30,13 +30,20 @@ public:
     //! False-alarm rate of a cell for one of a map.
     double cell_rate(double map_rate) const;
 
-    //! Noise level beside a cell of a power map [doppler_bins][range_bins].
+    //! Whether a cell of a power map [doppler_bins][range_bins] is above `factor` levels.
+    bool is_exceeded(const float* power, int row, int column, double factor);
+
+    //! Noise level beside a cell of it.
     float level(const float* power, int row, int column);
 
     //! Noise variance of a cell of one antenna, from the level beside it.
     double noise_variance(double level) const { return level / d_level_of_unit_noise; }
 
 private:
+    //! Whether all references of a cell lie around it, none at the other end of the map.
+    bool is_inside(int row, int column) const;
+    float reference(const float* power, int row, int column, std::size_t number) const;
+
     struct offset {
         int row, column;
     };
@@ -57,6 +64,8 @@ private:
     const int d_doppler_bins, d_range_bins, d_looks;
     const cfar_method_t d_method;
     std::vector<offset> d_offsets;
+    std::vector<int> d_places;  // of the same, from a cell of the map
+    offset d_reach = { 0, 0 };  // of the farthest
     std::array<axis, 2> d_axes; // range, Doppler
     int d_rank = 0;
     double d_independent = 0.0; // references of CA

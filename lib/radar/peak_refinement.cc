@@ -4,6 +4,8 @@
  * SPDX-License-Identifier: GPL-3.0-or-later
  */
 
+#include "math/column_sums.h"
+#include "math/phasor.h"
 #include "radar/peak_refinement.h"
 #include <volk/volk.h>
 #include <algorithm>
@@ -21,6 +23,8 @@ constexpr int ANGLE_OVERSAMPLING = 8;
 constexpr std::array<double, 5> START_OFFSETS = { -0.5, -0.25, 0.0, 0.25, 0.5 };
 // Single precision: a step to the very maximum may seem to lose this much.
 constexpr double ROUNDING = 1e-6;
+// Slow times that are summed in single precision before they are added to the others.
+constexpr int TIMES_TOGETHER = 64;
 
 // Solves A x = b for a positive definite A of n rows by Cholesky; false if A is not.
 bool solve(int n, std::array<std::array<double, 3>, 3> a, std::array<double, 3>& x)
@@ -54,8 +58,13 @@ peak_refinement::peak_refinement(const map_geometry& geometry)
     : d_geometry(geometry),
       d_cells_energy(static_cast<double>(geometry.antennas) * geometry.slow_times *
                      geometry.spectrum_sum),
+      d_columns(geometry.range_bins),
+      d_part(geometry.range_bins),
+      d_echo(geometry.range_bins),
       d_beam(std::max(geometry.slow_times, geometry.antennas))
 {
+    for (complex_buffer& times : d_times)
+        times.resize(geometry.slow_times);
     for (int axis = 0; axis < 3; ++axis) {
         d_delay[axis].resize(geometry.range_bins);
         d_wave[axis].resize(geometry.coordinates[axis].size());
@@ -73,6 +82,11 @@ peak_refinement::peak_refinement(const map_geometry& geometry)
         }
         d_first[side] = first;
         d_length[side] = std::max(0, last - first);
+        constexpr int TOGETHER = static_cast<int>(COLUMNS_TOGETHER);
+        d_begin[side] = first / TOGETHER * TOGETHER;
+        const int end = (last + TOGETHER - 1) / TOGETHER * TOGETHER;
+        d_count[side] =
+            d_length[side] > 0 ? std::min(end, geometry.range_bins) - d_begin[side] : 0;
     }
 }
 
@@ -100,11 +114,51 @@ void peak_refinement::set_delay_wave(double frequency, int orders)
     }
 }
 
+// Coordinates of slow time and antennas grow by one.
 void peak_refinement::set_wave(int axis, double frequency)
 {
     const std::vector<double>& coordinate = d_geometry.coordinates[axis];
-    for (std::size_t i = 0; i < coordinate.size(); ++i)
-        d_wave[axis][i] = std::polar(1.0, -2.0 * M_PI * frequency * coordinate[i]);
+    const std::complex<double> turn = std::polar(1.0, -2.0 * M_PI * frequency);
+    std::complex<double> wave =
+        std::polar(1.0, -2.0 * M_PI * frequency * coordinate.front());
+    for (std::complex<double>& one : d_wave[axis]) {
+        one = wave;
+        wave = { wave.real() * turn.real() - wave.imag() * turn.imag(),
+                 wave.real() * turn.imag() + wave.imag() * turn.real() };
+    }
+}
+
+// The wave of slow time as it is set, times its coordinate to the powers below `orders`.
+void peak_refinement::set_times(int orders)
+{
+    for (int time = 0; time < d_geometry.slow_times; ++time) {
+        std::complex<double> term = d_wave[1][time];
+        for (int order = 0; order < orders; ++order) {
+            d_times[order][time] = gr_complex(term);
+            term *= d_geometry.coordinates[1][time];
+        }
+    }
+}
+
+// Cells of one antenna, weighted along slow time and summed there.
+void peak_refinement::sum_times(const gr_complex* cells, int order)
+{
+    const int times = d_geometry.slow_times, bins = d_geometry.range_bins;
+    for (int time = 0; time < times; time += TIMES_TOGETHER) {
+        complex_buffer& sums = time == 0 ? d_columns : d_part;
+        for (int side : { 0, 1 }) {
+            const int begin = d_begin[side];
+            column_sums(cells + static_cast<std::ptrdiff_t>(time) * bins + begin,
+                        std::min(TIMES_TOGETHER, times - time),
+                        bins,
+                        d_count[side],
+                        d_times[order].data() + time,
+                        sums.data() + begin);
+            if (time > 0)
+                for (int bin = begin; bin < begin + d_count[side]; ++bin)
+                    d_columns[bin] += d_part[bin];
+        }
+    }
 }
 
 std::complex<double> peak_refinement::row_sum(const gr_complex* row,
@@ -127,14 +181,12 @@ std::complex<double> peak_refinement::correlation(const gr_complex* cells,
     set_delay_wave(frequency[0], 1);
     set_wave(1, frequency[1]);
     set_wave(2, frequency[2]);
+    set_times(1);
     std::complex<double> total = 0.0;
     for (int antenna = 0; antenna < d_geometry.antennas; ++antenna) {
-        std::complex<double> sum = 0.0;
-        for (int time = 0; time < d_geometry.slow_times; ++time) {
-            sum += d_wave[1][time] * row_sum(cells, d_delay[0].data());
-            cells += d_geometry.range_bins;
-        }
-        total += d_wave[2][antenna] * sum;
+        sum_times(cells, 0);
+        total += d_wave[2][antenna] * row_sum(d_columns.data(), d_delay[0].data());
+        cells += d_geometry.cells();
     }
     return total;
 }
@@ -146,22 +198,19 @@ peak_refinement::sums peak_refinement::moments(const gr_complex* cells,
     set_delay_wave(frequency[0], 3);
     set_wave(1, frequency[1]);
     set_wave(2, frequency[2]);
+    set_times(3);
     sums total{};
     for (int antenna = 0; antenna < d_geometry.antennas; ++antenna) {
-        std::complex<double> plain = 0.0, r = 0.0, d = 0.0, rr = 0.0, rd = 0.0, dd = 0.0;
-        for (int time = 0; time < d_geometry.slow_times; ++time) {
-            const double x = d_geometry.coordinates[1][time];
-            const std::complex<double> wave = d_wave[1][time];
-            const auto order0 = wave * row_sum(cells, d_delay[0].data());
-            const auto order1 = wave * row_sum(cells, d_delay[1].data());
-            plain += order0;
-            r += order1;
-            rr += wave * row_sum(cells, d_delay[2].data());
-            d += x * order0;
-            dd += x * x * order0;
-            rd += x * order1;
-            cells += d_geometry.range_bins;
-        }
+        const auto along_delay = [this](int order) {
+            return row_sum(d_columns.data(), d_delay[order].data());
+        };
+        sum_times(cells, 0);
+        const auto plain = along_delay(0), r = along_delay(1), rr = along_delay(2);
+        sum_times(cells, 1);
+        const auto d = along_delay(0), rd = along_delay(1);
+        sum_times(cells, 2);
+        const auto dd = along_delay(0);
+        cells += d_geometry.cells();
         const double x = d_geometry.coordinates[2][antenna];
         const std::complex<double> wave = d_wave[2][antenna];
         total[0][0] += wave * plain;
@@ -284,22 +333,20 @@ void peak_refinement::add_echo(gr_complex* cells,
         for (std::complex<double>& wave : d_wave[1])
             wave -= mean;
     }
+    for (int side : { 0, 1 })
+        for (int bin = d_first[side]; bin < d_first[side] + d_length[side]; ++bin)
+            d_echo[bin] = d_geometry.spectrum[bin] * std::conj(d_delay[0][bin]);
     for (int antenna = 0; antenna < d_geometry.antennas; ++antenna) {
+        const gr_complex gone(taken * std::conj(d_wave[2][antenna]));
         for (int time = 0; time < d_geometry.slow_times; ++time) {
             const gr_complex factor(std::complex<double>(amplitude) *
                                     std::conj(d_wave[1][time] * d_wave[2][antenna]));
-            const gr_complex gone(taken * std::conj(d_wave[2][antenna]));
             for (int side : { 0, 1 }) {
-                for (int bin = d_first[side]; bin < d_first[side] + d_length[side];
-                     ++bin) {
-                    const gr_complex wave = d_delay[0][bin]; // conjugate
-                    const float power = d_geometry.spectrum[bin];
-                    cells[bin] +=
-                        gr_complex(power * (factor.real() * wave.real() +
-                                            factor.imag() * wave.imag() - gone.real()),
-                                   power * (factor.imag() * wave.real() -
-                                            factor.real() * wave.imag() - gone.imag()));
-                }
+                const int first = d_first[side], length = d_length[side];
+                add_scaled(cells + first, d_echo.data() + first, factor, length);
+                if (zero_delay)
+                    for (int bin = first; bin < first + length; ++bin)
+                        cells[bin] -= d_geometry.spectrum[bin] * gone;
             }
             cells += d_geometry.range_bins;
         }

@@ -66,6 +66,8 @@ private:
     void set_delay_wave(double frequency, int orders);
     void set_wave(int axis, double frequency);
     std::complex<double> row_sum(const gr_complex* row, const gr_complex* wave) const;
+    void set_times(int orders);
+    void sum_times(const gr_complex* cells, int order);
     std::complex<double> correlation(const gr_complex* cells,
                                      const wave_frequency& frequency);
     sums moments(const gr_complex* cells, const wave_frequency& frequency);
@@ -82,6 +84,10 @@ private:
     leakage_removal_t d_removal = leakage_removal_t::NONE;
     std::vector<int> d_free;               // axes on which there is something to find
     std::array<int, 2> d_first, d_length;  // occupied cells of each half of the FFT
+    std::array<int, 2> d_begin, d_count;   // the same as far as they are summed together
+    std::array<complex_buffer, 3> d_times; // conjugate wave of slow time times its powers
+    complex_buffer d_columns, d_part;      // sums over slow time
+    complex_buffer d_echo;                 // wave along frequency times the spectrum
     std::array<complex_buffer, 3> d_delay; // conjugate wave times x^0, x^1, x^2
     std::array<std::vector<std::complex<double>>, 3> d_wave; // conjugate, by axis
     std::vector<std::complex<double>> d_beam;

@@ -49,10 +49,11 @@ target_search::target_search(const radar_parameters& parameters,
       d_plane(d_geometry.map_cells()),
       d_map(d_geometry.antennas * d_geometry.map_cells()),
       d_power(d_geometry.map_cells()),
-      d_power_of_antenna(d_geometry.map_cells())
+      d_power_of_antenna(d_geometry.map_cells()),
+      d_of_row(d_geometry.map_cells()),
+      d_of_square(d_geometry.range_bins)
 {
     set_noise_shares();
-    d_candidates.reserve(d_geometry.map_cells());
     d_targets.reserve(d_most_targets);
     d_near.reserve(d_most_targets);
     d_detections.reserve(d_most_targets);
@@ -128,49 +129,46 @@ void target_search::transform_residual()
     sum_power(d_map.data());
 }
 
-bool target_search::is_local_maximum(int row, int column) const
+void target_search::set_row_maxima()
 {
-    const int rows = d_geometry.doppler_bins, columns = d_geometry.range_bins;
-    const float power = d_power[row * columns + column];
-    const int left = column == 0 ? columns - 1 : column - 1;
-    const int right = column == columns - 1 ? 0 : column + 1;
-    for (int other :
-         { row, row == 0 ? rows - 1 : row - 1, row == rows - 1 ? 0 : row + 1 }) {
-        const float* line = &d_power[other * columns];
-        if (line[left] > power || line[right] > power || line[column] > power)
-            return false;
+    const int columns = d_geometry.range_bins;
+    for (int row = 0; row < d_geometry.doppler_bins; ++row) {
+        const float* power = &d_power[row * columns];
+        float* largest = &d_of_row[row * columns];
+        std::copy_n(power, columns, largest);
+        volk_32f_x2_max_32f(largest + 1, largest + 1, power, columns - 1);
+        volk_32f_x2_max_32f(largest, largest, power + 1, columns - 1);
+        largest[0] = std::max(largest[0], power[columns - 1]);
+        largest[columns - 1] = std::max(largest[columns - 1], power[0]);
     }
-    return true;
 }
 
 // Place of the strongest local maximum above its threshold, or -1.
 int target_search::strongest_above(double factor)
 {
-    d_candidates.clear();
-    for (int row = 0; row < d_geometry.doppler_bins; ++row) {
-        if (d_static_removed && row == d_geometry.doppler_bins / 2)
+    const int rows = d_geometry.doppler_bins, columns = d_geometry.range_bins;
+    set_row_maxima();
+    float strongest = -1.0f;
+    int place = -1;
+    for (int row = 0; row < rows; ++row) {
+        if (d_static_removed && row == rows / 2)
             continue;
-        for (int column = 0; column < d_geometry.range_bins; ++column)
-            if (is_local_maximum(row, column)) {
-                const int place = row * d_geometry.range_bins + column;
-                d_candidates.push_back({ d_power[place], place });
+        const float* power = &d_power[row * columns];
+        const float* below = &d_of_row[(row == 0 ? rows - 1 : row - 1) * columns];
+        const float* above = &d_of_row[(row == rows - 1 ? 0 : row + 1) * columns];
+        float* largest = d_of_square.data();
+        volk_32f_x2_max_32f(largest, &d_of_row[row * columns], below, columns);
+        volk_32f_x2_max_32f(largest, largest, above, columns);
+        for (int column = 0; column < columns; ++column) {
+            if (power[column] < largest[column] || !(power[column] > strongest))
+                continue;
+            if (d_threshold.is_exceeded(d_power.data(), row, column, factor)) {
+                strongest = power[column];
+                place = row * columns + column;
             }
+        }
     }
-    const auto weaker = [](const cell& one, const cell& other) {
-        return one.power != other.power ? one.power < other.power
-                                        : one.place > other.place;
-    };
-    std::make_heap(d_candidates.begin(), d_candidates.end(), weaker);
-    while (!d_candidates.empty()) {
-        std::pop_heap(d_candidates.begin(), d_candidates.end(), weaker);
-        const cell strongest = d_candidates.back();
-        d_candidates.pop_back();
-        const int row = strongest.place / d_geometry.range_bins;
-        const int column = strongest.place % d_geometry.range_bins;
-        if (strongest.power > factor * d_threshold.level(d_power.data(), row, column))
-            return strongest.place;
-    }
-    return -1;
+    return place;
 }
 
 // Refines a target on the residual and its own echo, and takes its echo out again.

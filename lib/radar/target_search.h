@@ -47,16 +47,11 @@ private:
         wave_frequency frequency;
         gr_complex amplitude;
     };
-    struct cell {
-        float power;
-        int place;
-    };
-
     void set_noise_shares();
     void even_out_noise();
     void transform_residual();
     void sum_power(const gr_complex* map);
-    bool is_local_maximum(int row, int column) const;
+    void set_row_maxima();
     int strongest_above(double factor);
     void fit(target& one);
     bool are_near(const target& one, const target& other) const;
@@ -77,7 +72,8 @@ private:
     complex_buffer d_plane;    // of one antenna
     complex_buffer d_map;
     volk::vector<float> d_power, d_power_of_antenna;
-    std::vector<cell> d_candidates;
+    volk::vector<float> d_of_row;    // largest of a cell and its neighbours in the row
+    volk::vector<float> d_of_square; // and in the rows beside it, of one row
     std::vector<target> d_targets;
     std::vector<std::size_t> d_near;
     std::vector<radar_detection> d_detections;
