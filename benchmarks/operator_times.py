@@ -68,7 +68,7 @@ def measured() -> list[Result]:
         for precision in ("float32", "int8")[: 1 + (network in in_int8)]:
             seconds = profile(bundle, network, precision, axes)
             whole = sum(seconds.values())
-            print(f"{name}, {network}, {precision}: {1e3 * whole / axes['batch']:.3g} ms an item")
+            print(f"{name}, {network}, {precision}: {1e3 * whole / axes['batch']:.3g} ms a sample")
             for operator, own in seconds.items():
                 if own < LEAST * whole:
                     continue
@@ -80,7 +80,9 @@ def measured() -> list[Result]:
                     "command": command_line(),
                 }
                 rows.append(Result(**told, metric="share", value=own / whole))
-                rows.append(Result(**told, metric="time_an_item", value=1e3 * own / axes["batch"], unit="ms"))
+                rows.append(
+                    Result(**told, metric="time_a_sample", value=1e3 * own / axes["batch"], unit="ms")
+                )
                 print(f"    {operator:20s} {own / whole:6.1%}")
     return rows
 

@@ -18,10 +18,12 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 from suite import page, record  # noqa: E402
 from suite.record import Comparison, Record, asked  # noqa: E402
 
+from semisac_ml.processor import machine  # noqa: E402
+
 STORED = Record(
     "encoder", 90.0, "images/s", "ONNX Runtime (1 thread)", 100.0, 0.9, 0.85, "old, 4 cores", "2026-11-01"
 )
-HERE = record.machine()
+HERE = machine()
 
 
 def measured(unit: str, own: float, peer: float) -> Record:

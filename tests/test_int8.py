@@ -14,6 +14,7 @@ import pytest
 
 from semisac_ml.cli import program
 from semisac_ml.data import cifar10
+from semisac_ml.processor import machine
 from semisac_ml.runtime import Bundle, BundleError, bundle, int8_is_fast
 from semisac_ml.runtime.precisions import PRECISIONS
 
@@ -123,6 +124,13 @@ def test_the_session_takes_what_the_processor_is_fast_in(made, monkeypatch, fast
 def test_what_a_processor_says_of_itself(tmp_path, text, fast):
     (tmp_path / "cpuinfo").write_text(text)
     assert int8_is_fast(tmp_path / "cpuinfo") == fast
+
+
+def test_a_machine_is_named_with_what_tells_it_from_others_of_its_name(tmp_path):
+    file = tmp_path / "cpuinfo"
+    file.write_text("model name\t: AMD  EPYC\nflags\t\t: fpu avx2 avx512f avx512_vnni\n" * 2)
+    assert machine(file).startswith("AMD EPYC with AVX-512 VNNI, ")
+    assert machine(tmp_path / "absent").startswith("unknown processor, ")
 
 
 def test_a_system_that_says_nothing_of_its_processor(tmp_path):

@@ -20,11 +20,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from semisac_ml.command_line import Options, new_program, run_program
 from semisac_ml.outputs import write_output
+from semisac_ml.processor import machine
 from semisac_ml.runtime import Bundle, ImageLink
 
 from . import air, channels, frames, learned, mimo, page, predictions, programs, radar, simac
 from .air_command import known
-from .record import Comparison, LeftOut, Record, fallen, machine, merged, read, record, write
+from .record import Comparison, LeftOut, Record, fallen, merged, read, record, write
 from .table import table
 
 NAMES = (

@@ -24,11 +24,11 @@ from cyclopts import Parameter
 from pydantic import Field
 
 from semisac_ml.command_line import Options, new_program, run_program
+from semisac_ml.processor import machine
 from semisac_ml.results import ResultTable
 
 from .air_command import known
 from .air_trials import Row
-from .record import machine
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "results" / "on_air" / "programs.csv"

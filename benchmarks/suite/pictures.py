@@ -15,6 +15,7 @@ from cyclopts import Parameter
 from pydantic import Field
 
 from semisac_ml.command_line import Options, new_program, run_program
+from semisac_ml.processor import machine
 from semisac_ml.results import ResultTable
 from semisac_ml.signal import metrics
 from semisac_ml.systems.jssc_hifi.comparison import SENT_CHANNELS, Comparison
@@ -23,7 +24,6 @@ from semisac_ml.systems.jssc_hifi.learned_code import LearnedCode
 from .air_command import known
 from .air_trials import Row
 from .on_air import ROOT, watch
-from .record import machine
 
 RESULTS = ROOT / "results" / "jssc_hifi" / "loopback.csv"
 BUNDLE = "jssc/hifi"

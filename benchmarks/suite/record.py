@@ -8,13 +8,13 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
-import os
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from semisac_ml.outputs import write_output
+from semisac_ml.processor import machine
 
 Measurement = Callable[[float], float]  # seconds to measure for -> rate
 GOAL = "goal"
@@ -131,21 +131,6 @@ def merged(records: Sequence[Record], stored: Sequence[Record], order: Sequence[
     """Stored rows with those of the same names replaced, in an order of names; others are dropped."""
     of_name = {one.name: one for one in (*stored, *records)}
     return [of_name[name] for name in order if name in of_name]
-
-
-def machine() -> str:
-    """Processor and number of usable cores."""
-    model = "unknown processor"
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            name, _, value = line.partition(":")
-            if name.strip() in ("model name", "Model"):
-                model = " ".join(value.split())
-                break
-    except OSError:
-        pass
-    cores = len(os.sched_getaffinity(0))
-    return f"{model}, {cores} core{'s' if cores > 1 else ''}"
 
 
 def read(file: Path) -> list[Record]:

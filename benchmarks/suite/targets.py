@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import Field
 
 from semisac_ml.command_line import Options, new_program, run_program
+from semisac_ml.processor import machine
 from semisac_ml.results import Result, ResultTable
 from semisac_ml.results.drawing import line_charts
 from semisac_ml.results.rows import GOAL
@@ -20,7 +21,6 @@ from semisac_ml.signal import metrics
 from semisac_ml.signal.metrics import Metric
 
 from .on_air import ROOT, watch
-from .record import machine
 
 X = "Es/N0 of the channel (dB)"
 LABELS = {

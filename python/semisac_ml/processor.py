@@ -9,6 +9,14 @@ import os
 from pathlib import Path
 
 FILE = Path("/proc/cpuinfo")
+TELLING = {
+    "amx_int8": "AMX",
+    "avx512_vnni": "AVX-512 VNNI",
+    "avx512f": "AVX-512",
+    "avx2": "AVX2",
+    "asimddp": "dot product",
+}
+"""What processors of one name differ in, by Linux's names of instructions, the best first."""
 
 
 def fields(*names: str, file: Path = FILE) -> list[str]:
@@ -21,8 +29,10 @@ def fields(*names: str, file: Path = FILE) -> list[str]:
     return [" ".join(value.split()) for name, _, value in told if name.strip() in names]
 
 
-def machine() -> str:
-    """Processor and number of usable cores."""
-    model = (fields("model name", "Model") or ["unknown processor"])[0]
+def machine(file: Path = FILE) -> str:
+    """Processor, what it multiplies with, and number of usable cores."""
+    model = (fields("model name", "Model", file=file) or ["unknown processor"])[0]
+    words = set(" ".join(fields("flags", "Features", file=file)).split())
+    best = next((f" with {said}" for word, said in TELLING.items() if word in words), "")
     cores = len(os.sched_getaffinity(0))
-    return f"{model}, {cores} core{'s' if cores > 1 else ''}"
+    return f"{model}{best}, {cores} core{'s' if cores > 1 else ''}"
