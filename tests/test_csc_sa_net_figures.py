@@ -155,7 +155,7 @@ def test_figures_on_the_command_line(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(figures, "variations", lambda: iter(few))
     names = ("8", "11", "12", "training", "modalities", "variations", "spectral_efficiency", "claims")
     drawn = [word for name in names for word in ("--figure", name)]
-    assert semisac(["evaluate", "csc_sa_net", *told, *drawn]) == 0
+    assert semisac(["evaluate", "csc_sa_net", *told, *drawn, "--processes", "1"]) == 0
     rows = read_results(results / "figure8.csv")
     assert {row.variant for row in rows} == {
         *("tuned", "tuned, no channel", "tuned, orthogonal", "separated, learned beams"),
@@ -188,6 +188,10 @@ def test_figures_on_the_command_line(tmp_path, monkeypatch, capsys):
     )
     for name in ("figure8_printed", "figure11_printed", "figure12", "modalities", "training"):
         assert (results / f"{name}.png").stat().st_size > 10_000
+    for file in runs.glob(f"*/{comparison.KEPT}/*.npz"):
+        file.unlink()
+    assert semisac(["evaluate", "csc_sa_net", *told, "--figure", "8", "--processes", "2"]) == 0
+    assert [row.value for row in read_results(results / "figure8.csv")] == [row.value for row in rows]
     # what was counted is read
     monkeypatch.setattr(comparison, "measured", None)
     assert semisac(["evaluate", "csc_sa_net", *told, "--figure", "8"]) == 0

@@ -246,22 +246,20 @@ def test_figures_of_one_set_of_trainings_are_measured_together():
     }
 
 
-def test_a_training_that_is_finished_is_known(tmp_path):
-    torch = pytest.importorskip("torch")
-    from semisac_ml.systems.jssc.settings import TrainingSettings
-    from semisac_ml.systems.jssc.sweeps import is_finished, run_folder
-    from semisac_ml.training.checkpoint import save_checkpoint
-    from semisac_ml.training.early_stopping import BestKept
+def test_figures_of_jssc_whose_trainings_have_no_rows_are_left_to_the_full_run(tmp_path):
+    pytest.importorskip("torch")
+    from semisac_ml.results import write_results
+    from semisac_ml.systems.jssc.reproduction import PAPER
+    from semisac_ml.systems.jssc.trained_figures import jobs
 
-    settings = TrainingSettings(epochs=9, patience=2)
-    file = run_folder(tmp_path, settings) / "joint.safetensors"
-    both = BestKept(torch.nn.Linear(1, 1), settings.patience)
-    assert not is_finished(settings, tmp_path)
-    for epoch, (loss, finished) in enumerate(((1.0, False), (2.0, False), (2.0, True)), start=1):
-        both.tell(loss)
-        save_checkpoint(file, both, None, {"epochs_done": epoch})
-        assert is_finished(settings, tmp_path) == finished
-    both.tell(0.5)  # hope again
-    for epoch in (8, 9):
-        save_checkpoint(file, both, None, {"epochs_done": epoch})
-        assert is_finished(settings, tmp_path) == (epoch == 9)
+    (command,) = (one for one in PAPER.commands if one.line.endswith("--figure 6"))
+    told = jobs("6", tmp_path, None, 3)
+    assert (
+        command.untrained(tmp_path)
+        == f"{len(told)} of its trainings have no rows yet, expected those of --full"
+    )
+    rows = [job.place.row(job.point.variant, job.point.x, "mse", 0.02, job.seed) for job in told]
+    write_results(tmp_path / "figure6.csv", rows[1:])
+    assert command.untrained(tmp_path).startswith("1 of its trainings")
+    write_results(tmp_path / "figure6.csv", rows)
+    assert command.untrained(tmp_path) == ""

@@ -85,9 +85,9 @@ class Command:
 
     minutes: of the measuring, on two cores. hours: of the trainings before it, on two cores; several commands
     may have the same. data: names of data sets. folders: that must be there, with what makes each.
-    runs: folder of trainings that must be there. trainings: commands that make them. untrained: says what is
-    missing, "" for nothing, of a command that trains by itself what is. together: beginning of its line;
-    commands of one paper that have the same are run as one.
+    runs: folder of trainings that must be there. trainings: commands that make them. untrained: of a command
+    that trains by itself what is missing; told the folder of its results, it says what is, "" for nothing.
+    together: beginning of its line; commands of one paper that have the same are run as one.
     """
 
     line: str
@@ -97,7 +97,7 @@ class Command:
     folders: tuple[tuple[str, str], ...] = ()
     runs: str = ""
     trainings: tuple[str, ...] = ()
-    untrained: Callable[[], str] | None = None
+    untrained: Callable[[Path], str] | None = None
     together: str = ""
 
 
@@ -134,14 +134,14 @@ class Paper:
         object.__setattr__(self, "commands", tuple(own))
 
 
-def kept_in(folder: str) -> Callable[[], str]:
+def kept_in(folder: str) -> Callable[[Path], str]:
     """Of a command that keeps what it trains in a folder: whether that is there."""
-    return lambda: (
+    return lambda results: (
         "" if Path(folder).is_dir() else f"its trainings are not in {folder}, expected those of --full"
     )
 
 
-def always_trains() -> str:
+def always_trains(results: Path) -> str:
     """Of a command that keeps no training."""
     return "it trains on each split, expected --full"
 

@@ -80,7 +80,7 @@ def joined(commands: Iterable[Command]) -> list[Command]:
 
 def _of_command(command: Command, full: bool, results: Path, folder: Path) -> Iterator[Step]:
     line = with_results(command.line, results, folder)
-    why = _missing_data(command) or ("" if full else _missing_networks(command))
+    why = _missing_data(command) or ("" if full else _missing_networks(command, results / folder))
     if full and not why:
         for place, how in command.folders:
             if not Path(place).is_dir():
@@ -109,16 +109,16 @@ def _missing_data(command: Command) -> str:
     return ""
 
 
-def _missing_networks(command: Command) -> str:
+def _missing_networks(command: Command, results: Path) -> str:
     if command.untrained is not None:
         try:
-            told = command.untrained()
+            told = command.untrained(results)
         except ModuleNotFoundError as error:
             told = f"{error.name} is not installed, expected for its networks"
         if told:
             return told
     if command.runs and not Path(command.runs).is_dir():
-        return kept_in(command.runs)()
+        return kept_in(command.runs)(results)
     for place, how in command.folders:
         if not Path(place).is_dir():
             return f"{place} is not there, expected what `{how}` makes"

@@ -11,6 +11,7 @@ stands beside it as a standard deviation, "<metric>_sd".
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -194,6 +195,11 @@ class Bench:
     _encoded: dict[object, list[Tensor]] = field(default_factory=dict)
     _digests: dict[Path, str] = field(default_factory=dict)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Another process has one of its own, which keeps what it has read."""
+        data = None if self.data is None else self.data.model_dump_json()
+        return _bench_of_process, (data, self.held_out, self.draws, self.seed)
+
     def scenes(self, scheme: Scheme) -> list[Scenes]:
         """Test scenes of a training, and those that are held out. Raises DataError if data are missing."""
         options, network = self.data or pictures_of(scheme.folder), scheme.network
@@ -257,6 +263,12 @@ class Bench:
             for draw in range(self.draws)
         )
         return sum(draws)
+
+
+@functools.cache
+def _bench_of_process(data: str | None, held_out: Path | None, draws: int, seed: int) -> Bench:
+    options = None if data is None else PictureOptions.model_validate_json(data)
+    return Bench(options, held_out, draws, seed)
 
 
 def pictures_of(folder: Path) -> PictureOptions:

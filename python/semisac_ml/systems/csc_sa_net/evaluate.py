@@ -14,8 +14,9 @@ from pydantic import Field
 from rich.console import Console
 
 from semisac_ml.command_line import OnOff, Options
+from semisac_ml.parallel import Workers
 from semisac_ml.results import Result, read_results, write_results
-from semisac_ml.shared_options import ThreadOptions
+from semisac_ml.shared_options import ParallelOptions, ThreadOptions
 
 from . import claims, costs, detection, figures, learning_curves, shown, spectral_efficiency
 from .comparison import ACQUIRED, Bench, Scheme, schemes_below
@@ -68,6 +69,7 @@ class Asked:
     schemes: list[Scheme]
     bench: Bench
     console: Console
+    workers: Workers
 
     def some(self) -> list[Scheme]:
         """Schemes. Raises ValueError if no training is given."""
@@ -77,7 +79,7 @@ class Asked:
 
     def counted(self, points: Sequence[figures.Point]) -> list[Scheme]:
         """Schemes, of which all that is asked has been counted."""
-        figures.measure(self.some(), points, self.bench, self.console)
+        figures.measure(self.some(), points, self.bench, self.console, self.workers)
         return self.schemes
 
     def efficiencies(self) -> list[Result]:
@@ -91,6 +93,7 @@ def command(
     options: EvaluateOptions,
     pictures: PictureOptions = PictureOptions(),
     machine: ThreadOptions = ThreadOptions(),
+    parallel: ParallelOptions = ParallelOptions(),
 ) -> None:
     """Draw figures and tables of the paper, each as CSV and picture in --results, from finished trainings.
 
@@ -101,7 +104,7 @@ def command(
     console = Console()
     data = pictures if pictures.data is not None else None
     bench = Bench(data, options.held_out, options.draws, options.seed)
-    asked = Asked(options, schemes_below(options.runs), bench, console)
+    asked = Asked(options, schemes_below(options.runs), bench, console, parallel.workers)
     names = list(NAMES[:-1]) if ALL in options.figure else list(dict.fromkeys(options.figure))
     for name in names:
         try:

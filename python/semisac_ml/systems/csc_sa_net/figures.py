@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
+from semisac_ml.parallel import Workers, run_jobs
 from semisac_ml.results import Result
 from semisac_ml.results.drawing import curves, legend_below, picture, side_by_side
 from semisac_ml.results.rows import X
@@ -100,16 +102,29 @@ def asked_points(name: str) -> list[Point]:
     return [MODALITY_POINT, *(replace(MODALITY_POINT, faults=faults) for *_, faults in variations())]
 
 
-def measure(schemes: Sequence[Scheme], points: Iterable[Point], bench: Bench, console: Console) -> None:
-    """Count what is not counted yet, training by training."""
-    points = list(dict.fromkeys(points))
+def measure(
+    schemes: Sequence[Scheme],
+    points: Iterable[Point],
+    bench: Bench,
+    console: Console,
+    workers: Workers = Workers(1),
+) -> None:
+    """Count what is not counted yet, a training at a point in each job."""
+    points, jobs = list(dict.fromkeys(points)), {}
     for scheme in schemes:
         of = [Point()] if scheme.stage == "1" else [point for point in points if scheme.fits(point)]
-        for scenes in bench.scenes(scheme):
-            missing = [point for point in of if not bench.file(scheme, scenes, point).is_file()]
-            said = f"{scheme.name}, seed {scheme.settings.seed}, {scenes.name.partition(':')[0]}"
-            for point in track(missing, said, console=console, transient=True, disable=not missing):
-                bench.counts(scheme, scenes, point)
+        for scenes, point in itertools.product(bench.scenes(scheme), of):
+            if not bench.file(scheme, scenes, point).is_file():
+                name = f"{scheme.folder}: {scheme.name}, {point}"
+                jobs[name] = (bench, scheme, point)
+    done = run_jobs(_count, jobs, workers)
+    for _ in track(done, "counting", len(jobs), console=console, transient=True, disable=not jobs):
+        pass
+
+
+def _count(bench: Bench, scheme: Scheme, point: Point) -> None:
+    for scenes in bench.scenes(scheme):
+        bench.counts(scheme, scenes, point)
 
 
 def rows_of(

@@ -29,7 +29,6 @@ CHANNELS = {"awgn": "AWGN", "rayleigh": "Rayleigh"}
 LOSS = {"unit": "(squared error)"}
 SHARE = {"unit": "points", "factor": 100.0}
 NETWORKS = "the paper's networks"
-RESULTS = Path("results/jssc")
 
 
 def _trained(figure: str, hours: float, minutes: float) -> Command:
@@ -42,11 +41,11 @@ def _measured(figure: str, minutes: float) -> Command:
     return Command(f"semisac evaluate jssc --figure {figure}", minutes, data=CIFAR)
 
 
-def _untrained(figure: str) -> Callable[[], str]:
-    def told() -> str:
+def _untrained(figure: str) -> Callable[[Path], str]:
+    def told(results: Path) -> str:
         from semisac_ml.systems.jssc.trained_figures import untrained
 
-        count = untrained(figure, RESULTS)
+        count = untrained(figure, results)
         return f"{count} of its trainings have no rows yet, expected those of --full" if count else ""
 
     return told
