@@ -213,6 +213,12 @@ def test_mistakes_of_export_are_one_line(tiny_bundle, capsys, arguments, said):
     assert told.startswith(f"semisac: {said}") and told.count("\n") == 1
 
 
+def test_verify_names_each_file(made, capsys):
+    assert program.run(["bundle", "verify", str(made)]) == 0
+    shown = capsys.readouterr().out
+    assert "encoder: encoder.onnx, " in shown and "encoder: encoder.int8.onnx, " in shown
+
+
 def test_show_tells_of_int8(made, monkeypatch, capsys):
     monkeypatch.setenv("COLUMNS", "120")
     assert program.run(["bundle", "show", str(made)]) == 0

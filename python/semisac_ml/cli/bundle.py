@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from semisac_ml.runtime import Bundle, Metric
+    from semisac_ml.runtime.manifest import NetworkFile
 
 commands = new_commands("bundle", "Check and describe bundles of trained networks.")
 
@@ -56,10 +57,10 @@ def verify(bundle: BundleArgument, /, *, options: VerifyOptions = VerifyOptions(
 
     console = Console(highlight=False)
     for name, network in _networks(checked).items():
-        digest = network["sha256"][:12]
-        console.print(
-            f"[green]ok[/]  {name}: {network['file']}, {network['bytes']:,} bytes, sha256 {digest}…"
-        )
+        for file in (network, network.get("int8")):
+            if file:
+                size, digest = f"{file['bytes']:,} bytes", file["sha256"][:12]
+                console.print(f"[green]ok[/]  {name}: {file['file']}, {size}, sha256 {digest}…")
     where = f"{checked.name}, fingerprint {checked.fingerprint}, in {checked.path}"
     console.print(f"[green]ok[/]  {where}", soft_wrap=True)
 
@@ -119,14 +120,19 @@ def _megabytes(bundle: Bundle) -> float:
 
 
 def _networks(bundle: Bundle) -> dict[str, dict[str, Any]]:
-    return {
-        name: {
-            "file": network.file,
-            "bytes": (bundle.path / network.file).stat().st_size,
-            "sha256": network.sha256,
+    """Files of the networks, and where there is one of the same in int8 that too."""
+
+    def told(file: NetworkFile) -> dict[str, Any]:
+        return {
+            "file": file.file,
+            "bytes": (bundle.path / file.file).stat().st_size,
+            "sha256": file.sha256,
         }
-        for name, network in bundle.manifest.networks.items()
-    }
+
+    found = {name: told(network) for name, network in bundle.manifest.networks.items()}
+    for name, network in bundle.manifest.int8.networks.items() if bundle.manifest.int8 else ():
+        found[name]["int8"] = told(network)
+    return found
 
 
 def _print_tables(bundle: Bundle) -> None:
