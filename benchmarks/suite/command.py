@@ -26,7 +26,7 @@ from semisac_ml.runtime import Bundle, ImageLink
 from . import air, channels, frames, learned, mimo, page, predictions, programs, radar, simac
 from .air_command import known
 from .record import Comparison, LeftOut, Record, fallen, merged, read, record, write
-from .table import table
+from .table import figure, table
 
 NAMES = (
     "jscc_encoder",
@@ -184,6 +184,11 @@ def _measure(
                 progress.advance(task, often)
                 continue
             records.append(record(comparison, pairs))
+            if not console.is_terminal:  # which shows a bar
+                done = records[-1]
+                console.print(
+                    f"{done.name}: {figure(done.value)} {done.unit}, ratio {done.ratio:.3g}", soft_wrap=True
+                )
 
 
 def _pair(comparison: Comparison, seconds: float, peer_first: bool) -> tuple[float, float]:
