@@ -18,15 +18,10 @@ STORED = Path(__file__).resolve().parents[2] / "results" / "benchmarks"
 """Of block_times.csv and operator_times.csv."""
 PLACE = re.compile(r"^\{(\w+)([^}]*)\}$", re.MULTILINE)
 WHY = {
-    "jscc_decoder": "reading tags and scheduling take 2 to 3 µs an image.",
-    "echo_processor": "all antennas are transformed in one thread. Another processor sold as AMD EPYC "
-    "had 40 MS/s (2026-11-22).",
-    "link and radar": "times of its blocks are below. Another processor sold as AMD EPYC, on which ONNX "
-    "Runtime ran the encoder 2.6 times as fast, had 7.29 MS/s (2026-11-22), with a detector that took three "
-    "times as long.",
-    "encoder of": "convolutions take nine tenths, and AVX2 multiplies bytes twice as fast, not four times: "
-    "see below.",
-    "pictures through": "the networks take nine tenths of the time, see below.",
+    "echo_processor": "all antennas are transformed in one thread.",
+    "link and radar": "times of its blocks are below.",
+    "encoder of": "convolutions take nearly all of the time, and half of it in bytes on AVX2: see below.",
+    "pictures through": "the networks take nearly all of the time, see below.",
     "latency of pictures": "more pictures come than the networks can take, see below.",
 }
 """Why rows that begin so fall short, as long as they do."""
