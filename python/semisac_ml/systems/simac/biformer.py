@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,15 @@ class BiFormerSettings:
         return (self.picture // 32) ** 2
 
 
+def attended(query: Tensor, key: Tensor, value: Tensor, heads: int, scale: float | None = None) -> Tensor:
+    """Softmax(scale Q K^T) V of each head, [batch, tokens, size] to the shape of the query.
+
+    scale: by default one over the square root of a head's size.
+    """
+    parts = (part.unflatten(-1, (heads, -1)).transpose(-3, -2) for part in (query, key, value))
+    return functional.scaled_dot_product_attention(*parts, scale=scale).transpose(-3, -2).flatten(-2)
+
+
 class BiLevelRoutingAttention(nn.Module):
     """Attention of tokens to those of the regions that theirs is most alike, and local context beside it.
 
@@ -63,10 +73,12 @@ class BiLevelRoutingAttention(nn.Module):
         rows, columns = maps.shape[1] // self.regions, maps.shape[2] // self.regions
         query, key, value = self.projections(self._in_regions(maps, rows, columns)).chunk(3, dim=-1)
         chosen = self.routes(query, key)
-        attended = self._attend(query, self._gather(key, chosen), self._gather(value, chosen))
+        asked = query, self._gather(key, chosen), self._gather(value, chosen)
+        asked = (part.flatten(0, 1) for part in asked)
+        found = attended(*asked, self.heads, query.shape[-1] ** -0.5)  # of all channels, as in Eq. (28)
         whole = self._whole(value, rows, columns).permute(0, 3, 1, 2)
         context = self.local(whole).permute(0, 2, 3, 1)
-        return self.leave(self._whole(attended, rows, columns) + context)
+        return self.leave(self._whole(found, rows, columns) + context)
 
     def routes(self, query: Tensor, key: Tensor) -> Tensor:
         """Regions that each region attends to, Eqs. (24) and (25), int64 [batch, S^2, h]."""
@@ -92,15 +104,6 @@ class BiLevelRoutingAttention(nn.Module):
         return tokens.reshape(batch * regions, count * size)[first + chosen].reshape(
             batch, regions, self.routed * count, size
         )
-
-    def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        """Eq. (28), in heads; the scale is that of all channels, as there."""
-        scale = query.shape[-1] ** -0.5
-        query, key, value = (
-            part.unflatten(-1, (self.heads, -1)).transpose(2, 3) for part in (query, key, value)
-        )
-        weight = torch.softmax(scale * (query @ key.transpose(-1, -2)), dim=-1)
-        return (weight @ value).transpose(2, 3).flatten(3)
 
 
 class BiFormerBlock(nn.Module):

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from .biformer import attended
 from .samples import STATES
 
 TASKS = (*STATES, "picture")
@@ -63,9 +64,7 @@ class TransformerBlock(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Tokens [batch, tokens, size] to the same shape."""
         parts = self.projections(self.first_norm(tokens)).chunk(3, dim=-1)
-        query, key, value = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
-        weight = torch.softmax(query @ key.transpose(-1, -2) / query.shape[-1] ** 0.5, dim=-1)
-        tokens = tokens + self.leave((weight @ value).transpose(1, 2).flatten(2))
+        tokens = tokens + self.leave(attended(*parts, self.heads))
         return tokens + self.feed_forward(self.second_norm(tokens))
 
 

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from semisac_ml.layers.radar import compressed
 
-from .biformer import BiFormer, BiFormerSettings
+from .biformer import BiFormer, BiFormerSettings, attended
 
 
 class TokenProjection(nn.Module):
@@ -120,16 +120,9 @@ class CrossAttentionFusion(nn.Module):
         self.vision = nn.Linear(size, 3 * size)
         self.norm = nn.LayerNorm(size)
 
-    def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        query, key, value = (
-            part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in (query, key, value)
-        )
-        weight = torch.softmax(query @ key.transpose(-1, -2) / math.sqrt(query.shape[-1]), dim=-1)
-        return (weight @ value).transpose(1, 2).flatten(2)
-
     def forward(self, signal: Tensor, vision: Tensor) -> Tensor:
         signal_query, signal_key, signal_value = self.signal(signal).chunk(3, dim=-1)
         vision_query, vision_key, vision_value = self.vision(vision).chunk(3, dim=-1)
-        seen = self._attend(signal_query, vision_key, vision_value)
-        heard = self._attend(vision_query, signal_key, signal_value)
+        seen = attended(signal_query, vision_key, vision_value, self.heads)
+        heard = attended(vision_query, signal_key, signal_value, self.heads)
         return self.norm(seen + heard) + signal + vision
