@@ -40,7 +40,9 @@ KEPT_LETTERS = 15  # of a thread's name
 def pictures() -> tuple[gr.top_block, Callable[[], float]]:
     """The link of run_loopback.py with pictures of 256 x 256, and how many have been received."""
     link = PicturesOfAnySize(
-        Bundle.load("jssc/hifi"), LinkOptions(data="synthetic"), PictureOptions(bandwidth_ratio="1/12")
+        Bundle.load("jssc/hifi", precision="auto"),
+        LinkOptions(data="synthetic"),
+        PictureOptions(bandwidth_ratio="1/12"),
     )
     link.load()
     flowgraph = link.flowgraph(10**9)

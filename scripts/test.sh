@@ -43,7 +43,7 @@ check "lint" python -m ruff check .
 check "Python format" python -m ruff format --check .
 check "C++ format" clang-format --dry-run -Werror "${cpp_files[@]}"
 check "block tests" ctest --test-dir build --output-on-failure --parallel "$(nproc)"
-check "Python tests" python -m pytest --numprocesses "$processes" --dist loadfile "${chosen[@]}"
+check "Python tests" python -m pytest --numprocesses "$processes" --dist loadfile --durations 25 "${chosen[@]}"
 
 echo
 printf '%s\n' "${results[@]}"

@@ -95,7 +95,7 @@ def bench(*, options: MeasureOptions = MeasureOptions()) -> int:
         raise ValueError(f"--json: the folder {file.parent} does not exist: make it, or choose another file")
     stored, kept = read(RESULTS), read(file or RESULTS)
     gr.logging().set_default_level(gr.log_levels.err)
-    bundle = Bundle.load(options.bundle)
+    bundle = Bundle.load(options.bundle, precision="auto")
     every = _comparisons(bundle, options.batch)
     wanted = [one for one in every if one.group in chosen]
     repeats, seconds = (1, 0.1) if options.quick else (options.repeats, options.seconds)

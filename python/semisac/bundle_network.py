@@ -25,7 +25,8 @@ def open_bundle(
 
     Blocks that name the same bundle share it while one of them lives: it is read and checked once.
 
-    provider, threads: where its networks run; None: as the bundle given, else cpu and one.
+    provider, threads: where its networks run; None: as the bundle given, else cpu and one. Of one that is
+    loaded here, networks run in int8 where the bundle holds it and the processor is fast in it.
     """
     if isinstance(bundle, Bundle):
         return bundle.placed(provider, threads)
@@ -33,7 +34,7 @@ def open_bundle(
     key = (str(bundle), *place.values())
     opened = _opened.get(key)
     if opened is None:
-        opened = _opened[key] = Bundle.load(bundle, **place)
+        opened = _opened[key] = Bundle.load(bundle, precision="auto", **place)
     return opened
 
 

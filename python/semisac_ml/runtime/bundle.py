@@ -104,7 +104,7 @@ class Bundle:
         contents: dict[tuple[str, str], bytes],
         provider: str = "cpu",
         threads: int = 1,
-        precision: str = "auto",
+        precision: str = "float32",
     ) -> None:
         check_place(provider, threads)
         check_precision(precision)
@@ -132,7 +132,7 @@ class Bundle:
         *,
         provider: str = "cpu",
         threads: int = 1,
-        precision: str = "auto",
+        precision: str = "float32",
     ) -> Bundle:
         """Read a bundle and check manifest, files, hashes, weights, interfaces, and one inference a network.
 
@@ -148,6 +148,7 @@ class Bundle:
             Threads of one inference. 1 inside flowgraphs: more fight the scheduler.
         precision : "auto", "float32" or "int8"
             auto: int8 for networks that the bundle holds in it too, where a CPU that is fast in it runs them.
+            What is found then hangs on the machine: blocks and programs take it, evaluations do not.
 
         Raises
         ------
