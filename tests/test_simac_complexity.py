@@ -107,6 +107,12 @@ def test_unknown_networks_are_refused():
             timed_network(variant, name)
 
 
+def test_operations_are_counted_alike_on_a_processor_and_on_none():
+    found = {name: paper_network(name, tiny_settings()) for name in ("MSF", "LSE", "SSD")}
+    counted = {name: costs.cost(one.network, *one.sample.values()) for name, one in found.items()}
+    assert counted == costs.costs(tiny_settings())
+
+
 def test_calls_take_turns():
     said = []
     times = complexity.in_turn((lambda: said.append("a"), lambda: said.append("b")), 4)

@@ -18,7 +18,15 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from semisac_ml.results.averages import over_seeds  # noqa: E402
-from semisac_ml.systems.simac import averages, bounds, budget, claims, figures, practitioners  # noqa: E402
+from semisac_ml.systems.simac import (  # noqa: E402
+    averages,
+    bounds,
+    budget,
+    claims,
+    figures,
+    practitioners,
+    shown,
+)
 from semisac_ml.systems.simac.comparison import (  # noqa: E402
     SEED_KEY,
     SPAN,
@@ -123,6 +131,42 @@ def test_what_a_part_is_worth_is_compared_seed_by_seed():
     (found,) = figures.ablation_rows(table)
     assert found.value == pytest.approx(10.0) and found.n == 2 and found.unit == "%"
     assert found.low == pytest.approx(10.0) and found.conditions["against"] == "simac"
+
+
+def test_trainings_for_one_channel_and_for_both_stand_apart():
+    both, one = seeds("simac", [1.0], trained="both"), seeds("simac", [3.0], trained="awgn")
+    levels = figures.Levels.of([span(10.0), *both, *one], ("simac",))
+    found = levels.by_training("simac", "distance_rmse")
+    assert found == {"both 0": pytest.approx(0.1), "awgn 0": pytest.approx(0.3)}
+
+
+def test_what_was_asked_of_the_tuned_network_is_judged():
+    whole = [replace(one, inputs="camera,radar") for one in seeds("tuned", [1.0, 1.0])]
+    left = [replace(one, inputs="radar") for one in seeds("tuned", [2.06, 2.08])]
+    alone = [replace(one, inputs="radar") for one in seeds("tuned, radar", [2.0, 2.0])]
+    covered = seeds("tuned", [0.90, 0.92], "angle_coverage")
+    covered = [replace(one, inputs="camera,radar") for one in covered]
+    table = [span(10.0), *whole, *left, *alone, *covered]
+    found = {
+        (one.conditions["claim"], one.conditions["goal"]): one
+        for one in claims.claim_rows(table)
+        if one.variant == "tuned"
+    }
+    without = found["RMSE of the distance, radar left, above a network trained for it", "at most 5 %"]
+    assert without.value == pytest.approx(3.5) and without.n == 2
+    named = "coverage of the 90 % interval of the angle"
+    assert found[named, "at least 87 %"].value == found[named, "at most 93 %"].value == pytest.approx(91.0)
+    level = found["normalised RMSE of the distance", "at most 0.01"]
+    assert level.value == pytest.approx(0.1)  # of both sensors
+
+
+def test_several_targets_of_one_frame_are_shown():
+    samples = made_up()
+    scenes = KeptScenes([samples])
+    (rows,) = shown.of_one_frame(scenes, 2).values()
+    frames, counts = np.unique(scenes.test.frame, return_counts=True)
+    assert len(rows) == min(2, counts.max())
+    assert len({int(scenes.test.frame[row]) for row in rows}) == 1
 
 
 def test_the_matched_filter_is_near_the_bound(monkeypatch):

@@ -108,6 +108,9 @@ def test_channels_are_told_as_they_are():
     state = simac_tensors.channel_state(np.array([5.0, 12.0, 20.0, 25.0]), "rayleigh")
     assert state.modulation.tolist() == [0, 1, 2, 3]
     assert state.numbers.tolist() == [[0.5, 1, 1], [1.2000000476837158, 2, 1], [2, 3, 1], [2.5, 4, 1]]
+    other = simac_tensors.with_other_sentences(state, np.random.default_rng(0))
+    assert not torch.equal(other.places, state.places)
+    assert other.numbers is state.numbers and other.modulation is state.modulation
     drawn = simac_tensors.drawn_snr_db(20_000, np.random.default_rng(1))
     assert set(drawn) == set(range(26))
 

@@ -22,7 +22,10 @@ from semisac_ml.results.verdicts import against_number
 from semisac_ml.signal.metrics import Metric
 
 from .averages import SINGLE_TASK
-from .figures import LIGHT, LIGHTER, PAPER, PICTURE, RMSE, TUNED, Levels, _row, over_trainings
+from .comparison import PAPER
+from .figures import LIGHT, LIGHTER, PICTURE, RMSE, TUNED, Levels, _row, left_of, over_trainings
+from .samples import STATES
+from .tuned import SENSORS
 
 COMPARED = ("cv-s", "rs-s", "lstm", "gru", "without lse", SINGLE_TASK)
 HIGHEST_DB = 25.0
@@ -51,7 +54,7 @@ def _below(other: str, metric: str, x: float | None = None, fading: str | None =
 
     def measure(levels: Levels, tested: str) -> dict[str, float]:
         peer = f"{other}{LIGHT}" if tested == LIGHTER else other
-        own, others = (levels.by_seed(name, metric, x, fading) for name in (tested, peer))
+        own, others = (levels.by_training(name, metric, x, fading) for name in (tested, peer))
         return {seed: 100.0 * (1.0 - own[seed] / others[seed]) for seed in sorted(set(own) & set(others))}
 
     return measure
@@ -61,7 +64,7 @@ def _worse(other: str, metric: str, x: float | None = None, fading: str | None =
     """By how much the error of another network is above, in percent of the tested one's."""
 
     def measure(levels: Levels, tested: str) -> dict[str, float]:
-        own, others = (levels.by_seed(name, metric, x, fading) for name in (tested, other))
+        own, others = (levels.by_training(name, metric, x, fading) for name in (tested, other))
         return {seed: 100.0 * (others[seed] / own[seed] - 1.0) for seed in sorted(set(own) & set(others))}
 
     return measure
@@ -71,7 +74,7 @@ def _above(other: str, metric: str, x: float, fading: str, *, percent: bool) -> 
     """By how much a figure is above that of another network."""
 
     def measure(levels: Levels, tested: str) -> dict[str, float]:
-        own, others = (levels.by_seed(name, metric, x, fading) for name in (tested, other))
+        own, others = (levels.by_training(name, metric, x, fading) for name in (tested, other))
         both = sorted(set(own) & set(others))
         return {
             seed: 100.0 * (own[seed] / others[seed] - 1.0) if percent else own[seed] - others[seed]
@@ -81,8 +84,27 @@ def _above(other: str, metric: str, x: float, fading: str, *, percent: bool) -> 
     return measure
 
 
+def _left(sensor: str, metric: str) -> Measure:
+    """By how much the error with one sensor left is above that of the network trained for it, in percent."""
+
+    def measure(levels: Levels, tested: str) -> dict[str, float]:
+        return _worse(left_of(sensor), metric)(levels, f"{tested}, {sensor}")
+
+    return measure
+
+
+def _covered(task: str) -> Measure:
+    """Share of truths inside the 90 % interval, in percent."""
+
+    def measure(levels: Levels, tested: str) -> dict[str, float]:
+        found = levels.by_training(tested, f"{task}_coverage")
+        return {training: 100.0 * share for training, share in found.items()}
+
+    return measure
+
+
 def _level(metric: str, x: float | None = None) -> Measure:
-    return lambda levels, tested: levels.by_seed(tested, metric, x)
+    return lambda levels, tested: levels.by_training(tested, metric, x)
 
 
 def _better_places(metric: str) -> Measure:
@@ -149,6 +171,14 @@ def _claims() -> list[Claim]:
     for metric in (*RMSE, *PICTURE):
         said = f"{metric}: SNRs and channels where it is better than {PAPER}"
         found.append(Claim(said, 100.0, "%", _better_places(metric), tested=(TUNED,)))
+    for task in STATES:
+        for goal, at_most in ((87.0, False), (93.0, True)):
+            said = f"coverage of the 90 % interval of the {task}"
+            found.append(Claim(said, goal, "%", _covered(task), at_most, 0.0, (TUNED,)))
+    for sensor in SENSORS:
+        for metric in RMSE:
+            said = f"RMSE of the {metric.partition('_')[0]}, {sensor} left, above a network trained for it"
+            found.append(Claim(said, 5.0, "%", _left(sensor, metric), at_most=True, tested=(TUNED,)))
     return found
 
 
@@ -161,7 +191,8 @@ def claim_rows(table: list[Result], bounds: list[Result] = ()) -> list[Result]:
     Raises ValueError if none can.
     """
     lighter = (LIGHTER, *(f"{name}{LIGHT}" for name in ("cv-s", "rs-s")))
-    levels = Levels.of(table, (PAPER, TUNED, *COMPARED, *lighter))
+    alone = (f"{TUNED}, {sensor}" for sensor in SENSORS)
+    levels = Levels.of(table, (PAPER, TUNED, *alone, *COMPARED, *lighter))
     rows = []
     for claim in CLAIMS:
         for tested in claim.tested:

@@ -33,13 +33,16 @@ from .samples import STATES, TEST, Limits, TargetSet, joined
 from .scenes import SCENE_FILE, SceneOptions, trained_scene
 from .scoring import UNITS, Outcome, figures, has_interval
 from .tensors import EchoSource, SampleTensors
-from .training import PICTURE_WEIGHT, SETTINGS_FILE, trained
+from .training import PICTURE_WEIGHT, SETTINGS_FILE, SHUFFLED, trained
 from .tuned import SENSORS, TunedSimac, equalised
 
 SYSTEM, TABLE = "simac", "snr"
 SNR_AXIS = "SNR, Es/N0 (dB)"
 SPAN = "span of the training part"
 WITHOUT = {"none": SENSORS, "camera": ("radar",), "radar": ("camera",)}
+PAPER = "simac"
+MISLED = f"{PAPER}, sentences of other SNRs"
+"""The paper's network, which was told the truth in training."""
 IN_UNITS = {"distance": 1.0, "angle": 180.0 / math.pi, "velocity": 1.0}
 """Of metres, radians and m/s, as they are told."""
 
@@ -152,7 +155,7 @@ class Measured:
     """A system to be measured on the test part of its scenes.
 
     trained: for which channel. may_lack: sensors that it can do without. seed: of the training; "" of a
-    bundle.
+    bundle. other_sentences: whether it is told of other SNRs than that of the channel.
     """
 
     name: str
@@ -162,6 +165,7 @@ class Measured:
     scenes: KeptScenes
     may_lack: tuple[str, ...]
     seed: str = ""
+    other_sentences: bool = False
 
     @property
     def has(self) -> tuple[str, ...]:
@@ -264,7 +268,8 @@ def of_run(folder: Path, shelf: SceneShelf) -> Measured:
     tensors = scenes.tensors(network.frame_pixels, network.picture_pixels, EchoSource(settings.echo))
     may_lack = SENSORS if isinstance(system, TunedSimac) and len(system.settings.sensors) == 2 else ()
     name, seed = _named(settings.model_dump()), str(settings.seed)
-    return Measured(name, settings.fading, system, tensors, scenes, may_lack, seed)
+    other = settings.variant == SHUFFLED
+    return Measured(name, settings.fading, system, tensors, scenes, may_lack, seed, other)
 
 
 def of_bundle(name: str, scenes: KeptScenes) -> Measured:
@@ -280,7 +285,8 @@ def of_bundle(name: str, scenes: KeptScenes) -> Measured:
 def outcome_of(one: Measured, snr_db: float, fading: str, missing: str = "none", seed: int = 0) -> Outcome:
     """What a system says of the test samples; rows are of its `tensors.samples`."""
     sensors = None if missing == "none" else WITHOUT[missing]
-    return run(one.system, one.tensors, snr_db, fading, seed=seed, sensors=sensors)
+    told = {"sensors": sensors, "other_sentences": one.other_sentences}
+    return run(one.system, one.tensors, snr_db, fading, seed=seed, **told)
 
 
 def measure(one: Measured, snr_db: float, fading: str, missing: str, seed: int = 0) -> list[Result]:

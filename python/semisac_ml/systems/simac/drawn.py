@@ -17,11 +17,10 @@ from semisac_ml.results.drawing import line_charts
 
 from . import budget, claims, complexity, learning_curves, shifted, shown
 from .bounds import FEWEST, over_bound
-from .comparison import Measured, SceneShelf, identity, of_run, outcome_of
+from .comparison import PAPER, Measured, SceneShelf, identity, of_run, outcome_of
 from .figures import (
     COLOURS,
     CURVES,
-    PAPER,
     TUNED,
     ablation_rows,
     curve_rows,
@@ -118,9 +117,9 @@ def draw(name: str, asked: Asked) -> list[Path]:
         write_results(table, shown.process_rows(systems))
         shown.draw_process(image, systems)
     elif name == "5":
-        found = shown.pictures_of(asked.systems(PAPER, TUNED, seeds=1), "awgn")
-        write_results(table, shown.picture_figure_rows(found, "awgn"))
-        shown.draw_pictures(image, found, "awgn")
+        found = shown.pictures_of(asked.systems(PAPER, TUNED, seeds=1))
+        write_results(table, shown.picture_figure_rows(found))
+        shown.draw_pictures(image, found)
     else:
         rows = complexity.complexity_rows(console=Console())
         write_results(table, rows)

@@ -25,6 +25,8 @@ from semisac_ml.results.drawing import line_charts
 from semisac_ml.shared_options import ParallelOptions, ThreadOptions
 
 from .comparison import (
+    MISLED,
+    PAPER,
     SPAN,
     TABLE,
     WITHOUT,
@@ -200,8 +202,14 @@ def _training_rows(folder: Path, options: EvaluateOptions) -> list[Result]:
 def _rows(one: Measured, options: EvaluateOptions) -> list[Result]:
     usual = tuple(WITHOUT) if one.name == TUNED or not one.seed else ("none",)
     each = itertools.product(options.fadings(), options.without or usual, options.snrs())
+    systems = [one]
+    if one.name == PAPER and one.seed:
+        systems.append(replace(one, name=MISLED, other_sentences=True))
     rows = [
-        row for fading, missing, snr_db in each for row in measure(one, snr_db, fading, missing, options.seed)
+        row
+        for fading, missing, snr_db in each
+        for system in systems
+        for row in measure(system, snr_db, fading, missing, options.seed)
     ]
     return [*rows, *one.scenes.spans()]
 

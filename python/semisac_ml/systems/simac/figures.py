@@ -21,12 +21,13 @@ from semisac_ml.signal.metrics import Metric
 
 from .averages import MEAN, SINGLE_TASK, normalised, over_scenes, single_tasks_joined
 from .bounds import BOUND
-from .comparison import SPAN, SYSTEM
+from .comparison import MISLED, PAPER, SPAN, SYSTEM
 from .practitioners import CAMERA, HIFI, KALMAN, MATCHED, SENT_AS, SHOWN
 from .samples import STATES
 from .scoring import UNITS
+from .training import SHUFFLED
 
-PAPER, TUNED = "simac", "tuned"
+TUNED = "tuned"
 LIGHT = ", l1 1"
 """Of names of networks in the paper's form whose picture weighs as much as a state."""
 LIGHTER = f"{PAPER}{LIGHT}"
@@ -94,7 +95,7 @@ def _curves() -> dict[str, Curves]:
 CURVES = _curves()
 ABLATED = {
     PAPER: (
-        *("lstm", "gru", "perceptron", "numbers", "without lse", "shuffled sentence", SINGLE_TASK),
+        *("lstm", "gru", "perceptron", "numbers", "without lse", SHUFFLED, MISLED, SINGLE_TASK),
         LIGHTER,
     ),
     TUNED: tuple(
@@ -112,6 +113,16 @@ def all_sensors(rows: Iterable[Result]) -> list[Result]:
     for row in rows:
         most[row.variant] = max(most.get(row.variant, 0), row.inputs.count(","))
     return [row for row in rows if row.inputs.count(",") == most[row.variant]]
+
+
+def left_of(sensor: str) -> str:
+    """The tuned network of which this sensor alone works."""
+    return f"{TUNED} of {sensor}"
+
+
+def _with_what_is_left(row: Result) -> Result:
+    alone = row.variant == TUNED and "," not in row.inputs
+    return replace(row, variant=left_of(row.inputs)) if alone else row
 
 
 def with_means(rows: list[Result], variants: tuple[str, ...], wanted: tuple[str, ...]) -> list[Result]:
@@ -196,9 +207,10 @@ class Levels:
 
     @classmethod
     def of(cls, table: list[Result], variants: tuple[str, ...]) -> Levels:
-        """From the rows of snr.csv."""
+        """From the rows of snr.csv; of the tuned network also with one sensor left (`left_of`)."""
         units = tuple(f"{metric}_{UNITS[metric.removesuffix('_rmse')]}" for metric in RMSE)
-        rows = all_sensors(with_means(table, variants, (*RMSE, *units, *PICTURE)))
+        wanted = (*RMSE, *units, *PICTURE, *(f"{task}_coverage" for task in STATES))
+        rows = all_sensors(map(_with_what_is_left, with_means(table, variants, wanted)))
         scenes = {row.conditions["scene"] for row in rows}
         of = MEAN if MEAN in scenes else min(scenes, default="")
         return cls([row for row in rows if row.conditions["scene"] == of and row.x is not None])
@@ -206,7 +218,7 @@ class Levels:
     def places(
         self, variant: str, metric: str, x: float | None = None, fading: str | None = None
     ) -> dict[tuple[str, float, str], float]:
-        """Values by seed, SNR and channel."""
+        """Values by training (the channel that it was for, and its seed), SNR and channel."""
         found = {}
         for row in self.rows:
             told = row.conditions
@@ -215,19 +227,20 @@ class Levels:
                 and x in (None, row.x)
                 and fading in (None, told["fading"])
             ):
-                found[told.get(SEED_KEY, ""), row.x, told["fading"]] = row.value
+                training = f"{told.get('trained', '')} {told.get(SEED_KEY, '')}"
+                found[training, row.x, told["fading"]] = row.value
         return found
 
-    def by_seed(
+    def by_training(
         self, variant: str, metric: str, x: float | None = None, fading: str | None = None
     ) -> dict[str, float]:
-        """Means over SNRs and channels, by seed."""
+        """Means over SNRs and channels, by training."""
         places = self.places(variant, metric, x, fading)
-        seeds = sorted({seed for seed, *_ in places})
+        trainings = sorted({training for training, *_ in places})
         return {
-            seed: sum(own) / len(own)
-            for seed in seeds
-            for own in [[value for key, value in places.items() if key[0] == seed]]
+            training: sum(own) / len(own)
+            for training in trainings
+            for own in [[value for key, value in places.items() if key[0] == training]]
         }
 
 
@@ -244,7 +257,7 @@ def over_trainings(values: dict[str, float], least: float = -math.inf) -> Metric
 
 def changes(levels: Levels, reference: str, variant: str, metric: str) -> dict[str, float]:
     """By how much a variant is above the reference, seed by seed: errors in percent, the rest as they are."""
-    of, other = levels.by_seed(reference, metric), levels.by_seed(variant, metric)
+    of, other = levels.by_training(reference, metric), levels.by_training(variant, metric)
     both = sorted(set(of) & set(other))
     if metric in RMSE:
         return {seed: 100.0 * (other[seed] / of[seed] - 1.0) for seed in both}

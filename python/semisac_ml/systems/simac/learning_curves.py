@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import math
 from pathlib import Path
 
@@ -14,10 +15,12 @@ from semisac_ml.results.averages import SEED_KEY, grouped
 from semisac_ml.results.drawing import picture
 
 from .comparison import SYSTEM, identity
-from .training import STAGE
+from .training import SETTINGS_FILE, STAGE
 
 LOSS = "validation_loss"
 LAST_SHARE = 0.2
+BUDGET = ("epochs", "patience", "batch", "learning_rate", "weight_decay")
+"""Settings that all that are compared should share."""
 
 
 def losses_of(folder: Path) -> list[float]:
@@ -44,7 +47,7 @@ def late_fall(losses: list[float]) -> float:
 
 
 def curve_rows(folders: list[Path]) -> list[Result]:
-    """Losses by epoch, and of each training its epochs, the best of them and `late_fall`."""
+    """Losses by epoch, and of each training its budget, its epochs, the best of them and `late_fall`."""
     rows = []
     for folder in folders:
         name, trained, seed, scenes = identity(folder)
@@ -57,8 +60,10 @@ def curve_rows(folders: list[Path]) -> list[Result]:
             for epoch, loss in enumerate(losses, start=1)
             if math.isfinite(loss)
         ]
+        settings = json.loads((folder / SETTINGS_FILE).read_text())
         for metric, value in (
-            ("epochs", len(losses)),
+            *((name, settings[name]) for name in BUDGET),
+            ("epochs_done", len(losses)),
             ("best_epoch", best + 1),
             ("late_fall", late_fall(losses)),
         ):
@@ -78,7 +83,7 @@ def draw(file: Path, rows: list[Result]) -> None:
                 losses = {row.x: row.value for row in training if row.metric == LOSS}
                 single = {row.metric: row.value for row in training if row.x is None}
                 seed = training[0].conditions[SEED_KEY]
-                said = f"seed {seed}, best {single['best_epoch']:g} of {single['epochs']:g}"
+                said = f"seed {seed}, best {single['best_epoch']:g} of {single['epochs_done']:g}"
                 axis.plot(losses.keys(), losses.values(), color=f"C{place}", label=said)
                 if single["best_epoch"] in losses:
                     axis.plot(single["best_epoch"], losses[single["best_epoch"]], "o", color=f"C{place}")

@@ -13,7 +13,7 @@ import torch
 from .model import Simac
 from .samples import STATES, TEST
 from .scoring import Outcome
-from .tensors import SampleTensors, channel_state
+from .tensors import SampleTensors, channel_state, with_other_sentences
 from .tuned import TunedSimac
 
 CHUNK = 64
@@ -28,20 +28,25 @@ def run(
     part: int = TEST,
     seed: int = 0,
     sensors: tuple[str, ...] | None = None,
+    other_sentences: bool = False,
 ) -> Outcome:
     """A system on a part of the samples at one SNR of the channel.
 
-    sensors: that work, of a system that can do without one; all by default.
+    sensors: that work, of a system that can do without one; all by default. other_sentences: whether words
+    tell of other SNRs than that of the channel.
     """
     system.eval()
     working = {} if sensors is None else {"sensors": sensors}
     rows = tensors.samples.of(part)
     generator, rng = torch.Generator().manual_seed(seed), np.random.default_rng(seed)
+    words_rng = np.random.default_rng([seed, 1])
     found: dict[str, list[np.ndarray]] = {}
     sent = []
     for chunk in np.array_split(rows, math.ceil(len(rows) / CHUNK)):
         batch = tensors.batch(chunk, rng)
         state = channel_state(np.full(len(chunk), snr_db), fading)
+        if other_sentences:
+            state = with_other_sentences(state, words_rng)
         outputs = system(batch.pictures, batch.echoes, state, fading, generator, **working)
         for task, value in outputs.items():
             found.setdefault(task, []).append(value.numpy())

@@ -9,6 +9,7 @@ here are the paper's own.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from semisac_ml.reproduction.declared import (
@@ -26,31 +27,31 @@ from semisac_ml.reproduction.declared import (
 )
 
 STREET = (
-    "runs/scenes",
-    "semisac data scenes runs/scenes --layout canyon,junction --frames 960 --drive-frames 16 "
-    "--interval 0.2 --size 320x240 --pairs-every 5 --seed 1",
+    "runs/street",
+    "semisac data scenes runs/street --layout canyon,junction --frames 1120 --drive-frames 12 "
+    "--size 160x120 --seed 1",
 )
 SEEDS = range(3)
 TRAINED_AS = (
-    "--scene canyon,junction,highway --scenes runs/scenes --fading both --precision bfloat16 "
-    "--epochs 24 --patience 24"
+    "--scene canyon,junction,highway --scenes runs/street --fading both --epochs 24 --patience 24 --threads 1"
 )
 LIGHT = "--picture-weight 1"
+PAPERS_FORM = (
+    *("simac", "rs-s", "cv-s", "without lse", "lstm", "gru", "perceptron", "numbers", "shuffled sentence"),
+    *(f"without ssd: {task}" for task in ("distance", "angle", "velocity", "picture")),
+)
+TUNED_PARTS = (
+    *("tuned, camera", "tuned, radar", "tuned, both", "tuned, no estimate", "tuned, no glimpse"),
+    *("tuned, not told", "tuned, not analog", "tuned, not direct", "tuned, no pixels"),
+)
 NETWORKS = {
-    **{
-        name: f'--variant "{name}"'
-        for name in ("simac", "cv-s", "rs-s", "lstm", "gru", "without lse", "tuned")
-    },
-    **{
-        f"without ssd {task}": f'--variant "without ssd: {task}"'
-        for task in ("distance", "angle", "velocity", "picture")
-    },
-    **{f"{name} l1": f"--variant {name} {LIGHT}" for name in ("simac", "cv-s", "rs-s")},
+    **{name: f'--variant "{name}"' for name in ("tuned", *PAPERS_FORM, *TUNED_PARTS)},
+    **{f"{name} l1": f"--variant {name} {LIGHT}" for name in ("simac", "rs-s", "cv-s")},
 }
 
 
 def _training(name: str, how: str, seed: int) -> str:
-    folder = f"runs/simac/{name.replace(' ', '-')}-both-seed{seed}"
+    folder = f"runs/simac/{re.sub(r'[^a-z0-9]+', '-', name)}-seed{seed}"
     return f"semisac train simac {how} {TRAINED_AS} --seed {seed} --run {folder}"
 
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -158,6 +158,12 @@ def channel_state(snr_db: np.ndarray, fading: str, device: torch.device | None =
         torch.as_tensor(places, device=device),
         torch.as_tensor(numbers, dtype=torch.float32, device=device),
     )
+
+
+def with_other_sentences(state: ChannelState, rng: np.random.Generator) -> ChannelState:
+    """The same channels, of which the words tell another SNR and its modulation, drawn."""
+    other = channel_state(drawn_snr_db(len(state.snr_db), rng), "awgn", state.places.device)
+    return replace(state, places=other.places)
 
 
 def drawn_snr_db(count: int, rng: np.random.Generator) -> np.ndarray:

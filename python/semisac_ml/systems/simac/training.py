@@ -29,7 +29,14 @@ from .measuring import CHUNK, run
 from .model import LossWeights, Simac, SimacSettings, total_loss
 from .samples import STATES, TRAIN, VALIDATION, TargetSet
 from .scoring import HALF_WIDTH, NOMINAL_COVERAGE
-from .tensors import Batch, EchoSource, SampleTensors, channel_state, drawn_snr_db
+from .tensors import (
+    Batch,
+    EchoSource,
+    SampleTensors,
+    channel_state,
+    drawn_snr_db,
+    with_other_sentences,
+)
 from .tuned import TunedSettings, TunedSimac
 
 SETTINGS_FILE = "settings.json"
@@ -42,7 +49,7 @@ VALIDATION_SNR_DB = (5.0, 15.0, 25.0)
 PICTURE_WEIGHT = 100.0
 """The paper's l1."""
 SHUFFLED = "shuffled sentence"
-"""A variant of training, not of the network: every sentence is that of another sample."""
+"""A variant of what the network is told, not of the network: every sentence is that of another SNR."""
 
 
 System = Simac | TunedSimac
@@ -137,7 +144,7 @@ def losses_of(
     device = next(system.parameters()).device
     state = channel_state(snr_db, fading, device)
     if settings.variant == SHUFFLED:
-        state = dataclasses.replace(state, places=state.places[torch.as_tensor(rng.permutation(len(snr_db)))])
+        state = with_other_sentences(state, rng)
     lower = settings.precision == "bfloat16" and system.training
     with torch.autocast(device.type, torch.bfloat16, enabled=lower):
         found = system(batch.pictures.to(device), batch.echoes.to(device), state, fading, generator)
