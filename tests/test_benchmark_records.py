@@ -48,7 +48,28 @@ def test_a_ratio_falls_by_more_than_a_fifth():
     now = dataclasses.replace(STORED, ratio=0.73, machine=HERE, date="2026-11-30")
     assert record.fallen([now], [STORED]) == {}
     (line,) = record.fallen([dataclasses.replace(now, ratio=0.71)], [STORED]).values()
-    assert line == "encoder: ratio 0.71, more than 20 % below the stored 0.9 of 2026-11-01 (old, 4 cores)"
+    said = (
+        "encoder: ratio 0.71, more than 20 % below the best that was stored, 0.9 (2026-11-01, old, 4 cores)"
+    )
+    assert line == said
+
+
+def test_a_ratio_that_falls_by_little_each_time_falls():
+    first = dataclasses.replace(STORED, ratio=1.0)
+    (second,) = record.with_best([dataclasses.replace(STORED, ratio=0.85)], [first])
+    assert (second.ratio, second.best) == (0.85, 1.0)
+    assert record.fallen([dataclasses.replace(STORED, ratio=0.75)], [second])
+    (better,) = record.with_best([dataclasses.replace(STORED, ratio=1.1)], [second])
+    assert better.best is None and better.reference == 1.1
+
+
+def test_what_is_not_compared_is_told():
+    now = [STORED, dataclasses.replace(STORED, name="decoder")]
+    stored = [STORED, dataclasses.replace(STORED, name="radar")]
+    assert record.unchecked(now, stored) == [
+        "decoder: nothing stored to compare with",
+        "radar: is stored, was not measured",
+    ]
 
 
 @pytest.mark.parametrize("changed", [{"name": "decoder"}, {"peer": "ONNX Runtime (2 threads)"}])

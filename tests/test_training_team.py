@@ -131,6 +131,42 @@ def test_two_machines_of_torchrun_have_the_loss_curve_of_one_process(tmp_path, f
         assert two[name] == pytest.approx(values, rel=1e-4, abs=1e-5), name
 
 
+@pytest.mark.slow
+def test_slurms_tasks_become_a_team(free_port):
+    """As `srun --nodes 1 --ntasks-per-node 2` would start them; with that, Fabric starts none itself."""
+    pytest.importorskip("lightning_fabric")
+    text = (
+        "import torch\n"
+        "from semisac_ml.training.team import launch, team\n"
+        "launch(torch.device('cpu'), 2, 1, None)\n"
+        "value = torch.tensor([float(team().fabric.global_rank + 1)])\n"
+        "team().add(value)\n"
+        "print(team().size, team().first, value.item())\n"
+    )
+    told = {"NTASKS": 2, "NTASKS_PER_NODE": 2, "NNODES": 1, "NODEID": 0, "JOB_ID": 1, "JOB_NAME": "train"}
+    told |= {"NODELIST": "127.0.0.1"}
+    environment = {**os.environ, **{f"SLURM_{name}": str(value) for name, value in told.items()}}
+    environment |= {"MASTER_PORT": str(free_port()), "PYTHONPATH": str(Path(semisac_ml.__file__).parents[1])}
+    jobs = [
+        subprocess.Popen(
+            [sys.executable, "-c", text],
+            env={**environment, "SLURM_PROCID": rank, "SLURM_LOCALID": rank},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in ("0", "1")
+    ]
+    said = [job.communicate(timeout=HANG_S)[0].strip() for job in jobs]
+    assert said == ["2 True 3.0", "2 False 3.0"]
+
+
+def test_several_machines_without_what_starts_them(monkeypatch):
+    for name in team_module._STARTED_BY:
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ValueError, match="--num-nodes is 2, but nothing has started this on several"):
+        launch(CPU, 1, 2, None)
+
+
 def test_one_part_draws_as_if_there_were_none():
     part = Part.of_epoch(0, 1, 7, CPU)
     assert part.shared is part.own

@@ -25,7 +25,7 @@ from semisac_ml.runtime import Bundle, ImageLink
 
 from . import air, channels, frames, learned, mimo, page, predictions, programs, radar, simac
 from .air_command import known
-from .record import Comparison, LeftOut, Record, fallen, merged, read, record, write
+from .record import Comparison, LeftOut, Record, fallen, merged, read, record, unchecked, with_best, write
 from .table import figure, table
 
 NAMES = (
@@ -85,7 +85,8 @@ def bench(*, options: MeasureOptions = MeasureOptions()) -> int:
     """Measure blocks, networks and programs beside their peers: ONNX Runtime, GNU Radio's blocks, PyTorch.
 
     Each of them and its peer are measured in turn, several times over; the table shows medians. Ratios are
-    held against those of results/benchmarks/bench.json: one that is twice more than 20 % below is a failure.
+    held against those of results/benchmarks/bench.json: one that is twice more than 20 % below is a failure,
+    and the file then stays as it was, unless --json names it.
     """
     if options.page:
         _write_page()
@@ -117,9 +118,9 @@ def bench(*, options: MeasureOptions = MeasureOptions()) -> int:
         print("bench: interrupted, nothing written", file=sys.stderr)
         return 130
     console.print(table(records, title))
-    for line in low.values():
-        print(f"bench: {line}", file=sys.stderr)
     whole = not (options.quick or options.only)
+    for line in (*low.values(), *(unchecked(records, stored) if whole else ())):
+        print(f"bench: {line}", file=sys.stderr)
     if low and whole and file is None:
         print(f"bench: {RESULTS} stays as it was; --json {RESULTS} replaces it", file=sys.stderr)
     elif whole or file is not None:
@@ -128,6 +129,8 @@ def bench(*, options: MeasureOptions = MeasureOptions()) -> int:
             names = [one.name for one in kept] + [
                 name for name in names if name not in {o.name for o in kept}
             ]
+        if not low:  # else --json says that what fell is the measure from now on
+            records = with_best(records, kept)
         write(merged(records, kept, names), file or RESULTS)
         console.print(f"written: {file or RESULTS}", soft_wrap=True)
         if (file or RESULTS).resolve() == RESULTS:

@@ -20,7 +20,8 @@ PLACE = re.compile(r"^\{(\w+)([^}]*)\}$", re.MULTILINE)
 WHY = {
     "echo_processor": "all antennas are transformed in one thread.",
     "link and radar": "times of its blocks are below.",
-    "encoder of": "convolutions take nearly all of the time, and half of it in bytes on AVX2: see below.",
+    "encoder of": "convolutions take nearly all of the time, in bytes three fifths of it on AVX2: see below.",
+    "prediction of a beam, vi_beam/street": "networks of camera, LiDAR and radar are in it.",
     "pictures through": "the networks take nearly all of the time, see below.",
     "latency of pictures": "more pictures come than the networks can take, see below.",
 }

@@ -9,7 +9,7 @@ import dataclasses
 import datetime
 import json
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,6 +72,8 @@ class Record:
     """What came out: medians of both figures, and the median of the ratios of neighbouring measurements.
 
     The ratio says how good ours is: own over the peer's, the other way round for costs such as a latency.
+    best: of the ratios that were stored before, where one was higher; a row that gets worse by little each
+    time falls all the same.
     """
 
     name: str
@@ -83,6 +85,12 @@ class Record:
     goal: float | None
     machine: str
     date: str
+    best: float | None = None
+
+    @property
+    def reference(self) -> float:
+        """What later ratios are held against."""
+        return self.ratio if self.best is None else self.best
 
 
 def record(comparison: Comparison, pairs: Sequence[tuple[float, float]]) -> Record:
@@ -108,23 +116,44 @@ def _ratio(unit: str, own: float, peer: float) -> float:
 
 
 def fallen(records: Sequence[Record], stored: Sequence[Record]) -> dict[str, str]:
-    """A line for each record more than 20 % below the stored one of the same name and peer, by name.
+    """A line for each record more than 20 % below the best stored one of the same name and peer, by name.
 
     A ratio to a peer of the same run is compared whichever machine the stored one is of; one to a plain
     figure says how fast the machine is, and is compared on the same machine alone.
     """
-    before = {(one.name, one.peer): one for one in stored}
     lines = {}
-    for one in records:
-        old = before.get((one.name, one.peer))
-        if old is None or (old.peer.startswith(GOAL) and old.machine != one.machine):
-            continue
-        if one.ratio < LEAST_OF_STORED * old.ratio:
+    for one, old in _comparable(records, stored):
+        if one.ratio < LEAST_OF_STORED * old.reference:
             lines[one.name] = (
-                f"{one.name}: ratio {one.ratio:.3g}, more than 20 % below the stored {old.ratio:.3g} "
-                f"of {old.date} ({old.machine})"
+                f"{one.name}: ratio {one.ratio:.3g}, more than 20 % below the best that was stored, "
+                f"{old.reference:.3g} ({old.date}, {old.machine})"
             )
     return lines
+
+
+def unchecked(records: Sequence[Record], stored: Sequence[Record]) -> list[str]:
+    """A line for each record that no stored one can be compared with, and for each stored one without."""
+    compared = {one.name for one, _ in _comparable(records, stored)}
+    new = [f"{one.name}: nothing stored to compare with" for one in records if one.name not in compared]
+    names = {one.name for one in records}
+    return new + [f"{one.name}: is stored, was not measured" for one in stored if one.name not in names]
+
+
+def _comparable(records: Sequence[Record], stored: Sequence[Record]) -> Iterator[tuple[Record, Record]]:
+    before = {(one.name, one.peer): one for one in stored}
+    for one in records:
+        old = before.get((one.name, one.peer))
+        if old is not None and not (old.peer.startswith(GOAL) and old.machine != one.machine):
+            yield one, old
+
+
+def with_best(records: Sequence[Record], stored: Sequence[Record]) -> list[Record]:
+    """The records, each with the best ratio of its kind so far."""
+    best = {one.name: old.reference for one, old in _comparable(records, stored)}
+    return [
+        dataclasses.replace(one, best=best[one.name]) if best.get(one.name, 0.0) > one.ratio else one
+        for one in records
+    ]
 
 
 def merged(records: Sequence[Record], stored: Sequence[Record], order: Sequence[str]) -> list[Record]:

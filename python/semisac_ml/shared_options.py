@@ -118,7 +118,7 @@ class ExportOptions(Options):
             raise OptionError(
                 "precision",
                 "is 'bf16', expected float32 or int8: ONNX Runtime has no products of bfloat16 for CPUs, "
-                "so that no bundle would run",
+                "on which every bundle has to run",
             )
         return value
 

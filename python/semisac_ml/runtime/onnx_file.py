@@ -115,7 +115,10 @@ def _check_tensor(tensor: memoryview) -> int:
         elif number == 8:
             name = bytes(_sub(value)).decode("utf-8", "replace") or name
         elif number == 13 or (number == 14 and value == 1):
-            raise OnnxFormatError(f"weights {name} lie in another file: export with external_data=False")
+            raise OnnxFormatError(
+                f"weights {name} lie in another file, expected one file: "
+                f'onnx.save(onnx.load("a.onnx"), "b.onnx") makes it'
+            )
         elif number in (4, 9, 10):  # float_data, raw_data, double_data
             chunks.append(_sub(value))
         elif number == 5 and not isinstance(value, int):  # int32_data holds the bits of 16-bit floats

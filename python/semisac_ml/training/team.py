@@ -146,6 +146,8 @@ class Team:
 
 
 _team = Team()
+_STARTED_BY = {"TORCHELASTIC_RUN_ID", "SLURM_NTASKS", "MASTER_ADDR"}
+"""Variables of torchrun, of Slurm, and of who sets PyTorch's own."""
 
 
 def team() -> Team:
@@ -169,7 +171,8 @@ def launch(device: torch.device, devices: int, nodes: int, parts: int | None) ->
     Raises
     ------
     ValueError
-        If the parts cannot be divided among the processes, or fewer devices are there.
+        If the parts cannot be divided among the processes, fewer devices are there, or several machines are
+        asked for and none of what starts on them has.
     """
     global _team
     processes = devices * nodes
@@ -191,6 +194,11 @@ def launch(device: torch.device, devices: int, nodes: int, parts: int | None) ->
         raise ValueError(
             "lightning-fabric is not installed, expected for several processes: pip install 'semisac[train]'"
         ) from None
+    if nodes > 1 and not _STARTED_BY & os.environ.keys():
+        raise ValueError(
+            f"--num-nodes is {nodes}, but nothing has started this on several machines: use torchrun or "
+            "srun, as docs/scale_out.md says"
+        )
     if nodes == 1:
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # nothing of it is for the network
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
