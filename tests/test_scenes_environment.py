@@ -11,6 +11,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from parallel_jobs import dask_cluster
 
 import semisac_ml
 from semisac_ml.cli import program
@@ -89,3 +90,13 @@ def test_same_seed_same_files_also_after_it_was_broken_off(made, tmp_path):
     assert len(list(other.glob("truth/0000/*.npz"))) == 3
     assert program.run(["data", "scenes", str(other), *OPTIONS]) == 0
     assert digests(other) == digests(made)
+
+
+def test_two_workers_of_a_cluster_make_what_one_process_makes(tmp_path):
+    drives = [*OPTIONS, "--frames", "10", "--drive-frames", "5"]
+    assert program.run(["data", "scenes", str(tmp_path / "one"), *drives, "--processes", "1"]) == 0
+    with dask_cluster(tmp_path, python()) as address:
+        assert program.run(["data", "scenes", str(tmp_path / "two"), *drives, "--scheduler", address]) == 0
+    made = digests(tmp_path / "one")
+    assert len(SceneSet.open(tmp_path / "one").drives) == 2
+    assert digests(tmp_path / "two") == made

@@ -51,7 +51,7 @@ class SceneOptions(ParallelOptions):
     frames: int = Field(200, ge=1, description="Time steps in all.")
     seed: int = Field(1, ge=0, description="The same seed gives the same files.")
     time: str = Field("day,dusk,night", description="Times of day, separated by commas.")
-    drive_frames: int = Field(40, description="Time steps of one drive.")
+    drive_frames: int = Field(40, ge=5, le=400, description="Time steps of one drive.")
     interval: float = Field(0.1, description="Seconds between time steps, a multiple of 0.1.")
     size: str = Field("320x240", description="Pixels of the cameras, width x height.")
     rain: float = Field(0.15, description="Share of the drives in which it rains.")
