@@ -38,6 +38,9 @@ def test_presence_ceilings_at_three_decibels() -> None:
     assert baselines.range_ceiling("awgn", 20, 3.0) == pytest.approx(0.997, abs=1e-3)
     assert baselines.range_ceiling("rayleigh", 20, 3.0) == pytest.approx(0.899, abs=2e-3)
     assert baselines.range_ceiling("rayleigh", 20, 3.0, 2) == pytest.approx(0.64, abs=0.01)
+    # 84.4 % of two hops without a Doppler shift
+    both_hops = baselines.range_ceiling("rayleigh", 20, 3.0, fading="two_hop_rayleigh")
+    assert 0.83 < both_hops < 0.844
 
 
 @pytest.mark.parametrize("panels", [[""], ["amplitude only", "n = 4"]])

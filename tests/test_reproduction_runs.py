@@ -135,7 +135,7 @@ def test_after_an_interruption_the_same_command_goes_on(place):
     document = json.loads(told)
     assert [one["state"] for one in document["commands"]] == ["done before", "done"]
     (row, _) = document["systems"]["made_up"]["rows"]
-    assert row["measured"] == {"value": 0.95, "low": 0.94, "high": 0.96, "n": 10, "seeds": "0"}
+    assert row["measured"] == {"value": 0.95, "low": 0.94, "high": 0.96, "n": 10, "seeds": "0", "short": ""}
     assert row["verdict"] == "beaten" and row["csv"] == "made_up/1.csv"
     assert document["systems"]["made_up"]["verdicts"] == {"beaten": 2}
 
@@ -230,6 +230,9 @@ def test_results_go_where_they_are_wanted():
     )
     assert with_results("semisac evaluate a --results results/a -x 1", Path("/new place"), Path("a/b")) == (
         "semisac evaluate a -x 1 --results '/new place/a/b'"
+    )
+    assert with_results("semisac evaluate a --json results/a/b.json", Path("/new place"), Path("a")) == (
+        "semisac evaluate a --json '/new place/a/b.json'"
     )
     (step,) = planned(paper(Command("semisac evaluate a", 1.0)), False, Path("elsewhere"))
     assert step.line == "semisac evaluate a --results elsewhere/made_up/sub"

@@ -146,6 +146,11 @@ def always_trains(results: Path) -> str:
     return "it trains on each split, expected --full"
 
 
+def only_in_full(results: Path) -> str:
+    """Of a command whose figures are not the paper's, which has no time in a quick run."""
+    return "no figure of the paper's, expected --full"
+
+
 def drawing(where: str, shows: str, built: str) -> Item:
     """A figure or table in which nothing is measured. built: where the code has it."""
     return Item(where, shows, (Claim(shows, nothing=built),))

@@ -95,6 +95,10 @@ def with_results(line: str, results: Path, folder: Path) -> str:
     if results == Path(RESULTS):
         return line
     words = shlex.split(line)
+    if "--json" in words:  # in the same folder, which it does not make
+        place = words.index("--json") + 1
+        words[place] = str(results / folder / Path(words[place]).name)
+        return shlex.join(words)
     if "--results" in words:
         del words[words.index("--results") : words.index("--results") + 2]
     return shlex.join([*words, "--results", str(results / folder)])

@@ -35,9 +35,10 @@ class EvaluateOptions(ParallelOptions):
     figure: str | None = Field(
         None,
         description="Recompute a figure with its CSV and picture instead. Some train networks for each "
-        "point that has no rows in the CSV yet: 4, 5, 6 of the paper, gain (a receiver that is not told it), "
+        "point that has no rows in the CSV yet: 4, 5, 6 of the paper, epochs (how long it "
+        "is worth training them), gain (a receiver that is not told it), "
         "echoes (phase, Doppler, fading, clutter), sharing (joint against shared time), tradeoff. Others "
-        "measure the bundles as they are: snr, presence, ranges, false_alarms.",
+        "measure the bundles as they are: snr, presence, ranges, echo_alone, false_alarms.",
     )
     compare_digital: OnOff = Field(
         False,
