@@ -275,7 +275,8 @@ def command_lines() -> list[str]:
     found: dict[str, None] = {}
     for paper in PAPERS.values():
         for command in paper.commands:
-            lines = [command.line, *command.trainings, *(how for _, how in command.folders)]
+            shared = [f"{command.line} --processes 2"] if command.parallel else []
+            lines = [command.line, *shared, *command.trainings, *(how for _, how in command.folders)]
             found |= dict.fromkeys(lines)
     return list(found)
 

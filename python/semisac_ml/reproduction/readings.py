@@ -112,11 +112,8 @@ def _favour(claim: Claim, found: Found) -> float:
 def _short(claim: Claim, found: Sequence[Found]) -> str:
     """Points of a claim at which the value falls short of the paper; empty where they are no points."""
     points = [dict(terms[-1][1].told).get("x") for terms in claim.found]
-    if (
-        not all(isinstance(x, int | float) for x in points)
-        or len(set(points)) < len(points)
-        or claim.way == "about"
-    ):
+    several = all(isinstance(x, int | float) for x in points) and 1 < len(points) == len(set(points))
+    if not several or claim.way == "about":
         return ""
     goal = claim.goal if claim.way == "at least" else -claim.goal
     short = [f"{x:g}" for x, one in zip(points, found, strict=True) if _favour(claim, one) < goal]

@@ -34,16 +34,23 @@ NETWORKS = "the paper's networks"
 
 def _trained(figure: str, hours: float, minutes: float) -> Command:
     return Command(
-        f"semisac evaluate jssc --figure {figure}", minutes, hours, CIFAR, untrained=_untrained(figure)
+        f"semisac evaluate jssc --figure {figure}",
+        minutes,
+        hours,
+        CIFAR,
+        untrained=_untrained(figure),
+        parallel=True,
     )
 
 
 def _measured(figure: str, minutes: float) -> Command:
-    return Command(f"semisac evaluate jssc --figure {figure}", minutes, data=CIFAR)
+    return Command(f"semisac evaluate jssc --figure {figure}", minutes, data=CIFAR, parallel=True)
 
 
 def _in_full(figure: str, minutes: float) -> Command:
-    return Command(f"semisac evaluate jssc --figure {figure}", minutes, data=CIFAR, untrained=only_in_full)
+    return Command(
+        f"semisac evaluate jssc --figure {figure}", minutes, data=CIFAR, untrained=only_in_full, parallel=True
+    )
 
 
 def _untrained(figure: str) -> Callable[[Path], str]:
@@ -322,6 +329,7 @@ def _seeds() -> Command:
         CIFAR,
         runs="runs/bundles/jssc",
         trainings=tuple(trainings),
+        parallel=True,
     )
 
 
