@@ -113,7 +113,6 @@ def command(*, options: EvaluateOptions = EvaluateOptions()) -> None:
         fading=options.echo_fading,
         seed=options.seed,
     )
-    cifar10.find_root()  # told here, not by a job
     loaded = {Bundle.load(name).name: name for name in names}
     jobs = {own: (name, options.images, conditions) for own, name in loaded.items()}
     with console.status(f"measuring {', '.join(jobs)} …"):
