@@ -6,11 +6,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from semisac_ml.data import DataError, cifar10
-from semisac_ml.results import write_results
+from semisac_ml.parallel import Workers
+from semisac_ml.results import read_results, write_results
 from semisac_ml.signal.metrics import proportion
-from semisac_ml.systems.jssc import baselines, drawing
+from semisac_ml.systems.jssc import baselines, drawing, figures
 from semisac_ml.systems.jssc.rows import Place
 
 
@@ -38,6 +40,22 @@ def test_presence_ceilings_at_three_decibels() -> None:
     assert baselines.range_ceiling("awgn", 20, 3.0) == pytest.approx(0.997, abs=1e-3)
     assert baselines.range_ceiling("rayleigh", 20, 3.0) == pytest.approx(0.899, abs=2e-3)
     assert baselines.range_ceiling("rayleigh", 20, 3.0, 2) == pytest.approx(0.64, abs=0.01)
+    # 84.4 % of two hops without a Doppler shift
+    both_hops = baselines.range_ceiling("rayleigh", 20, 3.0, fading="two_hop_rayleigh")
+    assert 0.83 < both_hops < 0.844
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("needs_cifar10")
+@pytest.mark.parametrize("figure", ["ranges", "echo_alone"])
+def test_figures_do_not_depend_on_the_number_of_processes(figure: str, tmp_path: Path) -> None:
+    found = []
+    for processes in (1, 2):
+        how = tmp_path / str(processes), tmp_path, None, 1, None, 50, Console(quiet=True)
+        file, picture = figures.draw(figure, ["jssc/awgn"], *how, Workers(processes))
+        found.append([(row.place, row.value) for row in read_results(file)])
+        assert picture.is_file()
+    assert found[0] == found[1] and len(found[0]) >= 12
 
 
 @pytest.mark.parametrize("panels", [[""], ["amplitude only", "n = 4"]])

@@ -23,7 +23,7 @@ from semisac_ml.results import Result, read_results  # noqa: E402
 from semisac_ml.runtime import Bundle  # noqa: E402
 from semisac_ml.signal import channel, detection, metrics, posterior  # noqa: E402
 from semisac_ml.signal.complex_pairs import as_complex, as_pairs  # noqa: E402
-from semisac_ml.systems.jssc import export, figures, train, trained_figures  # noqa: E402
+from semisac_ml.systems.jssc import export, figures, sweeps, train, trained_figures  # noqa: E402
 from semisac_ml.systems.jssc.drawing import draw_rows  # noqa: E402
 from semisac_ml.systems.jssc.measuring import Conditions, evaluate_bundle, run_link  # noqa: E402
 from semisac_ml.systems.jssc.model import JointModel, ModelSettings  # noqa: E402
@@ -326,6 +326,7 @@ def test_networks_are_those_that_were_best_on_validation(sample: ImageSet, tmp_p
     with (tmp_path / "run" / "joint.csv").open() as file:
         losses = [float(row["validation_loss"]) for row in csv.DictReader(file)]
     assert len(losses) == losses.index(min(losses)) + 1 + settings.patience < settings.epochs
+    assert sweeps.epochs_of(tmp_path / "run") == (len(losses) - settings.patience, len(losses))
     loaded = train.trained_model(settings, tmp_path / "run")
     joint = train.JointTraining(settings, loaded)
     with torch.no_grad():
@@ -501,6 +502,8 @@ def test_a_figure_that_trains_goes_on_where_it_was_broken_off(
     assert trained_figures.untrained("4", tmp_path) > 0  # of 30 epochs
     again = [(row.place, row.value) for row in draw(1, 1)]
     assert again == [(row.place, row.value) for row in rows] and len(trained) == 8  # the other seed stays
+    epochs = {row.metric: row.value for row in rows if row.metric.endswith("_epoch")}
+    assert epochs == {"best_epoch": 1.0, "last_epoch": 1.0}
     own = [row for row in draw(2, 1) if row.variant == "paper"]
     assert len(trained) == 12 and {row.conditions["epochs"] for row in own} == {"2"}
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from semisac_ml.cli.program import run as semisac
+from semisac_ml.reproduction import runs
 from semisac_ml.reproduction.declared import Claim, Command, Item, Paper, kept_in
 from semisac_ml.reproduction.runs import planned, with_results
 
@@ -135,7 +136,7 @@ def test_after_an_interruption_the_same_command_goes_on(place):
     document = json.loads(told)
     assert [one["state"] for one in document["commands"]] == ["done before", "done"]
     (row, _) = document["systems"]["made_up"]["rows"]
-    assert row["measured"] == {"value": 0.95, "low": 0.94, "high": 0.96, "n": 10, "seeds": "0"}
+    assert row["measured"] == {"value": 0.95, "low": 0.94, "high": 0.96, "n": 10, "seeds": "0", "short": ""}
     assert row["verdict"] == "beaten" and row["csv"] == "made_up/1.csv"
     assert document["systems"]["made_up"]["verdicts"] == {"beaten": 2}
 
@@ -154,6 +155,7 @@ def test_without_either_word_nothing_is_measured(place):
         (["nosuch"], "nosuch has no reproduction, expected one of the systems: csc_sa_net, jssc"),
         (["--quick", "--full"], "--quick and --full are both given, expected one of them"),
         (["--again"], "--again does nothing without --quick or --full"),
+        (["--processes", "2"], "--processes does nothing without --quick or --full"),
         (["--results", "nowhere"], "nowhere: no such folder, expected the source tree's results"),
         (["--page", "nowhere/page.md"], "nowhere/page.md: the folder nowhere does not exist"),
         (["--page", "docs"], "docs: is a folder, expected a file"),
@@ -224,12 +226,28 @@ def missing() -> Path:
     raise ValueError("virat is not here, expected it there")
 
 
+def test_who_does_the_jobs_is_told_to_commands_that_have_several(tmp_path, monkeypatch):
+    started = []
+    monkeypatch.setattr(runs, "_waited", lambda words, *how: started.append(words) or 0)
+    papers = paper(Command("semisac evaluate a", 1.0, parallel=True), Command("semisac evaluate b", 1.0))
+    record, steps = runs.Record(tmp_path), planned(papers, False, Path("results"))
+    who = ["--scheduler", "tcp://10.0.0.1:8786"]
+    for step in steps:
+        assert runs.run_step(step, record, print, who).state == "done"
+    assert started == [["evaluate", "a", *who], ["evaluate", "b"]]
+    again = [runs.run_step(step, record, print, ["--processes", "2"]).state for step in steps]
+    assert again == ["done before"] * 2
+
+
 def test_results_go_where_they_are_wanted():
     assert with_results("semisac evaluate a --results results/a", Path("results"), Path("a")) == (
         "semisac evaluate a --results results/a"
     )
     assert with_results("semisac evaluate a --results results/a -x 1", Path("/new place"), Path("a/b")) == (
         "semisac evaluate a -x 1 --results '/new place/a/b'"
+    )
+    assert with_results("semisac evaluate a --json results/a/b.json", Path("/new place"), Path("a")) == (
+        "semisac evaluate a --json '/new place/a/b.json'"
     )
     (step,) = planned(paper(Command("semisac evaluate a", 1.0)), False, Path("elsewhere"))
     assert step.line == "semisac evaluate a --results elsewhere/made_up/sub"

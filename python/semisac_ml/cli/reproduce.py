@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 from pydantic import Field
 
-from semisac_ml.command_line import Options
 from semisac_ml.outputs import check_outputs, print_json, write_output
-from semisac_ml.shared_options import PrintOptions
+from semisac_ml.shared_options import ParallelOptions, PrintOptions
 from semisac_ml.systems import system_module, systems_with
 
 if TYPE_CHECKING:
@@ -28,8 +27,9 @@ if TYPE_CHECKING:
 System = Annotated[str, Parameter(metavar="SYSTEM", help="Of one system only [default: all].")]
 
 
-class ReproduceOptions(Options):
-    """What is recomputed before the page is written, and where everything lies."""
+class ReproduceOptions(ParallelOptions):
+    """What is recomputed before the page is written, where everything lies, and who does the jobs of commands
+    that have several."""
 
     quick: bool = Field(
         False,
@@ -70,7 +70,10 @@ def reproduce(
     if options.quick and options.full:
         raise ValueError("--quick and --full are both given, expected one of them")
     if not (options.quick or options.full):
-        options.refuse(("again", "run"), "without --quick or --full, expected one of them with it")
+        options.refuse(
+            ("again", "run", "processes", "scheduler"),
+            "without --quick or --full, expected one of them with it",
+        )
     if not options.results.is_dir():
         raise ValueError(
             f"{options.results}: no such folder, expected the source tree's results: run it there, or choose "
@@ -114,6 +117,8 @@ def _run(steps: list[Step], options: ReproduceOptions, console: Console) -> list
 
     options.run.mkdir(parents=True, exist_ok=True)
     record, outcomes = Record(options.run), []
+    asked = {"--processes": options.processes, "--scheduler": options.scheduler}
+    who = [word for name, value in asked.items() if value is not None for word in (name, str(value))]
     if options.again:
         record.forget()
     to_do = [step for step in steps if not step.why]
@@ -132,7 +137,7 @@ def _run(steps: list[Step], options: ReproduceOptions, console: Console) -> list
                     now = passed + min(seconds / 60.0, 0.95 * step.minutes)
                     progress.update(task, completed=now, left=total - now)
 
-                outcomes.append(run_step(step, record, waiting))
+                outcomes.append(run_step(step, record, waiting, who))
                 passed += 0.0 if step.why else step.minutes
                 progress.update(task, completed=passed, left=total - passed)
                 _say(outcomes[-1], console)

@@ -87,7 +87,8 @@ class Command:
     may have the same. data: names of data sets. folders: that must be there, with what makes each.
     runs: folder of trainings that must be there. trainings: commands that make them. untrained: of a command
     that trains by itself what is missing; told the folder of its results, it says what is, "" for nothing.
-    together: beginning of its line; commands of one paper that have the same are run as one.
+    together: beginning of its line; commands of one paper that have the same are run as one. parallel: it
+    takes --processes and --scheduler.
     """
 
     line: str
@@ -99,6 +100,7 @@ class Command:
     trainings: tuple[str, ...] = ()
     untrained: Callable[[Path], str] | None = None
     together: str = ""
+    parallel: bool = False
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,11 @@ def kept_in(folder: str) -> Callable[[Path], str]:
 def always_trains(results: Path) -> str:
     """Of a command that keeps no training."""
     return "it trains on each split, expected --full"
+
+
+def only_in_full(results: Path) -> str:
+    """Of a command whose figures are not the paper's, which has no time in a quick run."""
+    return "no figure of the paper's, expected --full"
 
 
 def drawing(where: str, shows: str, built: str) -> Item:

@@ -95,6 +95,8 @@ def _measured(row: Judged) -> str:
     behind = [f"seed{'s' * (' ' in found.seeds)} {found.seeds}"] if found.seeds else []
     if found.n is not None:
         behind.append(f"n = {found.n}" if found.n else "computed")
+    if found.short:
+        behind.append(f"falls short at {found.short}")
     told = f" ({', '.join(behind)})" if behind else ""
     return f"{claim.of}: {figure(found, claim.unit)}{told}"
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from semisac_ml.reproduction.declared import FIELDS, Claim, Item, Selector, Sum
@@ -19,7 +19,8 @@ from semisac_ml.results.averages import over_seeds
 class Found:
     """What was measured, in the claim's unit. low, high: 95 % interval, None where the files have none.
 
-    n: samples behind it, 0 if it is computed, None if unknown. seeds: of trainings or of channels.
+    n: samples behind it, 0 if it is computed, None if unknown. seeds: of trainings or of channels. short: of
+    a claim about several points, those at which the value falls short, "0.25, 0.5 of 0, 0.25, 0.5".
     """
 
     value: float
@@ -27,6 +28,7 @@ class Found:
     high: float | None
     n: int | None
     seeds: str
+    short: str = ""
 
     @property
     def has_interval(self) -> bool:
@@ -42,10 +44,14 @@ class Results:
         self._files: dict[str, list[Result] | None] = {}
 
     def rows(self, file: str) -> list[Result] | None:
-        """Rows, None where the file is not there. Raises ValueError for one that is no table of results."""
+        """Rows, None where the file is not there; none of a file that is not made of rows.
+
+        Raises ValueError for a CSV file that is no table of results.
+        """
         if file not in self._files:
             path = self.folder / file
-            self._files[file] = over_seeds(read_results(path)) if path.is_file() else None
+            found = read_results(path) if path.is_file() and path.suffix == ".csv" else []
+            self._files[file] = over_seeds(found) if path.is_file() else None
         return self._files[file]
 
     def found(self, item: Item, claim: Claim) -> Found | None:
@@ -61,7 +67,8 @@ class Results:
         added = [self._added(found, item.file, claim.factor) for found in claim.found]
         if None in added:
             return None
-        return min(added, key=lambda one: _favour(claim, one))
+        least = min(added, key=lambda one: _favour(claim, one))
+        return replace(least, short=_short(claim, added))
 
     def _added(self, terms: Sum, file: str, factor: float) -> Found | None:
         """Rows added up. Ends of the interval are the root of the sum of squares of the rows' away.
@@ -100,6 +107,17 @@ def _favour(claim: Claim, found: Found) -> float:
     if claim.way == "about":
         return -abs(found.value - claim.goal)
     return -found.value if claim.way == "at most" else found.value
+
+
+def _short(claim: Claim, found: Sequence[Found]) -> str:
+    """Points of a claim at which the value falls short of the paper; empty where they are no points."""
+    points = [dict(terms[-1][1].told).get("x") for terms in claim.found]
+    several = all(isinstance(x, int | float) for x in points) and 1 < len(points) == len(set(points))
+    if not several or claim.way == "about":
+        return ""
+    goal = claim.goal if claim.way == "at least" else -claim.goal
+    short = [f"{x:g}" for x, one in zip(points, found, strict=True) if _favour(claim, one) < goal]
+    return f"{', '.join(short)} of {', '.join(f'{x:g}' for x in points)}" if short else ""
 
 
 def matching(selector: Selector, rows: Sequence[Result]) -> list[Result]:

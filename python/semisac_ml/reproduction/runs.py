@@ -17,7 +17,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -32,11 +32,15 @@ WAIT_S, PATIENCE_S = 0.5, 20.0
 
 @dataclass(frozen=True)
 class Step:
-    """A command to run. why: it is left out, "" if it is not. minutes: that it may take, 0: unknown."""
+    """A command to run. why: it is left out, "" if it is not. minutes: that it may take, 0: unknown.
+
+    parallel: it takes words that say who does its jobs.
+    """
 
     line: str
     minutes: float = 0.0
     why: str = ""
+    parallel: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ def _of_command(command: Command, full: bool, results: Path, folder: Path) -> It
                 yield Step(how)
         for training in command.trainings:
             yield Step(training)
-    yield Step(line, command.minutes, why)
+    yield Step(line, command.minutes, why, command.parallel)
 
 
 def with_results(line: str, results: Path, folder: Path) -> str:
@@ -95,6 +99,10 @@ def with_results(line: str, results: Path, folder: Path) -> str:
     if results == Path(RESULTS):
         return line
     words = shlex.split(line)
+    if "--json" in words:  # in the same folder, which it does not make
+        place = words.index("--json") + 1
+        words[place] = str(results / folder / Path(words[place]).name)
+        return shlex.join(words)
     if "--results" in words:
         del words[words.index("--results") : words.index("--results") + 2]
     return shlex.join([*words, "--results", str(results / folder)])
@@ -159,9 +167,12 @@ def _digest(line: str) -> str:
     return hashlib.sha256(line.encode()).hexdigest()[:12]
 
 
-def run_step(step: Step, record: Record, waiting: Callable[[float], None]) -> Outcome:
+def run_step(
+    step: Step, record: Record, waiting: Callable[[float], None], who: Sequence[str] = ()
+) -> Outcome:
     """Run a command, unless it is left out or done. waiting: told the seconds that it took so far.
 
+    who: words that a parallel one gets, of who does its jobs; what is done is done, whoever did it.
     Ctrl-C ends the command as its own would, and is passed on.
     """
     if step.why:
@@ -174,7 +185,8 @@ def run_step(step: Step, record: Record, waiting: Callable[[float], None]) -> Ou
     with log.open("w", encoding="utf-8") as output:
         output.write(f"{step.line}\n")
         output.flush()
-        code = _waited(shlex.split(step.line)[1:], output, started, waiting)
+        words = [*shlex.split(step.line)[1:], *(who if step.parallel else ())]
+        code = _waited(words, output, started, waiting)
     seconds = time.monotonic() - started
     if code:
         last = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1]

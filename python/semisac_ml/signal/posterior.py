@@ -225,7 +225,7 @@ def _log_likelihood_ratio(
     power = np.abs(matched) ** 2
     if fading == "none":
         argument = 2.0 * np.sqrt(snr * power)
-        return np.log(special.ive(0, argument)) + argument - rho
+        return np.log(special.i0e(argument)) + argument - rho
     if fading == "rayleigh":
         return snr * power / (1.0 + rho) - np.log1p(rho)
     ratios = []

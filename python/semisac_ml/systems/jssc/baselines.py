@@ -42,18 +42,20 @@ def gaussian_psnr_db(channel: str, n: int, snr_db: float) -> float:
 
 
 @cache
-def range_ceiling(channel: str, n: int, sensing_snr_db: float, ranges: int = 1, delay: int = 0) -> float:
+def range_ceiling(
+    channel: str, n: int, sensing_snr_db: float, ranges: int = 1, delay: int = 0, fading: str | None = None
+) -> float:
     """Accuracy of the optimal decision among 1 + ranges hypotheses, all alike, waveform known.
 
     The phase of the echo is not known, nor its Doppler shift within MAX_FREQUENCY_OFFSET, nor its gain
-    (Rayleigh).
+    (Rayleigh). fading: of the echo, None for the one that goes with the channel.
     """
     return posterior.range_accuracy(
         n,
         sensing_snr_db,
         ranges,
         delay_symbols_per_range=delay,
-        fading=FADINGS[channel],
+        fading=fading or FADINGS[channel],
         random_phase=True,
         max_frequency_offset=MAX_FREQUENCY_OFFSET,
     ).value

@@ -15,6 +15,7 @@ from rich.table import Table
 from semisac_ml.command_line import OnOff
 from semisac_ml.data import cifar10
 from semisac_ml.outputs import check_outputs, console_beside, write_output
+from semisac_ml.parallel import run_jobs
 from semisac_ml.runtime import Bundle
 from semisac_ml.shared_options import ParallelOptions
 from semisac_ml.signal.metrics import Metric
@@ -23,7 +24,6 @@ from semisac_ml.systems.jssc import figures
 from semisac_ml.systems.jssc.measuring import Conditions, evaluate_bundle
 
 FIGURES = (*figures.TRAINED, *figures.CELLS)
-WHO = ("processes", "scheduler")
 
 
 class EvaluateOptions(ParallelOptions):
@@ -35,9 +35,10 @@ class EvaluateOptions(ParallelOptions):
     figure: str | None = Field(
         None,
         description="Recompute a figure with its CSV and picture instead. Some train networks for each "
-        "point that has no rows in the CSV yet: 4, 5, 6 of the paper, gain (a receiver that is not told it), "
+        "point that has no rows in the CSV yet: 4, 5, 6 of the paper, epochs (how long it "
+        "is worth training them), gain (a receiver that is not told it), "
         "echoes (phase, Doppler, fading, clutter), sharing (joint against shared time), tradeoff. Others "
-        "measure the bundles as they are: snr, presence, ranges, false_alarms.",
+        "measure the bundles as they are: snr, presence, ranges, echo_alone, false_alarms.",
     )
     compare_digital: OnOff = Field(
         False,
@@ -102,7 +103,6 @@ def command(*, options: EvaluateOptions = EvaluateOptions()) -> None:
         for path in figures.draw(options.figure, names, *where, *how, console, options.workers):
             console.print(f"written: {path}")
         return
-    options.refuse(WHO, f"here, expected --figure {', '.join(FIGURES)} with it")
     ranges, probability = options.ranges, options.target_probability
     conditions = Conditions(
         snr_db=link_snr_db,
@@ -113,14 +113,11 @@ def command(*, options: EvaluateOptions = EvaluateOptions()) -> None:
         fading=options.echo_fading,
         seed=options.seed,
     )
-    pictures, labels = cifar10.load("test")
-    loaded = [Bundle.load(name) for name in names]
-    measured = {}
-    for one in loaded:
-        with console.status(f"measuring {one.name} …"):
-            measured[one.name] = evaluate_bundle(
-                one, pictures[: options.images], labels[: options.images], conditions
-            )
+    loaded = {Bundle.load(name).name: name for name in names}
+    jobs = {own: (name, options.images, conditions) for own, name in loaded.items()}
+    with console.status(f"measuring {', '.join(jobs)} …"):
+        found = dict(run_jobs(_measured, jobs, options.workers))
+    measured = {own: found[own] for own in jobs}
     if options.json_file:
         document = {
             "conditions": dataclasses.asdict(conditions),
@@ -131,6 +128,12 @@ def command(*, options: EvaluateOptions = EvaluateOptions()) -> None:
         }
         write_output(options.json_file, json.dumps(document, indent=2) + "\n")
     console.print(_table(measured, conditions))
+
+
+def _measured(name: str, images: int | None, conditions: Conditions) -> dict[str, Metric]:
+    """Figures of a bundle on the first test images, or all."""
+    pictures, labels = cifar10.load("test")
+    return evaluate_bundle(Bundle.load(name), pictures[:images], labels[:images], conditions)
 
 
 def _compare_digital(options: EvaluateOptions) -> None:

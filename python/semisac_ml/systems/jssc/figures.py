@@ -21,19 +21,28 @@ from semisac_ml.signal import channel as reference_channel
 from semisac_ml.signal import detection, metrics, posterior
 from semisac_ml.systems.jssc import baselines
 from semisac_ml.systems.jssc.drawing import draw_rows
-from semisac_ml.systems.jssc.measuring import Conditions, encode, evaluate_bundle, sense
-from semisac_ml.systems.jssc.rows import RANGES, SNR_DB, Place
+from semisac_ml.systems.jssc.measuring import (
+    BATCH,
+    Conditions,
+    encode,
+    evaluate_bundle,
+    sense,
+    sense_echo_alone,
+)
+from semisac_ml.systems.jssc.rows import BEST_ALONE, CODE_FRAMES, RANGES, SENSING_WEIGHTS, SNR_DB, Place
 
 if TYPE_CHECKING:
     from semisac_ml.systems.jssc.trained_figures import Job
 
 PRESENCE_DIMENSIONS = (2, 4, 8, 20, 32, 64)
+TWO_HOP_DIMENSIONS = 20
+PRESENCE_SNR_DB = (-20.0, -15.0, -10.0, -5.0, 0.0, 5.0, 10.0)
 DETECTION_FRAMES = 40_000
 FALSE_ALARM_RATES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 FALSE_ALARM_SNR_DB = (-10.0, -5.0, 0.0, 5.0, 10.0)
 DRAWN_SNR_DB = 2.0
 """Of echoes that thresholds are found with: ten symbols are as strong as a false alarm in a million."""
-TRAINED = ("4", "5", "6", "gain", "echoes", "sharing", "tradeoff")
+TRAINED = ("4", "5", "6", "epochs", "gain", "echoes", "sharing", "tradeoff")
 """Figures that train."""
 
 
@@ -99,8 +108,12 @@ def _done(
 
 
 def _bundle_rows(figure: str, bundles: list[str], images: int | None, console: Console) -> Iterator[Result]:
-    """The bundles that ship, on the axes of Figs. 5 and 6 that one bundle serves."""
+    """The bundles that ship, on the axes of Figs. 4 to 6 that one bundle serves.
+
+    Its weights are what they are: in Fig. 4 it is the same at all of them.
+    """
     panels: dict[str, list[tuple[str, list[tuple[float, Conditions]]]]] = {
+        "4": [("weight of sensing", [(weight, Conditions()) for weight in SENSING_WEIGHTS])],
         "5": [
             ("communication SNR in dB", [(s, Conditions(snr_db=s)) for s in SNR_DB]),
             ("sensing SNR in dB", [(s, Conditions(sensing_snr_db=s)) for s in SNR_DB]),
@@ -115,11 +128,13 @@ def _bundle_rows(figure: str, bundles: list[str], images: int | None, console: C
     for name in bundles if figure in panels else ():
         bundle = Bundle.load(name)
         model = bundle.interface(ImageLink).channel.model
+        found: dict[Conditions, dict[str, metrics.Metric]] = {}
         for panel, conditions in panels[figure]:
             for x, at in conditions:
                 console.print(f"{bundle.name}: {panel} {x:g}")
-                measured = evaluate_bundle(bundle, pictures, labels, at)
-                place = Place(figure, panel, model)
+                if at not in found:
+                    found[at] = evaluate_bundle(bundle, pictures, labels, at)
+                measured, place = found[at], Place(figure, panel, model)
                 yield place.row("bundle", x, "mse", measured["mse"])
                 sensing = measured["sensing_accuracy"]
                 yield place.row("bundle, symbols known", x, "sensing_accuracy", sensing)
@@ -192,9 +207,13 @@ def encoded_symbols(bundle: Bundle, channel_uses: int) -> np.ndarray:
     """
     pictures, _ = cifar10.load("test")
     wanted = -(-channel_uses // bundle.interface(ImageLink).symbols.channel_uses)
-    pictures = pictures[:wanted]
-    parts = [encode(bundle, pictures[i : i + 500], 3.0) for i in range(0, len(pictures), 500)]
-    return np.concatenate(parts).ravel()[:channel_uses]
+    return _sent(bundle, pictures[:wanted], 3.0).ravel()[:channel_uses]
+
+
+def _sent(bundle: Bundle, pictures: np.ndarray, snr_db: float) -> np.ndarray:
+    """Symbols of any number of images uint8 (count, 32, 32, 3), complex64 (count, channel_uses)."""
+    parts = [encode(bundle, pictures[i : i + BATCH], snr_db) for i in range(0, len(pictures), BATCH)]
+    return np.concatenate(parts)
 
 
 def learned_waveforms(symbols: np.ndarray, channel_uses: int, frames: int) -> np.ndarray:
@@ -208,18 +227,26 @@ def learned_waveforms(symbols: np.ndarray, channel_uses: int, frames: int) -> np
 
 
 def _presence_rows(name: str, images: int | None, n: int) -> Iterator[Result]:
-    """Detector with known symbols against the exact ceiling, for waveforms of n reals."""
+    """Detector with known symbols against the exact ceiling, for waveforms of n reals.
+
+    Where the link fades, and of the paper's n, also for an echo that fades on both hops.
+    """
     bundle = Bundle.load(name)
     model = bundle.interface(ImageLink).channel.model
     frames = images or DETECTION_FRAMES
     encoded = _kept_symbols(bundle.path, bundle.fingerprint, frames * PRESENCE_DIMENSIONS[-1] // 2)
     symbols = learned_waveforms(encoded, n // 2, frames)
-    for snr_db in np.arange(-20.0, 10.1, 5.0):
-        accuracy, _ = detector_accuracy(bundle, symbols, Conditions(sensing_snr_db=snr_db))
-        place = Place("presence", "sensing SNR in dB", model, f"n = {n}")
-        yield place.row("bundle, symbols known", snr_db, "sensing_accuracy", accuracy)
-        ceiling = baselines.range_ceiling(model, n, snr_db)
-        yield place.row("optimal detector", snr_db, "sensing_accuracy", ceiling)
+    fadings = {f"n = {n}": None}
+    if model == "rayleigh" and n == TWO_HOP_DIMENSIONS:
+        fadings[f"n = {n}, both hops fade"] = "two_hop_rayleigh"
+    for panel, fading in fadings.items():
+        place = Place("presence", "sensing SNR in dB", model, panel)
+        for snr_db in PRESENCE_SNR_DB:
+            at = Conditions(sensing_snr_db=snr_db, fading=fading)
+            accuracy = detector_accuracy(bundle, symbols, at)
+            yield place.row("bundle, symbols known", snr_db, "sensing_accuracy", accuracy)
+            ceiling = baselines.range_ceiling(model, n, snr_db, fading=fading)
+            yield place.row("optimal detector", snr_db, "sensing_accuracy", ceiling)
 
 
 def _range_rows(name: str, images: int | None, delay: int, ranges: int) -> Iterator[Result]:
@@ -231,10 +258,31 @@ def _range_rows(name: str, images: int | None, delay: int, ranges: int) -> Itera
     symbols = learned_waveforms(encoded, 10, frames)
     panel = "amplitude only" if delay == 0 else "delay of one symbol a range"
     at = Conditions(ranges=ranges, delay_symbols_per_range=delay, target_probability=ranges / (1 + ranges))
-    accuracy, optimal = detector_accuracy(bundle, symbols, at)
     place = Place("ranges", "number of ranges", model, panel)
+    accuracy, optimal = (measured(bundle, symbols, at) for measured in (detector_accuracy, optimal_accuracy))
     yield place.row("bundle, symbols known", ranges, "sensing_accuracy", accuracy)
     yield place.row("optimal decision", ranges, "sensing_accuracy", optimal)
+
+
+def _echo_alone_rows(name: str, images: int | None, snr_db: float) -> Iterator[Result]:
+    """Decoder 2 from the echo alone, and who knows the symbols of all training images, on the same echoes."""
+    bundle = Bundle.load(name)
+    link = bundle.interface(ImageLink)
+    (known, _), (pictures, _) = cifar10.load("train"), cifar10.load("test")
+    code_book = _sent(bundle, known[:images], snr_db)
+    symbols = _sent(bundle, pictures[: images or CODE_FRAMES], snr_db)
+    at = Conditions(snr_db=snr_db, sensing_snr_db=snr_db)
+    echo, hypothesis = _echoes(bundle, symbols, at)
+    found = sense_echo_alone(bundle, echo, at).argmax(axis=1)
+    accuracy = metrics.proportion(int((found == hypothesis).sum()), len(hypothesis))
+    model, n = link.channel.model, link.symbols.real_dimensions
+    place = Place("echo_alone", "SNR in dB", model)
+    yield place.row("bundle, echo only", snr_db, "sensing_accuracy", accuracy)
+    told = {key: at.echo_of(bundle)[key] for key in ("sensing_snr_db", "fading", "max_frequency_offset")}
+    best = posterior.code_book_accuracy(code_book, echo, hypothesis, **told)
+    yield place.row(BEST_ALONE, snr_db, "sensing_accuracy", best)
+    energy = baselines.energy_detector(model, n, snr_db)
+    yield place.row("energy detector", snr_db, "sensing_accuracy", energy)
 
 
 def _false_alarm_rows(name: str, images: int | None, snr_db: float) -> Iterator[Result]:
@@ -264,6 +312,7 @@ CELLS: dict[str, tuple[Callable[..., Iterator[Result]], list[tuple]]] = {
     "snr": (_snr_rows, [(snr_db,) for snr_db in np.arange(-10.0, 20.1, 2.5)]),
     "presence": (_presence_rows, [(n,) for n in PRESENCE_DIMENSIONS]),
     "ranges": (_range_rows, [(delay, ranges) for delay in (0, 1) for ranges in RANGES]),
+    "echo_alone": (_echo_alone_rows, [(snr_db,) for snr_db in SNR_DB]),
     "false_alarms": (_false_alarm_rows, [(snr_db,) for snr_db in FALSE_ALARM_SNR_DB]),
 }
 """Figures that measure bundles as they are: rows of a cell, and where the cells are."""
@@ -294,16 +343,20 @@ def false_alarm_thresholds(bundle: Bundle, symbols: np.ndarray, conditions: Cond
     return statistic[order][np.searchsorted(exceeded, FALSE_ALARM_RATES)]
 
 
-def detector_accuracy(
-    bundle: Bundle, symbols: np.ndarray, conditions: Conditions
-) -> tuple[metrics.Metric, metrics.Metric]:
-    """Accuracy of the bundle's detector, and of the optimal decision on the very same echoes."""
-    setting = conditions.echo_of(bundle)
-    echo, hypothesis = reference_channel.echo_channel(symbols, seed=conditions.seed + 1, **setting)
+def detector_accuracy(bundle: Bundle, symbols: np.ndarray, conditions: Conditions) -> metrics.Metric:
+    """Accuracy of the bundle's detector, which knows the symbols."""
+    echo, hypothesis = _echoes(bundle, symbols, conditions)
     found = sense(bundle, symbols, echo, conditions).argmax(axis=1)
-    optimal = posterior.range_posterior(echo, symbols, **setting).argmax(axis=1)
-    count = len(hypothesis)
-    return (
-        metrics.proportion(int((found == hypothesis).sum()), count),
-        metrics.proportion(int((optimal == hypothesis).sum()), count),
-    )
+    return metrics.proportion(int((found == hypothesis).sum()), len(hypothesis))
+
+
+def optimal_accuracy(bundle: Bundle, symbols: np.ndarray, conditions: Conditions) -> metrics.Metric:
+    """Accuracy of the optimal decision on the very same echoes."""
+    echo, hypothesis = _echoes(bundle, symbols, conditions)
+    optimal = posterior.range_posterior(echo, symbols, **conditions.echo_of(bundle)).argmax(axis=1)
+    return metrics.proportion(int((optimal == hypothesis).sum()), len(hypothesis))
+
+
+def _echoes(bundle: Bundle, symbols: np.ndarray, conditions: Conditions) -> tuple[np.ndarray, np.ndarray]:
+    """Echoes of symbols, and the true hypotheses."""
+    return reference_channel.echo_channel(symbols, seed=conditions.seed + 1, **conditions.echo_of(bundle))

@@ -12,6 +12,9 @@ from semisac_ml.signal.metrics import Metric
 CHANNELS = ("awgn", "rayleigh")
 SNR_DB = (-6.0, 0.0, 3.0, 9.0)
 RANGES = (1, 2, 4, 8)
+SENSING_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+BEST_ALONE, CODE_FRAMES = "best from the echo alone", 2000
+"""Who knows the symbols of all training images, and the echoes that its decisions are counted on."""
 MAX_FREQUENCY_OFFSET = 0.05
 """Of echoes, in cycles a symbol: half a cycle over the ten symbols of an image."""
 

@@ -18,7 +18,8 @@ from semisac_ml.systems.jssc.model import ModelSettings
 
 # Each loss is divided by its reference before it is weighted: raw, the mean squared error (0.03) would be
 # starved by the cross-entropies (order 1). Reconstruction: the error of the linear code at 3 dB, n = 20.
-# The two others were chosen on the trade-off curve, so that equal weights give the trade-off that ships.
+# The two others were chosen on the trade-off curve, so that equal weights give about the trade-off that
+# ships; that was a curve of the test images, as there was no validation part then (docs/jssc.md).
 LOSS_REFERENCE = {"reconstruction": 0.026, "task": 4.5, "sensing": 1.4}
 COMMUNICATION_SNR_DB = (-10.0, 20.0)
 

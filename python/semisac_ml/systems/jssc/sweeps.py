@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 from dataclasses import dataclass
@@ -42,6 +43,13 @@ def run_folder(runs: Path, settings: TrainingSettings) -> Path:
     text = json.dumps(settings.model_dump(mode="json"), sort_keys=True)
     label = f"{settings.model.variant}-{settings.channel}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
     return runs / label
+
+
+def epochs_of(folder: Path) -> tuple[int, int]:
+    """The epoch of a training that was best on the validation part, and its last one."""
+    with (folder / "joint.csv").open(encoding="utf-8") as file:
+        losses = [float(row["validation_loss"]) for row in csv.DictReader(file)]
+    return losses.index(min(losses)) + 1, len(losses)
 
 
 @torch.no_grad()

@@ -21,18 +21,23 @@ from semisac_ml.signal import posterior
 from semisac_ml.systems.jssc import baselines
 from semisac_ml.systems.jssc.model import JointModel, ModelSettings
 from semisac_ml.systems.jssc.pretrain import train_backbone
-from semisac_ml.systems.jssc.rows import CHANNELS, RANGES, SNR_DB, Place
+from semisac_ml.systems.jssc.rows import (
+    BEST_ALONE,
+    CHANNELS,
+    CODE_FRAMES,
+    RANGES,
+    SENSING_WEIGHTS,
+    SNR_DB,
+    Place,
+)
 from semisac_ml.systems.jssc.settings import TrainingSettings
-from semisac_ml.systems.jssc.sweeps import Point, code_ceiling, measure, run_folder
+from semisac_ml.systems.jssc.sweeps import Point, code_ceiling, epochs_of, measure, run_folder
 from semisac_ml.systems.jssc.train import train
 from semisac_ml.training import choose_device
 from semisac_ml.training.images import ImageSet, held_out
 
-PAPERS = ("4", "5", "6", "gain", "echoes", "sharing")
-"""Figures of networks in the paper's form."""
 METRICS = ("mse", "task_accuracy", "sensing_accuracy")
 """Of the tasks that have weights."""
-SENSING_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 REAL_DIMENSIONS = (4, 20, 64)
 SINGLE_SNR_DB = (-6.0, 3.0, 9.0)
 TASK_WEIGHTS = (0.0, 1 / 6, 1 / 3, 0.8)
@@ -46,12 +51,12 @@ ECHOES = {
     "Rayleigh, both hops": {"sensing_fading": "two_hop_rayleigh"},
     "steady in clutter of 0 dB": {"clutter_db": 0.0},
 }
-PAPER, UNTOLD, SHARED, BEST_ALONE = "paper", "paper, gain not told", "time shared", "best from the echo alone"
+PAPER, UNTOLD, SHARED = "paper", "paper, gain not told", "time shared"
 TRADEOFF, TRAINED_VARIANTS = "tradeoff", (PAPER, UNTOLD, SHARED, "joint")
 PAPER_EPOCHS = 30
+EPOCHS = (10, PAPER_EPOCHS, 60)
+"""At most, of the same training: its learning rate has fallen to nothing at the end of each."""
 TRADEOFF_EPOCHS = 18
-CODE_FRAMES = 2000
-"""Echoes that the best decision from the echo alone is counted on."""
 
 
 def _paper_settings(channel: str, **changes: object) -> TrainingSettings:
@@ -67,11 +72,13 @@ def paper_points(figure: str, channel: str, epochs: int) -> list[Point]:
     """Points of a figure, one system each; none of a channel that the figure does not have."""
 
     def point(axis: str, x: float, variant: str = PAPER, panel: str = "", **changes: object) -> Point:
-        return Point(axis, x, _paper_settings(channel, epochs=epochs, **changes), variant, panel)
+        return Point(axis, x, _paper_settings(channel, **{"epochs": epochs} | changes), variant, panel)
 
     equal = (1 / 3, 1 / 3, 1 / 3)
     if figure == "4":
         return [point("weight of sensing", w, weights=(1.0 - w, 0.0, w)) for w in SENSING_WEIGHTS]
+    if figure == "epochs":
+        return [point("epochs at most", most, epochs=most) for most in EPOCHS]
     if figure in ("6", "gain"):
         known = {PAPER: True} if figure == "6" else {PAPER: True, UNTOLD: False}
         return [
@@ -206,7 +213,15 @@ def trained_rows(job: Job) -> list[Result]:
         torch.set_num_threads(job.threads)
     settings, runs = job.settings, job.runs
     model = train(settings, _images(), run_folder(runs, settings), Console(quiet=True), backbone_folder=runs)
-    return list(_tradeoff_rows(job, model) if job.figure == TRADEOFF else _paper_rows(job, model))
+    rows = _tradeoff_rows(job, model) if job.figure == TRADEOFF else _paper_rows(job, model)
+    return [*rows, *_epoch_rows(job)]
+
+
+def _epoch_rows(job: Job) -> Iterator[Result]:
+    """Which epoch was best on the validation part, and the last one: before the most if patience ended it."""
+    best, last = epochs_of(run_folder(job.runs, job.settings))
+    for metric, epoch in {"best_epoch": best, "last_epoch": last}.items():
+        yield job.place.row(job.point.variant, job.point.x, metric, epoch, job.seed)
 
 
 @functools.cache
