@@ -76,6 +76,7 @@ def _figure(name: str, minutes: float = 0.5) -> Command:
         "runs/simac",
         TRAININGS,
         together=MEASURED,
+        parallel=True,
     )
 
 
@@ -362,7 +363,7 @@ PAPER = Paper(
             (
                 Claim(
                     "one image and several echoes give several targets",
-                    of="a target of each scene, truth beside it",
+                    of="two targets of one frame of each scene, truth beside them",
                 ),
             ),
             _figure("4", 1.0),
