@@ -208,8 +208,11 @@ def test_figures_on_the_command_line(tmp_path, monkeypatch, capsys):
     rated = {row.variant for row in rates}
     assert {"tuned", "PCA", "OMP, first path", "learned precoder, channel known"} <= rated
     assert not {"separated, beams of CSC-SA-Net", "tuned, from scratch"} & rated  # those are tuned's, or none
-    whole = {row.metric: row.value for row in rates if row.variant == "PCA, shared combiner"}
-    assert whole["of_shared_pca"] == 1.0 > whole["of_pca"]
+    at = {
+        (row.variant, row.metric): row.value for row in rates if row.axis == "CSI-RS symbols L" and row.x == 8
+    }
+    assert at["PCA, shared combiner", "of_shared_pca"] == 1.0
+    assert at["PCA", "of_shared_pca"] * at["PCA, shared combiner", "of_pca"] == pytest.approx(1.0)
     logged = read_results(results / "training.csv")
     epochs = [row for row in logged if row.metric == "epochs"]
     assert len(epochs) == 6 + 2 + 7  # of stages 1, 2 and 3; one has the last alone, four took their beams
