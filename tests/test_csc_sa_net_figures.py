@@ -20,7 +20,9 @@ from csc_sa_testing import pictures_of, tiny_settings  # noqa: E402
 from rich.console import Console  # noqa: E402
 
 from semisac_ml.cli.program import run as semisac  # noqa: E402
+from semisac_ml.data.scenes.mimo_paths import write_mimo_paths  # noqa: E402
 from semisac_ml.results import read_results  # noqa: E402
+from semisac_ml.signal.mimo_ofdm import MimoOfdm, drawn_paths  # noqa: E402
 from semisac_ml.systems.csc_sa_net import claims, comparison, figures, stages  # noqa: E402
 from semisac_ml.systems.csc_sa_net.comparison import Bench, Point, Scenes, Scheme, difference, resampled  # noqa: E402
 from semisac_ml.systems.csc_sa_net.faults import Faults  # noqa: E402
@@ -106,6 +108,20 @@ def test_resources_are_the_same_for_all(tmp_path):
     assert not schemes["tuned"].fits(Point(feedback_bits=3)) and not schemes["tuned"].fits(Point(pilots=9))
 
 
+def test_recorded_channels_are_those_that_were_recorded(tmp_path):
+    cell, generator = MimoOfdm(), torch.Generator().manual_seed(0)
+    stored = drawn_paths(cell, 5, 0, 3)
+    write_mimo_paths(tmp_path / "paths.npz", stored)
+    found = comparison.recorded(tmp_path / "paths.npz", cell)(40, generator)
+    gains = torch.as_tensor(stored.gain).to(torch.complex64)
+    places = [(gains == one).all(dim=(1, 2)).nonzero().flatten().tolist() for one in found.gain]
+    assert {tuple(one) for one in places} == {(0,), (1,), (2,)}  # each as it is, all of them drawn
+    delays = torch.as_tensor(stored.delay_s).float()
+    assert all(torch.equal(own, delays[place]) for own, (place,) in zip(found.delay_s, places, strict=True))
+    other = drawn_paths(cell, 6, 0, 3)
+    assert comparison.Recorded(other).fingerprint != comparison.Recorded(stored).fingerprint
+
+
 def test_late_rise():
     assert late_rise([0.0, 0.5, 0.8, 0.9, 1.0]) == pytest.approx(0.1)
     assert late_rise([0.0, 1.0, 0.9, 0.9, 0.9]) == 0.0 and late_rise([0.5]) == 0.0
@@ -137,11 +153,11 @@ def test_trainings_share_encoders_and_beams(tmp_path, monkeypatch):
 
 
 def test_another_process_has_a_bench_of_its_own(tmp_path):
-    bench = Bench(PictureOptions(data=tmp_path), tmp_path / "held out", 2, 3)
+    bench = Bench(PictureOptions(data=tmp_path), tmp_path / "held out", 2, 3, tmp_path / "paths")
     sent = pickle.dumps(bench)
     other = pickle.loads(sent)
     assert other is not bench and other is pickle.loads(sent)  # which keeps what it has read
-    for name in ("data", "held_out", "draws", "seed"):
+    for name in ("data", "held_out", "draws", "seed", "paths"):
         assert getattr(other, name) == getattr(bench, name)
 
 
@@ -158,6 +174,8 @@ def test_figures_on_the_command_line(tmp_path, monkeypatch, capsys):
         "thermal": ["--variant", "tuned thermal", *shared],
         "colour": ["--variant", "tuned colour", *shared],
         "separated": ["--variant", "separated", *shared],
+        "acquisition": ["--variant", "separated acquisition", *shared[:2]],
+        "scratch": ["--variant", "tuned", "--from-scratch"],
     }.items():
         assert semisac(["train", "csc_sa_net", *words, *short, "--run", str(runs / name)]) == 0
     told = ["--runs", str(runs), "--results", str(results), "--channels", "4", "--held-out", "sample"]
@@ -169,8 +187,10 @@ def test_figures_on_the_command_line(tmp_path, monkeypatch, capsys):
     assert semisac(["evaluate", "csc_sa_net", *told, *drawn, "--processes", "1"]) == 0
     rows = read_results(results / "figure8.csv")
     assert {row.variant for row in rows} == {
-        *("tuned", "tuned, no channel", "tuned, orthogonal", "separated, learned beams"),
+        *("tuned", "tuned, no channel", "tuned, orthogonal", "separated, beams of CSC-SA-Net"),
         *("separated, PCA, channel known", "separated, PCA, likeliest path"),
+        *("separated, PCA, learned acquisition", "separated, learned precoder, channel known"),
+        *("separated, learned precoder, learned acquisition", "tuned, from scratch"),
     }
     swept = [row for row in rows if row.variant == "tuned" and row.metric == "miou"]
     assert {row.x for row in swept} == {1, 2, 4, 8} and {row.conditions["symbols"] for row in swept} == {
@@ -180,25 +200,51 @@ def test_figures_on_the_command_line(tmp_path, monkeypatch, capsys):
     assert len({row.conditions["scenes"] for row in swept}) == 2  # held out ones stand apart
     assert all(str(tmp_path) not in row.command and "--figure 8 --runs RUNS" in row.command for row in rows)
     by_symbols = read_results(results / "figure11.csv")
-    assert {row.x for row in by_symbols if row.variant == "separated, learned beams"} == {2, 3, 4, 6, 7}
+    assert {row.x for row in by_symbols if row.variant == "separated, beams of CSC-SA-Net"} == {2, 3, 4, 6, 7}
     by_time = read_results(results / "modalities.csv")
     assert {"tuned", "tuned thermal", "tuned colour"} <= {row.variant for row in by_time}
     assert {row.conditions["time"] for row in by_time} == {"night", "all", "day"}
     rates = read_results(results / "spectral_efficiency.csv")
-    assert {"tuned", "PCA", "OMP, first path"} <= {row.variant for row in rates}
-    epochs = [row for row in read_results(results / "training.csv") if row.metric == "epochs"]
-    assert len(epochs) == 5 + 4 + 5 - 3  # of stages 1, 2 and 3; four took their beams
+    rated = {row.variant for row in rates}
+    assert {"tuned", "PCA", "OMP, first path", "learned precoder, channel known"} <= rated
+    assert not {"separated, beams of CSC-SA-Net", "tuned, from scratch"} & rated  # those are tuned's, or none
+    at = {
+        (row.variant, row.metric): row.value for row in rates if row.axis == "CSI-RS symbols L" and row.x == 8
+    }
+    assert at["PCA, shared combiner", "of_shared_pca"] == 1.0
+    assert at["PCA", "of_shared_pca"] * at["PCA, shared combiner", "of_pca"] == pytest.approx(1.0, rel=1e-4)
+    logged = read_results(results / "training.csv")
+    epochs = [row for row in logged if row.metric == "epochs"]
+    assert len(epochs) == 6 + 2 + 7  # of stages 1, 2 and 3; one has the last alone, four took their beams
+    assert {row.variant for row in epochs} == {
+        *("tuned", "tuned, orthogonal", "tuned thermal", "tuned colour", "tuned, from scratch"),
+        *("separated", "separated acquisition"),
+    }
+    seconds = [row.value for row in logged if row.metric == "seconds"]
+    assert len(seconds) == len(epochs) and min(seconds) > 0.0
     varied = [row for row in read_results(results / "variations.csv") if row.metric == "miou"]
     assert {row.x for row in varied} == {0.0, 6.0, None}
     assert {row.conditions.get("missing") for row in varied} == {"thermal", None}
     claimed = {row.conditions["claim"]: row for row in read_results(results / "claims.csv")}
     assert {"non-orthogonal above orthogonal at Q = 1, L < 4", "both above colour alone"} <= set(claimed)
+    assert {
+        "share of PCA above that of least squares, L = 1",
+        "three stages above one at -25 dB, Q = 4",
+    } <= set(claimed)
     assert all(
         (row.low > float(row.conditions["goal"].split()[1])) == (row.conditions["verdict"] == "met")
         for row in claimed.values()
     )
     for name in ("figure8_printed", "figure11_printed", "figure12", "modalities", "training"):
         assert (results / f"{name}.png").stat().st_size > 10_000
+    # recorded paths: those of a file, beside what was counted over drawn ones
+    place = tmp_path / "paths.npz"
+    write_mimo_paths(place, drawn_paths(MimoOfdm(), 5, 0, 3))
+    over = ["--runs", str(runs / "tuned"), "--results", str(tmp_path / "over"), "--paths", str(place)]
+    assert semisac(["evaluate", "csc_sa_net", *over, "--figure", "8", "--processes", "1"]) == 0
+    over_them = [row for row in read_results(tmp_path / "over" / "figure8.csv") if row.x is not None]
+    assert {row.conditions["scenes"].partition(":")[0] for row in over_them} == {"test, recorded channels"}
+    assert all("--paths PATHS" in row.command and str(tmp_path) not in row.command for row in over_them)
     # what was counted is read
     monkeypatch.setattr(comparison, "measured", None)
     assert semisac(["evaluate", "csc_sa_net", *told, "--figure", "8"]) == 0

@@ -20,7 +20,7 @@ from semisac_ml.systems.csc_sa_net.angle_map import AngleMap, paired, sines  # n
 from semisac_ml.systems.csc_sa_net.channel_semantics import Feedback, GridBeams, gray_code, sine_positions  # noqa: E402
 from semisac_ml.systems.csc_sa_net.deployed import deployed  # noqa: E402
 from semisac_ml.systems.csc_sa_net.fusion import SemanticFusionAttention, radiated  # noqa: E402
-from semisac_ml.systems.csc_sa_net.model import Link, first, placed, superposed  # noqa: E402
+from semisac_ml.systems.csc_sa_net.model import CscSaNet, Link, first, placed, superposed  # noqa: E402
 from semisac_ml.systems.csc_sa_net.objective import (  # noqa: E402
     beam_loss,
     segmentation_loss,
@@ -308,15 +308,13 @@ def test_links_that_networks_are_not_for_are_refused():
         Preset.named("other")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", [KINDS[4], KINDS[5]], ids=" ".join)
-def test_networks_as_onnx(kind):
+def assert_onnx_is_pytorch(model, **options):
+    """Each network's outputs, to 1e-4."""
     import onnxruntime
 
     from semisac_ml.training.onnx_export import to_onnx
 
-    model = tiny_model(*kind).eval()
-    for name, one in deployed(model).items():
+    for name, one in deployed(model.eval(), **options).items():
         content = to_onnx(one.network, one.inputs, one.outputs, one.axes)
         session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
         given = {each.name for each in session.get_inputs()}
@@ -329,3 +327,25 @@ def test_networks_as_onnx(kind):
                 np.testing.assert_allclose(found, value.numpy(), atol=1e-4, err_msg=f"{name}: {output}")
                 continue
             assert (found != value.numpy()).mean() < 1e-3  # numbers on the edge of a cell
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", [KINDS[4], KINDS[5]], ids=" ".join)
+def test_networks_as_onnx(kind):
+    assert_onnx_is_pytorch(tiny_model(*kind))
+
+
+@pytest.mark.slow
+def test_the_paper_configuration_at_its_full_size():
+    """480 x 640 pixels, 100 tokens, all 54.2 M parameters: each has a gradient, and ONNX is PyTorch."""
+    torch.manual_seed(0)
+    model = CscSaNet(CscSaSettings.named("paper"))
+    assert sum(one.numel() for one in model.parameters()) == pytest.approx(54.2e6, rel=0.002)
+    pictures = [torch.rand(1, channels, 480, 640) for channels in (3, 1)]
+    generator = torch.Generator().manual_seed(1)
+    scores = model(model.sources(pictures), channels_of(model, 1), link_of(model, 1), generator)
+    assert scores.shape == (1, 9, 480, 640)
+    segmentation_loss(scores, torch.randint(9, (1, 480, 640))).backward()
+    without = [name for name, one in model.named_parameters() if one.grad is None or not one.grad.any()]
+    assert without == []
+    assert_onnx_is_pytorch(model, batch=1)

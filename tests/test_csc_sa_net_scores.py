@@ -178,6 +178,24 @@ def test_table_two_as_the_paper_counts_it(access):
             assert cost.operations == pytest.approx(wanted.operations, rel=0.02)
 
 
+def test_baselines_of_table_two_are_of_the_authors_sizes():
+    """Printed figures leave transformers out; of the acquisition parameters are twice the operations."""
+    found = costs.costs_of_others()
+    for name, wanted in costs.PAPER_OF_OTHERS.items():
+        cost = found[costs.AS_PRINTED, name]
+        assert cost.operations == pytest.approx(wanted.operations, rel=0.02)
+        if name == costs.ACQUISITION:
+            assert 2 * cost.operations == pytest.approx(wanted.parameters, rel=0.01)
+        else:
+            assert cost.parameters == pytest.approx(wanted.parameters, rel=0.005)
+    layer = 4 * 1024 * 1025 + 2 * 1024 * 4096 + 4096 + 1024 + 4 * 1024
+    products = 100 * (4 * 1024**2 + 2 * 1024 * 4096 + 2 * 100 * 1024)
+    for name, layers, users in ((costs.ACQUISITION, 14, 2), (costs.PRECODING, 8, 1)):
+        few, whole = (found[way, name] for way in (costs.AS_PRINTED, costs.IN_FULL))
+        assert whole.parameters - few.parameters == layers * layer
+        assert whole.operations == 2 * users * (few.operations + layers * products)
+
+
 def test_table_two_in_full():
     """Encoders and decoder of the authors' sizes, but for a normalisation of scores; and transformers."""
     found = costs.costs(CscSaSettings.named("paper"))

@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import fields
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from csc_sa_testing import channels_of, link_of, pictures_of, tiny_settings  # n
 
 from semisac_ml.channels.mimo_ofdm import MimoOfdm  # noqa: E402
 from semisac_ml.signal.mimo_ofdm import PathArrays, beam_channel  # noqa: E402
+from semisac_ml.systems.csc_sa_net import stages  # noqa: E402
 from semisac_ml.systems.csc_sa_net.beamforming import known_covariances, principal_beams  # noqa: E402
 from semisac_ml.systems.csc_sa_net.channel_semantics import Feedback  # noqa: E402
 from semisac_ml.systems.csc_sa_net.detection import LIMITED, detected_sinr_db  # noqa: E402
@@ -30,8 +33,8 @@ from semisac_ml.systems.csc_sa_net.objective import (  # noqa: E402
 )
 from semisac_ml.systems.csc_sa_net.receivers import symbol_sinr_db  # noqa: E402
 from semisac_ml.systems.csc_sa_net.separated import SeparatedNet, layout, ofdm_symbols  # noqa: E402
-from semisac_ml.systems.csc_sa_net.settings import VARIANTS, CscSaSettings  # noqa: E402
-from semisac_ml.systems.csc_sa_net.spectral_efficiency import OperatingPoint, network_rate  # noqa: E402
+from semisac_ml.systems.csc_sa_net.settings import ADDED, VARIANTS, CscSaSettings, Preset  # noqa: E402
+from semisac_ml.systems.csc_sa_net.spectral_efficiency import Learned, OperatingPoint  # noqa: E402
 from semisac_ml.systems.csc_sa_net.training import network_of  # noqa: E402
 
 RECEIVERS = ("separated", "separated delay-limited", "separated authors")
@@ -39,7 +42,8 @@ RECEIVERS = ("separated", "separated delay-limited", "separated authors")
 
 def made(variant: str, seed: int = 0, **changed: object) -> CscSaNet:
     torch.manual_seed(seed)
-    return network_of(tiny_settings("small", "printed", variant, **changed)).eval()
+    access = "orthogonal" if variant == ADDED else "superposed"
+    return network_of(tiny_settings("small", "printed", variant, access, **changed)).eval()
 
 
 def generator_of(seed: int = 0) -> torch.Generator:
@@ -139,7 +143,7 @@ def test_acquired_channels_make_the_beams_of_known_ones():
     assert squared_cosine(true, true.flip(0)).mean() < 0.1
     turned = true * torch.exp(2j * math.pi * torch.rand(count, 2, 25, 1, 1, generator=generator_of()))
     model.estimates = lambda *_: (turned, turned, torch.zeros(count, 2, 512))
-    found = model.beams(paths, link, generator_of())
+    found = model.analog_beams(paths, link, generator_of(), "acquired")
     best = principal_beams(known_covariances(paths, link.pilots, model.middles(), cell), cell)
     for own, other in (
         (found.combiner, best.combiner),
@@ -150,18 +154,78 @@ def test_acquired_channels_make_the_beams_of_known_ones():
 
 
 def test_acquisition_learns():
-    """The similarity with four channels rises, pilots with it."""
+    """The similarity with four channels rises, pilots with it, and what precoders make of them; each by its
+    own loss alone."""
     model = made("separated acquisition").train()
     paths, link = channels_of(model, 4), link_of(model, 4, snr_db=0.0)
     parameters = [one for network in model.physical() for one in network.parameters()]
     optimiser = torch.optim.Adam(parameters, lr=3e-3)
     found = []
     for step in range(40):
-        found.append(model.similarity(paths, link, generator_of(step)).mean())
+        losses = model.losses(paths, link, generator_of(step))
+        found.append([float(losses[name].detach()) for name in ("similarity", "efficiency")])
         optimiser.zero_grad()
-        (-found[-1]).backward()
+        losses["loss"].backward()
         optimiser.step()
-    assert all(one.grad.any() for one in parameters) and found[-1] > found[0] + 0.1
+    assert all(one.grad.any() for one in parameters)
+    assert found[-1][0] > found[0][0] + 0.1 and found[-1][1] > found[0][1] + 0.1
+    optimiser.zero_grad()
+    (-model.losses(paths, link, generator_of())["efficiency"]).backward()
+    reached = {name.split(".")[0] for name, one in model.named_parameters() if one.grad is not None}
+    assert reached == {"precoders"}
+
+
+@pytest.mark.parametrize("knowledge", ["precoded", "known precoded"])
+def test_a_learned_precoder_is_given_what_its_name_says(knowledge):
+    """Untrained it starts from a covariance's first column: of one path that is the best beam there is, of
+    the true channel at once, of a channel that was acquired if that is true."""
+    settings = dataclasses.replace(
+        tiny_settings("small", "printed", "separated acquisition"), preset=Preset(MimoOfdm(paths=1))
+    )
+    torch.manual_seed(0)
+    model = network_of(settings).eval()
+    for precoder in model.precoders.values():  # what it has yet to learn
+        for beam in (precoder.station, precoder.user):
+            torch.nn.init.zeros_(beam.bent[2].weight), torch.nn.init.zeros_(beam.bent[2].bias)
+            torch.nn.init.zeros_(beam.straight.bias)
+    paths, link, cell = channels_of(model, 4), link_of(model, 4), model.settings.cell
+    best = principal_beams(model.true_covariances(paths, link), cell)
+
+    def match() -> torch.Tensor:
+        found = model.analog_beams(paths, link, generator_of(), knowledge)
+        torch.testing.assert_close(found.combiner.abs(), torch.ones(4, 2, 64))
+        assert torch.equal(found.precoder[..., 0], found.precoder[..., 1])
+        return (found.combiner * best.combiner.conj()).sum(-1).abs() / 64
+
+    torch.testing.assert_close(match().mean() > 0.99, torch.tensor(knowledge == "known precoded"))
+    true = whole_channel(paths, link.pilots, model.middles(), cell)
+    model.estimates = lambda *_: (true, true, torch.zeros(4, 2, 512))
+    torch.testing.assert_close(match(), torch.ones(4, 2), rtol=1e-3, atol=0)
+
+
+def test_authors_halves_are_added_at_the_printed_preset():
+    """Half the energy and half the resolution, which superposed users have not."""
+    sizes = tiny_settings("small", "printed", ADDED, "orthogonal")
+    assert sizes.preset == Preset(joined=False) and sizes.semantic_grid == (5, 10) and sizes.energy == 50.0
+    with pytest.raises(ValueError, match="access is 'superposed', expected 'orthogonal' with variant"):
+        tiny_settings("small", "printed", ADDED)
+
+
+def test_tuned_without_map_or_curriculum():
+    """Nothing of what users hear of angles is left in feedback and beams; the map's layers are gone."""
+    model, whole = made("tuned without map"), made("tuned")
+    names = [{name for name, _ in one.named_parameters()} for one in (model, whole)]
+    lacking = names[1] - names[0]
+    assert lacking and all(".of_map." in name or name.endswith(".sharpness") for name in lacking)
+    assert not model.station_channel.from_codes and whole.station_channel.from_codes
+    paths, link = channels_of(model, 3), link_of(model, 3)
+    for variant, told in (("tuned", True), ("tuned without curriculum", False)):
+        both = stages.Selected(made(variant), 1)
+        plan = stages.beam_plan(both, (-30.0, -5.0), 4, 1, 2, torch.device("cpu"))
+        part = SimpleNamespace(own=generator_of(), size=lambda batch: batch)
+        assert ("beam_loss" in next(plan.step(part))) == told
+    beams = model.beams(paths, link, generator_of())
+    torch.testing.assert_close(beams.combiner.abs(), torch.ones(3, 2, 64))
 
 
 def test_separated_users_are_not_misused():
@@ -252,7 +316,7 @@ def test_rates_of_networks_are_those_of_stage_two():
         beams = model.beams(paths, link, generator_of(7))
         wanted = stage_two_efficiency(paths, beams, link, model.settings, every=4)
     point = OperatingPoint(model.settings.cell, -18.0, 4, 256, 4)
-    torch.testing.assert_close(network_rate(model, paths, point, generator_of(7)), wanted)
+    torch.testing.assert_close(Learned(model).rate(paths, point, generator_of(7)), wanted)
 
 
 def test_rare_classes_weigh_more():

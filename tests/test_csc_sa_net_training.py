@@ -159,6 +159,42 @@ def test_beams_of_the_paper_networks_learn(kind):
     assert found[-1] > 3.0 * found[0]
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("_tiny")
+def test_from_scratch_is_one_stage_of_all_networks(tmp_path):
+    """No other stage is needed; encoders of pictures and pilots are trained with all else."""
+    found = train(QUICK, "3", tmp_path, quiet(), pictures=made_up(), from_scratch=True)
+    start = training.untrained(QUICK)
+    for name in (
+        "pilots.station_phases",
+        "user_fusion.0.encoder.before.0.0.weight",
+        "station_fusion.first.weight",
+    ):
+        assert not torch.equal(found.get_parameter(name), start.get_parameter(name)), name
+    assert (
+        not best_file(tmp_path, "1").exists() and float(training.seconds_file(tmp_path, "3").read_text()) > 0
+    )
+    with pytest.raises(CheckpointError, match="from_scratch"):
+        shutil.copy(best_file(tmp_path, "3"), best_file(tmp_path, "1"))
+        shutil.copy(best_file(tmp_path, "3"), best_file(tmp_path, "2"))
+        train(QUICK, "3", tmp_path, quiet(), pictures=made_up())
+    with pytest.raises(ValueError, match="has stage 1, encoders None and beams None, expected stage 3"):
+        train(QUICK, "1", tmp_path, quiet(), pictures=made_up(), from_scratch=True)
+
+
+def test_seconds_of_a_training_add_up_when_it_goes_on(tmp_path, monkeypatch):
+    """Those of epochs that were kept; a training that starts anew counts from nothing."""
+    monkeypatch.setattr(training.time, "monotonic", lambda: 107.0)
+    file, both = tmp_path / "seconds2.txt", stages.Selected(tiny_model(), 1)
+    file.write_text("50.0\n")
+    training._timed(dict, file, both, 100.0)()
+    assert file.read_text() == "7.0\n"
+    timed = training._timed(dict, file, both, 104.0)
+    both.epochs_done += 3  # which a checkpoint says when it is read
+    timed(), timed()
+    assert file.read_text() == "10.0\n"
+
+
 class Broken(Exception):
     """Stands for a power cut."""
 

@@ -375,7 +375,7 @@ def test_claims_of_csc_sa_net_are_those_that_its_figure_has(tmp_path):
             return Metric(0.1, 0.05, 0.15, 20)
 
     field = AnyField(None, "printed", SimpleNamespace(name="test: canyon, junction"), {})
-    rows = [one.row() for one in claims.of_the_paper(field)]
+    rows = [one.row() for of in (claims.of_the_paper, claims.of_this_project) for one in of(field)]
     assert found_once("csc_sa_net", "csc_sa_net/claims.csv", rows, tmp_path) > 20
 
 

@@ -37,7 +37,7 @@ class Covariances:
 
 def gains_at(paths: MimoPaths, time: int, tones: Tensor, cell: MimoOfdm) -> Tensor:
     """Gains of paths at one symbol: complex64 [batch, users, tones, paths]."""
-    return paths.turned(torch.tensor([float(time)]), tones, cell)[:, :, 0]
+    return paths.turned(torch.tensor([float(time)], device=tones.device), tones, cell)[:, :, 0]
 
 
 def gains_covariance(gains: Tensor) -> Tensor:

@@ -143,16 +143,17 @@ class UserChannelNetwork(nn.Module):
         self.transformer = transformer(settings, settings.layers)
         self.semantics = nn.Linear(width, width)
         self.feedback = Branch(settings, settings.numbers)
-        self.map = None
-        if settings.tuned:
+        self.map = self.grid = None
+        if settings.tuned and settings.mapped:
             self.map = AngleMap(pilots, settings.arrivals, settings.departures)
             self.of_map = nn.Sequential(
                 nn.Linear(settings.arrivals * settings.departures, width), nn.GELU(), nn.Linear(width, width)
             )
-            self.beams = Branch(settings, self.chains * settings.departures)
-            self.grid = GridBeams(cell.user_antennas, settings.departures, conjugate=False)
             self.register_buffer("code", gray_code(settings.arrivals), persistent=False)
             self.sharpness = nn.Parameter(torch.full((3,), SHARPNESS))
+        if settings.tuned:
+            self.beams = Branch(settings, self.chains * settings.departures)
+            self.grid = GridBeams(cell.user_antennas, settings.departures, conjugate=False)
         else:
             self.free = FreeBeams(cell.user_antennas, cell.user_chains, settings.preset.phases)
             self.beams = Branch(settings, self.free.inputs)
@@ -190,10 +191,13 @@ class UserChannelNetwork(nn.Module):
             tokens = tokens + self.of_map(found.flatten(1))[:, None]
         semantics = self.semantics(self.transformer(tokens))
         said, numbers = self.beams(semantics), self.feedback(semantics)
-        if found is None:
+        if self.grid is None:
             return self.free(said), _limited(numbers), semantics, said[:, None, :0]
+        choice = said.unflatten(1, (self.chains, -1))
+        if found is None:
+            return self.grid(choice).transpose(1, 2), _limited(numbers), semantics, choice
         departures, arrivals = _marginal(found, 1), _marginal(found, 2)
-        choice = said.unflatten(1, (self.chains, -1)) + self.sharpness[0] * departures[:, None]
+        choice = choice + self.sharpness[0] * departures[:, None]
         # of the map, in the first numbers: the code of the best arrival, then all arrivals
         best = (self.sharpness[1] * arrivals).softmax(-1) @ self.code
         start = torch.cat((CODED * best, self.sharpness[2] * arrivals), dim=1)[:, : numbers.shape[1]]
@@ -217,9 +221,12 @@ class StationChannelNetwork(nn.Module):
         if settings.tuned:
             self.combiner = Branch(settings, self.chains * settings.arrivals)
             self.grid = GridBeams(cell.station_antennas, settings.arrivals, conjugate=True)
-            self.register_buffer("code", gray_code(settings.arrivals), persistent=False)
-            self.sharpness = nn.Parameter(torch.tensor(2.0 * SHARPNESS / self.code.shape[1]))
-            self.from_codes = cell.users >= self.chains and settings.numbers >= self.code.shape[1]
+            code = gray_code(settings.arrivals)
+            enough = cell.users >= self.chains and settings.numbers >= code.shape[1]
+            self.from_codes = settings.mapped and enough
+            if self.from_codes:
+                self.register_buffer("code", code, persistent=False)
+                self.sharpness = nn.Parameter(torch.tensor(2.0 * SHARPNESS / code.shape[1]))
         else:
             self.free = FreeBeams(cell.station_chains, cell.station_antennas, settings.preset.phases)
             self.combiner = Branch(settings, self.free.inputs)

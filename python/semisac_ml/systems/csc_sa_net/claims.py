@@ -10,6 +10,7 @@ about many points is tested at the one where it holds least.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +23,10 @@ from semisac_ml.results.verdicts import against_order
 from semisac_ml.signal.metrics import Metric
 
 from .comparison import (
-    ACQUIRED,
     KNOWN,
     NO_CHANNEL,
     SCORES,
+    SINGLE_STAGE,
     SYSTEM,
     Bench,
     Point,
@@ -35,21 +36,34 @@ from .comparison import (
     grouped,
 )
 from .figures import ALONE, AXES, MODALITY_POINT, SWEEPS, TUNED
-from .settings import PAPER
-from .spectral_efficiency import FIRST_PATH, OF_PCA
+from .settings import ADDED, PAPER, VARIANTS
+from .spectral_efficiency import (
+    FIRST_PATH,
+    LEAST_SQUARES,
+    LIKELIEST,
+    OF_PCA,
+    OF_SHARED_PCA,
+    PCA,
+    SHARED_PCA,
+    several_paths,
+)
 
 FIGURE = "claims"
-SEPARATED = (
-    *(f"{name}, {said}" for name in ("separated authors", "separated") for said in KNOWN.values()),
-    f"separated, {ACQUIRED}",
+SEPARATED = tuple(
+    f"{name}, {said}"
+    for name in ("separated authors", "separated", "separated delay-limited")
+    for said in KNOWN.values()
 )
-WITHOUT = ("tuned not told", "tuned all tokens", "tuned real symbols")
+WITHOUT = tuple(one for one in VARIANTS if one.startswith(f"{TUNED} ") and one not in ALONE)
+RIVALS = (FIRST_PATH, several_paths(4), LIKELIEST, LEAST_SQUARES, KNOWN["acquired"], KNOWN["precoded"])
+"""Of networks of stage II: what is acquired otherwise, from as many pilots and in as many bits."""
+APART = f"{TUNED}, orthogonal"
 POINTS = tuple(dict.fromkeys(point for sweep in SWEEPS.values() for point in sweep.points()))
 FEW = tuple(point for point in POINTS if point.symbols == 1)
 NEAR = 0.03
 """Of mean IoU: how far from no channel the task may be at -15 dB."""
 PCA_SHARES = {8: 60.0, 2: 30.0}
-"""Percent of PCA asked of networks of stage II, by L."""
+"""Percent of PCA asked of networks of stage II, by L; of both arrangements of the station's chains."""
 OMP_SHARES = {8: 64.0, 4: 32.0, 2: 11.0}
 """Percent of PCA that the first grid point of matching pursuit reaches, by L, as it was known before."""
 
@@ -162,8 +176,7 @@ def _least(field: Field, said: str, first: str, second: str, points: Iterable[Po
 
 def of_the_paper(field: Field) -> Iterator[Tested]:
     """Section IV-D, claim by claim."""
-    for name in (PAPER, TUNED):
-        apart = f"{name}, orthogonal"
+    for name, apart in ((PAPER, f"{PAPER}, orthogonal"), (PAPER, f"{ADDED}, orthogonal"), (TUNED, APART)):
         said = "non-orthogonal above orthogonal at Q = 1"
         yield from _least(field, f"{said}, L < 4", name, apart, [one for one in FEW if one.pilots < 4])
         yield from _least(
@@ -177,11 +190,14 @@ def of_the_paper(field: Field) -> Iterator[Tested]:
             found = Metric(one.value - four.value, one.low - four.high, one.high - four.low, one.n)
             told = {**field.told, "against": apart}
             yield Tested("its gain over orthogonal is larger at Q = 1 than at Q = 4", name, 0.0, found, told)
-        for own in (name, apart):
+    for name in (PAPER, TUNED):
+        for own in (name, f"{name}, orthogonal"):
             for other in SEPARATED:
                 said = "above the separated scheme at every point of Figures 8 to 11"
                 yield from _least(field, said, own, other, POINTS)
         yield from _rising(field, name)
+        single = f"{name}, {SINGLE_STAGE}"
+        yield from _least(field, "three stages above one at -25 dB, Q = 4", name, single, [Point()])
     for other in SEPARATED:
         said = "falls from L = 8 to L = 2 by more than CSC-SA-Net"
         few, many = Point(pilots=2), Point(pilots=8)
@@ -226,7 +242,7 @@ def of_this_project(field: Field) -> Iterator[Tested]:
         if gain is not None:
             told = {**field.told, "against": second, "time": time or "all", **_at(MODALITY_POINT)}
             yield Tested(said, first, 0.0, gain, told)
-    others = (PAPER, f"{TUNED}, orthogonal", *SEPARATED, *WITHOUT)
+    others = (PAPER, APART, *SEPARATED, *WITHOUT)
     for point in (Point(), MODALITY_POINT):
         for other in others:
             gain = field.gain(TUNED, other, point)
@@ -238,25 +254,30 @@ def of_this_project(field: Field) -> Iterator[Tested]:
 def of_spectral_efficiency(rows: Sequence[Result]) -> Iterator[Tested]:
     """Shares of PCA in percent, from the rows of `--figure spectral_efficiency` over L."""
     shares = {
-        (row.variant, row.x): Metric(*(100.0 * each for each in (row.value, row.low, row.high)), row.n)
+        (row.metric, row.variant, row.x): Metric(
+            *(100.0 * each for each in (row.value, row.low, row.high)), row.n
+        )
         for row in rows
-        if row.metric == OF_PCA and row.axis == AXES["pilots"]
+        if row.metric in (OF_PCA, OF_SHARED_PCA) and row.axis == AXES["pilots"]
     }
+    every = sorted({pilots for *_, pilots in shares}, reverse=True)
+    told = {"preset": "printed"}
     for name in (TUNED, PAPER):
-        for pilots, goal in PCA_SHARES.items():
-            if (name, pilots) in shares:
-                said = f"share of PCA with the channel known, L = {pilots}"
-                yield Tested(said, name, goal, shares[name, pilots], {"preset": "printed"}, "%")
+        for metric, of in ((OF_PCA, PCA), (OF_SHARED_PCA, SHARED_PCA)):
+            for pilots, goal in PCA_SHARES.items():
+                if (metric, name, pilots) in shares:
+                    said = f"share of {of} with the channel known, L = {pilots}"
+                    yield Tested(said, name, goal, shares[metric, name, pilots], told, "%")
         for pilots, goal in OMP_SHARES.items():
-            if (name, pilots) in shares:
+            if (OF_PCA, name, pilots) in shares:
                 said = f"share of PCA above that of a plain search of paths, L = {pilots}"
-                yield Tested(said, name, goal, shares[name, pilots], {"preset": "printed"}, "%")
-            for rival in (FIRST_PATH, ACQUIRED):
-                own, other = shares.get((name, pilots)), shares.get((rival, pilots))
-                if own and other:
-                    found = Metric(own.value - other.value, own.low - other.high, own.high - other.low, own.n)
-                    said = f"share of PCA above that of {rival}, L = {pilots}"
-                    yield Tested(said, name, 0.0, found, {"preset": "printed"}, "%")
+                yield Tested(said, name, goal, shares[OF_PCA, name, pilots], told, "%")
+        for pilots, rival in itertools.product(every, RIVALS):
+            own, other = (shares.get((OF_PCA, one, pilots)) for one in (name, rival))
+            if own and other:
+                found = Metric(own.value - other.value, own.low - other.high, own.high - other.low, own.n)
+                said = f"share of PCA above that of {rival}, L = {pilots:g}"
+                yield Tested(said, name, 0.0, found, told, "%")
 
 
 def claim_rows(schemes: Sequence[Scheme], bench: Bench, efficiencies: Sequence[Result]) -> list[Result]:

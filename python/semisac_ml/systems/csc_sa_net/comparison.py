@@ -15,23 +15,26 @@ import functools
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
+import torch
 from torch import Tensor
 
+from semisac_ml.channels.mimo_ofdm import MimoOfdm, MimoPaths
+from semisac_ml.data.scenes.mimo_paths import read_mimo_paths
 from semisac_ml.outputs import output_file
 from semisac_ml.results import Result
 from semisac_ml.signal.metrics import Metric
+from semisac_ml.signal.mimo_ofdm import PathArrays
 
 from .faults import NO_FAULTS, Faults
 from .measuring import bound, encoded, measured
 from .model import CscSaNet
 from .samples import PARTS, PICTURES_FILE, PictureOptions, PictureSet, joined
 from .scores import authors_mean_iou, mean_iou
-from .separated import AUTHORS, Knowledge, ofdm_symbols
+from .separated import AUTHORS, KNOWLEDGE, OF_ACQUIRED, Knowledge, ofdm_symbols
 from .settings import CscSaSettings
 from .training import SETTINGS_FILE, CscSaTraining, best_file, trained
 
@@ -43,10 +46,13 @@ SCORES: dict[str, Callable[[np.ndarray], float]] = {"miou": mean_iou, "authors_m
 KNOWN: dict[Knowledge, str] = {
     "known": "PCA, channel known",
     "sought": "PCA, likeliest path",
-    "learned": "learned beams",
+    "learned": "beams of CSC-SA-Net",
+    "acquired": "PCA, learned acquisition",
+    "precoded": "learned precoder, learned acquisition",
+    "known precoded": "learned precoder, channel known",
 }
-ACQUIRED = "PCA, learned acquisition"
 NO_CHANNEL = "no channel"
+SINGLE_STAGE = "from scratch"
 REPLICATES = 1000
 PART_OF_PILOTS = 4
 
@@ -80,6 +86,11 @@ class Scenes:
         found = np.zeros((len(self.drives), *counts.shape[1:]), np.int64)
         np.add.at(found, places, counts)
         return found
+
+    def over(self, channels: str) -> Scenes:
+        """The same with other channels, which the name says."""
+        kind, *layouts = self.name.split(":", 1)
+        return Scenes(":".join((f"{kind}, {channels}", *layouts)), self.part)
 
     def at(self, time: str) -> np.ndarray:
         """Which drives are at a time of the day."""
@@ -140,12 +151,7 @@ class Scheme:
 
     def fits(self, point: Point) -> bool:
         """Whether the networks were made for such links."""
-        network, preset = self.network, self.network.preset
-        own = (network.pilots, network.feedback_bits, network.symbols)
-        asked = (point.pilots, point.feedback_bits, self.data_symbols(point.symbols))
-        if point.feedback_bits % preset.bits:
-            return False
-        return all(a <= b for a, b in zip(asked, own, strict=True)) if network.flexible else asked == own
+        return self.network.fits(point.pilots, point.feedback_bits, self.data_symbols(point.symbols))
 
 
 def schemes_below(folders: Sequence[Path]) -> list[Scheme]:
@@ -171,10 +177,12 @@ def schemes_of(folder: Path) -> list[Scheme]:
         raise ValueError(f"{file}: is no settings of a training ({error})") from error
     name = settings.variant + (", paper" if settings.size == "paper" else "")
     name += ", orthogonal" if settings.access == "orthogonal" else ""
-    if settings.network().acquires:
-        return [Scheme(f"separated, {ACQUIRED}", folder, settings, "learned")]
-    if settings.network().receiver:
-        return [Scheme(f"{name}, {KNOWN[one]}", folder, settings, one) for one in get_args(Knowledge)]
+    network = settings.network()
+    if network.receiver:
+        name, ways = name.removesuffix(" acquisition"), OF_ACQUIRED if network.acquires else KNOWLEDGE
+        return [Scheme(f"{name}, {KNOWN[one]}", folder, settings, one) for one in ways]
+    if not best_file(folder, "1").is_file():
+        return [Scheme(f"{name}, {SINGLE_STAGE}", folder, settings)]
     return [Scheme(name, folder, settings), Scheme(f"{name}, {NO_CHANNEL}", folder, settings, stage="1")]
 
 
@@ -183,13 +191,15 @@ class Bench:
     """Where schemes are measured.
 
     data: pictures to test with instead of those that a training names; held_out: of layouts that nothing was
-    trained on. draws: channels for each scene. seed: of channels and noise.
+    trained on. draws: channels for each scene. seed: of channels and noise. paths: recorded ones, of which
+    each scene has some at random, in the place of drawn ones.
     """
 
     data: PictureOptions | None = None
     held_out: Path | None = None
     draws: int = 1
     seed: int = 0
+    paths: Path | None = None
     _scenes: dict[object, list[Scenes]] = field(default_factory=dict)
     _network: tuple[object, CscSaNet] | None = None
     _encoded: dict[object, list[Tensor]] = field(default_factory=dict)
@@ -198,16 +208,19 @@ class Bench:
     def __reduce__(self) -> tuple[object, ...]:
         """Another process has one of its own, which keeps what it has read."""
         data = None if self.data is None else self.data.model_dump_json()
-        return _bench_of_process, (data, self.held_out, self.draws, self.seed)
+        return _bench_of_process, (data, self.held_out, self.draws, self.seed, self.paths)
 
     def scenes(self, scheme: Scheme) -> list[Scenes]:
         """Test scenes of a training, and those that are held out. Raises DataError if data are missing."""
         options, network = self.data or pictures_of(scheme.folder), scheme.network
         key = (options.model_dump_json(), network.height, network.width_pixels)
         if key not in self._scenes:
-            self._scenes[key] = [test_scenes(options, network)]
+            found = [test_scenes(options, network)]
             if self.held_out is not None:
-                self._scenes[key].append(held_out_scenes(self.held_out, network))
+                found.append(held_out_scenes(self.held_out, network))
+            if self.paths is not None:
+                found = [one.over("recorded channels") for one in found]
+            self._scenes[key] = found
         return self._scenes[key]
 
     def network(self, scheme: Scheme) -> CscSaNet:
@@ -223,7 +236,8 @@ class Bench:
         for user in network.user_fusion:
             for value in user.encoder.state_dict().values():
                 sha.update(value.contiguous().numpy().tobytes())
-        key = (sha.hexdigest(), scenes.name, scenes.part.fingerprint())
+        grid = network.settings.semantic_grid
+        key = (sha.hexdigest(), grid, scenes.name, scenes.part.fingerprint())
         if key not in self._encoded:
             self._encoded[key] = encoded(network, scenes.part)
         return self._encoded[key]
@@ -236,6 +250,8 @@ class Bench:
         told = (self._digests[weights], scheme.knowledge, scenes.part.fingerprint(), self.draws, self.seed)
         if scheme.stage == "3":
             told += (point,)
+            if self.paths is not None:
+                told += (recorded(self.paths, scheme.network.cell).fingerprint,)
         return scheme.folder / KEPT / f"{hashlib.sha256(repr(told).encode()).hexdigest()[:24]}.npz"
 
     def counts(self, scheme: Scheme, scenes: Scenes, point: Point) -> np.ndarray:
@@ -256,6 +272,8 @@ class Bench:
         options: dict[str, object] = {"faults": point.faults}
         if scheme.knowledge is not None:
             options["knowledge"] = scheme.knowledge
+        if self.paths is not None:
+            options["channels"] = recorded(self.paths, scheme.network.cell)
         snr_db = point.snr_db + scheme.network.preset.snr_offset_db
         link = (point.pilots, point.feedback_bits, scheme.data_symbols(point.symbols), snr_db)
         draws = (
@@ -266,9 +284,33 @@ class Bench:
 
 
 @functools.cache
-def _bench_of_process(data: str | None, held_out: Path | None, draws: int, seed: int) -> Bench:
+def _bench_of_process(
+    data: str | None, held_out: Path | None, draws: int, seed: int, paths: Path | None
+) -> Bench:
     options = None if data is None else PictureOptions.model_validate_json(data)
-    return Bench(options, held_out, draws, seed)
+    return Bench(options, held_out, draws, seed, paths)
+
+
+class Recorded:
+    """Channels of recorded paths, some at random of all that there are."""
+
+    def __init__(self, paths: PathArrays) -> None:
+        self.paths, sha = MimoPaths.from_arrays(paths), hashlib.sha256()
+        for one in fields(paths):
+            sha.update(np.ascontiguousarray(getattr(paths, one.name)).tobytes())
+        self.fingerprint = sha.hexdigest()[:12]
+
+    def __call__(self, count: int, generator: torch.Generator) -> MimoPaths:
+        rows = torch.randint(len(self.paths.gain), (count,), generator=generator, device=generator.device)
+        return MimoPaths(
+            *(getattr(self.paths, one.name)[rows.cpu()].to(rows.device) for one in fields(self.paths))
+        )
+
+
+@functools.cache
+def recorded(place: Path, cell: MimoOfdm) -> Recorded:
+    """Paths of a folder of the street, or of a file of them. Raises DataError if it is neither."""
+    return Recorded(read_mimo_paths(place, cell))
 
 
 def pictures_of(folder: Path) -> PictureOptions:

@@ -9,6 +9,11 @@ and heads that give real and imaginary parts of beams, as in the authors' progra
 Of the fusion, 3.37 M and 12 G are the two encoders and the decoder alone, with one operation for both; 50.1 M
 are these, the physical part without transformers, and what is left of the fusion. In full: all parameters,
 two operations for each multiplication with its addition.
+
+Those of the paper's baselines are of the sizes in the authors' program, of which the printed figures are the
+sums: a width of 1024, perceptrons of 4096, again without all layers of transformers, here with one operation
+for a multiplication and its addition. Of the acquisition the printed 849 M parameters are twice its 425 M
+operations.
 """
 
 from __future__ import annotations
@@ -28,12 +33,15 @@ from semisac_ml.results import Result
 
 from .model import CHANNELS, CscSaNet
 from .pictures import PictureDecoder, PictureEncoder
-from .settings import ACCESSES, Access, CscSaSettings
+from .settings import ACCESSES, CLASS_COUNT, Access, CscSaSettings
 
 FIGURE = "table2"
 PRINTED, AS_PRINTED, IN_FULL = "paper, as printed", "counted as the paper does", "counted in full"
 PHYSICAL, FUSION, ALL = "physical part", "fusion", "all"
 LAYER = re.compile(r"\.layers\.\d+$")
+
+
+Call = tuple[nn.Module, tuple[Tensor, ...]]
 
 
 @dataclass(frozen=True)
@@ -53,11 +61,15 @@ PAPER = {
     ("superposed", ALL): Cost(50_100_000, 12_000_000_000),
     ("orthogonal", ALL): Cost(50_100_000, 12_000_000_000),
 }
+ACQUISITION, PRECODING, MFNET = "DL-based CSI acquisition", "DL-based precoding", "MFNet"
 PAPER_OF_OTHERS = {
-    "DL-based CSI acquisition": Cost(849_000_000, 425_000_000),
-    "DL-based precoding": Cost(35_800_000, 661_000_000),
-    "MFNet": Cost(3_230_000, 12_000_000_000),
+    ACQUISITION: Cost(849_000_000, 425_000_000),
+    PRECODING: Cost(35_800_000, 661_000_000),
+    MFNET: Cost(3_230_000, 12_000_000_000),
 }
+OTHERS_WIDTH, OTHERS_HIDDEN, OTHERS_HEADS = 1024, 4096, 8
+SENT_SYMBOLS = 5
+"""Of data by MFNet's users, the most that the authors' program has."""
 
 
 def costs(settings: CscSaSettings) -> dict[tuple[str, str], Cost]:
@@ -84,13 +96,83 @@ def costs(settings: CscSaSettings) -> dict[tuple[str, str], Cost]:
     }
 
 
+def costs_of_others() -> dict[tuple[str, str], Cost]:
+    """Of the paper's baselines, by the way of counting and name; in full for both users' uplink."""
+    with torch.device("meta"), _plain_attention():
+        acquisition, precoding = _acquisition(CscSaSettings()), _precoding(CscSaSettings())
+        counted = {ACQUISITION: acquisition, PRECODING: precoding}
+        found = {(AS_PRINTED, name): _halved(_without_layers(own)) for name, own in counted.items()}
+        found |= {(IN_FULL, name): _whole(own) for name, own in counted.items()}
+        mfnet = _whole(_mfnet(CscSaSettings()))
+    # both users acquire with the same networks
+    whole = found[IN_FULL, ACQUISITION]
+    found[IN_FULL, ACQUISITION] = Cost(whole.parameters, CscSaSettings().cell.users * whole.operations)
+    return {**found, (AS_PRINTED, MFNET): _halved(mfnet), (IN_FULL, MFNET): mfnet}
+
+
+def _halved(cost: Cost) -> Cost:
+    """With one operation for a multiplication and its addition."""
+    return Cost(cost.parameters, cost.operations // 2)
+
+
+def _layers(count: int) -> nn.TransformerEncoder:
+    layer = nn.TransformerEncoderLayer(
+        OTHERS_WIDTH, OTHERS_HEADS, OTHERS_HIDDEN, 0.0, "gelu", batch_first=True, norm_first=True
+    )
+    return nn.TransformerEncoder(layer, count, nn.LayerNorm(OTHERS_WIDTH), enable_nested_tensor=False)
+
+
+def _acquisition(settings: CscSaSettings) -> list[Call]:
+    """Estimation, compression and reconstruction of a user's channel, token by token of a subcarrier."""
+    cell, width, tokens = settings.cell, OTHERS_WIDTH, settings.cell.subcarriers
+    heard, channel = 2 * cell.user_chains * settings.pilots, 2 * cell.station_antennas * cell.user_antennas
+    flat = tokens * width
+    estimation = nn.Sequential(nn.Linear(heard, width), _layers(6), nn.Linear(width, channel))
+    compression = nn.Sequential(
+        nn.Linear(channel, width), _layers(4), nn.Flatten(), nn.Linear(flat, settings.numbers)
+    )
+    reconstruction = nn.Sequential(
+        nn.Linear(settings.numbers, flat),
+        nn.Unflatten(1, (tokens, width)),
+        _layers(4),
+        nn.Linear(width, channel),
+    )
+    return [
+        (estimation, (torch.zeros(1, tokens, heard),)),
+        (compression, (torch.zeros(1, tokens, channel),)),
+        (reconstruction, (torch.zeros(1, settings.numbers),)),
+    ]
+
+
+def _precoding(settings: CscSaSettings) -> list[Call]:
+    """Each user's beam from its channel; both of the station from both channels."""
+    cell, width, tokens = settings.cell, OTHERS_WIDTH, settings.cell.subcarriers
+    channel, flat = 2 * cell.station_antennas * cell.user_antennas, tokens * width
+    given, calls = torch.zeros(1, tokens, channel), []
+    for _ in range(cell.users):
+        head = nn.Linear(flat, 2 * cell.user_antennas)
+        calls.append((nn.Sequential(nn.Linear(channel, width), _layers(2), nn.Flatten(), head), (given,)))
+        calls.append((nn.Sequential(nn.Linear(channel, width), _layers(1)), (given,)))
+    both, beams = cell.users * width, 2 * cell.station_chains * cell.station_antennas
+    station = nn.Sequential(nn.Linear(both, width), _layers(2), nn.Flatten(), nn.Linear(flat, beams))
+    return [*calls, (station, (torch.zeros(1, tokens, both),))]
+
+
+def _mfnet(settings: CscSaSettings) -> list[Call]:
+    """Encoders of both users, whose outputs are what they send, and the decoder of both side by side."""
+    sent, size = 2 * SENT_SYMBOLS, (settings.height, settings.width_pixels)
+    calls: list[Call] = [
+        (PictureEncoder(count, sent, settings.grid), (torch.zeros(1, count, *size),))
+        for count in CHANNELS.values()
+    ]
+    decoder = PictureDecoder(sent, CLASS_COUNT, *size)
+    return [*calls, (decoder, (torch.zeros(1, sent, *settings.grid),))]
+
+
 def parameters_of(networks: Iterable[nn.Module]) -> int:
     """Parameters of networks; what two share counts once."""
     found = {id(one): one.numel() for network in networks for one in network.parameters()}
     return sum(found.values())
-
-
-Call = tuple[nn.Module, tuple[Tensor, ...]]
 
 
 def _calls(model: CscSaNet, settings: CscSaSettings) -> Iterator[tuple[str, Call]]:
@@ -174,6 +256,8 @@ def cost_rows() -> list[Result]:
         rows += _rows(cost, PRINTED, part, access=access)
     for name, cost in PAPER_OF_OTHERS.items():
         rows += _rows(cost, PRINTED, name)
+    for (way, name), cost in costs_of_others().items():
+        rows += _rows(cost, way, name)
     for access in ACCESSES:
         for (way, part), cost in costs(as_counted(access)).items():
             if way == AS_PRINTED:

@@ -19,12 +19,11 @@ from semisac_ml.results import Result, read_results, write_results
 from semisac_ml.shared_options import ParallelOptions, ThreadOptions
 
 from . import claims, costs, detection, figures, learning_curves, shown, spectral_efficiency
-from .comparison import ACQUIRED, Bench, Scheme, schemes_below
-from .model import CscSaNet
+from .comparison import KNOWN, Bench, Scheme, schemes_below
 from .samples import PictureOptions
 from .settings import Preset
-from .spectral_efficiency import OperatingPoint
-from .training import trained
+from .spectral_efficiency import Learned, OperatingPoint
+from .training import best_file, trained
 
 TABLE_TWO, EFFICIENCY, ALL = "table2", spectral_efficiency.FIGURE, "all"
 NAMES = (
@@ -53,6 +52,11 @@ class EvaluateOptions(Options):
     )
     held_out: Path | None = Field(
         None, description="Folder of a street of layouts that nothing was trained on, measured besides."
+    )
+    paths: Path | None = Field(
+        None,
+        description="Recorded paths in the place of drawn ones for mean IoU: a folder of the street, or a "
+        "file that semisac_ml.data.scenes.mimo_paths wrote.",
     )
     draws: int = Field(1, ge=1, description="Channels for each scene.")
     channels: int = Field(256, ge=1, description="Channels of spectral efficiency and of detection.")
@@ -103,7 +107,7 @@ def command(
     machine.use_threads()
     console = Console()
     data = pictures if pictures.data is not None else None
-    bench = Bench(data, options.held_out, options.draws, options.seed)
+    bench = Bench(data, options.held_out, options.draws, options.seed, options.paths)
     asked = Asked(options, schemes_below(options.runs), bench, console, parallel.workers)
     names = list(NAMES[:-1]) if ALL in options.figure else list(dict.fromkeys(options.figure))
     for name in names:
@@ -130,7 +134,7 @@ def _table(asked: Asked, name: str, rows: list[Result], stem: str = "") -> Path:
     options = asked.options
     words = ["semisac evaluate csc_sa_net --figure", name]
     words += ["--runs RUNS"] * bool(options.runs) + ["--held-out STREET"] * bool(options.held_out)
-    words += ["--climb"] * options.climb
+    words += ["--paths PATHS"] * bool(options.paths) + ["--climb"] * options.climb
     for other in ("draws", "channels", "seed"):
         value = getattr(options, other)
         if value != type(options).model_fields[other].default:
@@ -166,16 +170,16 @@ def operating_point(preset: str) -> OperatingPoint:
     return replace(point, snr_db=point.snr_db + own.snr_offset_db)
 
 
-def _networks(schemes: Sequence[Scheme], preset: str) -> dict[str, list[CscSaNet]]:
-    """Of stage II, by name; trainings that took theirs from others are left out."""
-    found: dict[str, list[CscSaNet]] = {}
+def _networks(schemes: Sequence[Scheme], preset: str) -> dict[str, list[Learned]]:
+    """Of stage II, by name; trainings that have none of their own are left out, and those of separated users
+    that are CSC-SA-Net's."""
+    found: dict[str, list[Learned]] = {}
     for scheme in schemes:
-        settings = scheme.settings
-        if settings.preset == preset and settings.beams is None and scheme.stage == "3":
-            own = scheme.knowledge is None or scheme.network.acquires
-            if own and scheme.network.flexible:
-                name = ACQUIRED if scheme.network.acquires else scheme.name
-                found.setdefault(name, []).append(trained(scheme.folder, "2")[0])
+        settings, network = scheme.settings, scheme.network
+        own = settings.beams is None and best_file(scheme.folder, "2").is_file() and scheme.stage == "3"
+        if own and settings.preset == preset and (network.acquires or not network.receiver):
+            name = KNOWN[scheme.knowledge] if network.acquires else scheme.name
+            found.setdefault(name, []).append(Learned(trained(scheme.folder, "2")[0], scheme.knowledge))
     return found
 
 

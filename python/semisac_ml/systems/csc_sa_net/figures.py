@@ -19,9 +19,19 @@ from semisac_ml.results import Result
 from semisac_ml.results.drawing import curves, legend_below, picture, side_by_side
 from semisac_ml.results.rows import X
 
-from .comparison import ACQUIRED, HELD_OUT, KNOWN, Bench, Point, Scenes, Scheme, grouped, score_rows
+from .comparison import (
+    HELD_OUT,
+    KNOWN,
+    SINGLE_STAGE,
+    Bench,
+    Point,
+    Scenes,
+    Scheme,
+    grouped,
+    score_rows,
+)
 from .faults import PREFIX_S, Faults
-from .settings import MODALITIES, PAPER
+from .settings import ADDED, MODALITIES, PAPER
 
 TUNED = "tuned"
 LABELS = {"miou": "mean IoU, Eq. (29)", "authors_miou": "mean IoU as the authors' program has it"}
@@ -41,13 +51,20 @@ COLOURS = {
     "tuned not told": "tab:orange",
     "tuned all tokens": "tab:pink",
     "tuned real symbols": "tab:olive",
+    "tuned without references": "tab:cyan",
+    "tuned without map": "gold",
+    "tuned without curriculum": "black",
+    ADDED: "navy",
 }
 LINES = {
     "orthogonal": "--",
     KNOWN["known"]: "-",
     KNOWN["sought"]: "--",
     KNOWN["learned"]: "-.",
-    ACQUIRED: ":",
+    KNOWN["acquired"]: ":",
+    KNOWN["precoded"]: (0, (1, 3)),
+    KNOWN["known precoded"]: (0, (6, 2, 1, 2, 1, 2)),
+    SINGLE_STAGE: ":",
 }
 NEAR_DB = -15.0
 """Where the task is compared with no channel at all."""

@@ -1,11 +1,12 @@
 # SPDX-FileCopyrightText: gr-semisac contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Channels acquired by learning, after reference [43] of the paper, and beams by PCA of what was acquired.
+"""Channels acquired by learning, after reference [43] of the paper, and beams made of what was acquired.
 
 Pilots are learned, users estimate their whole channel from them and feed it back in B bits, from which the
 station has an estimate of its own. What is made large is the similarity of estimates with the channel, not a
-rate: the paper's "DL-based CSI acquisition and PCA-based precoding".
+rate: the paper's "DL-based CSI acquisition". Beams are PCA of what was acquired, or those of a learned
+precoder, which changes nothing of the acquisition; one for channels that are known is trained beside it.
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ from semisac_ml.channels.mimo_ofdm import MimoOfdm, MimoPaths, steering
 
 from .beamforming import Covariances, principal_beams
 from .channel_semantics import Branch, sine_positions, transformer
-from .faults import Faults
-from .model import Beams, Link, first
+from .faults import NO_FAULTS, Faults
+from .learned_precoding import LearnedPrecoder
+from .model import Link, first
+from .objective import stage_two_efficiency
 from .pilots import features_of
-from .separated import SeparatedNet
+from .rates import AnalogBeams
+from .separated import OF_ACQUIRED, Knowledge, SeparatedNet
 from .settings import CscSaSettings
 
 
@@ -74,12 +78,19 @@ class StationAcquisition(nn.Module):
 
 
 class AcquiringNet(SeparatedNet):
-    """Separated users whose learned beams are PCA of channels that networks estimate."""
+    """Separated users whose beams are made of channels that networks estimate, or of those that are known by
+    a learned precoder."""
+
+    knowledge = quick = OF_ACQUIRED
 
     def __init__(self, settings: CscSaSettings) -> None:
         super().__init__(settings)
         self.user_channel = nn.ModuleList([UserAcquisition(settings)])
         self.station_channel = StationAcquisition(settings)
+        self.precoders = nn.ModuleDict({one: LearnedPrecoder(settings) for one in OF_ACQUIRED[1:]})
+
+    def physical(self) -> list[nn.Module]:
+        return [*super().physical(), self.precoders]
 
     def estimates(
         self, paths: MimoPaths, link: Link, generator: torch.Generator, flipped: float = 0.0
@@ -98,33 +109,65 @@ class AcquiringNet(SeparatedNet):
         told = self.station_channel(returned, conditions)
         return tuple(one.unflatten(0, (count, users)) for one in (own, told, returned))
 
-    def similarity(self, paths: MimoPaths, link: Link, generator: torch.Generator) -> Tensor:
-        """Squared cosine of estimates with the channel at the first symbol of data, a mean over subcarriers
-        and ends, [batch]."""
+    def losses(self, paths: MimoPaths, link: Link, generator: torch.Generator) -> dict[str, Tensor]:
+        """Of stage II. Estimates are made similar to the channel at the first symbol of data, precoders make
+        rates large of what they are given; they have no parameter in common.
+
+        similarity: squared cosine, a mean over subcarriers and both ends.
+        """
         begin = link.pilots + self.settings.preset.gap_symbols
         true = whole_channel(paths, begin, self.middles(), self.settings.cell)
         own, told, _ = self.estimates(paths, link, generator)
-        return sum(squared_cosine(one, true).mean(dim=(1, 2)) for one in (own, told)) / 2.0
+        similarity = sum(squared_cosine(one, true).mean() for one in (own, told)) / 2.0
+        given = {"precoded": covariances_of(own, told), "known precoded": self.true_covariances(paths, link)}
+        every = self.settings.token_subcarriers
+        rates = [
+            stage_two_efficiency(paths, self.precoders[name](one), link, self.settings, every=every).mean()
+            for name, one in given.items()
+        ]
+        efficiency = sum(rates) / len(rates)
+        return {"loss": -similarity - efficiency, "similarity": similarity, "efficiency": efficiency}
 
     def middles(self) -> Tensor:
         """Subcarriers that tokens stand for."""
         every = self.settings.token_subcarriers
         return (every - 1) / 2.0 + every * torch.arange(float(self.settings.tokens))
 
-    def _beams(self, paths: MimoPaths, link: Link, generator: torch.Generator, faults: Faults) -> Beams:
-        own, told, returned = self.estimates(paths, link, generator, faults.flipped)
-        tokens = own.shape[2]
-        # phases that subcarriers share do not matter to covariances
-        station = torch.einsum("bknma,bknla->bkml", told, told.conj()) / tokens
-        user = torch.einsum("bknma,bknmc->bkac", own.conj(), own) / tokens
-        beams = principal_beams(Covariances(station.detach(), user.detach()), self.settings.cell)
-        none = returned[..., :0]
-        return Beams(beams.precoder, beams.combiner, returned, none, none, none, none)
+    def analog_beams(
+        self,
+        paths: MimoPaths,
+        link: Link,
+        generator: torch.Generator,
+        knowledge: Knowledge,
+        faults: Faults = NO_FAULTS,
+    ) -> AnalogBeams:
+        """Raises ValueError for another knowledge than :data:`.separated.OF_ACQUIRED`."""
+        if knowledge not in self.knowledge:
+            expected = ", ".join(self.knowledge)
+            raise ValueError(f"knowledge is {knowledge!r}, expected one of {expected}")
+        with torch.autocast(link.snr_db.device.type, enabled=False):
+            if knowledge == "known precoded":
+                return self.precoders[knowledge](self.true_covariances(paths, link))
+            own, told, _ = self.estimates(paths, link, generator, faults.flipped)
+            found = covariances_of(own, told)
+            if knowledge == "acquired":
+                return principal_beams(found, self.settings.cell)
+            return self.precoders[knowledge](found)
+
+
+def covariances_of(own: Tensor, told: Tensor) -> Covariances:
+    """Of estimates [batch, users, tokens, station antennas, user antennas]: users make their beams of their
+    own, the station of what it was told. Phases that subcarriers share do not matter to them, and no gradient
+    passes."""
+    tokens = own.shape[2]
+    station = torch.einsum("bknma,bknla->bkml", told, told.conj()) / tokens
+    user = torch.einsum("bknma,bknmc->bkac", own.conj(), own) / tokens
+    return Covariances(station.detach(), user.detach())
 
 
 def whole_channel(paths: MimoPaths, time: int, tones: Tensor, cell: MimoOfdm) -> Tensor:
     """Eq. (6) at one symbol: complex64 [batch, users, tones, station antennas, user antennas]."""
-    gains = paths.turned(torch.tensor([float(time)]), tones, cell)[:, :, 0]
+    gains = paths.turned(torch.tensor([float(time)], device=tones.device), tones, cell)[:, :, 0]
     heard = steering(paths.arrival, cell.station_antennas)
     sent = steering(paths.departure, cell.user_antennas).conj()
     return torch.einsum("bknp,bkpm,bkpa->bknma", gains, heard, sent)

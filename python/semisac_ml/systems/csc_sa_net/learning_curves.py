@@ -15,7 +15,8 @@ from semisac_ml.results.drawing import picture
 from semisac_ml.results.rows import X
 
 from .comparison import SYSTEM, Scheme
-from .training import STAGES
+from .separated import KNOWLEDGE, OF_ACQUIRED
+from .training import STAGES, seconds_file
 
 FIGURE = "training"
 LAST_SHARE = 0.2
@@ -48,13 +49,14 @@ def late_rise(values: Sequence[float]) -> float:
 
 
 def training_rows(schemes: Sequence[Scheme]) -> list[Result]:
-    """Of each stage of each training: figures of validation by epoch, its epochs, the best, `late_rise`."""
+    """Of each stage of each training: figures of validation by epoch, its epochs, the best, `late_rise`, and
+    the seconds that it took."""
     rows = []
     for scheme in schemes:
-        if scheme.stage != "3" or scheme.knowledge not in (None, "known"):
-            continue
+        if scheme.stage != "3" or scheme.knowledge not in (None, KNOWLEDGE[0], OF_ACQUIRED[0]):
+            continue  # trainings of separated users are several schemes each
         settings = scheme.settings
-        name = scheme.name.partition(", PCA")[0]
+        name = scheme.name if scheme.knowledge is None else settings.variant
         for stage in STAGES:
             values = log_of(scheme.folder, stage)
             if not values:
@@ -74,6 +76,10 @@ def training_rows(schemes: Sequence[Scheme]) -> list[Result]:
                 if math.isfinite(value)
             ]
             best = max(range(len(values)), key=lambda one: (math.isfinite(values[one]), values[one]))
+            file = seconds_file(scheme.folder, stage)
+            if file.is_file():
+                seconds = float(file.read_text())
+                rows.append(Result.of(seconds, conditions=told, metric="seconds", unit="s", **place))
             rows += [
                 Result.of(float(value), conditions=told, metric=metric, **place)
                 for metric, value in (

@@ -18,7 +18,7 @@ from .settings import CscSaSettings
 
 
 def stage_two_efficiency(
-    paths: MimoPaths, beams: Beams, link: Link, settings: CscSaSettings, *, every: int = 1
+    paths: MimoPaths, beams: Beams | AnalogBeams, link: Link, settings: CscSaSettings, *, every: int = 1
 ) -> Tensor:
     """What stage II makes large, [batch], in bit/s/Hz, a mean over subcarriers; see ``Preset.rates``.
 

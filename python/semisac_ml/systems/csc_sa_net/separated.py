@@ -12,7 +12,7 @@ detected, at the SNRs it is used at, not from a channel of noise alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,7 @@ from semisac_ml.channels.fading import complex_normal
 from semisac_ml.channels.mimo_ofdm import MimoPaths
 
 from .acquisition import pilot_noise, random_pilots, received_pilots
-from .beamforming import known_covariances, principal_beams, principal_user_beams
+from .beamforming import Covariances, known_covariances, principal_beams, principal_user_beams
 from .faults import NO_FAULTS, Faults
 from .feedback import fed_back_combiner
 from .matching_pursuit import matching_pursuit
@@ -31,9 +31,12 @@ from .rates import AnalogBeams
 from .receivers import SPACING, detect, heard_pilots, stream_channel
 from .settings import CLASS_COUNT, CscSaSettings
 
-Knowledge = Literal["known", "sought", "learned"]
+Knowledge = Literal["known", "sought", "learned", "acquired", "precoded", "known precoded"]
 """What beams are made from: PCA of the channel as it is at the first symbol of data; PCA of the likeliest
-path in random pilots, fed back in B bits; or the networks of stage II."""
+path in random pilots, fed back in B bits; or CSC-SA-Net's own networks of stage II. With channels that
+networks acquire: PCA of what was acquired; a learned precoder of that, or of the channel as it is."""
+KNOWLEDGE: tuple[Knowledge, ...] = ("known", "sought", "learned")
+OF_ACQUIRED: tuple[Knowledge, ...] = ("acquired", "precoded", "known precoded")
 AUTHORS = "authors"
 COST = SPACING / (SPACING - 1)
 """OFDM symbols for each symbol of data, as footnote 6 counts pilots."""
@@ -95,7 +98,13 @@ class StreamDecoder(nn.Module):
 
 
 class SeparatedNet(CscSaNet):
-    """Encoders and decoder of separated users, and networks for the channel that know nothing of them."""
+    """Encoders and decoder of separated users, and networks for the channel that know nothing of them.
+
+    knowledge: what beams can be made from. quick: of these, what the decoder is trained with.
+    """
+
+    knowledge: tuple[Knowledge, ...] = KNOWLEDGE
+    quick: tuple[Knowledge, ...] = ("known", "learned")
 
     def __init__(self, settings: CscSaSettings) -> None:
         super().__init__(settings)
@@ -131,8 +140,8 @@ class SeparatedNet(CscSaNet):
         """Class scores; knowledge: what beams are made from, by default, to learn from, one of those that
         are quick to make."""
         if knowledge is None:
-            known = torch.rand((), generator=generator, device=generator.device) < 0.5
-            knowledge = "known" if known else "learned"
+            drawn = torch.randint(len(self.quick), (), generator=generator, device=generator.device)
+            knowledge = self.quick[int(drawn)]
         with torch.no_grad():
             beams = self.analog_beams(paths, link, generator, knowledge, faults)
         sent = self.symbols(sources, link)
@@ -153,15 +162,13 @@ class SeparatedNet(CscSaNet):
         Raises ValueError for another knowledge, and where paths are sought at several SNRs at once.
         """
         cell, preset = self.settings.cell, self.settings.preset
-        tones = torch.arange(0, cell.subcarriers, 4)
         if knowledge == "known":
-            begin = link.pilots + preset.gap_symbols
-            return principal_beams(known_covariances(paths, begin, tones, cell), cell)
+            return principal_beams(self.true_covariances(paths, link), cell)
         if knowledge == "learned":
             beams = self.beams(paths, link, generator, faults)
             return AnalogBeams(beams.combiner, beams.precoder)
         if knowledge != "sought":
-            expected = ", ".join(get_args(Knowledge))
+            expected = ", ".join(self.knowledge)
             raise ValueError(f"knowledge is {knowledge!r}, expected one of {expected}")
         snr_db = link.snr_db[0].item()
         if (link.snr_db != link.snr_db[0]).any():
@@ -172,6 +179,12 @@ class SeparatedNet(CscSaNet):
         own = matching_pursuit(received, pilots, 1, pilot_noise(level, cell), cell, law_known=True)
         combiner = fed_back_combiner(own, link.feedback_bits, cell)
         return AnalogBeams(combiner, principal_user_beams(own.covariances(cell), cell))
+
+    def true_covariances(self, paths: MimoPaths, link: Link) -> Covariances:
+        """Of channels as they are at the first symbol of data, over every fourth subcarrier."""
+        cell, begin = self.settings.cell, link.pilots + self.settings.preset.gap_symbols
+        tones = torch.arange(0, cell.subcarriers, 4, device=link.snr_db.device)
+        return known_covariances(paths, begin, tones, cell)
 
     def detected(
         self, sent: Tensor, beams: AnalogBeams, paths: MimoPaths, link: Link, generator: torch.Generator

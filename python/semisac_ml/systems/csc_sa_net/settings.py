@@ -16,7 +16,7 @@ MODALITIES = ("colour", "thermal")
 PRESETS, SIZES = ("printed", "notebook"), ("small", "paper")
 ACCESSES = ("superposed", "orthogonal")
 CLASS_COUNT = len(CLASSES)
-PAPER, REAL = "csc-sa-net", "tuned real symbols"
+PAPER, REAL, ADDED = "csc-sa-net", "tuned real symbols", "csc-sa-net added halves"
 TUNED: dict[str, object] = {"tuned": True, "references": True}
 VARIANTS: dict[str, dict[str, object]] = {
     PAPER: {},
@@ -26,12 +26,18 @@ VARIANTS: dict[str, dict[str, object]] = {
     "separated delay-limited": {"tuned": True, "receiver": "delay-limited"},
     "separated authors": {"receiver": "authors"},
     "separated acquisition": {"receiver": "lmmse", "acquires": True},
+    "separated authors acquisition": {"receiver": "authors", "acquires": True},
     "tuned not told": {**TUNED, "told": False},
     "tuned all tokens": {**TUNED, "pools": None},
     "tuned without references": {"tuned": True},
+    "tuned without map": {**TUNED, "mapped": False},
+    "tuned without curriculum": {**TUNED, "eased": False},
     REAL: TUNED,
+    ADDED: {},
 }
 """By name, what a variant of size small is besides what the paper's networks are."""
+CONDITIONS: dict[str, dict[str, object]] = {REAL: {"real_symbols": True}, ADDED: {"joined": False}}
+"""By name, what of its preset a variant changes."""
 
 Access = Literal["superposed", "orthogonal"]
 
@@ -108,7 +114,9 @@ class CscSaSettings:
     :mod:`.separated`; none for CSC-SA-Net. acquires: networks estimate channels, see
     :mod:`.learned_acquisition`. told: the fusion hears of the link too. references: users send one stream,
     with references in it, by which they are told apart, see :mod:`.references`; not with halves that are
-    added. halved: class scores are made for every second row and column, and interpolated.
+    added. mapped: tuned users hear the map of angles. eased: stage II of tuned networks comes down from 0 dB
+    and is told directions at first. halved: class scores are made for every second row and column, and
+    interpolated.
     """
 
     preset: Preset = field(default_factory=Preset)
@@ -137,6 +145,8 @@ class CscSaSettings:
     acquires: bool = False
     told: bool = True
     references: bool = False
+    mapped: bool = True
+    eased: bool = True
     halved: bool = False
 
     def __post_init__(self) -> None:
@@ -184,6 +194,13 @@ class CscSaSettings:
         """Numbers that networks are told of the link: SNR, L, B, Q, and to tuned ones the Doppler shift."""
         return 4 * self.flexible + self.tuned
 
+    def fits(self, pilots: int, feedback_bits: int, symbols: int) -> bool:
+        """Whether networks are made for links of these L, B and Q."""
+        if feedback_bits % self.preset.bits:
+            return False
+        own, asked = (self.pilots, self.feedback_bits, self.symbols), (pilots, feedback_bits, symbols)
+        return all(a <= b for a, b in zip(asked, own, strict=True)) if self.flexible else asked == own
+
     @property
     def added_halves(self) -> bool:
         """Orthogonal as the authors have it."""
@@ -212,9 +229,9 @@ class CscSaSettings:
         """ "paper", or "small", which two processor cores can train. Raises ValueError for any other name."""
         if variant not in VARIANTS:
             raise ValueError(f"variant is {variant!r}, expected one of {', '.join(VARIANTS)}")
-        conditions = Preset.named(preset)
-        if variant == REAL:
-            conditions = dataclasses.replace(conditions, real_symbols=True)
+        if variant == ADDED and access != "orthogonal":
+            raise ValueError(f"access is {access!r}, expected 'orthogonal' with variant {variant!r}")
+        conditions = dataclasses.replace(Preset.named(preset), **CONDITIONS.get(variant, {}))
         made = cls(conditions, access)
         if size == "paper":
             if variant != PAPER:

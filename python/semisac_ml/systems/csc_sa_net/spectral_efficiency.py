@@ -32,12 +32,13 @@ from .feedback import fed_back_combiner, fed_back_phases
 from .matching_pursuit import matching_pursuit
 from .model import CscSaNet, Link
 from .rates import AnalogBeams, spectral_efficiency
+from .separated import Knowledge
 
 SYSTEM, FIGURE = "csc_sa_net", "spectral_efficiency"
-EFFICIENCY, OF_PCA = "spectral_efficiency", "of_pca"
+EFFICIENCY, OF_PCA, OF_SHARED_PCA = "spectral_efficiency", "of_pca", "of_shared_pca"
 
 BOUND = "digital, water-filling"
-PCA = "PCA"
+PCA, SHARED_PCA = "PCA", "PCA, shared combiner"
 CLIMBED = "gradient ascent"
 FIXED = "fixed beams"
 FIRST_PATH = "OMP, first path"
@@ -48,7 +49,7 @@ COLOURS = {
     BOUND: "black",
     PCA: "tab:blue",
     "PCA, digital precoder": "tab:cyan",
-    "PCA, shared combiner": "tab:purple",
+    SHARED_PCA: "tab:purple",
     CLIMBED: "tab:red",
     "DFT best pair": "tab:green",
     FIXED: "tab:gray",
@@ -113,7 +114,7 @@ def known_schemes(
         BOUND: beamforming.digital_bound(paths, snr_db, time, tones, cell),
         PCA: rate(pca),
         "PCA, digital precoder": beamforming.digitally_precoded(paths, two, snr_db, time, tones, cell),
-        "PCA, shared combiner": rate(beamforming.shared_principal_beams(known, cell)),
+        SHARED_PCA: rate(beamforming.shared_principal_beams(known, cell)),
         "DFT best pair": rate(beamforming.best_pair_beams(paths, time, tones, cell)),
         FIXED: rate(beamforming.fixed_beams(cell)),
         "random phases": rate(beamforming.random_beams(len(paths.gain), cell, generator)),
@@ -163,17 +164,26 @@ def pilot_schemes(
     return found
 
 
-@torch.no_grad()
-def network_rate(
-    model: CscSaNet, paths: MimoPaths, point: OperatingPoint, generator: torch.Generator
-) -> Tensor:
-    """Bit/s/Hz [batch] of networks of stage II, with pilots of their own."""
-    link = Link(
-        point.pilots, point.feedback_bits, point.symbols, torch.full((len(paths.gain),), point.snr_db)
-    )
-    beams = model.eval().beams(paths, link, generator)
-    own = AnalogBeams(beams.combiner, beams.precoder)
-    return spectral_efficiency(paths, own, point.snr_db, point.times, point.tones, point.cell)
+@dataclass(frozen=True)
+class Learned:
+    """Networks of stage II, with pilots of their own. knowledge: of separated users' beams."""
+
+    model: CscSaNet
+    knowledge: Knowledge | None = None
+
+    def fits(self, point: OperatingPoint) -> bool:
+        """Whether they were made for such links."""
+        return self.model.settings.fits(point.pilots, point.feedback_bits, point.symbols)
+
+    @torch.no_grad()
+    def rate(self, paths: MimoPaths, point: OperatingPoint, generator: torch.Generator) -> Tensor:
+        """Bit/s/Hz [batch]."""
+        snrs = torch.full((len(paths.gain),), point.snr_db)
+        of = (paths, Link(point.pilots, point.feedback_bits, point.symbols, snrs), generator)
+        model = self.model.eval()
+        beams = model.beams(*of) if self.knowledge is None else model.analog_beams(*of, self.knowledge)
+        own = AnalogBeams(beams.combiner, beams.precoder)
+        return spectral_efficiency(paths, own, point.snr_db, point.times, point.tones, point.cell)
 
 
 def several_paths(count: int) -> str:
@@ -181,7 +191,7 @@ def several_paths(count: int) -> str:
     return f"OMP, {count} paths"
 
 
-Networks = Mapping[str, Sequence[CscSaNet]]
+Networks = Mapping[str, Sequence[Learned]]
 """Networks of trainings that differ in their seed alone, by name."""
 
 
@@ -205,8 +215,9 @@ def measured(
         schemes = known_schemes(paths, point, generator, climb)
         schemes |= pilot_schemes(paths, point, pilots_of(point, generator), generator)
         for name, models in (networks or {}).items():
-            rates = [network_rate(one, paths, point, noise) for one in models]
-            schemes[name] = torch.stack(rates).mean(0)
+            rates = [one.rate(paths, point, noise) for one in models if one.fits(point)]
+            if rates:
+                schemes[name] = torch.stack(rates).mean(0)
         for name, rate in schemes.items():
             found.setdefault(name, []).append(rate)
     return {name: torch.cat(rates) for name, rates in found.items()}
@@ -230,9 +241,10 @@ def efficiency_rows(
     pilots_of: PilotsOf = pilots_at_random,
     networks: Networks | None = None,
 ) -> list[Result]:
-    """Rows of all schemes over L, B or SNR: bit/s/Hz of all users, and the share of what PCA has.
+    """Rows of all schemes over L, B or SNR: bit/s/Hz of all users, and the shares of what PCA has, with a
+    chain of the station a user and with chains that users share.
 
-    networks: that were made for the most of these L and B.
+    networks: each at those L and B that it was made for.
 
     Raises ValueError for a sweep that is not one.
     """
@@ -252,6 +264,7 @@ def efficiency_rows(
             rows += [
                 Result.of(efficiency, metric=EFFICIENCY, unit="bit/s/Hz", **place),
                 Result.of(ratio(own, rates[PCA]), metric=OF_PCA, **place),
+                Result.of(ratio(own, rates[SHARED_PCA]), metric=OF_SHARED_PCA, **place),
             ]
     return rows
 

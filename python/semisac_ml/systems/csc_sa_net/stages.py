@@ -155,26 +155,26 @@ def beam_plan(
     """Stage II: pilots, feedback and beams, for spectral efficiency at SNRs, ours, between two."""
     model, settings = both.model, both.model.settings
     low, high = snr_db
+    eased = settings.tuned and settings.eased
 
     def step(part: Part) -> Iterator[dict[str, Tensor]]:
         generator, own = part.own, part.size(batch)
         done = int(both.epochs_done) / epochs
         begin, end = low, high
-        if settings.tuned:
+        if eased:
             begin += max(0.0, 1.0 - 2.0 * done) * max(EASY_SNR_DB - low, 0.0)
             end = max(begin, high)
         for _ in range(steps):
             paths = drawn_paths(own, settings.cell, generator)
             link = drawn_link(settings, (begin, end), own, generator)
             if isinstance(model, AcquiringNet):
-                similarity = model.similarity(paths, link, generator).mean()
-                yield {"loss": -similarity, "similarity": similarity}
+                yield model.losses(paths, link, generator)
                 continue
             beams = model.beams(paths, link, generator)
             every = settings.token_subcarriers
             efficiency = stage_two_efficiency(paths, beams, link, settings, every=every).mean()
             losses = {"loss": -efficiency, "efficiency": efficiency}
-            if settings.tuned:
+            if eased:
                 losses["beam_loss"] = beam_loss(paths, beams, settings)
                 losses["loss"] = losses["loss"] + BEAM_WEIGHT * (1.0 - done) * losses["beam_loss"]
             yield losses
@@ -195,16 +195,19 @@ def beam_plan(
 def efficiencies(
     model: CscSaNet, snr_db: tuple[float, float], device: torch.device, draws: int = DRAWS
 ) -> dict[tuple[int, int], float]:
-    """Spectral efficiency by L and B, over the same channels every time."""
-    settings = model.settings
+    """Spectral efficiency by L and B, over the same channels every time; of channels that are acquired a mean
+    over what beams can be made from."""
+    settings, every = model.settings, model.settings.token_subcarriers
     found = {}
     for link in validation_links(settings, snr_db, draws, device):
         generator = torch.Generator(device).manual_seed(0)
         paths = drawn_paths(draws, settings.cell, generator)
-        beams = model.beams(paths, link, generator)
-        every = settings.token_subcarriers
-        value = stage_two_efficiency(paths, beams, link, settings, every=every).mean().item()
-        found[link.pilots, link.feedback_bits] = value
+        if isinstance(model, AcquiringNet):
+            beams = [model.analog_beams(paths, link, generator, one) for one in model.knowledge]
+        else:
+            beams = [model.beams(paths, link, generator)]
+        rates = [stage_two_efficiency(paths, one, link, settings, every=every).mean() for one in beams]
+        found[link.pilots, link.feedback_bits] = torch.stack(rates).mean().item()
     return found
 
 
@@ -259,7 +262,10 @@ def kept_semantics(
     for user in model.user_fusion:
         for value in user.encoder.state_dict().values():
             sha.update(value.cpu().contiguous().numpy().tobytes())
-    file = folder / f"semantics-{sha.hexdigest()[:12]}-{part.fingerprint()}.safetensors"
+    sizes = model.settings
+    # the same weights make other semantics of halves that are added
+    grid = "" if sizes.semantic_grid == sizes.grid else "-{}x{}".format(*sizes.semantic_grid)
+    file = folder / f"semantics-{sha.hexdigest()[:12]}-{part.fingerprint()}{grid}.safetensors"
     if not file.is_file():
         made = source_semantics(model, part, device)
         with output_file(file) as unfinished:

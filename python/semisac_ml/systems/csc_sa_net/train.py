@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from semisac_ml.command_line import Options
+from semisac_ml.command_line import OnOff, OptionError, Options
 from semisac_ml.outputs import write_output
 from semisac_ml.shared_options import DeviceOptions
 from semisac_ml.training.team import team
@@ -28,6 +28,11 @@ class RunOptions(Options):
     stage: Literal["1", "2", "3", "all"] = Field(
         "all",
         description="1: source semantics; 2: pilots, feedback and beams; 3: both together, from 1 and 2.",
+    )
+    from_scratch: OnOff = Field(
+        False,
+        description="Stage 3 alone, of all networks as they start: what section III-H of the paper says "
+        "fails. Encoders of pictures are trained too.",
     )
     run: Path | None = Field(
         None,
@@ -64,17 +69,21 @@ def command(
     networks that were best on validation. Stage 2 needs no pictures. Logs: CSV and TensorBoard (`tensorboard
     --logdir runs`).
     """
+    if options.from_scratch and options.stage not in (ALL, "3"):
+        raise OptionError("stage", f"is {options.stage}, expected 3 with --from-scratch")
     device = machine.launch()
-    folder = options.run or Path("runs") / "csc_sa_net" / label(settings)
+    named = label(settings) + "-from-scratch" * options.from_scratch
+    folder = options.run or Path("runs") / "csc_sa_net" / named
     console = team().console()
     stages = STAGES if options.stage == ALL else (options.stage,)
+    stages = ("3",) if options.from_scratch else stages
     loaded = None
     if stages != ("2",):
         console.print("reading pictures …")
         loaded = load_pictures(settings, pictures, folder)
         console.print(f"{len(loaded.train)} scenes to train on, {len(loaded.validation)} to validate on")
     for stage in stages:
-        train(settings, stage, folder, console, device, loaded)
+        train(settings, stage, folder, console, device, loaded, options.from_scratch)
     if loaded is not None and team().first:
         write_output(folder / PICTURES_FILE, pictures.model_dump_json(indent=1) + "\n")
     console.print(f"trained: {folder}")

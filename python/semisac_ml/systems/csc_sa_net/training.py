@@ -12,7 +12,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -167,6 +168,7 @@ def train(
     console: Console,
     device: torch.device | None = None,
     pictures: Pictures | None = None,
+    from_scratch: bool = False,
 ) -> CscSaNet:
     """Train a stage, going on from a checkpoint in the folder; its best networks, on the CPU.
 
@@ -179,11 +181,14 @@ def train(
     device : torch.device, optional
     pictures : Pictures
         For stages 1 and 3.
+    from_scratch : bool
+        Stage 3 alone, of all networks as they start, the encoders of pictures too.
 
     Raises
     ------
     ValueError
-        If pictures are missing, or a stage that this one starts from.
+        If pictures are missing, or a stage that this one starts from; if another stage, or one that takes
+        networks of other trainings, is to be from scratch.
     CheckpointError
         If the folder holds a training with other settings.
     """
@@ -191,10 +196,17 @@ def train(
         raise ValueError(f"stage is {stage!r}, expected one of {', '.join(STAGES)}")
     if stage != "2" and pictures is None:
         raise ValueError(f"pictures are missing, expected them for stage {stage}")
-    device = device or torch.device("cpu")
-    model = started(settings, folder) if stage == "3" else untrained(settings)
+    if from_scratch and (stage != "3" or settings.encoders is not None or settings.beams is not None):
+        raise ValueError(
+            f"training from scratch has stage {stage}, encoders {settings.encoders} and beams "
+            f"{settings.beams}, expected stage 3 and none of them"
+        )
+    device, begun = device or torch.device("cpu"), time.monotonic()
+    model = started(settings, folder) if stage == "3" and not from_scratch else untrained(settings)
     folder.mkdir(parents=True, exist_ok=True)
     told = {**settings.model_dump(mode="json"), "stage": stage}
+    if from_scratch:
+        told["from_scratch"] = True
     if stage == "2" and settings.beams is not None:
         take(model.physical(), trained(settings.beams, "2")[0].physical(), "beams")
         return _left(model, settings, stage, folder, told)
@@ -205,11 +217,35 @@ def train(
         # convolutions are faster on a processor if all channels of a pixel lie side by side
         network.to(memory_format=torch.channels_last)
     both = Selected(model, settings.patience).to(device)
-    plan, epochs = _plan(settings, stage, both, pictures, device)
+    plan, epochs = _plan(settings, stage, both, pictures, device, from_scratch)
+    plan = dataclasses.replace(plan, validate=_timed(plan.validate, seconds_file(folder, stage), both, begun))
     if pictures is not None and stage != "2":
         told["pictures"] = pictures.train.fingerprint()
     train_stage(_stage(settings, stage, both, plan, epochs, told), folder, console)
     return _left(both.best.cpu(), settings, stage, folder, told)
+
+
+def seconds_file(folder: Path, stage: str) -> Path:
+    """Where a stage leaves how long its epochs took, all that were kept together, beside its log."""
+    return folder / f"seconds{stage}.txt"
+
+
+def _timed(
+    validate: Callable[[], dict[str, float]], file: Path, both: Selected, begun: float
+) -> Callable[[], dict[str, float]]:
+    """Validation that writes down the seconds since `begun` (monotonic), and those of epochs before it."""
+    before = -1.0
+
+    def timed() -> dict[str, float]:
+        nonlocal before
+        if before < 0.0:  # only now is a training that goes on as far as it was
+            before = float(file.read_text()) if int(both.epochs_done) and file.is_file() else 0.0
+        figures = validate()
+        if team().first:
+            write_output(file, f"{before + time.monotonic() - begun:.1f}\n")
+        return figures
+
+    return timed
 
 
 def _left(
@@ -268,7 +304,12 @@ def trained(folder: Path, stage: str = "3") -> tuple[CscSaNet, CscSaTraining]:
 
 
 def _plan(
-    settings: CscSaTraining, stage: str, both: Selected, pictures: Pictures | None, device: torch.device
+    settings: CscSaTraining,
+    stage: str,
+    both: Selected,
+    pictures: Pictures | None,
+    device: torch.device,
+    from_scratch: bool,
 ) -> tuple[Plan, int]:
     """A stage and its epochs."""
     snr_db = settings.snr_range_db(stage)
@@ -279,7 +320,7 @@ def _plan(
     if stage == "2":
         epochs = settings.beam_epochs
         return beam_plan(both, snr_db, settings.beam_batch, settings.beam_steps, epochs, device), epochs
-    frozen = settings.frozen and settings.size == "small"
+    frozen = settings.frozen and settings.size == "small" and not from_scratch
     return joint_plan(both, pictures, snr_db, frozen, lower, device), settings.joint_epochs
 
 
