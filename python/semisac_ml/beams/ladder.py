@@ -23,7 +23,6 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from onnx.utils import Extractor
 from torch import Tensor, nn
 
 from semisac_ml.beams import report
@@ -43,6 +42,7 @@ from semisac_ml.results import Result, write_results
 from semisac_ml.results.drawing import picture, spread
 from semisac_ml.runtime import BeamPrediction, Bundle
 from semisac_ml.signal.beams import best_beams
+from semisac_ml.training.onnx_export import part_of
 
 LADDER, CONTROL = "ladder", "four perceptrons"
 RETRAINED = f"{LADDER}_retrained"  # has other rows, and must not take the place of the bundle's
@@ -85,10 +85,7 @@ def members_of(bundle: Bundle) -> list[Member]:
     found = member_outputs(model)
     if not found:
         raise ValueError(f"{bundle.name} is no mean of {MEMBERS} networks, expected one of variant mixed")
-    values = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in found]
-    model.graph.value_info.extend(values)
-    given = [node.name for node in model.graph.input]
-    return [Member(Extractor(model).extract_model(given, [name]).SerializeToString()) for name in found]
+    return [Member(part_of(model, [name])) for name in found]
 
 
 def drives_of(bundle: Bundle, samples: BeamSamples) -> Split:
