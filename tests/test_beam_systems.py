@@ -595,13 +595,13 @@ def test_ladder_takes_a_bundle_to_pieces_and_puts_it_together(data, tmp_path, mo
 
     # training anew writes files of its own, and those of the bundle stay
     before = (tmp_path / "results" / "ladder.csv").read_bytes()
-    monkeypatch.setattr(ladder, "MEMBERS", 2)
-    monkeypatch.setattr(
-        trainer.SYSTEM.power, "recipe", PowerRecipe(epochs=1, batch=64, least_steps=1, members=1)
-    )
     anew = [word for word in words if word not in ("--bundle", "models/vi_beam/made_up")]
     more = ["--retrain", "--splits", "1", "--inputs", "gps,beams8", "--run", "anew", "--results", "results"]
-    assert run([*anew, "--figure", "ladder", *more]) == 0
+    with monkeypatch.context() as quick:
+        quick.setattr(ladder, "MEMBERS", 2)
+        recipe = PowerRecipe(epochs=1, batch=64, least_steps=1, members=1)
+        quick.setattr(trainer.SYSTEM.power, "recipe", recipe)
+        assert run([*anew, "--figure", "ladder", *more]) == 0
     assert (tmp_path / "results" / "ladder.csv").read_bytes() == before
     rows = read_results(tmp_path / "results" / "ladder_retrained.csv")
     assert {row.conditions["split"] for row in rows} == {"in folds"}
