@@ -20,6 +20,7 @@ from semisac_ml.sensors.lidar import FARTHEST_POINT_M, cells
 
 pytest.importorskip("torch", reason="training needs PyTorch")
 
+import onnxruntime  # noqa: E402
 import torch  # noqa: E402
 from rich.console import Console  # noqa: E402
 
@@ -30,11 +31,12 @@ from semisac_ml.beams.inputs import InputSet, random_sensors, swapped, usual_set
 from semisac_ml.beams.recordings import Recordings, load_sensors  # noqa: E402
 from semisac_ml.beams.samples import BY_SEQUENCE  # noqa: E402
 from semisac_ml.beams.tensors import BEAM_SPACING_RAD, SampleTensors, View  # noqa: E402
-from semisac_ml.beams.training import predict  # noqa: E402
+from semisac_ml.beams.training import SensorRecipe, TrainingJob, predict  # noqa: E402
 from semisac_ml.cli import main  # noqa: E402
 from semisac_ml.data import DataError  # noqa: E402
 from semisac_ml.data.scenes.sample import sample  # noqa: E402
 from semisac_ml.layers import azimuth_maps  # noqa: E402
+from semisac_ml.layers.mixture_of_experts import MixtureOfExperts  # noqa: E402
 from semisac_ml.layers.radar import STANDING, RangeDoppler  # noqa: E402
 from semisac_ml.layers.residual import (  # noqa: E402
     RESNET_50,
@@ -45,6 +47,9 @@ from semisac_ml.layers.residual import (  # noqa: E402
 from semisac_ml.results import read_results  # noqa: E402
 from semisac_ml.runtime import BeamPrediction, Bundle  # noqa: E402
 from semisac_ml.signal.beam_codebook import beam_azimuths_rad  # noqa: E402
+from semisac_ml.systems.lam_msac.costs import executed_flops  # noqa: E402
+from semisac_ml.systems.vi_beam.stages import Plan, train_plan  # noqa: E402
+from semisac_ml.training.onnx_export import to_onnx  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
@@ -53,6 +58,7 @@ SENSORS = ("camera", "lidar", "radar")
 FIGURES = (
     ("lam_msac", "case-study", "case_study"),
     ("lam_msac", "camera", "camera"),
+    ("lam_msac", "blockage", "street_blockage"),
     ("vi_beam", "ablation", "street_ablation"),
     ("vi_beam", "tracking", "street_tracking"),
 )
@@ -209,6 +215,13 @@ def test_damaged_samples_are_left_out_and_told(folder, tmp_path):
     tested = scores.Tested(*said, rows, len(rows), best, None, overhead)
     content = report.as_json(found, [tested], {})
     assert (content["samples_left_out"], content["left_out"]) == (2, list(found.left_out))
+    trained = {**content, "cpu_hours": 1.5, "recipe": {"epochs": 30}}
+    (hours,) = (
+        row
+        for row in report.rows_of("vi_beam", "street", found, [tested], trained)
+        if row.metric == "cpu_hours"
+    )
+    assert (hours.value, hours.unit, hours.conditions) == (1.5, "h", {"epochs": "30"})
 
 
 def test_a_folder_without_scenarios_says_what_belongs_there(tmp_path):
@@ -250,6 +263,31 @@ def test_turn_moves_every_sensor_to_the_same_side(street):
     assert torch.allclose(
         gained.angle(), torch.tensor(np.pi * np.sin(6 * BEAM_SPACING_RAD)).float(), atol=1e-2
     )
+
+
+@pytest.mark.parametrize("view", [View(), View(mirrored=True), View(turned=6), View(True, -4)])
+def test_position_stands_where_its_beam_points_in_every_view(view, street):
+    """What is told as position lies in the direction of the strongest beam, as seen from where it aims."""
+    clear = street.blocked == 0.0
+    tensors, rows = SampleTensors(street.with_sensors(()), 0.5, 1), np.flatnonzero(clear)
+    given = tensors.inputs(rows, tensors.presence(InputSet.parse("gps"), rows), view=view)
+    assert (given.position_known == 1).all() and (given.site == tensors.site[rows]).all()
+    east, north = (given.position_m[:, 0].numpy() - street.station_m[rows]).T
+    azimuth = np.angle(np.exp(1j * (np.arctan2(north, east) - street.boresight_rad[rows])))
+    pointed = beam_azimuths_rad()[tensors.label(rows, view).argmax(dim=1).numpy()]
+    # satellite positions are off by metres, and beams of 16 elements are 6 degrees wide
+    assert np.abs(np.degrees(azimuth - pointed)).max() < 8.0
+    distance_m = np.linalg.norm(street.position_m[rows] - street.station_m[rows], axis=1)
+    assert np.allclose(np.hypot(east, north), distance_m, rtol=1e-4)
+
+
+def test_position_stays_hidden_in_a_view_of_a_base_station_whose_aim_nobody_knows(street):
+    unknown = dataclasses.replace(street.with_sensors(()), boresight_rad=None)
+    tensors, rows = SampleTensors(unknown, 0.5, 1), np.arange(9)
+    presence = tensors.presence(InputSet.parse("gps"), rows)
+    for view, known in ((View(), 1.0), (View(mirrored=True), 0.0), (View(turned=2), 0.0)):
+        given = tensors.inputs(rows, presence, view=view)
+        assert (given.position_known == known).all() and ((given.site >= 0) == bool(known)).all()
 
 
 def network_of(system: str) -> BeamEnsemble:
@@ -436,6 +474,8 @@ def test_figures_are_drawn_from_what_they_train(system, figure, file, folder, tm
     assert all(0.0 <= row.value <= 1.0 for row in rows if row.metric == "dba")
     assert {row.system for row in rows} == {system} and {row.figure for row in rows} == {file}
     assert (tmp_path / "results" / f"{file}.png").is_file()
+    if figure == "blockage":  # two drives of five and four frames: nobody sees 0.5 s ahead
+        assert {row.x for row in rows} <= {0.0} and rows
     if figure == "case-study":
         shares = [row.value for row in rows if row.metric == "expert_load"]
         assert len(shares) == 4 and sum(shares) == pytest.approx(1.0, abs=1e-3)
@@ -445,6 +485,61 @@ def test_figures_are_drawn_from_what_they_train(system, figure, file, folder, tm
             cost["FISAC", "one network"] > cost["TISAC-PIC", "one network"] > cost["DISAC-PI", "one network"]
         )
         assert cost["FISAC", "one network"] < cost["FISAC", "one network w/o MoE"]
+
+
+@pytest.mark.parametrize("chosen", [1, 3])
+def test_an_exported_mixture_runs_the_chosen_experts_alone(chosen):
+    """Of a single sample; each costs the products of its layers. Of many it says what PyTorch says."""
+    if torch.torch_version.TorchVersion(torch.__version__) < (2, 9):
+        pytest.skip("the exporter that traces knows no branches")
+    torch.manual_seed(0)
+    size, inputs, tokens, queries, experts = 16, 8, 5, 2, 4
+    mixture = MixtureOfExperts(size, inputs, experts=experts, chosen=chosen, heads=2).eval()
+
+    def given(batch: int) -> dict[str, torch.Tensor]:
+        return {
+            "queries": torch.randn(batch, queries, size),
+            "tokens": torch.randn(batch, tokens, size),
+            "absent": torch.zeros(batch, tokens, dtype=torch.bool),
+            "gate_input": torch.randn(batch, inputs),
+        }
+
+    axes = {name: {0: "batch"} for name in (*given(3), "fused", "gate")}
+    content = to_onnx(mixture, given(3), ["fused", "gate"], axes)
+    feeds = {name: value.numpy() for name, value in given(1).items()}
+    projections = (2 * queries + 2 * tokens) * size**2
+    attention, feed_forward = 2 * queries * tokens * size, 2 * queries * size * 2 * size
+    wanted = 2 * (inputs * experts + chosen * (projections + attention + feed_forward))
+    assert executed_flops(content, feeds) == wanted
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    for batch in (1, 7):
+        own = given(batch)
+        with torch.no_grad():
+            said = mixture(*own.values())
+        found = session.run(None, {name: value.numpy() for name, value in own.items()})
+        assert all(np.allclose(a, b.numpy(), atol=1e-4) for a, b in zip(found, said, strict=True))
+
+
+@pytest.mark.parametrize("kept", [1, 2])
+def test_staged_training_ends_in_the_same_bytes_wherever_it_was_interrupted(kept, street, tmp_path):
+    """The first stages are there already; whatever was drawn since then does not matter."""
+    recipe = SensorRecipe(epochs=1, batch=64, frames=5, chunk=4)
+    asked = (InputSet.parse("beams8,radar", SENSORS),)
+
+    def train(folder: Path) -> dict[str, torch.Tensor]:
+        tensors, rows = SampleTensors(street, 0.5, 5), np.arange(9)
+        job = TrainingJob(tensors, rows, recipe, asked, 3, folder, Console(quiet=True))
+        torch.manual_seed(3)
+        return train_plan(Plan(), "own", job).state_dict()
+
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    whole.mkdir(), broken.mkdir()
+    expected = train(whole)
+    for name in ("own-unimodal-3", "own-fused-3")[:kept]:
+        (broken / f"{name}.safetensors").write_bytes((whole / f"{name}.safetensors").read_bytes())
+    found = train(broken)
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[key], value) for key, value in expected.items())
 
 
 def test_pictures_tell_how_much_changed_where_the_vehicle_is(street):

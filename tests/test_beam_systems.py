@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import itertools
 import json
 
 import numpy as np
@@ -26,7 +27,13 @@ from semisac_ml.beams.protocol import Predictors, SplitJob, run_splits  # noqa: 
 from semisac_ml.beams.recordings import Recordings  # noqa: E402
 from semisac_ml.beams.report import over_scenarios  # noqa: E402
 from semisac_ml.beams.tensors import PLAIN, SampleTensors  # noqa: E402
-from semisac_ml.beams.training import Batch, PowerRecipe, TrainingJob, train_network  # noqa: E402
+from semisac_ml.beams.training import (  # noqa: E402
+    Batch,
+    PowerRecipe,
+    SensorRecipe,
+    TrainingJob,
+    train_network,
+)
 from semisac_ml.cli import main  # noqa: E402
 from semisac_ml.layers.beam_features import BEARING_OCTAVES, BeamFeatures  # noqa: E402
 from semisac_ml.layers.mixture_of_experts import MixtureOfExperts, load_balance  # noqa: E402
@@ -34,6 +41,7 @@ from semisac_ml.parallel import Workers  # noqa: E402
 from semisac_ml.results import read_results  # noqa: E402
 from semisac_ml.runtime import BeamPrediction, Bundle  # noqa: E402
 from semisac_ml.signal import beams  # noqa: E402
+from semisac_ml.signal.beam_choice import measured_beams  # noqa: E402
 from semisac_ml.systems.lam_msac.model import MixtureBeamModel, MixtureSettings  # noqa: E402
 from semisac_ml.systems.vi_beam.model import (  # noqa: E402
     Gaussian,
@@ -269,8 +277,9 @@ def test_mistakes_are_one_line(capsys, data, monkeypatch):
     assert run(["evaluate", "lam_msac", "--splits", "2", "--no-perceptron", "--run", "x"]) == 2
     told = capsys.readouterr().err
     assert "--perceptron, --splits, --run" in told and "--retrain" in told
-    assert run(["evaluate", "vi_beam", "--retrain", "--bundle", "vi_beam/deepsense"]) == 2
-    assert "--bundle" in capsys.readouterr().err
+    for more in ("--retrain", "--figure=ablation", "--figure=few-drives"):  # others measure a bundle
+        assert run(["evaluate", "vi_beam", more, "--bundle", "vi_beam/deepsense"]) == 2
+        assert "--bundle" in capsys.readouterr().err
 
 
 def test_dba_of_the_challenge_is_what_is_reported():
@@ -309,12 +318,123 @@ def test_progress_goes_on_behind_a_break(tmp_path, data, monkeypatch):
     assert progress([2, 100], tmp_path / "broken") == whole
 
 
-@pytest.mark.parametrize("figure", ["ablation"])
+@pytest.mark.parametrize("rows", [12, 240, 700, 1224])
+def test_a_stage_has_as_many_steps_on_few_samples_as_on_many(rows):
+    job = TrainingJob(None, np.arange(1224), SensorRecipe(epochs=60), (), 0, None, None)
+    part = job.part(np.arange(rows), 0.8)
+    assert abs(part.recipe.epochs * part.batches - 0.8 * 60 * 19) <= part.batches / 2
+
+
+def test_task_models_of_all_sensors_learn_for_as_long():
+    from semisac_ml.systems.vi_beam.stages import PLANS
+
+    assert {plan.shares[2] for plan in PLANS.values()} == {PLANS["tuned"].shares[2]}
+
+
+@pytest.mark.parametrize("inputs", ["gps,beams8,history", "gps,sweep1"])
+def test_pretraining_without_labels_cannot_tell_the_strongest_beam(inputs, data, monkeypatch):
+    """Powers that were not measured may be any, and those of a whole sweep; with labels they count."""
+    from semisac_ml.systems.vi_beam.objective import Weights, bound_losses
+
+    monkeypatch.setenv("SEMISAC_DATA", str(data))
+    samples = Recordings((1,)).samples(Console(quiet=True))
+    asked, rows = InputSet.parse(inputs), np.arange(30, 50)
+    rows = rows[asked.eligible(samples)[rows]]
+    network = VariationalBeamModel(VariationalSettings(sites=1))
+    SampleTensors(samples, 0.3).fit(network.features, np.arange(len(samples)))
+    other = samples.power_db + 7.0 * np.random.default_rng(0).random(samples.power_db.shape)
+    if asked.beams:
+        other[:, measured_beams(asked.beams)] = samples.power_db[:, measured_beams(asked.beams)]
+    changed = dataclasses.replace(samples, power_db=other.astype(np.float32))
+
+    def loss(own, labelled: bool) -> float:
+        torch.manual_seed(0)
+        tensors = SampleTensors(own, 0.3)
+        batch = Batch(rows, tensors.presence(asked, rows), PLAIN, 1.0)
+        losses = bound_losses(network, tensors, batch, weights=Weights(), labelled=labelled)
+        assert labelled == ("beams" in losses)
+        return float(losses["loss"].detach())
+
+    assert loss(samples, False) == loss(changed, False) > 0.0
+    assert loss(samples, True) != loss(changed, True)
+
+
+def test_a_share_of_the_drives_is_whole_drives_and_part_of_a_larger_share(data, monkeypatch):
+    from semisac_ml.systems.vi_beam import stages
+
+    monkeypatch.setenv("SEMISAC_DATA", str(data))
+    samples = Recordings((1,)).samples(Console(quiet=True))
+    tensors, rows = SampleTensors(samples, 0.3), np.arange(len(samples))
+    job = TrainingJob(tensors, rows, PowerRecipe(), (), 3, None, None)
+    few, others = stages.by_drive(job, 0.01)
+    more, _ = stages.by_drive(job, 0.25)
+    assert len(np.unique(samples.drive[few])) == 1 and len(np.unique(samples.drive[more])) == 3
+    assert set(few) < set(more) and not set(samples.drive[few]) & set(samples.drive[others])
+    assert sorted([*few, *others]) == list(rows)
+
+
+def test_sites_alone_keep_their_frames_and_drives(data, tmp_path, monkeypatch):
+    for number in (1, 2, 3):
+        street(tmp_path, number, drives=3 + number, frames=6, seed=number)
+    monkeypatch.setenv("SEMISAC_DATA", str(tmp_path))
+    every = Recordings((1, 2, 3)).samples(Console(quiet=True))
+    own, rows = every.at_sites(["scenario3", "scenario1"])
+    assert len(own) == (4 + 6) * 6 and own.names == ("scenario3", "scenario1")
+    assert [own.names[site] for site in own.site] == [every.names[site] for site in every.site[rows]]
+    assert np.array_equal(own.power_db, every.power_db[rows])
+    assert own.named_drives(np.arange(len(own))) == every.named_drives(rows)
+    there = own.frames >= 0
+    assert np.array_equal(there, every.frames[rows] >= 0)
+    assert np.array_equal(rows[own.frames][there], every.frames[rows][there])
+
+
+def test_blockage_ahead_is_that_of_a_later_frame_of_the_drive(data, monkeypatch):
+    monkeypatch.setenv("SEMISAC_DATA", str(data))
+    samples = Recordings((1,)).samples(Console(quiet=True))
+    blocked = np.random.default_rng(0).integers(2, size=len(samples)).astype(np.float32)
+    found = dataclasses.replace(samples, blocked=blocked).blocked_after(5).blocked.reshape(12, 20)
+    assert np.array_equal(found[:, :15], blocked.reshape(12, 20)[:, 5:]) and np.isnan(found[:, 15:]).all()
+
+
+def test_few_drives_of_a_new_site_adapt_a_network_of_others(tmp_path, monkeypatch):
+    """Tested are the drives of each site from which nobody learnt, and the same ones for all."""
+    from semisac_ml.beams import following
+
+    street(tmp_path, 1, drives=8, frames=12)
+    street(tmp_path, 2, drives=4, frames=12, seed=2)
+    monkeypatch.setenv("SEMISAC_DATA", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(following, "DRIVES", (2, 10))
+    trainer = importlib.import_module("semisac_ml.systems.vi_beam.train")
+    quick = PowerRecipe(epochs=1, batch=64, least_steps=2)
+    monkeypatch.setattr(trainer.SYSTEM.power, "recipe", quick)
+    words = [
+        "evaluate",
+        "vi_beam",
+        "--figure",
+        "few-drives",
+        "--inputs",
+        "gps,beams8",
+        "--results",
+        "results",
+    ]
+    assert run([*words, "--scenarios", "1,2"]) == 0
+    rows = read_results(tmp_path / "results" / "few_drives.csv")
+    assert {row.variant for row in rows} == {
+        *("trained at other sites", "adapted to 2 drives", "trained on 2 drives alone", "tracker")
+    }
+    assert {row.n for row in rows if row.metric == "dba" and row.conditions["scenario"] == "scenario2"} == {2}
+    assert run([*words, "--scenarios", "1"]) == 2
+
+
+@pytest.mark.parametrize("figure", ["ablation", "labels"])
 def test_ablations_train_what_they_compare(figure, data, tmp_path, monkeypatch):
     from semisac_ml.systems.vi_beam import figures, stages
 
     monkeypatch.setenv("SEMISAC_DATA", str(data))
     monkeypatch.setattr(figures, "RECIPE", PowerRecipe(epochs=2, members=1, least_steps=1))
+    few = dict(itertools.islice(figures.FIGURES[figure].items(), 5))
+    monkeypatch.setitem(figures.FIGURES, figure, few)
     words = ["--scenarios", "1", "--splits", "1", "--inputs", "gps,beams8", "--processes", "1"]
     assert run(["evaluate", "vi_beam", *words, "--figure", figure, "--results", str(tmp_path)]) == 0
     rows = read_results(tmp_path / f"{figure}.csv")
@@ -375,7 +495,7 @@ def test_pretraining_takes_each_modality_from_its_own_network(monkeypatch):
 
     monkeypatch.setattr(stages, "train_network", train)
     network = VariationalBeamModel(VariationalSettings(sites=2))
-    stages.pretrain(network, TrainingJob(None, None, PowerRecipe(), (), 0, None, None))
+    stages.pretrain(network, TrainingJob(None, None, PowerRecipe(), (), 0, None, None), stages.frozen_task)
     assert seen == ["unimodal-power", "unimodal-position"]
     for part in (network.experts, network.decoders, network.private_prior):
         assert [set(next(own.parameters()).detach().flatten().tolist()) for own in part] == [{1.0}, {2.0}]
@@ -472,6 +592,21 @@ def test_ladder_takes_a_bundle_to_pieces_and_puts_it_together(data, tmp_path, mo
     assert "nearest neighbours on 16 powers" in {row.variant for row in rows}
     folds = [row for row in rows if row.conditions["split"] == "in folds" and row.variant == "tracker"]
     assert len(folds) == 1 and folds[0].seed == "0 1"
+
+    # training anew writes files of its own, and those of the bundle stay
+    before = (tmp_path / "results" / "ladder.csv").read_bytes()
+    anew = [word for word in words if word not in ("--bundle", "models/vi_beam/made_up")]
+    more = ["--retrain", "--splits", "1", "--inputs", "gps,beams8", "--run", "anew", "--results", "results"]
+    with monkeypatch.context() as quick:
+        quick.setattr(ladder, "MEMBERS", 2)
+        recipe = PowerRecipe(epochs=1, batch=64, least_steps=1, members=1)
+        quick.setattr(trainer.SYSTEM.power, "recipe", recipe)
+        assert run([*anew, "--figure", "ladder", *more]) == 0
+    assert (tmp_path / "results" / "ladder.csv").read_bytes() == before
+    rows = read_results(tmp_path / "results" / "ladder_retrained.csv")
+    assert {row.conditions["split"] for row in rows} == {"in folds"}
+    assert {row.figure for row in rows} == {"ladder_retrained"}
+    assert "vi_beam alone" in {row.variant for row in rows}
 
     # precisions add up, Eq. (47): every modality makes the posterior surer
     from semisac_ml.systems.vi_beam import gate

@@ -420,6 +420,50 @@ def test_trainings_of_vi_beam_are_those_that_its_figures_compare(name, tmp_path)
     assert found_once("vi_beam", f"vi_beam/street_{name}.csv", rows, tmp_path) > 0
 
 
+@pytest.mark.parametrize(
+    "name", ["ablation", "aligned", "sizes", "ratio", "large-ratio", "labels", "alignment"]
+)
+def test_trainings_of_vi_beam_on_real_power_are_those_that_its_figures_compare(name, tmp_path):
+    pytest.importorskip("torch")
+    from semisac_ml.systems.vi_beam.figures import FIGURES
+
+    told = {"system": "vi_beam", "figure": name, "value": 0.5, "inputs": "gps,beams8,history"}
+    rows = [
+        Result(variant=label, metric=metric, conditions={"split": "by sequence", "scenario": "mean"}, **told)
+        for label in FIGURES[name]
+        for metric in ("dba", "top1")
+    ]
+    assert found_once("vi_beam", f"vi_beam/{name.replace('-', '_')}.csv", rows, tmp_path) > 0
+
+
+@pytest.mark.parametrize("file", ["experts", "street_experts", "costs"])
+def test_variants_of_lam_msac_are_those_that_its_figures_compare(file, tmp_path):
+    pytest.importorskip("torch")
+    from semisac_ml.systems.lam_msac import figures
+    from semisac_ml.systems.lam_msac.reproduction import REAL_INPUTS, SETTINGS
+
+    told = {"system": "lam_msac", "figure": file, "value": 0.5}
+    place = {"split": "by sequence", "scenario": "mean"}
+    compared = {
+        "experts": figures.COMPARED,
+        "street_experts": figures.COMPARED_OF_SENSORS,
+        "costs": figures.COSTED,
+    }[file]
+    inputs = REAL_INPUTS if file == "experts" else tuple(SETTINGS.values())
+    rows = [
+        Result(variant=label, inputs=one, metric="dba", conditions=place, **told)
+        for label in compared
+        for one in inputs
+    ]
+    if file == "costs":
+        rows = [
+            Result(variant=label, metric="flops", conditions={"setting": setting}, **told)
+            for label in compared
+            for setting in figures.COMBINATIONS
+        ]
+    assert found_once("lam_msac", f"lam_msac/{file}.csv", rows, tmp_path) > 0
+
+
 def test_what_needs_no_training_fits_in_a_quarter_of_an_hour():
     minutes = {
         command.line: command.minutes

@@ -7,6 +7,7 @@
 
 import dataclasses
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -47,7 +48,7 @@ KINDS = {POWER: POWER, SENSORS: SENSORS, "street": SENSORS}  # what is meant by 
 POWER_ALONE = ("random_splits", "members", "perceptron", "processes")
 NEED_RETRAINING = (*POWER_ALONE, "scheduler", "splits", "folds", "seed", "variant", "epochs", "run")
 # without effect beside --figure, of power and position and of all sensors
-SET_BY_FIGURE = ("retrain", "variant", "bundle", "folds", "json_file")
+SET_BY_FIGURE = ("retrain", "variant", "folds", "json_file")
 SET_BY_LADDER = ("variant", "folds", "json_file", "seed")
 SET_BY_FIGURES = {POWER: ("members", "epochs", "perceptron"), SENSORS: ("inputs", "splits")}
 
@@ -186,13 +187,15 @@ def retrain_and_measure(asked: Evaluation, perceptron: bool) -> None:
         asked.system.name, asked.approach.trainer(asked.variant), asked.recipe, perceptron
     )
     samples = asked.recordings.samples(asked.console)  # early: what is damaged is told before any training
-    asked = asked.given(samples)
+    asked, begin = asked.given(samples), time.process_time()
     tested = run_splits(predictors, asked.jobs(), asked.workers, asked.console)
     about = {
         "system": asked.system.name,
         "variant": asked.variant,
         "recipe": dataclasses.asdict(asked.recipe),
     }
+    if samples.sensors:  # trained in this process
+        about["cpu_hours"] = (time.process_time() - begin) / 3600.0
     write_figures(asked, samples, tested, about)
 
 
@@ -290,8 +293,8 @@ def evaluate_command(system: BeamSystem) -> Callable[..., None]:
         variant: str | None = Field(None, description=help_on_variants(system))
         bundle: str | None = Field(
             None,
-            description="Bundle that is measured without --retrain, on drives that it has not seen "
-            f"[default: {system.name}/deepsense or {system.name}/street].",
+            description="Bundle that is measured without --retrain or by a figure, on drives that it has not "
+            f"seen [default: {system.name}/deepsense or {system.name}/street].",
         )
 
     def command(
@@ -307,7 +310,9 @@ def evaluate_command(system: BeamSystem) -> Callable[..., None]:
             run = run or Path("runs") / system.name / (figure or "splits")
         if figure:
             by_figure = SET_BY_LADDER if figure == LADDER else SET_BY_FIGURE
-            refused = (*by_figure, *SET_BY_FIGURES[KINDS[data.data]])
+            refused = [*by_figure, *SET_BY_FIGURES[KINDS[data.data]]]
+            if figure not in system.of(recordings).of_bundles:
+                refused.append("bundle")
             options.refuse(refused, "here, expected no --figure beside it")
         elif options.retrain:
             options.refuse(("bundle",), "here, expected no --retrain beside it")

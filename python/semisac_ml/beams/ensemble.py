@@ -68,6 +68,8 @@ def train_ensemble(trainer: Trainer, job: TrainingJob) -> BeamEnsemble:
 
 def kept_and_held(job: TrainingJob, place: int) -> tuple[np.ndarray, np.ndarray]:
     """Rows on which the member at some place is trained, and those of the drives that it does not see."""
+    if not job.recipe.held_out:  # not calibrated
+        return job.rows, job.rows[:0]
     return job.tensors.samples.held_out_drives(job.rows, job.recipe.held_out, job.seed, place % 2)
 
 

@@ -9,7 +9,7 @@ tracker, and what needs no network.
 
 Networks are members of the bundle, on the drives that it was not trained on, and one more perceptron in the
 place of the system's network, which is trained; with `--retrain` all are trained on each of five splits that
-do not overlap. What is not trained is measured on these in either case.
+do not overlap, into files of their own. What is not trained is measured on these in either case.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from onnx.utils import Extractor
 from torch import Tensor, nn
 
 from semisac_ml.beams import report
@@ -43,8 +42,10 @@ from semisac_ml.results import Result, write_results
 from semisac_ml.results.drawing import picture, spread
 from semisac_ml.runtime import BeamPrediction, Bundle
 from semisac_ml.signal.beams import best_beams
+from semisac_ml.training.onnx_export import part_of
 
 LADDER, CONTROL = "ladder", "four perceptrons"
+RETRAINED = f"{LADDER}_retrained"  # has other rows, and must not take the place of the bundle's
 INPUTS = ("gps", "gps,beams4", "gps,beams8", "beams8", "beams8,history", "gps,beams8,history", "gps,beams16")
 COUNTS = (4, 8, 16, 32)
 MEMBERS = 4
@@ -84,10 +85,7 @@ def members_of(bundle: Bundle) -> list[Member]:
     found = member_outputs(model)
     if not found:
         raise ValueError(f"{bundle.name} is no mean of {MEMBERS} networks, expected one of variant mixed")
-    values = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in found]
-    model.graph.value_info.extend(values)
-    given = [node.name for node in model.graph.input]
-    return [Member(Extractor(model).extract_model(given, [name]).SerializeToString()) for name in found]
+    return [Member(part_of(model, [name])) for name in found]
 
 
 def drives_of(bundle: Bundle, samples: BeamSamples) -> Split:
@@ -187,18 +185,18 @@ COST, LOSS = "overhead_beams", "power_loss_db"
 
 def write_ladder(asked: Evaluation, samples: BeamSamples, tested: list[Tested]) -> list[Path]:
     """CSV and picture; returns their files."""
-    files = [asked.results / f"{LADDER}.csv", asked.results / f"{LADDER}.png"]
+    figure = RETRAINED if asked.retrain else LADDER
+    files = [asked.results / f"{figure}{ending}" for ending in (".csv", ".png")]
     content = report.as_json(samples, tested, {})
-    rows = report.rows_of(asked.system.name, LADDER, samples, tested, content)
-    rows = [row for row in rows if row.metric in METRICS] + against_control(
-        asked.system.name, samples, tested
-    )
+    told = (asked.system.name, figure, samples, tested)
+    rows = [row for row in report.rows_of(*told, content) if row.metric in METRICS]
+    rows += against_control(*told)
     write_results(files[0], rows)
     draw(files[1], [row for row in rows if row.conditions["split"] == tested[0].kind])
     return files
 
 
-def against_control(system: str, samples: BeamSamples, tested: list[Tested]) -> list[Result]:
+def against_control(system: str, figure: str, samples: BeamSamples, tested: list[Tested]) -> list[Result]:
     """How networks differ from the control with the same inputs, sample by sample: what both lose cancels."""
     groups, rows = report.grouped(tested), []
     for (kind, predictor, inputs), group in groups.items():
@@ -212,7 +210,7 @@ def against_control(system: str, samples: BeamSamples, tested: list[Tested]) -> 
             apart = [sample_scores(samples, a)[metric] - sample_scores(samples, b)[metric] for a, b in pairs]
             drive, part = samples.drive[tested_rows], samples.parts[1][tested_rows]
             found = over_drives(np.concatenate(apart), drive, part, split)
-            told = {"system": system, "figure": LADDER, "variant": predictor, "inputs": inputs}
+            told = {"system": system, "figure": figure, "variant": predictor, "inputs": inputs}
             conditions = {"split": kind, "scenario": report.MEAN}
             interval = {key: found[key] for key in ("value", "low", "high", "n")}
             seed = " ".join(str(one.seed) for one in group)

@@ -39,7 +39,8 @@ class Approach:
 
     title: what it is, in a few words. recipe: of the training. trainers: of one network by the name of the
     variant, the default first. network: ensemble with no training yet, from the number of sites, the
-    variant, the number of members and the names of sensors. figures: drawn by `semisac evaluate --figure`.
+    variant, the number of members and the names of sensors. figures: drawn by `semisac evaluate --figure`;
+    of_bundles: those of them that measure a bundle.
     """
 
     title: str
@@ -47,6 +48,7 @@ class Approach:
     trainers: dict[str, Trainer]
     network: Callable[[int, str, int, tuple[str, ...]], BeamEnsemble]
     figures: dict[str, Callable[[Evaluation, BeamSamples], list[Path]]] = field(default_factory=dict)
+    of_bundles: tuple[str, ...] = ()
 
     def trainer(self, variant: str) -> Trainer:
         """Trainer of a variant. Raises ValueError for one that is not known."""

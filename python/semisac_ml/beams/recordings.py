@@ -38,17 +38,20 @@ class Recordings:
     """Scenarios of DeepSense 6G, or of what is in its layout.
 
     scenarios: numbers; None: all that are there. folder: holds deepsense6g/, or is it; None: wherever
-    SEMISAC_DATA says. sensors: whether all sensors are read, or power and position alone.
+    SEMISAC_DATA says. sensors: whether all sensors are read, or power and position alone. ahead_s: how much
+    later the blockage is that is to be told.
     """
 
     scenarios: tuple[int, ...] | None
     folder: Path | None = None
     sensors: bool = False
+    ahead_s: float = 0.0
 
     def samples(self, console: Console) -> BeamSamples:
         """All samples, with a progress bar where they are not kept yet. Raises DataError."""
         if self.sensors:
-            return load_sensors(self.folder or deepsense6g.find_folder(), self.scenarios, console)
+            found = load_sensors(self.folder or deepsense6g.find_folder(), self.scenarios, console)
+            return found.blocked_after(round(self.ahead_s / found.interval_s))
         numbers = self.scenarios or deepsense6g.scenarios(self.folder)
         return BeamSamples.of([deepsense6g.load(number, self.folder) for number in numbers])
 
@@ -164,7 +167,7 @@ def _street(folder: Path) -> SceneSet | None:
 def _with_truth(samples: BeamSamples, scenes: SceneSet, loaded: Sequence[Scenario]) -> BeamSamples:
     """With whether the vehicle is hidden, the time of day, and layouts as sites."""
     known = {moment.file("image").resolve(): moment for moment in scenes}
-    blocked, lights, layouts = [], [], []
+    blocked, lights, layouts, aims, stations = [], [], [], [], []
     drive_names = list(samples.drive_names)
     for path, number in zip(_paths(loaded, "camera"), samples.drive, strict=True):
         if path is None or path.resolve() not in known:
@@ -176,9 +179,12 @@ def _with_truth(samples: BeamSamples, scenes: SceneSet, loaded: Sequence[Scenari
         blocked.append(float(own[0]["blocked"]) if own else float("nan"))
         lights.append(moment.drive["time"])
         layouts.append(moment.drive["layout"])
+        aims.append(moment.drive["boresight_rad"])
+        stations.append(moment.drive["station_m"][:2])
         drive_names[number] = f"{moment.drive['layout']}/{moment.drive['seed']}"
     names, site = np.unique(layouts, return_inverse=True)
     views = {drive["camera"]["field_of_view_deg"] for drive in scenes.drives}
+    (interval_s,) = {drive["interval_s"] for drive in scenes.drives}
     return dataclasses.replace(
         samples,
         names=tuple(str(name) for name in names),
@@ -189,4 +195,7 @@ def _with_truth(samples: BeamSamples, scenes: SceneSet, loaded: Sequence[Scenari
         light=np.array(lights),
         ray_traced=True,
         camera_view_deg=float(views.pop()) if len(views) == 1 else None,
+        interval_s=float(interval_s),
+        boresight_rad=np.array(aims, np.float32),
+        station_m=np.array(stations, np.float32),
     )

@@ -109,7 +109,8 @@ def rows_of(
 ) -> list[Result]:
     """Rows of an evaluation that :func:`as_json` made; ``dba_sd`` is the deviation of ``dba`` over splits.
 
-    ``reliability`` is the share of right ones over the probability of the likeliest beam.
+    ``reliability`` is the share of right ones over the probability of the likeliest beam, ``cpu_hours`` what
+    this run took of the processor, trainings included.
     """
     rows = []
     for (kind, predictor, inputs), group in grouped(tested).items():
@@ -135,6 +136,10 @@ def rows_of(
                 if count > 0:
                     of_bin = {"x": float(x), "value": float(value), "n": int(count)}
                     rows.append(Result(**told, metric="reliability", **of_bin))
+    if "cpu_hours" in content:
+        told = {"system": system, "figure": figure, "variant": system, "unit": "h"}
+        budget = {"epochs": content["recipe"]["epochs"]}
+        rows.append(Result(**told, conditions=budget, metric="cpu_hours", value=content["cpu_hours"]))
     return rows
 
 

@@ -46,6 +46,10 @@ class BeamSamples:
     light: "day", "dusk" or "night" of each, where that is known.
     ray_traced: whether nothing of it is real.
     camera_view_deg: width of the camera's view; None of a real recording, whose tables do not tell it.
+    interval_s: between two frames.
+    boresight_rad: where the base station aims, counterclockwise from east, float32 [samples]; None likewise.
+    station_m: where it stands in the coordinates of position_m, float32 [samples, 2]: on a street, whose
+        tables tell the origin of the map instead; None: at 0.
     left_out: why samples of the tables are not among these, one line each.
     """
 
@@ -65,6 +69,9 @@ class BeamSamples:
     light: np.ndarray | None = None
     ray_traced: bool = False
     camera_view_deg: float | None = None
+    interval_s: float = 0.1
+    boresight_rad: np.ndarray | None = None
+    station_m: np.ndarray | None = None
     left_out: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -110,6 +117,28 @@ class BeamSamples:
         }
         recorded = np.stack(columns, axis=1) if columns else np.zeros((count, 0), bool)
         return dataclasses.replace(self, sensors=tuple(own), sensed=sensed, recorded=recorded)
+
+    def at_sites(self, names: Sequence[str]) -> tuple[BeamSamples, np.ndarray]:
+        """The samples of some sites alone, numbered anew, and their numbers here, int64 [samples]."""
+        place = np.array([names.index(name) if name in names else -1 for name in self.names])
+        rows = np.flatnonzero(place[self.site] >= 0)
+        number = np.full(len(self) + 1, -1)  # the last is that of absent frames
+        number[rows] = np.arange(len(rows))
+        told = {one.name: getattr(self, one.name) for one in dataclasses.fields(self)}
+        own = {name: value[rows] for name, value in told.items() if isinstance(value, np.ndarray)}
+        own |= {"site": place[self.site[rows]], "frames": number[self.frames[rows]]}
+        sensed = {name: value[rows] for name, value in self.sensed.items()}
+        return dataclasses.replace(self, names=tuple(names), sensed=sensed, **own), rows
+
+    def blocked_after(self, frames: int) -> BeamSamples:
+        """The same with the blockage of so many frames later; NaN where the drive ends before."""
+        before, place = self.frames[:, NOW - 1], np.arange(len(self))
+        following = np.full(len(self) + 1, -1)
+        following[before[before >= 0]] = place[before >= 0]
+        for _ in range(frames):
+            place = following[place]
+        blocked = np.where(place >= 0, self.blocked[place], np.nan)
+        return dataclasses.replace(self, blocked=blocked.astype(np.float32))
 
     @property
     def source(self) -> str:

@@ -54,9 +54,10 @@ def inputs_with(sensors: tuple[str, ...]) -> type[tuple]:
 class View(NamedTuple):
     """How a street is seen in training, so that a few drives are as many.
 
-    mirrored: left is right for all sensors and beams. turned: the base station aims so many beams further to
-    the right, so that everything stands further to the left. Positions stay hidden in either case, since a
-    map does not turn with the base station.
+    mirrored: left is right of where the base station aims, for all sensors, beams and positions. turned: it
+    aims so many beams further to the right, so that everything stands further to the left. Where nobody knows
+    where it aims, positions stay hidden in either case. A view is of no site, apart from the samples that are
+    told a position: that has a meaning only beside the map of the site.
     """
 
     mirrored: bool = False
@@ -88,6 +89,11 @@ class SampleTensors:
         self.position_m = torch.from_numpy(samples.position_m)
         self.site = torch.from_numpy(samples.site)
         self.blocked = torch.from_numpy(samples.blocked)
+        aims, stations = samples.boresight_rad, samples.station_m
+        self._ahead = None if aims is None else torch.from_numpy(np.exp(1j * aims.astype(np.float64)))
+        self._station_m = (
+            torch.zeros_like(self.position_m) if stations is None else torch.from_numpy(stations)
+        )
         self._label_scale_db = label_scale_db
         self._place = np.maximum(self.frames, 0)
         self._sensed = {name: torch.from_numpy(own) for name, own in samples.sensed.items()}
@@ -146,6 +152,21 @@ class SampleTensors:
         turned[..., gone] = found.amin(dim=-1, keepdim=True)
         return turned
 
+    def positions_m(self, rows: Tensor | np.ndarray, view: View = PLAIN) -> Tensor:
+        """Positions to the east and north, float32 [..., 2] of sample numbers [...], as they are in a view.
+
+        Those of a base station whose aim nobody knows are as they were.
+        """
+        rows = torch.as_tensor(rows)
+        found = self.position_m[rows]
+        if view == PLAIN or self._ahead is None:
+            return found
+        ahead, station_m = self._ahead[rows], self._station_m[rows].double()
+        place = torch.view_as_complex(found - station_m) * ahead.conj()  # ahead and to the left
+        place = place.conj() if view.mirrored else place
+        turned = place * ahead * np.exp(1j * view.azimuth_rad)
+        return (station_m + torch.view_as_real(turned.resolve_conj())).float()
+
     def label(self, rows: np.ndarray, view: View = PLAIN) -> Tensor:
         """Soft labels, float32 [rows, beams]."""
         return torch.softmax(self.powers_db(rows, view) / self._label_scale_db, dim=1)
@@ -167,9 +188,11 @@ class SampleTensors:
         if presence.shown_of is not None:
             sources = [rows[own] for own in presence.shown_of.T]
         measured = torch.from_numpy(presence.measured).float()
-        located = presence.position_known & self.there[sources[0]] & (view == PLAIN)
+        located = (
+            presence.position_known & self.there[sources[0]] & (view == PLAIN or self._ahead is not None)
+        )
         position_known = torch.from_numpy(located).float()
-        position_m = self.position_m[torch.from_numpy(self._place[sources[0]])]
+        position_m = self.positions_m(self._place[sources[0]], view)
         if presence.misplaced_m is not None:
             position_m = position_m + torch.from_numpy(presence.misplaced_m)[:, None]
         site = self.site[torch.from_numpy(rows)]
@@ -178,7 +201,7 @@ class SampleTensors:
             measured,
             position_m * position_known[..., None],
             position_known,
-            site if view == PLAIN else torch.full_like(site, -1),
+            site if view == PLAIN else torch.where(position_known.amax(dim=1) > 0, site, -1),
         ]
         for number, (name, source) in enumerate(zip(sensors, sources[1:], strict=True)):
             frames = self._place[source]

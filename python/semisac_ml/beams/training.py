@@ -209,15 +209,20 @@ class TrainingJob:
     console: Console
     draw: Draw | None = None
 
+    @property
+    def batches(self) -> int:
+        """Batches that its samples make."""
+        return max(len(self.rows) // self.recipe.batch, 1)
+
     def part(self, rows: np.ndarray, share: float, **changes: object) -> TrainingJob:
         """A stage of it on some rows, a share of its epochs.
 
-        Of as many steps as if it saw all rows, so that fewer data do not mean less training. changes: of the
-        recipe.
+        Of as many steps as if it saw all rows, to half an epoch, so that fewer data do not mean less
+        training. changes: of the recipe.
         """
-        epochs = max(round(share * self.recipe.epochs * len(self.rows) / len(rows)), 1)
-        recipe = dataclasses.replace(self.recipe, epochs=epochs, **changes)
-        return dataclasses.replace(self, recipe=recipe, rows=rows)
+        part = dataclasses.replace(self, rows=rows)
+        epochs = max(round(share * self.recipe.epochs * self.batches / part.batches), 1)
+        return dataclasses.replace(part, recipe=dataclasses.replace(self.recipe, epochs=epochs, **changes))
 
 
 Trainer = Callable[[TrainingJob], nn.Module]
@@ -273,7 +278,7 @@ def train_network(
     """
     recipe = job.recipe
     trained = parameters or list(network.parameters())
-    batches = max(len(job.rows) // recipe.batch, 1)
+    batches = job.batches
     passes = max(math.ceil(recipe.least_steps / (batches * recipe.epochs)), 1)
     count = passes * batches
 

@@ -65,6 +65,12 @@ class BeamFeatures(nn.Module):
             self.level_db[place] = best_db[own].median()
             self.middle_m[place] = position_m[own].median(dim=0).values
 
+    @torch.no_grad()
+    def fit_unknown(self, power_db: Tensor, position_m: Tensor) -> None:
+        """Learn the same of a site that was not trained for, in the place of the mean of all."""
+        self.level_db[-1] = power_db.max(dim=1).values.median()
+        self.middle_m[-1] = position_m.median(dim=0).values
+
     def forward(
         self, power_db: Tensor, measured: Tensor, position_m: Tensor, position_known: Tensor, site: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:

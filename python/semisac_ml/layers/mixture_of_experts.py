@@ -40,8 +40,10 @@ class CrossAttentionExpert(nn.Module):
 class MixtureOfExperts(nn.Module):
     """The experts with the highest gate scores, weighted by these.
 
-    In training only the samples that chose an expert run through it, and where one sample is asked at a time
-    only the chosen experts need run; an exported network runs all of them, weights of the others being zero.
+    In training only the samples that chose an expert run through it. In an exported network each expert is a
+    branch (ONNX If) that runs where some sample of the batch chose it: of single samples the chosen ones
+    alone. The exporter that traces, of PyTorch before 2.9, knows no branches: there all of them run, the
+    weights of the others being zero.
 
     gate_inputs: size of the vector that the gate sees. experts: their number. chosen: how many a sample uses.
     """
@@ -78,7 +80,14 @@ class MixtureOfExperts(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Fused queries [batch, queries, size] and the gate's probabilities [batch, experts]."""
         weights, probability = self.gate_weights(gate_input)
-        if torch.jit.is_tracing() or torch.compiler.is_compiling():  # while it is exported
+        if torch.compiler.is_compiling():  # while it is exported
+            used, given = weights.amax(dim=0) > 0, (queries, tokens, absent)
+            fused = torch.zeros_like(queries)
+            for place, expert in enumerate(self.experts):
+                own = torch.cond(used[place], expert, lambda queries, *_: torch.zeros_like(queries), given)
+                fused = fused + weights[:, place, None, None] * own
+            return fused, probability
+        if torch.jit.is_tracing():  # by an older exporter
             outputs = torch.stack([expert(queries, tokens, absent) for expert in self.experts], dim=1)
             return (weights[:, :, None, None] * outputs).sum(dim=1), probability
         fused = torch.zeros_like(queries)

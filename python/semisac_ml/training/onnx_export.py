@@ -11,7 +11,7 @@ import logging
 import platform
 import subprocess
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -110,15 +110,61 @@ def _exported(
         optimizer.remove_unused_nodes(program.model)
     content = program.model_proto
     graph = content.graph
-    used = {name for node in graph.node for name in node.input}
+    used = _taken(graph.node)
     for tensor in [one for one in graph.input if one.name not in used]:
         graph.input.remove(tensor)
-    # where each node comes from in the source, with the paths of this machine
+    _forget_source(graph)
+    del content.metadata_props[:]
+    return content
+
+
+def branches(node: onnx.NodeProto) -> list[onnx.GraphProto]:
+    """Graphs of which a node runs one."""
+    return [one.g for one in node.attribute if one.HasField("g")]
+
+
+def _forget_source(graph: onnx.GraphProto) -> None:
+    """Where each node comes from in the source, with the paths of this machine."""
     for part in (*graph.node, *graph.initializer, *graph.input, *graph.output):
         del part.metadata_props[:]
         part.ClearField("doc_string")
-    del graph.metadata_props[:], content.metadata_props[:], graph.value_info[:]
-    return content
+    for branch in (one for node in graph.node for one in branches(node)):
+        _forget_source(branch)
+    del graph.metadata_props[:], graph.value_info[:]
+
+
+def _taken(nodes: Iterable[onnx.NodeProto]) -> set[str]:
+    """Names that nodes take, those in their branches too."""
+    found: set[str] = set()
+    for node in nodes:
+        found = found.union(node.input, *(_taken(one.node) for one in branches(node)))
+    return found
+
+
+def part_of(content: onnx.ModelProto, outputs: Sequence[str]) -> bytes:
+    """The part of a network that makes some of its values, float32, as a network of its own.
+
+    As `onnx.utils.Extractor`, which does not look into branches.
+    """
+    wanted, kept = set(outputs), []
+    for node in reversed(content.graph.node):
+        if wanted & set(node.output):
+            wanted |= _taken([node])
+            kept.append(node)
+    part = onnx.ModelProto()
+    part.CopyFrom(content)
+    for field, own in (
+        (part.graph.node, kept[::-1]),
+        (part.graph.initializer, [one for one in content.graph.initializer if one.name in wanted]),
+        (part.graph.input, [one for one in content.graph.input if one.name in wanted]),
+        (
+            part.graph.output,
+            [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in outputs],
+        ),
+    ):
+        del field[:]
+        field.extend(own)
+    return part.SerializeToString()
 
 
 def _traced(

@@ -31,10 +31,18 @@ from semisac_ml.beams.tensors import SampleTensors
 from semisac_ml.beams.training import PowerRecipe, Trainer
 from semisac_ml.data.splits import Split
 from semisac_ml.results import Result, write_results
-from semisac_ml.results.drawing import picture, slant_names
+from semisac_ml.results.drawing import picture, side_by_side, slant_names
 from semisac_ml.systems.lam_msac.costs import Cost, Costs
 
-ALONE, CASE_STUDY_FILE = "alone", "case_study"
+ALONE, CASE_STUDY_FILE, EXPERTS, COSTS = "alone", "case_study", "experts", "costs"
+COMPARED = {
+    "top-1 of four experts": "top-1",
+    "top-2 of four experts": "mixture",
+    "all four experts": "top-4",
+    "one wide expert": "single",
+}
+COMPARED_OF_SENSORS = {**COMPARED, "top-2, no maps of azimuths": "no-maps"}
+COSTED = {**COMPARED_OF_SENSORS, "the paper's widths": "paper"}
 ONE, SINGLE, EACH = "one network", "one network w/o MoE", "a network each"
 RECIPE = PowerRecipe(epochs=80, members=1)
 RECIPE_EACH = dataclasses.replace(RECIPE, epochs=25, asked_share=1.0)
@@ -68,6 +76,52 @@ def draw_alone(asked: Evaluation, samples: BeamSamples) -> list[Path]:
     for one in asked.inputs:
         tested += asked.compare(EACH, trainer, RECIPE_EACH, inputs=(one,))
     return report.write_comparison(asked, ALONE, samples, tested)
+
+
+def draw_experts(asked: Evaluation, samples: BeamSamples) -> list[Path]:
+    """How many experts a sample uses, of which the paper says that it matters; CSV and picture.
+
+    Of all sensors also what the comparison azimuth by azimuth is worth, which the paper does not have.
+    """
+    compared = COMPARED_OF_SENSORS if samples.sensors else COMPARED
+    recipe = asked.recipe if samples.sensors else RECIPE
+    tested: list[Tested] = []
+    for label, variant in compared.items():
+        tested += asked.compare(label, asked.approach.trainers[variant], recipe)
+    name = f"{samples.source}_{EXPERTS}" if samples.sensors else EXPERTS
+    return report.write_comparison(asked, name, samples, tested)
+
+
+def draw_costs(asked: Evaluation, samples: BeamSamples) -> list[Path]:
+    """What a prediction costs with each variant, which no training changes; CSV and picture."""
+    sets = {name: InputSet.parse(CASE_STUDY[name], samples.sensors) for name in COMBINATIONS}
+    rows: list[Result] = []
+    for label, variant in COSTED.items():
+        torch.manual_seed(0)
+        network = asked.approach.network(len(samples.names), variant, 1, samples.sensors).eval()
+        costs = Costs(network, asked.recipe.frames, samples.sensors)
+        told = {"system": asked.system.name, "figure": COSTS, "variant": label}
+        for setting, own in sets.items():
+            of = {**told, "inputs": str(own), "conditions": {"setting": setting}}
+            rows += cost_rows(costs.of(own), **of)
+    files = [asked.results / f"{COSTS}{ending}" for ending in (".csv", ".png")]
+    write_results(files[0], rows)
+    with picture(files[1], 12, 4.2) as figure:
+        for axis, metric in zip(figure.subplots(1, 2), ("flops", "latency_ms"), strict=True):
+            shown = [row for row in rows if row.metric == metric]
+            side_by_side(axis, shown, _setting, lambda row: row.variant)
+            slant_names(axis)
+            axis.set_yscale("log")
+            axis.set_title(f"{metric.replace('_', ' ')} of a prediction, as exported")
+        axis.legend(fontsize=6)
+    return files
+
+
+def cost_rows(cost: Cost, **told: Any) -> Iterator[Result]:
+    """Cost of a setting."""
+    yield Result.of(cost.flops, **told, metric="flops", unit="FLOP")
+    yield Result.of(cost.weights_mb, **told, metric="weights_mb")
+    yield Result(**told, metric="latency_ms", value=cost.latency_ms)
 
 
 @dataclasses.dataclass
@@ -117,9 +171,7 @@ class CaseStudy:
         if tested.blockage and "balanced_accuracy" in tested.blockage:
             share = tested.blockage["balanced_accuracy"]
             yield Result(**told, metric="blockage", value=share, n=len(tested.rows), seed=str(tested.seed))
-        yield Result.of(cost.flops, **told, metric="flops", unit="FLOP")
-        yield Result.of(cost.weights_mb, **told, metric="weights_mb")
-        yield Result(**told, metric="latency_ms", value=cost.latency_ms)
+        yield from cost_rows(cost, **told)
 
 
 def draw_case_study(asked: Evaluation, samples: BeamSamples) -> list[Path]:

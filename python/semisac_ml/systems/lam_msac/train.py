@@ -6,12 +6,21 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 from torch import nn
 
+from semisac_ml.beams.blockage import BLOCKAGE, draw_blockage
 from semisac_ml.beams.commands import train_command
 from semisac_ml.beams.ensemble import BeamEnsemble
-from semisac_ml.beams.following import NEW_SITES, TRACKING, draw_new_sites, draw_tracking
+from semisac_ml.beams.following import (
+    FEW_DRIVES,
+    NEW_SITES,
+    TRACKING,
+    draw_few_drives,
+    draw_new_sites,
+    draw_tracking,
+)
 from semisac_ml.beams.ladder import LADDER, draw_ladder
 from semisac_ml.beams.mixed import ensemble_of, train_mixed
 from semisac_ml.beams.protocol import Approach, BeamSystem
@@ -38,6 +47,13 @@ from semisac_ml.systems.lam_msac.model import (
 
 BALANCE_WEIGHT = 0.1
 TITLE = "mixture of cross-attention experts"
+EXPERTS: dict[str, dict[str, Any]] = {
+    "mixture": {},
+    "single": {"mixed": False},
+    "top-1": {"chosen": 1},
+    "top-4": {"chosen": 4},
+}
+VARIANTS = {**EXPERTS, "no-maps": {"azimuths": False}, "paper": PAPER}  # the last two of all sensors alone
 
 
 def balanced_objective(network: nn.Module, tensors: SampleTensors, batch: Batch) -> Losses:
@@ -48,16 +64,15 @@ def balanced_objective(network: nn.Module, tensors: SampleTensors, batch: Batch)
 
 
 def untrained(sites: int, variant: str, sensors: tuple[str, ...]) -> nn.Module:
-    """A network with no training yet: "mixture", "single" (one expert), "paper" (ResNet-50, wider).
+    """A network with no training yet.
 
     "single" of power and position has an expert as wide as those that the gate would choose, of all sensors
     one as wide as all of them.
     """
-    mixed = variant != "single"
+    sizes = VARIANTS.get(variant, {})  # "mixed" is a mixture among others
     if not sensors:
-        return MixtureBeamModel(MixtureSettings(sites, mixed=mixed))
-    sizes = PAPER if variant == "paper" else {}
-    return MultimodalMixture(MultimodalSettings(sites, mixed=mixed, **sizes), sensors)
+        return MixtureBeamModel(MixtureSettings(sites, **sizes))
+    return MultimodalMixture(MultimodalSettings(sites, **sizes), sensors)
 
 
 def train_variant(variant: str, job: TrainingJob) -> nn.Module:
@@ -75,7 +90,7 @@ def ensemble(sites: int, variant: str, members: int, sensors: tuple[str, ...]) -
     return BeamEnsemble([untrained(sites, variant, sensors) for _ in range(members)])
 
 
-TRAINERS = {name: functools.partial(train_variant, name) for name in ("mixture", "single", "paper")}
+TRAINERS = {name: functools.partial(train_variant, name) for name in VARIANTS}
 SYSTEM = BeamSystem(
     name="lam_msac",
     power=Approach(
@@ -83,21 +98,32 @@ SYSTEM = BeamSystem(
         recipe=PowerRecipe(),
         trainers={
             "mixed": functools.partial(train_mixed, TRAINERS["mixture"]),
-            **{name: TRAINERS[name] for name in ("mixture", "single")},
+            **{name: TRAINERS[name] for name in EXPERTS},
         },
         network=ensemble,
         figures={
             figures.ALONE: figures.draw_alone,
+            figures.EXPERTS: figures.draw_experts,
             LADDER: functools.partial(draw_ladder, TRAINERS["mixture"]),
             NEW_SITES: draw_new_sites,
+            FEW_DRIVES: functools.partial(draw_few_drives, TRAINERS["mixture"]),
         },
+        of_bundles=(LADDER, NEW_SITES),
     ),
     sensors=Approach(
         title=TITLE,
         recipe=SensorRecipe(epochs=80, batch=64, weight_decay=0.1, shown=4, swapped=0.35),
         trainers=TRAINERS,
         network=ensemble,
-        figures={"case-study": figures.draw_case_study, "camera": light.draw_light, TRACKING: draw_tracking},
+        figures={
+            "case-study": figures.draw_case_study,
+            figures.EXPERTS: figures.draw_experts,
+            figures.COSTS: figures.draw_costs,
+            BLOCKAGE: draw_blockage,
+            "camera": light.draw_light,
+            TRACKING: draw_tracking,
+        },
+        of_bundles=("camera", TRACKING),
     ),
 )
 command = train_command(SYSTEM)

@@ -3,7 +3,8 @@
 
 """The paper's Tables I and II and Figures 2 to 4: what alignment and latents do, what is missing.
 
-From real power and positions on each split, or from all sensors on one, by time of day.
+And what pretraining without labels is worth where few drives have any. From real power and positions on each
+split, or from all sensors on one, by time of day.
 """
 
 from __future__ import annotations
@@ -17,14 +18,59 @@ from semisac_ml.beams.inputs import CASE, InputSet
 from semisac_ml.beams.protocol import Evaluation
 from semisac_ml.beams.samples import BeamSamples
 from semisac_ml.beams.scores import Tested
-from semisac_ml.beams.training import PowerRecipe
+from semisac_ml.beams.training import PowerRecipe, SensorRecipe
 from semisac_ml.results import Result, write_results
 from semisac_ml.results.drawing import picture
 from semisac_ml.sensors import declared
-from semisac_ml.systems.vi_beam.stages import PLANS, STAGED, Plan, train_plan, train_staged
+from semisac_ml.systems.vi_beam.stages import (
+    PLANS,
+    STAGED,
+    TUNED,
+    UNLABELLED,
+    Plan,
+    train_plan,
+    train_staged,
+)
 
 RECIPE = PowerRecipe(epochs=60, members=1)
 EFFICIENT = dataclasses.replace(STAGED, aligned=0.2, pretrained_on_all=False)
+LABELS, LABELLED = "labels", (0.01, 0.05, 0.2, 1.0)
+ALIGNED = (0.05, 0.1, 0.2, 0.5, 1.0)
+FROZEN, ALL_OF_IT, NOT_PRETRAINED = "pretrained, frozen", "pretrained, then all of it", "not pretrained"
+
+
+class UncalibratedPower(PowerRecipe):
+    """Calibrated on no drive: those held out for it would be labelled ones."""
+
+    held_out = 0.0
+
+
+class UncalibratedSensors(SensorRecipe):
+    """The same with all sensors."""
+
+    held_out = 0.0
+
+
+def by_labels(plan: Plan) -> dict[str, Plan]:
+    """A training without labels, then the task from a share of the drives, against the task alone.
+
+    That is given the steps of all stages, so that pretraining is no longer training.
+    """
+    both = dataclasses.replace(plan, frozen=False)
+    alone = dataclasses.replace(both, pretrained=False, fused=False, shares=(0.0, 0.0, sum(plan.shares)))
+    ways = {FROZEN: plan, ALL_OF_IT: both, NOT_PRETRAINED: alone}
+    return {
+        f"{share:.0%} of the drives labelled, {how}": dataclasses.replace(one, labels=share)
+        for share in LABELLED
+        for how, one in ways.items()
+    }
+
+
+def by_alignment(plan: Plan) -> dict[str, Plan]:
+    """A share of the drives aligned, after unimodal pretraining on all."""
+    return {f"{one:.0%} of the drives aligned": dataclasses.replace(plan, aligned=one) for one in ALIGNED}
+
+
 FIGURES: dict[str, dict[str, Plan]] = {
     "ablation": {
         "data-sufficient": STAGED,
@@ -46,6 +92,20 @@ FIGURES: dict[str, dict[str, Plan]] = {
         )
         for shared in (4, 12, 20)
     },
+    "sizes": {
+        f"{shared} shared, {shared // 4} private": dataclasses.replace(
+            STAGED, shared=shared, private=shared // 4
+        )
+        for shared in (4, 8, 32, 128)
+    },
+    "large-ratio": {
+        f"{shared} shared, {96 - shared} private": dataclasses.replace(
+            EFFICIENT, shared=shared, private=96 - shared
+        )
+        for shared in (16, 48, 80)
+    },
+    LABELS: by_labels(UNLABELLED),
+    "alignment": by_alignment(UNLABELLED),
 }
 SENSOR_FIGURES: dict[str, dict[str, Plan]] = {
     "missing": {"efficient": PLANS["efficient"], "sufficient": PLANS["sufficient"]},
@@ -53,6 +113,9 @@ SENSOR_FIGURES: dict[str, dict[str, Plan]] = {
         "efficient": PLANS["efficient"],
         "no alignment": Plan(fused=False),
         "no private latent": Plan(shared=48, private=0),
+        "no maps of azimuths": Plan(azimuths=False),
+        "tuned": TUNED,
+        "tuned, no maps of azimuths": dataclasses.replace(TUNED, azimuths=False, compared=False),
     },
     "aligned": {
         f"{aligned:.0%} aligned, latent {shared}": Plan(aligned, True, shared=shared, private=shared // 2)
@@ -63,16 +126,18 @@ SENSOR_FIGURES: dict[str, dict[str, Plan]] = {
         f"{shared} shared, {24 - shared} private": Plan(shared=shared, private=24 - shared)
         for shared in (4, 12, 20)
     },
+    LABELS: by_labels(PLANS["unlabelled"]),
 }
 SCORES = ("dba", "dba_thresholds", "top1", "top3")
 
 
 def draw(name: str, asked: Evaluation, samples: BeamSamples) -> list[Path]:
     """Train what a figure compares on each split, write CSV and picture."""
+    recipe = UncalibratedPower(**dataclasses.asdict(RECIPE)) if name == LABELS else RECIPE
     tested: list[Tested] = []
     for label, plan in FIGURES[name].items():
-        tested += asked.compare(label, functools.partial(train_staged, plan), RECIPE)
-    return report.write_comparison(asked, name, samples, tested)
+        tested += asked.compare(label, functools.partial(train_staged, plan), recipe)
+    return report.write_comparison(asked, name.replace("-", "_"), samples, tested)
 
 
 def missing(sensors: tuple[str, ...]) -> dict[str, InputSet]:
@@ -93,13 +158,14 @@ def draw_sensors(name: str, asked: Evaluation, samples: BeamSamples) -> list[Pat
     """The same from all sensors, of which some are missing."""
     sets = missing(samples.sensors)
     asked = dataclasses.replace(asked, trained_for=asked.inputs, inputs=tuple(sets.values()))
+    recipe = UncalibratedSensors(**dataclasses.asdict(asked.recipe)) if name == LABELS else asked.recipe
     figure = f"{samples.source}_{name}"
     rows: list[Result] = []
     for label, plan in SENSOR_FIGURES[name].items():
         trainer = functools.partial(
             train_plan, plan, label.replace(",", "").replace(" ", "-").replace("%", "")
         )
-        for what, one in zip(sets, asked.compare(label, trainer, asked.recipe), strict=True):
+        for what, one in zip(sets, asked.compare(label, trainer, recipe), strict=True):
             told = {"system": asked.system.name, "figure": figure, "variant": label, "inputs": what}
             rows += [row for row in report.part_rows(samples, one, {}, **told) if row.metric in SCORES]
     files = [asked.results / f"{figure}{ending}" for ending in (".csv", ".png")]

@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime
-from onnx.utils import Extractor
 from scipy.stats import rankdata
 
 from semisac_ml.beams.bundles import NETWORK, drives_apart
@@ -30,6 +29,7 @@ from semisac_ml.runtime import BeamPrediction, Bundle
 from semisac_ml.signal.beam_choice import choose_beams
 from semisac_ml.signal.beams import power_loss_db
 from semisac_ml.signal.metrics import mean_over_groups
+from semisac_ml.training.onnx_export import part_of
 
 GATE, SHARES = "gate", np.linspace(0.0, 0.5, 11)
 ENTROPY, PRECISION = "entropy of the softmax", "precision of the posterior"
@@ -37,7 +37,7 @@ ENTROPY, PRECISION = "entropy of the softmax", "precision of the posterior"
 
 def draw_gate(asked: Evaluation, samples: BeamSamples) -> list[Path]:
     """Power lost over the share that is swept, for each gate; CSV and picture."""
-    bundle = Bundle.load(f"{asked.system.name}/{samples.source}")
+    bundle = Bundle.load(asked.bundle or f"{asked.system.name}/{samples.source}")
     beams, rows = bundle.interface(BeamPrediction).beams, drives_apart(bundle, samples).test
     tensors = SampleTensors(samples, 1.0, beams.frames)
     tensors.rename_sites(beams.sites)
@@ -88,13 +88,9 @@ def with_precision(bundle: Bundle) -> onnxruntime.InferenceSession:
     if precision is None:
         raise ValueError(f"{bundle.name} holds no product of experts, expected a bundle of vi_beam")
     outputs = [member_outputs(model)[0], precision]
-    float32 = onnx.TensorProto.FLOAT
-    model.graph.value_info.extend(onnx.helper.make_tensor_value_info(one, float32, None) for one in outputs)
-    given = [node.name for node in model.graph.input]
-    content = Extractor(model).extract_model(given, outputs).SerializeToString()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(part_of(model, outputs), options, providers=["CPUExecutionProvider"])
 
 
 def said_of(

@@ -11,6 +11,7 @@ beams.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from semisac_ml.beams.tensors import SampleTensors
+from semisac_ml.beams.inputs import Presence
+from semisac_ml.beams.tensors import PLAIN, SampleTensors, View
 from semisac_ml.beams.training import Batch, Losses, inputs_of, task_losses
 from semisac_ml.systems.vi_beam.model import POWER_AND_POSITION, FrameLatents, VariationalBeamModel
 
@@ -56,8 +58,15 @@ def bound_losses(
     *,
     weights: Weights,
     align: bool = True,
+    labelled: bool = True,
 ) -> Losses:
-    """Eq. (50) with the task's term; align: whether the regularisers count, which warm up."""
+    """Eq. (50) with the task's term; align: whether the regularisers count, which warm up.
+
+    labelled: False leaves out the task's term and all that tells the strongest beam: of power the beams that
+    were measured are reconstructed alone, and frames in which all were are hidden.
+    """
+    if not labelled:
+        batch = dataclasses.replace(batch, presence=without_sweeps(batch.presence))
     inputs = inputs_of(network, tensors, batch)
     frames, at = network.latents(*inputs, sample=True)
     if network.sensors:
@@ -66,12 +75,15 @@ def bound_losses(
     else:
         residuals = decoder_residuals(network, tensors, batch.rows, inputs.site, frames, at)
         likelihood, decorrelated = negative_log_likelihood, decorrelation
+    if not labelled:
+        last = inputs.measured[:, -len(residuals) :].unbind(dim=1)
+        residuals = [[own[0] * seen, *own[1:]] for own, seen in zip(residuals, last, strict=True)]
 
     def task() -> Losses:
         return task_losses(network.predicted(frames, *inputs), tensors, batch)
 
     # gradients are summed up in the reverse of this order, and rounded as when the figures were made
-    losses = task() if network.sensors else {}
+    losses = task() if network.sensors and labelled else {}
     terms = {"reconstruction": likelihood(residuals, frames), "divergence": divergence(frames)}
     total = weights.bound * (terms["reconstruction"] + terms["divergence"])
     if "radar" in network.encoders:
@@ -82,8 +94,16 @@ def bound_losses(
         terms["decorrelation"] = decorrelated(residuals, frames)
         total = total + factor * weights.consistency * terms["consistency"]
         total = total + factor * weights.decorrelation * terms["decorrelation"]
+    if not labelled:
+        return {"loss": total, **terms}
     losses = losses or task()
     return {**losses, "loss": losses["loss"] + total, **terms}
+
+
+def without_sweeps(presence: Presence) -> Presence:
+    """The same without the frames in which all beams were measured: the strongest of them is a label."""
+    swept = presence.measured.all(axis=2, keepdims=True)
+    return dataclasses.replace(presence, measured=presence.measured & ~swept)
 
 
 def decoder_residuals(
@@ -99,9 +119,7 @@ def decoder_residuals(
     found = []
     for place, frame in enumerate(frames):
         told = network.told(frame, at)
-        truth = _power_and_position(
-            network, tensors, tensors.powers_db(places[:, place]), places[:, place], site
-        )
+        truth = _power_and_position(network, tensors, places[:, place], site)
         found.append([own - one for own, one in zip(truth, told, strict=True)])
     return found
 
@@ -117,7 +135,7 @@ def newest_residuals(
     """The same of all modalities in the newest frame."""
     view, newest, place = batch.view, frames[-1], torch.from_numpy(batch.rows)
     told = network.told(newest, at)
-    truth = _power_and_position(network, tensors, tensors.powers_db(place, view), place, site)
+    truth = _power_and_position(network, tensors, place, site, view)
     found = [own - one for own, one in zip(truth, told, strict=False)]
     for number, sensor in enumerate(network.sensors, start=len(POWER_AND_POSITION)):
         seen = newest.present[:, number].nonzero()[:, 0]
@@ -131,11 +149,12 @@ def newest_residuals(
 
 
 def _power_and_position(
-    network: VariationalBeamModel, tensors: SampleTensors, power_db: Tensor, place: Tensor, site: Tensor
+    network: VariationalBeamModel, tensors: SampleTensors, place: Tensor, site: Tensor, view: View = PLAIN
 ) -> tuple[Tensor, Tensor]:
     """What is told of power and position, in standard deviations from what is usual at the site."""
-    power = torch.clamp(power_db - network.features.level_db[site][:, None], min=FAINTEST_DB)
-    position = tensors.position_m[place] - network.features.middle_m[site]
+    power_db = tensors.powers_db(place, view) - network.features.level_db[site][:, None]
+    power = torch.clamp(power_db, min=FAINTEST_DB)
+    position = tensors.positions_m(place, view) - network.features.middle_m[site]
     return power / POWER_DEVIATION_DB, position / POSITION_DEVIATION_M
 
 

@@ -53,45 +53,52 @@ SENSOR_WEIGHTS = Weights(bound=1e-4)  # at ten times as much the beam is not lea
 class Plan:
     """How a network is trained.
 
-    aligned: share of the training data whose sensors stay together. pretrained: whether unimodal training
-    sees all of them ("data-sufficient") or those that are not aligned. fused: whether there is multimodal
-    fine-tuning. shared, private: sizes of the latents; 0 is none. paper: sizes of the paper. shares: of the
-    epochs, for unimodal pretraining, fine-tuning together and the task model. frozen: whether the task model
-    learns alone, as in the paper, or the representation with it. compared: see VariationalSettings. swapped:
-    see SensorRecipe; while the task is learnt.
+    aligned: share of the training data whose sensors stay together. pretrained_on_all: whether unimodal
+    training sees all of them ("data-sufficient") or those that are not aligned. pretrained: whether there is
+    any. fused: whether there is multimodal fine-tuning. labelled: whether the task's term counts in both
+    stages, which else see no label and nothing that tells it. labels: share of the training drives from whose
+    labels the task is learnt. by_drive: whether whole drives are aligned or not, of power and position too.
+    shared, private: sizes of the latents; 0 is none. paper: sizes of the paper. shares: of the epochs, for
+    unimodal pretraining, fine-tuning together and the task model; the last is that of all plans for all
+    sensors, so that they compare after as many steps. frozen: whether the task model learns alone, as in the
+    paper, or the representation with it. azimuths, compared: see VariationalSettings. swapped: see
+    SensorRecipe; while the task is learnt.
     """
 
     aligned: float = 0.2
     pretrained_on_all: bool = False
+    pretrained: bool = True
     fused: bool = True
+    labelled: bool = True
+    labels: float = 1.0
+    by_drive: bool = False
     shared: int = 32
     private: int = 16
     paper: bool = False
-    shares: tuple[float, float, float] = (0.5, 0.15, 0.1)
+    shares: tuple[float, float, float] = (0.5, 0.15, 0.8)
     frozen: bool = True
+    azimuths: bool = True
     compared: bool = False
     swapped: float = 0.0
 
 
 STAGED = Plan(aligned=1.0, pretrained_on_all=True, private=8, shares=(0.3, 0.4, 0.3))  # power and position
+UNLABELLED = dataclasses.replace(STAGED, labelled=False, by_drive=True)
+TUNED = Plan(
+    aligned=1.0, pretrained_on_all=True, shares=(0.1, 0.1, 0.8), frozen=False, compared=True, swapped=0.35
+)
 PLANS = {
-    "tuned": Plan(
-        aligned=1.0,
-        pretrained_on_all=True,
-        shares=(0.1, 0.1, 0.8),
-        frozen=False,
-        compared=True,
-        swapped=0.35,
-    ),
+    "tuned": TUNED,
     "efficient": Plan(),
     "sufficient": Plan(aligned=1.0, pretrained_on_all=True),
+    "unlabelled": Plan(aligned=1.0, pretrained_on_all=True, labelled=False),
     "paper": Plan(paper=True),
 }
 
 
 def untrained(sites: int, plan: Plan, sensors: tuple[str, ...]) -> VariationalBeamModel:
     """A network of all sensors with no training yet."""
-    sizes = PAPER if plan.paper else {"compared": plan.compared}
+    sizes = PAPER if plan.paper else {"azimuths": plan.azimuths, "compared": plan.compared}
     latents = {"shared": plan.shared, "private": plan.private, "dropout": 0.1}
     return VariationalBeamModel(VariationalSettings(sites, **latents, **sizes), sensors)
 
@@ -112,23 +119,30 @@ def train_joint(job: TrainingJob) -> nn.Module:
 
 
 def train_staged(plan: Plan, job: TrainingJob) -> nn.Module:
-    """One network of power and position by Algorithms 1 and 2, then the task model on what is frozen.
+    """One network of power and position by Algorithms 1 and 2, then the task model.
 
-    The task model learns from the labels of all samples, of which those that are not aligned show one
-    modality.
+    The task model learns from the labels of all samples of the labelled drives, of which those that are not
+    aligned show one modality.
     """
     network = new_network(job, shared=plan.shared, private=plan.private)
-    aligned, apart = separated(job.rows, plan.aligned, job.seed)
+    piece = by_drive if plan.by_drive else by_sample
+    aligned, apart = piece(job, plan.aligned)
     alone = job.rows if plan.pretrained_on_all or not len(apart) else apart
-    stages = zip(plan.shares, (alone, aligned, job.rows), strict=True)
-    first, second, third = (job.part(rows, share, least_steps=1) for share, rows in stages)
-    pretrain(network, first)
-    new_task(network, job.seed)
-    if plan.fused:
-        train_network(network, second, "fused", functools.partial(bound_losses, weights=WEIGHTS))
+    hidden = {} if plan.labelled else {"tracked_share": 0.0}  # a tracker measures where the strongest beam is
+    first = job.part(alone, plan.shares[0], least_steps=1, **hidden)
+    second = job.part(aligned, plan.shares[1], least_steps=1, **hidden)
+    third = job.part(by_drive(job, plan.labels)[0], plan.shares[2], least_steps=1)
+    objective = functools.partial(bound_losses, weights=WEIGHTS, labelled=plan.labelled)
+    if plan.pretrained:
+        pretrain(network, first, functools.partial(objective, align=False))
         new_task(network, job.seed)
-    objective = one_modality(frozen_task, apart)
-    return train_network(network, third, "task", objective, parameters=list(network.task.parameters()))
+    if plan.fused:
+        train_network(network, second, "fused", objective)
+        new_task(network, job.seed)
+    if not plan.frozen:
+        return train_network(network, third, "task", one_modality(task_objective, apart))
+    learnt = list(network.task.parameters())
+    return train_network(network, third, "task", one_modality(frozen_task, apart), parameters=learnt)
 
 
 def train_plan(plan: Plan, name: str, job: TrainingJob) -> nn.Module:
@@ -136,18 +150,17 @@ def train_plan(plan: Plan, name: str, job: TrainingJob) -> nn.Module:
     tensors, samples = job.tensors, job.tensors.samples
     network = untrained(len(samples.names), plan, samples.sensors)
     tensors.fit(network.features, job.rows)
-    drive = samples.drive[job.rows]
-    chosen, _ = separated(np.unique(drive), plan.aligned, job.seed)
-    own = np.isin(drive, chosen)
-    aligned, apart = job.rows[own], job.rows if own.all() else job.rows[~own]
-    alone = job.rows if plan.pretrained_on_all else apart
+    aligned, apart = by_drive(job, plan.aligned)
+    alone = job.rows if plan.pretrained_on_all or not len(apart) else apart
+    taught = np.intersect1d(aligned, by_drive(job, plan.labels)[0])
     first, second = (
         job.part(rows, share) for share, rows in zip(plan.shares, (alone, aligned), strict=False)
     )
-    third = job.part(aligned, plan.shares[2], shown=TASK_SHOWN, swapped=plan.swapped)
-    objective = functools.partial(bound_losses, weights=SENSOR_WEIGHTS)
+    third = job.part(taught, plan.shares[2], shown=TASK_SHOWN, swapped=plan.swapped)
+    objective = functools.partial(bound_losses, weights=SENSOR_WEIGHTS, labelled=plan.labelled)
     apart_alone = dataclasses.replace(first, draw=draw_one_modality)
-    train_network(network, apart_alone, f"{name}-unimodal", functools.partial(objective, align=False))
+    if plan.pretrained:
+        train_network(network, apart_alone, f"{name}-unimodal", functools.partial(objective, align=False))
     if plan.fused:
         train_network(network, second, f"{name}-fused", objective)
     if not plan.frozen:
@@ -172,13 +185,28 @@ def separated(pieces: np.ndarray, share: float, seed: int) -> tuple[np.ndarray, 
     return np.sort(order[:count]), np.sort(order[count:])
 
 
-def pretrain(network: VariationalBeamModel, job: TrainingJob) -> None:
+def by_sample(job: TrainingJob, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of a share of the samples, and the others."""
+    return separated(job.rows, share, job.seed)
+
+
+def by_drive(job: TrainingJob, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of a share of the drives, one or more, and those of the others.
+
+    Those of a smaller share are among those of a larger one.
+    """
+    drive = job.tensors.samples.drive[job.rows]
+    chosen, _ = separated(np.unique(drive), share, job.seed)
+    own = np.isin(drive, chosen)
+    return job.rows[own], job.rows[~own]
+
+
+def pretrain(network: VariationalBeamModel, job: TrainingJob, objective: Objective) -> None:
     """Algorithm 1: a network for each modality, of which `network` takes the parts.
 
     Experts, decoders, prior of the private latent and reliability are those of the modality's own network;
     state and prior of the shared latent, which all have, are averaged (Algorithm 2, line 2).
     """
-    objective = functools.partial(bound_losses, weights=WEIGHTS, align=False)
     alone = [
         train_network(copy.deepcopy(network), job, f"unimodal-{name}", single(objective, place))
         for place, name in enumerate(POWER_AND_POSITION)

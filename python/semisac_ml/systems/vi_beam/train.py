@@ -7,9 +7,17 @@ from __future__ import annotations
 
 import functools
 
+from semisac_ml.beams.blockage import BLOCKAGE, draw_blockage
 from semisac_ml.beams.commands import train_command
 from semisac_ml.beams.ensemble import BeamEnsemble
-from semisac_ml.beams.following import NEW_SITES, TRACKING, draw_new_sites, draw_tracking
+from semisac_ml.beams.following import (
+    FEW_DRIVES,
+    NEW_SITES,
+    TRACKING,
+    draw_few_drives,
+    draw_new_sites,
+    draw_tracking,
+)
 from semisac_ml.beams.ladder import LADDER, draw_ladder
 from semisac_ml.beams.mixed import ensemble_of, train_mixed
 from semisac_ml.beams.protocol import Approach, BeamSystem
@@ -57,8 +65,10 @@ SYSTEM = BeamSystem(
             **{name: functools.partial(draw, name) for name in FIGURES},
             LADDER: functools.partial(draw_ladder, train_joint),
             NEW_SITES: draw_new_sites,
+            FEW_DRIVES: functools.partial(draw_few_drives, train_joint),
             GATE: draw_gate,
         },
+        of_bundles=(LADDER, NEW_SITES, GATE),
     ),
     sensors=Approach(
         title="variational experts, recurrent state",
@@ -67,8 +77,10 @@ SYSTEM = BeamSystem(
         network=sensor_network,
         figures={
             **{name: functools.partial(draw_sensors, name) for name in SENSOR_FIGURES},
+            BLOCKAGE: draw_blockage,
             TRACKING: draw_tracking,
         },
+        of_bundles=(TRACKING,),
     ),
 )
 command = train_command(SYSTEM)
