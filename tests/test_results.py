@@ -141,8 +141,8 @@ def test_tables_that_ship_hold_each_thing_once(file):
     for one in rows:
         assert one.command, one
         assert one.n != 0 or one.low == one.value == one.high, one
-        assert one.low is None or one.low <= one.value * (1 + 1e-4) + 1e-9, one
-        assert one.high is None or one.high >= one.value * (1 - 1e-4) - 1e-9, one
+        assert one.low is None or one.low <= one.value + 1e-4 * abs(one.value) + 1e-9, one
+        assert one.high is None or one.high >= one.value - 1e-4 * abs(one.value) - 1e-9, one
         assert (one.x is None) == (one.axis == ""), one
 
 

@@ -272,7 +272,7 @@ class qa_onnx_inference(gr_unittest.TestCase):
             (big, {}, r"has 2.1 GB, expected less than 2.1, .*: export a smaller network"),
             (text, {}, "it is not an ONNX file|it is cut off"),
             ("nowhere/at_all", {}, "bundle 'nowhere/at_all' not found"),
-            (file("external", made.external()), {}, "weights w lie in another file: export with"),
+            (file("external", made.external()), {}, "weights w lie in another file, expected one file"),
             (file("custom", made.custom()), {}, "operator com.example:Foo is a custom one, which ONNX"),
             (file("nan", made.broken(np.nan)), {}, "weights w hold NaN"),
             (RUNTIME_FILES / "logreg_iris.onnx", {}, r"probabilities is seq\(.*or without it"),

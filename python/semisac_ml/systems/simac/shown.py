@@ -105,10 +105,10 @@ def process_rows(systems: list[Measured]) -> Iterator[Result]:
             outcome = outcomes(one, rows, PROCESS_SNR_DB, "awgn")
             for place, row in enumerate(rows):
                 for k, task in enumerate(STATES):
-                    for name, value in (
-                        ("truth", one.scenes.test.states[row, k]),
-                        (one.name, outcome.states[task][place]),
-                    ):
+                    said = {one.name: outcome.states[task][place]}
+                    if one is systems[0]:
+                        said = {"truth": one.scenes.test.states[row, k], **said}
+                    for name, value in said.items():
                         yield Result(
                             system=SYSTEM,
                             figure="figure4",
