@@ -113,7 +113,7 @@ def process_rows(systems: list[Measured]) -> Iterator[Result]:
                             system=SYSTEM,
                             figure="figure4",
                             variant=name,
-                            conditions={"scene": scene, "fading": "awgn", "sample": str(row)},
+                            conditions={"x": SNR_AXIS, "scene": scene, "fading": "awgn", "sample": str(row)},
                             x=PROCESS_SNR_DB,
                             metric=f"{task}_{UNITS[task]}",
                             value=float(IN_UNITS[task] * value),
