@@ -126,24 +126,29 @@ def test_a_glimpse_is_the_part_of_the_frame():
 
 
 def test_moments_and_losses_are_those_of_the_density():
+    """Quantiles of what the transformers say, 99 times in a hundred, times what the radar does."""
     system = TunedSimac(tiny_tuned())
-    said = system.decoder.bounded(
-        30.0 * torch.randn(1, 3, 2 * OCTAVES, generator=torch.Generator().manual_seed(1))
-    )
+    generator = torch.Generator().manual_seed(1)
+    found = system.decoder.bounded(0.5 * torch.randn(1, 2, 3, 2 * OCTAVES, generator=generator))
     at = torch.linspace(0.0, 1.0, 100001, dtype=torch.float64)[:-1] + 5e-6
     angle = torch.pi * at[:, None] * 2.0 ** torch.arange(OCTAVES)
-    logarithm = torch.cat([angle.cos(), angle.sin()], dim=1) @ said[0, 0].double()
-    density = torch.softmax(logarithm, dim=0) * len(at)
-    mean, deviation = system.decoder.moments(said)
-    expected = (density * at).mean().item()
-    assert mean[0, 0].item() == pytest.approx(1.2 * expected - 0.1, abs=1e-5)
-    variance = (density * (at - expected) ** 2).mean().item()
-    assert deviation[0, 0].item() == pytest.approx(1.2 * variance**0.5, rel=1e-2)
-    found = {"said": said, "camera": torch.zeros(1)}
-    found |= {"picture": torch.zeros(1, 3, 2, 2), "box": torch.ones(1, 3, 4)}
+    waves_at = torch.cat([angle.cos(), angle.sin()], dim=1)
+    seen = torch.softmax(waves_at @ found[0, 0, 0].double(), dim=0) * len(at)
+    heard = torch.exp(waves_at @ found[0, 1, 0].double())
+    density = (seen + 0.01) * heard
+    density = density / density.mean()
+    below = density.cumsum(0) / len(at)
+    tenth, last_tenth, low, high = (at[torch.searchsorted(below, share)] for share in (0.1, 0.9, 0.05, 0.95))
+    middle = (at >= tenth) & (at <= last_tenth)
+    expected = ((density * at)[middle].sum() / density[middle].sum()).item()
+    mean, deviation = system.decoder.moments(found)
+    assert mean[0, 0].item() == pytest.approx(1.2 * expected - 0.1, abs=1e-4)
+    assert deviation[0, 0].item() == pytest.approx(1.2 * (high - low).item() / 2 / 1.645, rel=1e-2)
+    outputs = {"said": found, "camera": torch.zeros(1)}
+    outputs |= {"picture": torch.zeros(1, 3, 2, 2), "box": torch.ones(1, 3, 4)}
     truth = {task: torch.tensor([1.2 * at[40000].item() - 0.1]) for task in STATES}
     truth |= {"picture": torch.full((1, 3, 2, 2), 0.25), "box": torch.full((1, 4), 0.5)}
-    losses = system.losses(found, truth)
+    losses = system.losses(outputs, truth)
     assert losses["distance"].item() == pytest.approx(-density[40000].log().item(), abs=1e-3)
     assert losses["picture"].item() == 0.25 and losses["box"].item() == 0.0  # nothing is seen
 
@@ -151,12 +156,24 @@ def test_moments_and_losses_are_those_of_the_density():
 def test_no_posterior_is_narrower_than_its_grid_can_tell():
     decoder = TunedSimac(tiny_tuned()).decoder
     peak = 0.4 + 0.5 / len(decoder.grid)  # between two points
-    said = decoder.bounded(1e6 * waves(torch.full((1, 3), peak)))
-    mean, deviation = decoder.moments(said)
+    heard = decoder.bounded(1e6 * waves(torch.full((1, 3), peak)))
+    mean, deviation = decoder.moments(torch.stack([torch.zeros_like(heard), heard], dim=1))
     assert mean[0].numpy() == pytest.approx(np.full(3, 1.2 * peak - 0.1), abs=0.1 / len(decoder.grid))
     assert deviation[0].min().item() >= 0.99 * 1.2 / len(decoder.grid)
     few = waves(torch.full((1, 3), peak))
     torch.testing.assert_close(decoder.bounded(few), few)
+
+
+def test_a_radar_that_is_sure_is_not_moved_by_an_eye_that_saw_another_car():
+    decoder = TunedSimac(tiny_tuned()).decoder
+    seen, heard = (5.0 * waves(torch.full((1, 3), place)) for place in (0.8, 0.3))
+    mean, deviation = decoder.moments(torch.stack([4.0 * seen, heard], dim=1))
+    alone, deviation_alone = decoder.moments(torch.stack([torch.zeros_like(seen), heard], dim=1))
+    torch.testing.assert_close(mean, alone, atol=1e-4, rtol=0)
+    torch.testing.assert_close(deviation, deviation_alone, rtol=0.2, atol=0)
+    # a radar that says nothing leaves the eye's word
+    mean, _ = decoder.moments(torch.stack([seen, torch.zeros_like(seen)], dim=1))
+    assert mean[0].numpy() == pytest.approx(np.full(3, 1.2 * 0.8 - 0.1), abs=1e-3)
 
 
 @pytest.mark.parametrize("sensor", SENSORS)

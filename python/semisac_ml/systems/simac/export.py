@@ -37,7 +37,7 @@ REFERENCE_SNR_DB = 15.0
 TOLERANCE = 1e-4
 """Of outputs of a bundle, of which the widest range is 1, against those of PyTorch."""
 ROUNDING = 1e-3
-"""The same of the encoder's symbols: sines of up to 64 turns of the radar's estimate, which in single
+"""The same of the encoder's symbols: sines of up to 128 turns of the radar's estimate, which in single
 precision differs by some 5e-7 with the order of its sums. Noise at 25 dB is 40 times as large."""
 UNITS = {"distance": "m", "angle": "rad", "velocity": "m/s"}
 

@@ -18,7 +18,7 @@ from .biformer import BiFormer, BiFormerSettings
 from .echo_peak import EchoPeak
 from .fusion import SignalExtractor
 
-OCTAVES = 8
+OCTAVES = 9
 BEYOND = 0.1
 """Of the normalised states' range that their grid reaches further on either side."""
 SURE = 25.0
@@ -69,7 +69,7 @@ class LearnedFeatures(nn.Module):
         super().__init__()
         length = radar.range_bins * radar.pulses
         shape = ((16, 32, 64), (9, 7, 5), (4, 4, 4))
-        self.extractor = SignalExtractor(radar.antennas, length, 4, FEATURES // 4, *shape)
+        self.extractor = SignalExtractor(radar.antennas, length, 2, FEATURES // 2, *shape)
 
     def forward(self, echoes: Tensor, low: Tensor, span: Tensor) -> Tensor:
         return self.extractor(echoes).flatten(1)

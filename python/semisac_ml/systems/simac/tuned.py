@@ -17,7 +17,9 @@ What differs from the paper's networks, and why:
 - The radar's features also go straight to the symbols, and what is received straight to the posterior, whose
   logarithm is linear in what was received, times the SNR, if symbols are linear in the features.
 - So do pixels (:mod:`.pixels`): they are seen from the first step on, and the transformers learn outlines.
-- Distance, angle and velocity come with a posterior distribution: weights of Gaussians on a grid.
+- Distance, angle and velocity come with a posterior distribution on a grid. What is told of them is the mean
+  of its middle 80 % and the width of its middle 90 %: a small share of it at another car moves neither.
+- The eye may have looked at another car, and the posterior knows it: a radar that is sure overrules it.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from semisac_ml.channels.digital import DigitalChannel
 from semisac_ml.channels.fading import FadingChannel, noise_variance
@@ -52,6 +55,7 @@ from .language import CHANNEL_NUMBERS
 from .model import ChannelState
 from .pixels import ToNumbers, ToPixels
 from .samples import STATES, Limits
+from .scoring import HALF_WIDTH, NOMINAL_COVERAGE
 
 SENSORS = ("camera", "radar")
 SEEN = 7
@@ -68,6 +72,12 @@ SENT_ALONE = 0.35
 """Of symbols before they are scaled to unit power, the size at first."""
 DISTRUST = -4.0
 """Of what the radar's symbols say, at first: a logit."""
+ASTRAY = 0.01
+"""How often the eye is taken to have looked at another car, which then may be anywhere."""
+MIDDLE = 0.8
+"""Share of a posterior whose mean is told."""
+LEAST_SHARE = 1e-20
+"""Of a step of the grid, so that it can be divided by."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +99,7 @@ class TunedSettings:
     size: int = 96
     blocks: int = 2
     heads: int = 4
-    states: int = 4096
+    states: int = 16384
     missing: float = 0.15
     sensors: tuple[str, ...] = SENSORS
     estimate: bool = True
@@ -260,10 +270,10 @@ class TunedDecoder(nn.Module):
         self.register_buffer("widening", torch.ones(len(STATES)))
 
     def posterior(self, received: Tensor, worth: Tensor) -> tuple[Tensor, Tensor]:
-        """Of each state the coefficients of its posterior, float32 [batch, 3, 2 OCTAVES], and the picture.
+        """Of each state what `logarithm` needs, float32 [batch, 2, 3, 2 OCTAVES], and the picture.
 
-        The logarithm of the posterior is a sum of cosines and sines of the state, up to a constant: what the
-        likelihood of such waves in noise is.
+        Both what the transformers say and what was sent of the radar are sums of cosines and sines of the
+        state: what the logarithm of the likelihood of such waves in noise is.
         """
         told = torch.stack([worth, torch.log10(1.001 - worth)], dim=1)
         tokens = self.enter(received) + self.place + self.worth(told)[:, None]
@@ -273,13 +283,14 @@ class TunedDecoder(nn.Module):
         state = self.state(others)
         said = self.said(state).float().unflatten(1, (len(STATES), -1))
         waves_said = said[..., :-1] * torch.exp(said[..., -1:].clamp(max=6.0))
+        waves_heard = torch.zeros_like(waves_said)
         if self.direct:
             # the radar itself errs, which turns the fast waves most, or is missing
             trust = torch.sigmoid(self.trust(state).float()).unflatten(1, (len(STATES), -1)).repeat(1, 1, 2)
             with torch.autocast(received.device.type, enabled=False):
                 precision = GAIN / (1.0 + LEAST_NOISE - worth)
                 heard = received[:, SEEN**2 :].flatten(1) * precision[:, None]
-                waves_said = waves_said + trust * self.straight(heard).unflatten(1, (len(STATES), -1))
+                waves_heard = trust * self.straight(heard).unflatten(1, (len(STATES), -1))
         drawn = self.picture(maps).float()
         colours = drawn[:, :3] + 0.5
         if self.pixels is not None:
@@ -288,11 +299,11 @@ class TunedDecoder(nn.Module):
             colours = colours + self.pixels(received[:, : SEEN**2] * amplitude).float()
         # colours, and where the target is: all around it is black
         picture = colours * torch.sigmoid(drawn[:, 3:] + 2.0)
-        return self.bounded(waves_said), picture
+        return self.bounded(torch.stack([waves_said, waves_heard], dim=1)), picture
 
     def bounded(self, said: Tensor) -> Tensor:
         """The same limited in curvature, so that a posterior is as wide as a step of the grid, or wider."""
-        curvature = (self.curvature * said).unflatten(2, (2, OCTAVES)).square().sum(dim=2).sqrt().sum(dim=2)
+        curvature = (self.curvature * said).unflatten(-1, (2, OCTAVES)).norm(dim=-2).sum(dim=-1)
         most = float(self.grid.shape[0]) ** 2
         return said / (curvature / most).clamp(min=1.0)[..., None]
 
@@ -302,13 +313,39 @@ class TunedDecoder(nn.Module):
         mean, deviation = self.moments(said)
         return mean, deviation * self.widening, picture
 
-    def moments(self, said: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and deviation of a posterior, normalised."""
-        share = torch.softmax(said @ self.waves, dim=2)
-        mean = share @ self.grid
-        variance = (share * (self.grid - mean[..., None]).square()).sum(dim=2)
+    def logarithm(self, found: Tensor, at: Tensor | None = None) -> Tensor:
+        """Of the posterior, up to a constant of each state, float32 [batch, 3, places].
+
+        What the transformers say holds but for ASTRAY; otherwise the radar alone does.
+
+        Parameters
+        ----------
+        found : Tensor, float32 [batch, 2, 3, 2 OCTAVES]
+        at : Tensor, float32 [batch, 3, 2 OCTAVES]
+            Waves of a place besides the grid, which then is the last one.
+        """
+        held = found @ self.waves
+        whole = torch.logsumexp(held[:, 0], dim=2, keepdim=True) - math.log(self.grid.shape[0])
+        if at is not None:
+            held = torch.cat([held, (found * at[:, None]).sum(dim=3, keepdim=True)], dim=3)
+        return functional.softplus(held[:, 0] - whole - math.log(ASTRAY)) + held[:, 1]
+
+    def moments(self, found: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean of the middle 80 % of a posterior, and its middle 90 % as a deviation, normalised."""
+        share = torch.softmax(self.logarithm(found), dim=2)
+        below, size = torch.cumsum(share, dim=2) - share, share.clamp(min=LEAST_SHARE)
+
+        def inside(middle: float) -> Tensor:
+            """How much of each step of the grid is in the middle of the posterior, 0 to 1."""
+            ends = ((0.5 + side * middle - below) / size for side in (-0.5, 0.5))
+            least, most = (end.clamp(0.0, 1.0) for end in ends)
+            return most - least
+
+        mean = (inside(MIDDLE) * share) @ self.grid / MIDDLE
+        steps = inside(NOMINAL_COVERAGE).sum(dim=2)
+        deviation = steps / (2.0 * HALF_WIDTH * self.grid.shape[0])
         whole = 1.0 + 2.0 * BEYOND
-        return mean * whole - BEYOND, variance.clamp(min=1e-12).sqrt() * whole
+        return mean * whole - BEYOND, deviation * whole
 
 
 def equalised(received: Tensor, gain: Tensor, snr_db: Tensor) -> tuple[Tensor, Tensor]:
@@ -375,7 +412,7 @@ class TunedSimac(nn.Module):
         generator: torch.Generator,
         sensors: tuple[str, ...] = SENSORS,
     ) -> dict[str, Tensor]:
-        """Outputs by task, "<state>_deviation" beside each, and what `losses` needs.
+        """What `losses` needs, and, but in training, outputs by task and "<state>_deviation" beside each.
 
         sensors: that work; in training some of them do not.
         """
@@ -383,9 +420,11 @@ class TunedSimac(nn.Module):
         symbols, boxes = self.encoder(frames, echoes, state.numbers, present)
         received, worth = self._sent(symbols, state, fading, generator)
         said, picture = self.decoder.posterior(received, worth)
-        mean, deviation = self.decoder.moments(said)
         found = {"picture": picture, "box": boxes, "said": said}
         found["camera"] = present[:, 0]
+        if self.training:
+            return found
+        mean, deviation = self.decoder.moments(said)
         for place, task in enumerate(STATES):
             found[task] = mean[:, place]
             found[f"{task}_deviation"] = deviation[:, place] * self.decoder.widening[place]
@@ -419,11 +458,11 @@ class TunedSimac(nn.Module):
     def losses(self, found: dict[str, Tensor], truth: dict[str, Tensor]) -> dict[str, Tensor]:
         """Minus the posterior's logarithm at the truth, the picture's mean absolute error, boxes' errors."""
         losses = {}
+        true = torch.stack([in_unit(truth[task]) for task in STATES], dim=1)
+        held = self.decoder.logarithm(found["said"], waves(true))
+        mean = torch.logsumexp(held[..., :-1], dim=2) - math.log(len(self.decoder.grid))
         for place, task in enumerate(STATES):
-            said = found["said"][:, place]
-            at_truth = (waves(in_unit(truth[task])) * said).sum(dim=1)
-            mean = torch.logsumexp(said @ self.decoder.waves, dim=1) - math.log(len(self.decoder.grid))
-            losses[task] = (mean - at_truth).mean()
+            losses[task] = (mean - held[..., -1])[:, place].mean()
         losses["picture"] = (found["picture"] - truth["picture"]).abs().mean()
         losses["box"] = (boxes_apart(found["box"].float(), truth["box"]) * found["camera"]).mean()
         return losses
