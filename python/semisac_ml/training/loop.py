@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor, nn
 
 from semisac_ml.outputs import output_file
+from semisac_ml.processor import keep_freed_memory
 from semisac_ml.training.checkpoint import CheckpointError, load_checkpoint, read_counters, save_checkpoint
 from semisac_ml.training.team import Part, PartSteps, Team, average_statistics, team
 
@@ -119,6 +120,8 @@ def _epochs_kept(checkpoint: Path) -> int:
 
 def _train_epochs(stage: Stage, checkpoint: Path, done: int, console: Console) -> None:
     device, together = next(stage.model.parameters()).device, team()
+    if device.type == "cpu":
+        keep_freed_memory()
     together.start_alike(stage.model)
     total_steps = stage.epochs * stage.steps_per_epoch
     rates = [group.setdefault("base_rate", group["lr"]) for group in stage.optimiser.param_groups]
