@@ -15,14 +15,21 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from semisac_ml.channels.fading import apply_fading, complex_normal  # noqa: E402
-from semisac_ml.systems.simac import pixels, scoring  # noqa: E402
+from semisac_ml.systems.simac import jammed, pixels, scoring  # noqa: E402
 from semisac_ml.systems.simac.biformer import BiFormerSettings  # noqa: E402
+from semisac_ml.systems.simac.comparison import KeptScenes, Measured  # noqa: E402
 from semisac_ml.systems.simac.echo_peak import EchoPeak  # noqa: E402
-from semisac_ml.systems.simac.glimpse import OCTAVES, Glimpse, boxes_apart, waves  # noqa: E402
+from semisac_ml.systems.simac.glimpse import (  # noqa: E402
+    OCTAVES,
+    Glimpse,
+    RadarFeatures,
+    boxes_apart,
+    waves,
+)
 from semisac_ml.systems.simac.measuring import run  # noqa: E402
 from semisac_ml.systems.simac.model import total_loss  # noqa: E402
-from semisac_ml.systems.simac.samples import STATES, VALIDATION  # noqa: E402
-from semisac_ml.systems.simac.tensors import channel_state  # noqa: E402
+from semisac_ml.systems.simac.samples import STATES, VALIDATION, Limits  # noqa: E402
+from semisac_ml.systems.simac.tensors import EchoSource, channel_state  # noqa: E402
 from semisac_ml.systems.simac.training import SimacTraining, calibrate, tensors_for  # noqa: E402
 from semisac_ml.systems.simac.tuned import (  # noqa: E402
     OTHERS,
@@ -176,6 +183,29 @@ def test_a_radar_that_is_sure_is_not_moved_by_an_eye_that_saw_another_car():
     assert mean[0].numpy() == pytest.approx(np.full(3, 1.2 * 0.8 - 0.1), abs=1e-3)
 
 
+@pytest.mark.parametrize("jammer_db", [10.0, 20.0, 30.0])
+def test_a_radar_that_is_jammed_or_hears_nothing_is_taken_to_be_missing(jammer_db):
+    """By noise from one direction; the weakest target of the scenes, of 22 dB, is heard."""
+    features = RadarFeatures(RADAR)
+    rng = np.random.default_rng(0)
+    far_m = float(next(one for one in np.arange(50.0, 500.0) if 10 * np.log10(RADAR.snr(one)) < 22.0))
+    heard = echoes_of(np.tile([far_m, 0.3, 5.0], (40, 1)), RADAR, 0)
+    noise = torch.from_numpy(rng.standard_normal(heard.shape).astype(np.float32)) / 2**0.5
+    white = rng.standard_normal((40, 1, heard.shape[2], 2)).view(np.complex128)[..., 0] / 2**0.5
+    phases = np.exp(1j * np.pi * 0.4 * np.arange(RADAR.antennas))[:, None]
+    jammer = 10 ** (jammer_db / 20) * (white * phases).astype(np.complex64)
+    jammed = heard + torch.view_as_real(torch.from_numpy(jammer))
+    low, span = torch.zeros(3), torch.ones(3)
+    works = {name: features(echoes, low, span)[1] for name, echoes in (("heard", heard), ("noise", noise))}
+    assert works["heard"].all() and not works["noise"].any()
+    assert not features(jammed, low, span)[1].any()
+    system = TunedSimac(tiny_tuned()).eval()
+    frames, numbers = torch.rand(2, 3, 128, 128), state_of([5.0, 25.0]).numbers
+    told = system.encoder(frames, heard[:2], numbers, torch.tensor([[1.0, 0.0]] * 2))
+    found = system.encoder(frames, jammed[:2], numbers, torch.ones(2, 2))
+    torch.testing.assert_close(found, told)
+
+
 @pytest.mark.parametrize("sensor", SENSORS)
 def test_a_sensor_that_fails_tells_nothing(sensor):
     system = TunedSimac(tiny_tuned()).eval()
@@ -308,3 +338,21 @@ def test_where_to_look_is_learned_from_boxes_alone():
     sum(loss for name, loss in losses.items() if name != "box").backward()
     closer = [one.grad for one in system.encoder.glimpse.fit.parameters()]
     assert all(one is None or not one.any() for one in closer)
+
+
+def test_a_jammed_radar_that_nobody_tells_of_is_as_one_that_is_missing():
+    samples = made_up()
+    scenes = KeptScenes([samples])
+    system = TunedSimac(tiny_tuned()).eval()
+    system.normalise_by(Limits.of(samples))
+    tensors = scenes.tensors(128, 56, EchoSource("lfm", RADAR))
+    one = Measured("tuned", "awgn", system, tensors, scenes, SENSORS, "0")
+    rows = jammed.jammed_rows([one])
+    found = {(row.variant, row.x, row.metric): row.value for row in rows}
+    assert len(found) == len(rows) == 2 * len(jammed.JAMMERS_DB) * len(STATES)
+    quiet, loud = jammed.JAMMERS_DB[0], jammed.JAMMERS_DB[-1]
+    for metric in jammed.ERRORS:
+        told = found[jammed.TOLD, loud, metric]
+        assert told == found[jammed.TOLD, quiet, metric]
+        assert found[jammed.NOT_TOLD, loud, metric] == pytest.approx(told, rel=1e-5)
+        assert found[jammed.NOT_TOLD, quiet, metric] != pytest.approx(told, rel=1e-3)

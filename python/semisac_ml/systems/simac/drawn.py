@@ -15,7 +15,7 @@ from semisac_ml.results import Result, ResultTable, write_results
 from semisac_ml.results.averages import SEED_KEY, over_seeds
 from semisac_ml.results.drawing import line_charts
 
-from . import budget, claims, complexity, learning_curves, shifted, shown
+from . import budget, claims, complexity, jammed, learning_curves, shifted, shown
 from .bounds import FEWEST, over_bound
 from .comparison import PAPER, Measured, SceneShelf, identity, of_run, outcome_of
 from .figures import (
@@ -42,6 +42,7 @@ KINDS = {
     "claims": "table",
     "ablation": "table",
     "budget": "nothing",
+    "jammed": "networks",
     "shifted": "networks",
     "training": "networks",
 }
@@ -110,6 +111,9 @@ def draw(name: str, asked: Asked) -> list[Path]:
         rows = shifted.shifted_rows(asked.scenes(), TunedSettings().picture)
         write_results(table, rows)
         shifted.draw(image, rows)
+    elif name == "jammed":
+        rows = jammed.jammed_rows(asked.systems(TUNED), asked.seed)
+        jammed.draw(image, over_seeds(_added(table, rows)))
     elif name == "bounds":
         draw_bounds(image, over_seeds(_added(table, bounds_rows(asked))))
     elif name == "4":

@@ -66,8 +66,8 @@ class EvaluateOptions(Options):
     figure: list[str] = Field(
         [],
         description="Draw a figure, CSV and picture: 4 to 18 and table2 of the paper, claims, ablation, "
-        "missing_distance (_angle, _velocity, _psnr, _ssim), bounds, budget, shifted, training, or all; "
-        "repeat it for several.",
+        "missing_distance (_angle, _velocity, _psnr, _ssim), bounds, budget, jammed, shifted, training, or "
+        "all; repeat it for several.",
     )
     baselines: OnOff = Field(
         False,

@@ -30,6 +30,9 @@ WIDER = 1.8
 """Side of what is then looked at over that of the box."""
 FEATURES = 4 + 3 * 2 * OCTAVES
 """Numbers that the radar becomes."""
+STANDS_OUT = 4.5
+"""Greatest value of a radar's map over its floor, the geometric mean: noise alone has up to 4, a target of
+22 dB behind the matched filter over everything 5 or more, wherever it is between cells."""
 
 
 def waves(values: Tensor) -> Tensor:
@@ -44,7 +47,7 @@ def in_unit(normalised: Tensor) -> Tensor:
 
 
 class RadarFeatures(nn.Module):
-    """Echoes to vectors: the estimate of the peak, [batch, features].
+    """Echoes to vectors: the estimate of the peak, [batch, FEATURES], and whether there is one, [batch, 1].
 
     low, span: [3], of distance in m, azimuth in rad, closing speed in m/s: what 0 and 1 stand for.
     """
@@ -53,13 +56,23 @@ class RadarFeatures(nn.Module):
         super().__init__()
         self.peak = EchoPeak(radar)
 
-    def forward(self, echoes: Tensor, low: Tensor, span: Tensor) -> Tensor:
-        state, snr, _ = self.peak(echoes)
+    def forward(self, echoes: Tensor, low: Tensor, span: Tensor) -> tuple[Tensor, Tensor]:
+        state, snr, power = self.peak(echoes)
         distance, sine, velocity = state.unbind(dim=1)
         azimuth = torch.asin(sine.clamp(-1.0, 1.0))
         unit = in_unit((torch.stack([distance, azimuth, velocity], dim=1) - low) / span)
         loud = torch.log10(snr)[:, None] / 4.0
-        return torch.cat([2.0 * unit - 1.0, loud, waves(unit).flatten(1)], dim=1)
+        said = torch.cat([2.0 * unit - 1.0, loud, waves(unit).flatten(1)], dim=1)
+        return said, _is_heard(power).to(said.dtype)[:, None]
+
+
+def _is_heard(power: Tensor) -> Tensor:
+    """Whether a target stands out of maps of power over noise [batch, ...]: [batch].
+
+    By the more, the louder the floor is: a jammer lifts it, and is louder in some cells than in others.
+    """
+    floor = torch.exp(torch.log(power.flatten(1).clamp(min=1e-6)).mean(dim=1))
+    return power.flatten(1).amax(dim=1) > STANDS_OUT * floor * floor.clamp(min=1.0)
 
 
 class LearnedFeatures(nn.Module):
@@ -71,8 +84,8 @@ class LearnedFeatures(nn.Module):
         shape = ((16, 32, 64), (9, 7, 5), (4, 4, 4))
         self.extractor = SignalExtractor(radar.antennas, length, 2, FEATURES // 2, *shape)
 
-    def forward(self, echoes: Tensor, low: Tensor, span: Tensor) -> Tensor:
-        return self.extractor(echoes).flatten(1)
+    def forward(self, echoes: Tensor, low: Tensor, span: Tensor) -> tuple[Tensor, Tensor]:
+        return self.extractor(echoes).flatten(1), echoes.new_ones(len(echoes), 1)
 
 
 class Glimpse(nn.Module):

@@ -13,7 +13,8 @@ What differs from the paper's networks, and why:
   what GPT-2, which looks back only, could tell it.
 - Symbols are analog, 3136 complex ones: as many as the small network of the paper's form sends with 16QAM,
   half of those with QPSK.
-- A sensor may be missing: in training either is, now and then.
+- A sensor may be missing: in training either is, now and then. A radar that is jammed, or hears no target, is
+  taken to be missing.
 - The radar's features also go straight to the symbols, and what is received straight to the posterior, whose
   logarithm is linear in what was received, times the SNR, if symbols are linear in the features.
 - So do pixels (:mod:`.pixels`): they are seen from the first step on, and the transformers learn outlines.
@@ -206,7 +207,9 @@ class TunedEncoder(nn.Module):
         camera, radar = present[:, 0:1], present[:, 1:2]
         # what a radar measures needs more than the 8 bits of bfloat16
         with torch.autocast(echoes.device.type, enabled=False):
-            features = self.features(echoes, self.low, self.span) * radar
+            features, heard = self.features(echoes, self.low, self.span)
+        radar = radar * heard
+        features = features * radar
         query = self.query(features) * radar + (1.0 - radar) * self.unheard
         frames = frames * camera[:, :, None, None]
         boxes, part, context = self.glimpse(frames, query)
