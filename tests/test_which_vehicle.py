@@ -123,6 +123,14 @@ def test_power_of_nobody_here_says_nothing():
     assert np.abs(np.bincount(named, minlength=3) / 600 - 1 / 3).max() < 0.077
 
 
+def test_beams_that_were_not_heard_are_not_looked_at():
+    drive = made_up(np.array([-25.0, 0.0, 7.0]), 2)
+    heard = beams_heard(4, DRAWN, 12, np.random.default_rng(0))
+    power = np.full((12, 64), np.nan)
+    np.put_along_axis(power, heard, np.take_along_axis(drive.power, heard, axis=1), axis=1)
+    assert Evidence(drive, power, heard).choice(11, 12) == 2
+
+
 def test_beams_are_drawn_without_replacement_or_evenly_spread():
     drawn = beams_heard(8, DRAWN, 50, np.random.default_rng(0))
     assert all(len(set(row)) == 8 for row in drawn) and len(np.unique(drawn)) == 64
