@@ -140,9 +140,9 @@ def test_beams_are_drawn_without_replacement_or_evenly_spread():
 def test_boxes_keep_their_track_through_a_gap_and_new_ones_are_new():
     tracks = BoxTracks()
     mover, parked = np.array([0.0, 0, 10, 5]), np.array([40.0, 0, 50, 5])
-    found = [tracks.step([mover + (4 * k, 0, 4 * k, 0), parked]).tolist() for k in range(2)]
+    found = [tracks.step([mover + (6 * k, 0, 6 * k, 0), parked]).tolist() for k in range(2)]
     found.append(tracks.step([parked]).tolist())  # the mover is hidden
-    found.append(tracks.step([parked, mover + (12, 0, 12, 0), mover + 60]).tolist())
+    found.append(tracks.step([parked, mover + (18, 0, 18, 0), mover + 60]).tolist())
     assert found == [[0, 1], [0, 1], [1], [1, 0, 2]]
     assert overlap(np.array([mover]), np.array([mover + (5, 0, 5, 0), parked])) == pytest.approx(
         np.array([[1 / 3, 0.0]])
