@@ -23,7 +23,7 @@ from rich.progress import Progress
 from semisac_ml.beams.samples import NOW, BeamSamples
 from semisac_ml.data import DataError, deepsense6g
 from semisac_ml.data.deepsense6g.samples import Scenario
-from semisac_ml.data.scenes.reader import INDEX_FILE, SceneSet
+from semisac_ml.data.scenes.reader import INDEX_FILE, Moment, SceneSet
 from semisac_ml.home_folder import writable
 from semisac_ml.outputs import output_file
 from semisac_ml.sensors import declared
@@ -54,6 +54,18 @@ class Recordings:
             return found.blocked_after(round(self.ahead_s / found.interval_s))
         numbers = self.scenarios or deepsense6g.scenarios(self.folder)
         return BeamSamples.of([deepsense6g.load(number, self.folder) for number in numbers])
+
+    def drives(self) -> list[list[Moment]]:
+        """Steps of each drive of a ray-traced street. Raises DataError for other recordings."""
+        folder = self.folder or deepsense6g.find_folder()
+        scenes = _street(Path(folder).expanduser())
+        if scenes is None:
+            raise DataError(f"{folder}: is no ray-traced street, expected one: semisac data scenes {folder}")
+        drives: dict[int, list[Moment]] = {}
+        for moment in scenes:
+            if self.scenarios is None or moment.drive["scenario"] in self.scenarios:
+                drives.setdefault(moment.record["sequence"], []).append(moment)
+        return list(drives.values())
 
 
 def load_sensors(

@@ -56,6 +56,15 @@ class BeamCodebook:
         """Weights of all beams, complex128 [beams, elements], of unit norm."""
         return steering(self.azimuths_rad, elements=self.elements) / np.sqrt(self.elements)
 
+    def pattern(self, azimuth_rad: np.ndarray | float, elevation_rad: np.ndarray | float = 0.0) -> np.ndarray:
+        """Power that each beam receives of a plane wave of unit power, float64 [..., beams].
+
+        At most `elements`; patches of the array as in :func:`snapshots_of_paths`.
+        """
+        response = steering(azimuth_rad, elevation_rad, self.elements) @ self.weights.conj().T
+        patch = np.clip(np.cos(azimuth_rad), 0.0, 1.0)
+        return np.abs(response) ** 2 * np.square(patch)[..., None]
+
     def covariance(self, snapshots: np.ndarray) -> np.ndarray:
         """Mean of x x^H over snapshots [snapshots, elements], complex128 [elements, elements]."""
         snapshots = np.asarray(snapshots, dtype=np.complex128)

@@ -35,6 +35,7 @@ from semisac_ml.beams.training import (
     task_losses,
     train_network,
 )
+from semisac_ml.beams.which_vehicle import WHICH_VEHICLE, draw_which_vehicle
 from semisac_ml.layers.mixture_of_experts import load_balance
 from semisac_ml.systems.lam_msac import figures, light
 from semisac_ml.systems.lam_msac.model import (
@@ -122,6 +123,7 @@ SYSTEM = BeamSystem(
             BLOCKAGE: draw_blockage,
             "camera": light.draw_light,
             TRACKING: draw_tracking,
+            WHICH_VEHICLE: draw_which_vehicle,
         },
         of_bundles=("camera", TRACKING),
     ),
