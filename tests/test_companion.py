@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import collections
+import inspect
 import os
 import re
 import runpy
@@ -22,6 +23,10 @@ from patience import HANG_S
 
 pytest.importorskip("gnuradio.semisac", reason="the examples need GNU Radio and the module")
 companion = pytest.importorskip("gnuradio.grc.core.platform", reason="the examples need GNU Radio Companion")
+
+from gnuradio import semisac  # noqa: E402
+
+from semisac_ml.runtime import PRECISIONS, PROVIDERS  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFINITIONS = sorted((ROOT / "grc").glob("*.block.yml"))
@@ -63,6 +68,26 @@ def test_every_parameter_and_port_is_documented(platform, file):
     for port in read(file).get("inputs", []) + read(file).get("outputs", []):
         name = port.get("label") or port["id"]
         assert re.search(rf"\b{name}\b( \(message\))?:", documentation), f"{name} is not documented"
+
+
+def test_every_block_with_a_network_lets_choose_where_and_in_what_it_runs():
+    asked = 0
+    for file in DEFINITIONS:
+        definition = read(file)
+        block = getattr(semisac, file.name.split(".")[0].removeprefix("semisac_"), None)
+        made = getattr(block, "__init__", None)
+        taken = inspect.signature(made).parameters if inspect.isfunction(made) else {}  # C++ runs no network
+        parameters = {one["id"]: one for one in definition["parameters"]}
+        place = {"provider", "threads", "precision"}
+        assert place & taken.keys() == place & parameters.keys(), file.name
+        if "provider" not in taken:
+            continue
+        asked += 1
+        assert parameters["provider"]["options"] == list(PROVIDERS)
+        assert parameters["precision"]["options"] == list(PRECISIONS)
+        assert place <= taken.keys()
+        assert all(f"${{{name}}}" in definition["templates"]["make"] for name in place), file.name
+    assert asked > 0
 
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
