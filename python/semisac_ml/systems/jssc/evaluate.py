@@ -150,7 +150,7 @@ def _compare_digital(options: EvaluateOptions) -> None:
     shared = options.model_dump(include={"ratios", "channel", "seed"})
     hifi = system_module("jssc_hifi", "evaluate")
     given = {name: value for name, value in given.items() if value}
-    hifi.command(options=hifi.CompareOptions(**shared, **given))
+    hifi.command(options=hifi.CompareOptions(**shared, **given), parallel=options)
 
 
 def _single_number(text: str) -> float:
