@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import collections
+import inspect
 import os
 import re
 import runpy
@@ -16,12 +17,17 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import running_program
 from patience import HANG_S
 
 pytest.importorskip("gnuradio.semisac", reason="the examples need GNU Radio and the module")
 companion = pytest.importorskip("gnuradio.grc.core.platform", reason="the examples need GNU Radio Companion")
+
+from gnuradio import semisac  # noqa: E402
+
+from semisac_ml.runtime import PRECISIONS, PROVIDERS  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFINITIONS = sorted((ROOT / "grc").glob("*.block.yml"))
@@ -63,6 +69,26 @@ def test_every_parameter_and_port_is_documented(platform, file):
     for port in read(file).get("inputs", []) + read(file).get("outputs", []):
         name = port.get("label") or port["id"]
         assert re.search(rf"\b{name}\b( \(message\))?:", documentation), f"{name} is not documented"
+
+
+def test_every_block_with_a_network_lets_choose_where_and_in_what_it_runs():
+    asked = 0
+    for file in DEFINITIONS:
+        definition = read(file)
+        block = getattr(semisac, file.name.split(".")[0].removeprefix("semisac_"), None)
+        made = getattr(block, "__init__", None)
+        taken = inspect.signature(made).parameters if inspect.isfunction(made) else {}  # C++ runs no network
+        parameters = {one["id"]: one for one in definition["parameters"]}
+        place = {"provider", "threads", "precision"}
+        assert place & taken.keys() == place & parameters.keys(), file.name
+        if "provider" not in taken:
+            continue
+        asked += 1
+        assert parameters["provider"]["options"] == list(PROVIDERS)
+        assert parameters["precision"]["options"] == list(PRECISIONS)
+        assert place <= taken.keys()
+        assert all(f"${{{name}}}" in definition["templates"]["make"] for name in place), file.name
+    assert asked > 0
 
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.stem)
@@ -200,6 +226,49 @@ def run_together(names: list[str], folder: Path) -> None:
     for name, program in running.items():
         assert program.returncode == 0, outputs[name]
         assert "rror" not in outputs[name], outputs[name]
+
+
+def heard_over_fm(platform, folder: Path, notes: list[int], noise: float) -> np.ndarray:
+    """Mean probability of each key of a piano, [88], in what examples/notes_over_fm.grc hears of three notes.
+
+    The example without its windows, faster than time, for a second and a half, with noise of a fixed seed.
+    """
+    import yaml
+
+    example = read(ROOT / "examples" / "notes_over_fm.grc")
+    example["options"]["parameters"]["generate_options"] = "no_gui"
+    windows = {"keys", "received", "roll"}
+    chosen = {f"note_{place}": note for place, note in enumerate(notes)} | {"noise_voltage": noise}
+    for block in example["blocks"]:
+        if block["name"] in chosen:
+            block["id"] = "variable"
+            block["parameters"] = {"value": str(chosen[block["name"]])}
+        elif block["id"] == "blocks_throttle":
+            block["id"] = "blocks_head"
+            block["parameters"] = {"type": "float", "num_items": "3 * 43 * 256"}
+        elif block["id"] == "channels_channel_model":
+            block["parameters"]["seed"] = "1"
+        elif block["name"] == "columns":
+            sink = {**block, "name": "heard", "id": "blocks_vector_sink_x"}
+            sink["parameters"] = {"type": "float", "vlen": "88"}
+    example["blocks"] = [block for block in example["blocks"] if block["name"] not in windows] + [sink]
+    example["connections"] = [wire for wire in example["connections"] if not windows & set(wire)]
+    example["connections"].append(["columns", "0", "heard", "0"])
+    (folder / "notes_over_fm.grc").write_text(yaml.safe_dump(example))
+    _, file = platform.load_and_generate_flow_graph(str(folder / "notes_over_fm.grc"), str(folder))
+    assert file
+    program = runpy.run_path(str(folder / "notes_over_fm.py"))["notes_over_fm"]()
+    program.run()
+    columns = np.array(program.heard.data()).reshape(-1, 88)
+    return columns[43:].mean(axis=0)  # behind the begin of the sound
+
+
+def test_notes_sent_with_fm_are_heard(platform, tmp_path):
+    """Those that are played and no others, of a carrier 14 dB over the noise; none of one 9 dB below it."""
+    played = [62, 66, 71]  # MIDI, where 21 is the lowest key
+    for noise, expected in ((0.2, played), (2.8, [])):
+        probability = heard_over_fm(platform, tmp_path, played, noise)
+        assert (np.flatnonzero(probability > 0.3) + 21).tolist() == expected
 
 
 @pytest.mark.parametrize("mode", ["fixed", "leakage"])

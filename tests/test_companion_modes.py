@@ -25,8 +25,8 @@ RUNS_S = 0.1  # nothing depends on how much goes through
 ITEMS = {1: 8192}  # of each input by vector length; fewer of vectors
 VECTORS = 4
 VARIABLES = ("semisac_frame_parameters", "semisac_radar_parameters")
-# What a default cannot know: devices and packages that are not there, and files of several blocks.
-ONLY_DEFAULT = ("radio", "provider")
+# What a default cannot know: devices, packages and networks that are not there, and files of several blocks.
+ONLY_DEFAULT = ("radio", "provider", "precision")
 OWN_FILES = {"semisac_sigmf_sink": "path"}
 NEEDED = {"semisac_mimo_ofdm_channel": {"combiner": "1.0"}}
 """Without which a mode is refused: pilots have a table of combiners."""

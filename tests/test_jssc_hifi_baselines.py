@@ -13,6 +13,7 @@ import pytest
 from scipy import stats
 
 from semisac_ml.data import cifar10
+from semisac_ml.parallel import Workers
 from semisac_ml.results import Result, ResultTable, write_results
 from semisac_ml.signal import rate_distortion
 from semisac_ml.signal.metrics import Metric
@@ -241,25 +242,38 @@ def test_digital_schemes_keep_their_order() -> None:
 
 def test_comparison_goes_on_where_it_ended(tmp_path) -> None:
     given = small()
-    schemes = comparison.Schemes(given, None)
     done: list[str] = []
 
     def interrupted(what: str) -> None:
         done.append(what)
-        if len(done) == 5:
+        if len(done) == 3:
             raise KeyboardInterrupt
 
     table = comparison.open_table(tmp_path / "table.csv")
     with pytest.raises(KeyboardInterrupt):
-        comparison.run(given, schemes, table, interrupted)
+        comparison.run(given, None, table, done=interrupted)
     kept = comparison.open_table(tmp_path / "table.csv")
     assert {row.variant.partition(" + ")[0] for row in kept.rows} == {"linear", "JPEG"}
     before = list(kept.rows)
-    comparison.run(given, schemes, kept)
+    comparison.run(given, None, kept)
     assert kept.rows[: len(before)] == before
     whole = comparison.open_table(tmp_path / "table.csv")
     assert [row.value for row in whole.rows] == pytest.approx([row.value for row in kept.rows], rel=1e-5)
     assert len({comparison.group(row) for row in whole.rows}) == 3 * 2 * 2
+
+
+def test_results_do_not_depend_on_how_many_work(tmp_path) -> None:
+    """Measured anew by each: processes that are started share no files of codecs with this one."""
+    given = dataclasses.replace(small(), schemes=("linear", "JPEG"))
+    found = []
+    for processes in (1, 2):
+        comparison.schemes_of.cache_clear()
+        table = comparison.open_table(tmp_path / f"{processes}.csv")
+        comparison.run(given, None, table, Workers(processes))
+        found.append({comparison.group(row): [] for row in table.rows})
+        for row in table.rows:
+            found[-1][comparison.group(row)].append(row)
+    assert len(found[0]) == 2 * 2 * 2 and found[0] == found[1]
 
 
 def test_figures_are_drawn_without_a_learned_code(tmp_path) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy import special
+from scipy import special, stats
 
 torch = pytest.importorskip("torch")
 
@@ -282,6 +283,28 @@ def test_bundle_of_the_papers_networks_senses_by_the_echo_alone(tmp_path: Path) 
     assert measured["class_accuracy"].value == measured["animal_accuracy"].value
     with pytest.raises(ValueError, match="tells 3 range"):
         evaluate_bundle(bundle, images, labels, Conditions())
+
+
+def test_draws_are_means_of_commands_with_other_seeds(tiny_bundle, tmp_path, monkeypatch) -> None:
+    from semisac_ml.systems.jssc import evaluate
+
+    monkeypatch.setattr(cifar10, "load", lambda part: cifar10.sample()[:2])
+
+    def measured(**asked: int) -> dict[str, dict[str, float]]:
+        told = {"bundle": ["jssc/tiny"], "images": 20, "processes": 1, "json_file": tmp_path / "found.json"}
+        evaluate.command(options=evaluate.EvaluateOptions(**told, **asked))
+        (found,) = json.loads((tmp_path / "found.json").read_text())["bundles"].values()
+        return found["metrics"]
+
+    alone = [measured(seed=seed) for seed in (5, 6, 7)]
+    drawn = measured(seed=5, draws=3)
+    assert drawn.keys() == alone[0].keys()
+    for name, found in drawn.items():
+        values = [one[name]["value"] for one in alone]
+        half = stats.t.ppf(0.975, 2) * np.std(values, ddof=1) / np.sqrt(3)
+        assert found["n"] == 3 and found["value"] == pytest.approx(np.mean(values))
+        assert found["high"] - found["low"] == pytest.approx(2 * half)
+    assert len({one["psnr_db"]["value"] for one in alone}) == 3
 
 
 def test_settings_survive_the_disk(tmp_path: Path) -> None:

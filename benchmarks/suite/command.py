@@ -23,7 +23,7 @@ from semisac_ml.outputs import write_output
 from semisac_ml.processor import machine
 from semisac_ml.runtime import Bundle, ImageLink
 
-from . import air, channels, frames, learned, mimo, page, predictions, programs, radar, simac
+from . import air, channels, frames, learned, links, mimo, page, predictions, programs, radar, simac
 from .air_command import known
 from .record import Comparison, LeftOut, Record, fallen, merged, read, record, unchecked, with_best, write
 from .table import figure, table
@@ -49,6 +49,10 @@ NAMES = (
     "receiver",
     "uplinks",
     "scenes",
+    "air_interface",
+    "pluto",
+    "on_air",
+    "targets",
 )
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "results" / "benchmarks" / "bench.json"
@@ -157,6 +161,7 @@ def _comparisons(bundle: Bundle, batch: int) -> list[Comparison]:
         learned.encoder_comparison(networks),
         *predictions.comparisons(),
         *programs.comparisons(),
+        *links.comparisons(),
     ]
 
 

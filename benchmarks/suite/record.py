@@ -19,7 +19,7 @@ from semisac_ml.processor import machine
 Measurement = Callable[[float], float]  # seconds to measure for -> rate
 GOAL = "goal"
 """Peer of what is asked as a plain figure."""
-COSTS = ("ms", "s", "% of a core")
+COSTS = ("ms", "s", "% of a core", "cores", "times", "samples")
 """Units of what should be small."""
 LEAST_OF_STORED = 0.8
 """Share of its stored ratio that a comparison must reach."""

@@ -13,28 +13,32 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from semisac_ml.runtime import AnyNetwork, Bundle, BundleError, Session, SymbolLink, open_onnx
+from semisac_ml.runtime.precisions import check_precision
 from semisac_ml.runtime.session import check_left_out
 
-_opened: WeakValueDictionary[tuple[str, str, int], Bundle] = WeakValueDictionary()
+_opened: WeakValueDictionary[tuple[str, str, int, str], Bundle] = WeakValueDictionary()
 
 
 def open_bundle(
-    bundle: Bundle | str | Path, provider: str | None = None, threads: int | None = None
+    bundle: Bundle | str | Path,
+    provider: str | None = None,
+    threads: int | None = None,
+    precision: str | None = None,
 ) -> Bundle:
     """Bundle of a folder, of "<system>/<name>" of one that ships, or the one given; raises BundleError.
 
     Blocks that name the same bundle share it while one of them lives: it is read and checked once.
 
-    provider, threads: where its networks run; None: as the bundle given, else cpu and one. Of one that is
-    loaded here, networks run in int8 where the bundle holds it and the processor is fast in it.
+    provider, threads, precision: where its networks run and what they are computed in; None: as the bundle
+    given, else cpu, one and auto: int8 where the bundle holds it and the processor is fast in it.
     """
     if isinstance(bundle, Bundle):
-        return bundle.placed(provider, threads)
-    place = _place(provider, threads)
+        return bundle.placed(provider, threads, precision)
+    place = _place(provider, threads) | {"precision": "auto" if precision is None else precision}
     key = (str(bundle), *place.values())
     opened = _opened.get(key)
     if opened is None:
-        opened = _opened[key] = Bundle.load(bundle, precision="auto", **place)
+        opened = _opened[key] = Bundle.load(bundle, **place)
     return opened
 
 
@@ -76,11 +80,12 @@ def open_model(
     without: Collection[str] = (),
     provider: str | None = None,
     threads: int | None = None,
+    precision: str | None = None,
 ) -> tuple[Session, list[str], Bundle | None]:
     """Session of an ONNX file or of a network of a bundle, names of complex tensors, and the bundle.
 
     network: of a bundle that has several. without: outputs that are not wanted; of a file they are not even
-    computed. provider, threads: as of `open_bundle`.
+    computed. provider, threads, precision: as of `open_bundle`; a file is computed as it is.
 
     Raises
     ------
@@ -92,8 +97,13 @@ def open_model(
             raise BundleError(
                 f"{model}: network is {network!r}, but an ONNX file is one network: leave it empty"
             )
+        check_precision("auto" if precision is None else precision)
+        if precision == "int8":
+            raise BundleError(
+                f"{model}: precision is int8, but an ONNX file is computed as it is: choose auto or float32"
+            )
         return open_onnx(model, without=without, **_place(provider, threads)), [], None
-    bundle = open_bundle(model, provider, threads)
+    bundle = open_bundle(model, provider, threads, precision)
     names = list(bundle.manifest.networks)
     if not network and len(names) > 1:
         raise BundleError(f"bundle {bundle.name} has the networks {', '.join(names)}: say which, network=...")

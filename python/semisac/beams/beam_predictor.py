@@ -49,6 +49,8 @@ class beam_predictor(takes_pdus, gr.sync_block):
     reported: how many beams are ranked; by expected cost, not by probability alone.
     provider, threads: what runs the network, "cpu", "openvino", "cuda" or "tensorrt", and how many threads of
         it; None: as the bundle that is given says, else cpu and one.
+    precision: what the network is computed in, "auto", "float32" or "int8"; None: as the bundle that is given
+        says, else auto.
 
     `counters()`: by sensor, observations taken, late, stale, refused, not used; predictions.
 
@@ -65,8 +67,9 @@ class beam_predictor(takes_pdus, gr.sync_block):
         reported=5,
         provider=None,
         threads=None,
+        precision=None,
     ):
-        self._bundle = bundle = bundle_network.open_bundle(bundle, provider, threads)
+        self._bundle = bundle = bundle_network.open_bundle(bundle, provider, threads, precision)
         beams = bundle.interface(BeamPrediction).beams
         session = bundle.session(NETWORK)
         self._session = bundle_network.open_network(bundle, NETWORK, tuple(session.inputs), "probability")

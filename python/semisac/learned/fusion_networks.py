@@ -25,14 +25,15 @@ PRECODER = pmt.intern("precoder")
 MOST_FRAME_ID = 2**63 - 1
 
 
-def open_bundles(bundles, provider=None, threads=None) -> list[Bundle]:
+def open_bundles(bundles, provider=None, threads=None, precision=None) -> list[Bundle]:
     """Bundles of one folder or name, or of several between which frames choose.
 
     Raises BundleError where one is of another kind, or of another shape than the first.
     """
     several = isinstance(bundles, list | tuple)
     opened = [
-        bundle_network.open_bundle(one, provider, threads) for one in (bundles if several else [bundles])
+        bundle_network.open_bundle(one, provider, threads, precision)
+        for one in (bundles if several else [bundles])
     ]
     if not opened:
         raise BundleError("no bundle is given, expected one or several")

@@ -66,14 +66,16 @@ class fusion_user(takes_messages, gr.basic_block):
     batch: most frames in one inference.
     provider, threads: what runs the networks, "cpu", "openvino", "cuda" or "tensorrt", and how many threads
         of it; None: as the bundle that is given says, else cpu and one.
+    precision: what the networks are computed in, "auto", "float32" or "int8"; None: as the bundle that is
+        given says, else auto.
 
     Raises BundleError when a folder is not a bundle of this kind or lacks a network, ValueError for a bad
     parameter.
     Source: Wu and Gao, "E2E Learning Massive MIMO ...", Eqs. (15) to (17), (20), (21).
     """
 
-    def __init__(self, bundle, user=0, silent=False, batch=4, provider=None, threads=None):
-        bundles = fusion.open_bundles(bundle, provider, threads)
+    def __init__(self, bundle, user=0, silent=False, batch=4, provider=None, threads=None, precision=None):
+        bundles = fusion.open_bundles(bundle, provider, threads, precision)
         self._links = [one.interface(FusionLink) for one in bundles]
         link, cell = self._links[0], self._links[0].cell
         self._user = fusion.user_number(link, user)

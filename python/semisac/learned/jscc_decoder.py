@@ -28,14 +28,16 @@ class jscc_decoder(gr.sync_block):
     batch: most frames in one inference.
     provider, threads: what runs the network, "cpu", "openvino", "cuda" or "tensorrt", and how many threads of
         it; None: as the bundle that is given says, else cpu and one.
+    precision: what the network is computed in, "auto", "float32" or "int8"; None: as the bundle that is given
+        says, else auto.
 
     Raises BundleError when the folder is not a bundle or holds no usable ``reconstruction``, ValueError for a
     bad batch.
     Source: Sagduyu et al., section II, decoder 1.
     """
 
-    def __init__(self, bundle, batch=64, provider=None, threads=None):
-        self._bundle = bundle = bundle_network.open_bundle(bundle, provider, threads)
+    def __init__(self, bundle, batch=64, provider=None, threads=None, precision=None):
+        self._bundle = bundle = bundle_network.open_bundle(bundle, provider, threads, precision)
         self._session = bundle_network.open_network(bundle, "reconstruction", ReceivedSymbols.INPUTS, "image")
         self._received = ReceivedSymbols(bundle, self._session)
         shape = self._session.outputs["image"].shape[1:]

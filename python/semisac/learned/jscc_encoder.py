@@ -31,6 +31,8 @@ class jscc_encoder(gr.sync_block):
         images that repeat it serves rates that it could not reach otherwise.
     provider, threads: what runs the network, "cpu", "openvino", "cuda" or "tensorrt", and how many threads of
         it; None: as the bundle that is given says, else cpu and one.
+    precision: what the network is computed in, "auto", "float32" or "int8"; None: as the bundle that is given
+        says, else auto.
 
     Raises BundleError when the folder is not a bundle or holds no usable ``encoder``, ValueError for a bad
     parameter.
@@ -38,8 +40,8 @@ class jscc_encoder(gr.sync_block):
     II, encoder.
     """
 
-    def __init__(self, bundle, snr_db=3.0, batch=64, remember=0, provider=None, threads=None):
-        self._bundle = bundle = bundle_network.open_bundle(bundle, provider, threads)
+    def __init__(self, bundle, snr_db=3.0, batch=64, remember=0, provider=None, threads=None, precision=None):
+        self._bundle = bundle = bundle_network.open_bundle(bundle, provider, threads, precision)
         self._session = bundle_network.open_network(bundle, "encoder", ("image", "snr_db"), "symbols")
         self._wants_snr = "snr_db" in self._session.inputs
         self._shape = tuple(self._session.inputs["image"].shape[1:])

@@ -38,14 +38,16 @@ class multi_head_decoder(gr.sync_block):
     batch: most frames in one inference.
     provider, threads: what runs the network, "cpu", "openvino", "cuda" or "tensorrt", and how many threads of
         it; None: as the bundle that is given says, else cpu and one.
+    precision: what the network is computed in, "auto", "float32" or "int8"; None: as the bundle that is given
+        says, else auto.
 
     Raises BundleError when the folder is not a bundle or holds no usable ``decoder``, ValueError for a bad
     batch.
     Source: Peng et al., "SIMAC", section III, sensing semantic decoder; deviations are ours.
     """
 
-    def __init__(self, bundle, batch=16, provider=None, threads=None):
-        self._bundle = bundle = bundle_network.open_bundle(bundle, provider, threads)
+    def __init__(self, bundle, batch=16, provider=None, threads=None, precision=None):
+        self._bundle = bundle = bundle_network.open_bundle(bundle, provider, threads, precision)
         link = bundle.interface(TargetLink)
         self._session = bundle_network.open_network(bundle, "decoder", ReceivedSymbols.INPUTS, "picture")
         self._received = ReceivedSymbols(bundle, self._session)

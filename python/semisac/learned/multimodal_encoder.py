@@ -48,6 +48,8 @@ class multimodal_encoder(takes_messages, gr.basic_block):
     batch: most frames in one inference.
     provider, threads: what runs the network, "cpu", "openvino", "cuda" or "tensorrt", and how many threads of
         it; None: as the bundle that is given says, else cpu and one.
+    precision: what the network is computed in, "auto", "float32" or "int8"; None: as the bundle that is given
+        says, else auto.
 
     Raises BundleError when the folder is not a bundle or holds no usable ``encoder``, ValueError for a bad
     parameter.
@@ -55,8 +57,18 @@ class multimodal_encoder(takes_messages, gr.basic_block):
     state is three numbers, is ours.
     """
 
-    def __init__(self, bundle, snr_db=10.0, camera=True, radar=True, batch=16, provider=None, threads=None):
-        self._bundle = bundle = bundle_network.open_bundle(bundle, provider, threads)
+    def __init__(
+        self,
+        bundle,
+        snr_db=10.0,
+        camera=True,
+        radar=True,
+        batch=16,
+        provider=None,
+        threads=None,
+        precision=None,
+    ):
+        self._bundle = bundle = bundle_network.open_bundle(bundle, provider, threads, precision)
         link = bundle.interface(TargetLink)
         self._session = bundle_network.open_network(bundle, "encoder", INPUTS, "symbols")
         self._side = link.frame_pixels

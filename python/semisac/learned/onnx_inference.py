@@ -51,6 +51,8 @@ class onnx_inference(gr.basic_block):
     without: names of outputs that are not wanted.
     provider, threads: what runs the network, "cpu", "openvino", "cuda" or "tensorrt", and how many threads of
         it; None: as the bundle that is given says, else cpu and one.
+    precision: what the network is computed in, "auto", "float32" or "int8"; None: as the bundle that is given
+        says, else auto.
 
     Raises BundleError when the model cannot be run so, ValueError for a bad parameter.
     """
@@ -69,8 +71,11 @@ class onnx_inference(gr.basic_block):
         without=(),
         provider=None,
         threads=None,
+        precision=None,
     ):
-        session, pairs, self._bundle = bundle_network.open_model(model, network, without, provider, threads)
+        session, pairs, self._bundle = bundle_network.open_model(
+            model, network, without, provider, threads, precision
+        )
         self._session = session
         self._signature = found = signature(session, axes, constants)
         self._constants = self._checked(constants or {})

@@ -76,15 +76,25 @@ class picture_decoder(gr.basic_block):
     classes: number of classes of the bundle's task; 0: do not ask what pictures show.
     provider, threads: what runs the network, "cpu", "openvino", "cuda" or "tensorrt", and how many threads of
         it; None: as the bundle that is given says, else cpu and one.
+    precision: what the network is computed in, "auto", "float32" or "int8"; None: as the bundle that is given
+        says, else auto.
 
     Raises BundleError when the folder is no bundle or none for pictures, or has no such task, ValueError for
     a bad parameter.
     """
 
     def __init__(
-        self, bundle, height=256, width=256, packets_per_frame=1, classes=0, provider=None, threads=None
+        self,
+        bundle,
+        height=256,
+        width=256,
+        packets_per_frame=1,
+        classes=0,
+        provider=None,
+        threads=None,
+        precision=None,
     ):
-        self._bundle = bundle = bundle_network.open_bundle(bundle, provider, threads)
+        self._bundle = bundle = bundle_network.open_bundle(bundle, provider, threads, precision)
         self._layout = layout = PictureLayout.of(bundle, height, width, packets_per_frame)
         inputs = ("received", "worth", "snr_db", "sent_channels")
         self._session = bundle_network.open_network(bundle, "reconstruction", inputs, "image")

@@ -41,6 +41,8 @@ class picture_encoder(gr.basic_block):
         with its first packets again: no frame waits for the next picture.
     provider, threads: what runs the network, "cpu", "openvino", "cuda" or "tensorrt", and how many threads of
         it; None: as the bundle that is given says, else cpu and one.
+    precision: what the network is computed in, "auto", "float32" or "int8"; None: as the bundle that is given
+        says, else auto.
 
     Raises BundleError when the folder is no bundle or none for pictures, ValueError for a bad parameter.
     """
@@ -55,8 +57,9 @@ class picture_encoder(gr.basic_block):
         packets_per_frame=1,
         provider=None,
         threads=None,
+        precision=None,
     ):
-        self._bundle = bundle = bundle_network.open_bundle(bundle, provider, threads)
+        self._bundle = bundle = bundle_network.open_bundle(bundle, provider, threads, precision)
         self._layout = layout = PictureLayout.of(bundle, height, width, packets_per_frame)
         inputs = ("image", "snr_db", "sent_channels")
         self._session = bundle_network.open_network(bundle, "encoder", inputs, "code")

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from gnuradio import gr, gr_unittest, semisac
 
+from semisac_ml.data import cifar10
 from semisac_ml.runtime import Bundle, BundleError
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tests"))
@@ -67,6 +68,17 @@ class qa_jscc_encoder(gr_unittest.TestCase):
         self.assertEqual({float(snr) for call in recorder.calls for snr in call["snr_db"]}, {-4.5})
         self.assertEqual(block.snr_db(), -4.5)
 
+    def test_runs_in_the_precision_that_is_asked_for(self):
+        images = cifar10.sample()[0][:8]  # int8 is calibrated for pictures of things
+        symbols = {
+            precision: encode(semisac.jscc_encoder("jssc/awgn", precision=precision), images)[0]
+            for precision in ("float32", "int8")
+        }
+        error = np.sqrt(np.mean(np.abs(symbols["int8"] - symbols["float32"]) ** 2))
+        self.assertTrue(0.0 < error < 0.3, error)  # of symbols of unit power
+        given = Bundle.load("jssc/awgn", precision="int8")
+        np.testing.assert_array_equal(encode(semisac.jscc_encoder(given), images)[0], symbols["int8"])
+
     def test_remembered_images_are_not_encoded_again(self):
         images = bt.pictures(10)
         sent = images[np.arange(60) % 10]
@@ -95,6 +107,10 @@ class qa_jscc_encoder(gr_unittest.TestCase):
             semisac.jscc_encoder(bt.tiny_bundle(), float("nan"))
         with self.assertRaisesRegex(ValueError, "batch is 0"):
             semisac.jscc_encoder(bt.tiny_bundle(), batch=0)
+        with self.assertRaisesRegex(ValueError, "precision is 'int4', expected one of auto, float32, int8"):
+            semisac.jscc_encoder(bt.tiny_bundle(), precision="int4")
+        with self.assertRaisesRegex(BundleError, "holds no network in int8: choose float32 or auto"):
+            semisac.jscc_encoder(bt.tiny_bundle(), precision="int8")
         with self.assertRaisesRegex(BundleError, "nothing/here"):
             semisac.jscc_encoder("nothing/here")
         with tempfile.TemporaryDirectory() as folder, self.assertRaises(BundleError):

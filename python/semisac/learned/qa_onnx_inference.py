@@ -289,6 +289,7 @@ class qa_onnx_inference(gr_unittest.TestCase):
             (MIXER, {"inputs": ["complex", "float"]}, "inputs have 'complex' for symbols"),
             (PICTURE, {}, "input picture is .*, and height may have any length: say which, axes={'height'"),
             (PICTURE, {"axes": {"height": 0, "width": 2}}, "expected a length of 1 or more each"),
+            (MIXER, {"precision": "int8"}, "precision is int8, but an ONNX file is computed as it is"),
             (MIXER, {"provider": ABSENT}, f"provider {ABSENT} is not installed, .*; or choose cpu"),
             (ALONE, {"constants": {"values": np.zeros((1, 3))}}, "every input is a constant"),
         ):  # fmt: skip
@@ -303,6 +304,7 @@ class qa_onnx_inference(gr_unittest.TestCase):
             ({"batch": 0}, "batch is 0"),
             ({"threads": 0}, "threads is 0"),
             ({"provider": "abacus"}, "provider is 'abacus', expected one of cpu, openvino, cuda, tensorrt"),
+            ({"precision": "int4"}, "precision is 'int4', expected one of auto, float32, int8"),
             ({"before": -1, **stream}, "before is -1"),
             ({"after": 1.5, **stream}, "after is 1.5"),
             (

@@ -51,6 +51,8 @@ class sensing_decoder(gr.basic_block):
         bundle names.
     provider, threads: what runs the network, "cpu", "openvino", "cuda" or "tensorrt", and how many threads of
         it; None: as the bundle that is given says, else cpu and one.
+    precision: what the network is computed in, "auto", "float32" or "int8"; None: as the bundle that is given
+        says, else auto.
 
     Raises BundleError when the folder is not a bundle or lacks the network, ValueError for a bad parameter.
     Source: Sagduyu et al., section II, decoder 2; knowing the symbols is the correction that its place at the
@@ -70,8 +72,9 @@ class sensing_decoder(gr.basic_block):
         fading="",
         provider=None,
         threads=None,
+        precision=None,
     ):
-        self._bundle = bundle = bundle_network.open_bundle(bundle, provider, threads)
+        self._bundle = bundle = bundle_network.open_bundle(bundle, provider, threads, precision)
         if knowledge not in KNOWLEDGE:
             raise ValueError(f"knowledge is {knowledge!r}, expected one of {', '.join(KNOWLEDGE)}")
         self._open(bundle, knowledge, int(ranges), int(delay_symbols_per_range))

@@ -87,6 +87,7 @@ def _figure(name: str, minutes: float = 1.0) -> Command:
         RUNS,
         TRAININGS,
         together=MEASURED,
+        parallel=True,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 from pydantic import Field
+from rich.progress import Progress
 from rich.table import Table
 
 from semisac_ml.command_line import OnOff
@@ -21,7 +22,7 @@ from semisac_ml.shared_options import ParallelOptions
 from semisac_ml.signal.metrics import Metric
 from semisac_ml.systems import system_module
 from semisac_ml.systems.jssc import figures
-from semisac_ml.systems.jssc.measuring import Conditions, evaluate_bundle
+from semisac_ml.systems.jssc.measuring import Conditions, evaluate_bundle, over_draws
 
 FIGURES = (*figures.TRAINED, *figures.CELLS)
 
@@ -69,6 +70,12 @@ class EvaluateOptions(ParallelOptions):
     )
     images: int | None = Field(None, ge=1, description="Test images used [default: all 10,000].")
     seed: int = Field(0, description="Seed of the channels.")
+    draws: int = Field(
+        1,
+        ge=1,
+        description="Channels drawn for all images, of --seed and the seeds behind it; intervals of several "
+        "draws are over these.",
+    )
     results: Path | None = Field(
         None,
         description="Folder of figures [default: results/jssc; with --compare-digital results/jssc_hifi].",
@@ -96,6 +103,7 @@ def command(*, options: EvaluateOptions = EvaluateOptions()) -> None:
     link_snr_db = _single_number(options.snr_db or "3")
     names = options.bundle or ["jssc/awgn", "jssc/rayleigh"]
     if options.figure is not None:
+        options.refuse(("draws",), "here, expected no --figure beside it")
         if options.figure not in FIGURES:
             raise ValueError(f"unknown figure {options.figure!r}: expected one of {', '.join(FIGURES)}")
         where = options.results or Path("results/jssc"), options.runs
@@ -114,13 +122,17 @@ def command(*, options: EvaluateOptions = EvaluateOptions()) -> None:
         seed=options.seed,
     )
     loaded = {Bundle.load(name).name: name for name in names}
-    jobs = {own: (name, options.images, conditions) for own, name in loaded.items()}
-    with console.status(f"measuring {', '.join(jobs)} …"):
-        found = dict(run_jobs(_measured, jobs, options.workers))
-    measured = {own: found[own] for own in jobs}
+    drawn = [dataclasses.replace(conditions, seed=options.seed + draw) for draw in range(options.draws)]
+    jobs = {
+        f"{own}, seed {at.seed}": (name, options.images, at) for own, name in loaded.items() for at in drawn
+    }
+    with Progress(*Progress.get_default_columns(), console=console, transient=True) as progress:
+        done = run_jobs(_measured, jobs, options.workers)
+        found = dict(progress.track(done, total=len(jobs), description=f"measuring {', '.join(loaded)}"))
+    measured = {own: over_draws([found[f"{own}, seed {at.seed}"] for at in drawn]) for own in loaded}
     if options.json_file:
         document = {
-            "conditions": dataclasses.asdict(conditions),
+            "conditions": {**dataclasses.asdict(conditions), "draws": options.draws},
             "bundles": {
                 name: {"metrics": {key: metric.as_dict() for key, metric in summary.items()}}
                 for name, summary in measured.items()
@@ -150,7 +162,7 @@ def _compare_digital(options: EvaluateOptions) -> None:
     shared = options.model_dump(include={"ratios", "channel", "seed"})
     hifi = system_module("jssc_hifi", "evaluate")
     given = {name: value for name, value in given.items() if value}
-    hifi.command(options=hifi.CompareOptions(**shared, **given))
+    hifi.command(options=hifi.CompareOptions(**shared, **given), parallel=options)
 
 
 def _single_number(text: str) -> float:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -196,6 +197,20 @@ def summarise(output: LinkOutput, animal_classes: list[int]) -> dict[str, Metric
         correct = output.sensing_echo.argmax(axis=1) == (output.hypothesis > 0)
         summary["echo_only_sensing_accuracy"] = _share(correct)
     return summary
+
+
+def over_draws(summaries: Sequence[dict[str, Metric]]) -> dict[str, Metric]:
+    """Figures of the same images over several draws of the channel: means, with the 95 % interval of these.
+
+    What a draw does not have, such as a rate of misses without targets, is left out of its mean.
+    """
+    if len(summaries) == 1:
+        return summaries[0]
+    values: dict[str, list[float]] = {}
+    for summary in summaries:
+        for name, metric in summary.items():
+            values.setdefault(name, []).append(metric.value)
+    return {name: metrics.mean(own) for name, own in values.items()}
 
 
 def _share(correct: np.ndarray) -> Metric:

@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
 from semisac_ml.data import DataError, cifar10, images
-from semisac_ml.results import Result, ResultTable
+from semisac_ml.parallel import Workers, run_jobs
+from semisac_ml.results import Result, ResultTable, command_line
 from semisac_ml.signal import metrics
 from semisac_ml.signal.metrics import Metric
 from semisac_ml.systems.jssc_hifi import air
@@ -186,37 +189,64 @@ class Schemes:
             yield from self.digital(head).measure(snr_db, channel, gains, seed)
 
 
+@functools.cache
+def schemes_of(comparison: Comparison, learned: str | None) -> Schemes:
+    """Of this process, so that files once made serve all its jobs."""
+    return Schemes(comparison, learned)
+
+
 def run(
     comparison: Comparison,
-    schemes: Schemes,
+    learned: str | None,
     table: ResultTable,
+    workers: Workers = Workers(1),
     done: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Measure what the table does not have yet; the learned code, which may have changed, always.
 
-    done: called with a description after each condition and scheme.
+    A job is a scheme over a channel at a ratio, at all SNRs. done: called with a description after each.
     """
-    count, counted, seed = len(schemes.pictures), comparison.counted, comparison.seed
-    known = {group(one) for one in table.rows}
-    for head in schemes.heads():
-        for channel, ratio, snr_db in conditions(comparison):
-            place = comparison.name, channel, str(ratio), snr_db
-            if head == LEARNED or (*place, head, counted, count) not in known:
-                rows = [
-                    row(place, scheme, counted, metric, metrics.mean(values, *bounds), seed)
-                    for scheme, measured in schemes.measure(head, channel, ratio, snr_db)
-                    for metric, values in measured.items()
-                    for bounds in [() if metric == "psnr_db" else (-1.0, 1.0)]
-                ]
-                table.replace(rows, group)
-            done(f"{head}, {channel}, {ratio}, {snr_db:g} dB")
+    schemes, typed = schemes_of(comparison, learned), command_line()  # a worker has another one
+    known, jobs = {group(one) for one in table.rows}, {}
+    for head, channel, ratio in series(schemes):
+        place = comparison.name, channel, str(ratio)
+        told = head, comparison.counted, len(schemes.pictures)
+        missing = [one for one in comparison.snr_db if head == LEARNED or (*place, one, *told) not in known]
+        name = f"{head}, {channel}, {ratio}"
+        if missing:
+            jobs[name] = (comparison, learned, head, channel, ratio, missing)
+        else:
+            done(name)
+    for name, rows in run_jobs(_measured, jobs, workers):
+        table.replace([replace(one, command=typed) for one in rows], group)
+        done(name)
 
 
-def conditions(comparison: Comparison) -> list[tuple[str, Fraction, float]]:
-    """Channel, ratio and SNR of each condition."""
+def series(schemes: Schemes) -> list[tuple[str, str, Fraction]]:
+    """Scheme, channel and ratio of each curve."""
+    return list(itertools.product(schemes.heads(), schemes.comparison.channels, schemes.comparison.ratios))
+
+
+def _measured(
+    comparison: Comparison,
+    learned: str | None,
+    head: str,
+    channel: str,
+    ratio: Fraction,
+    snrs_db: list[float],
+) -> list[Result]:
+    """Rows of a curve."""
+    schemes = schemes_of(comparison, learned)
     return [
-        (channel, ratio, snr_db)
-        for channel in comparison.channels
-        for ratio in comparison.ratios
-        for snr_db in comparison.snr_db
+        row(
+            (comparison.name, channel, str(ratio), snr_db),
+            scheme,
+            comparison.counted,
+            metric,
+            metrics.mean(values, *(() if metric == "psnr_db" else (-1.0, 1.0))),
+            comparison.seed,
+        )
+        for snr_db in snrs_db
+        for scheme, measured in schemes.measure(head, channel, ratio, snr_db)
+        for metric, values in measured.items()
     ]

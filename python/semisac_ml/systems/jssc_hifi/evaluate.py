@@ -12,10 +12,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table as ConsoleTable
 
 from semisac_ml.command_line import Options
+from semisac_ml.parallel import Workers
 from semisac_ml.results import Result, ResultTable
 from semisac_ml.runtime import BundleError
+from semisac_ml.shared_options import ParallelOptions
 from semisac_ml.systems.jssc_hifi import comparison_figures
-from semisac_ml.systems.jssc_hifi.comparison import LEARNED, Comparison, Schemes, conditions, open_table, run
+from semisac_ml.systems.jssc_hifi.comparison import LEARNED, Comparison, open_table, run, schemes_of, series
 
 DEFAULT_BUNDLE = "jssc/hifi"
 REFERENCE = "AVIF + ideal code"
@@ -37,29 +39,35 @@ def fractions(text: str) -> tuple[Fraction, ...]:
         raise ValueError(f"ratios is {text!r}, expected some of 1/24,1/12,1/6") from None
 
 
-def compare(comparison: Comparison, code: str | None, results: Path, console: Console) -> list[Path]:
+def compare(
+    comparison: Comparison,
+    code: str | None,
+    results: Path,
+    console: Console,
+    workers: Workers = Workers(1),
+) -> list[Path]:
     """Measure, write the CSV file, draw the figures; the files written.
 
     code: bundle or training of the learned code; None for the bundle that ships, left out if there is none.
     """
     if code is None and LEARNED in comparison.schemes:
+        code = DEFAULT_BUNDLE
         try:
-            schemes = Schemes(comparison, DEFAULT_BUNDLE)
+            schemes_of(comparison, code)
         except BundleError as error:
             console.print(f"without the learned code: {error}")
-            schemes = Schemes(comparison, None)
-    else:
-        schemes = Schemes(comparison, code)
+            code = None
+    schemes = schemes_of(comparison, code)
     name = f"compare_{comparison.name}" + ("" if comparison.counted == "data" else f"_{comparison.counted}")
     table = open_table(results / f"{name}.csv")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        total = len(schemes.heads()) * len(conditions(comparison))
-        task = progress.add_task("comparing", total=total)
+        task = progress.add_task("comparing", total=len(series(schemes)))
         run(
             comparison,
-            schemes,
+            code,
             table,
+            workers,
             lambda what: progress.update(task, advance=1, description=f"{what:40}"),
         )
     written = [table.path]
@@ -187,7 +195,9 @@ class CompareOptions(Options):
         )
 
 
-def command(*, options: CompareOptions = CompareOptions()) -> None:
+def command(
+    *, options: CompareOptions = CompareOptions(), parallel: ParallelOptions = ParallelOptions()
+) -> None:
     """Compare the picture code with JPEG, JPEG 2000 and AVIF over ideal and real channel codes, and with the
     linear code.
 
@@ -195,5 +205,5 @@ def command(*, options: CompareOptions = CompareOptions()) -> None:
     1). What the CSV file has already is not measured again, the learned code excepted.
     """
     console = Console()
-    for path in compare(options.comparison(), options.code, options.results, console):
+    for path in compare(options.comparison(), options.code, options.results, console, parallel.workers):
         console.print(f"written: {path}")

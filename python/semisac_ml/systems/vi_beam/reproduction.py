@@ -48,6 +48,7 @@ def _staged(figure: str, splits: int, hours: float) -> Command:
         hours,
         ("deepsense6g",),
         untrained=always_trains,
+        parallel=True,
     )
 
 
