@@ -244,6 +244,7 @@ def test_exported_detector_takes_any_length_and_any_ranges(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("traced")
 def test_bundle_is_measured_and_figures_agree_with_its_conditions(sample: ImageSet, tmp_path: Path) -> None:
     settings = TrainingSettings()
     bundle = export.export_bundle(
@@ -263,6 +264,7 @@ def test_bundle_is_measured_and_figures_agree_with_its_conditions(sample: ImageS
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("traced")
 def test_bundle_of_the_papers_networks_senses_by_the_echo_alone(tmp_path: Path) -> None:
     settings = TrainingSettings(model=ModelSettings(variant="paper", ranges=3, task="animal"))
     bundle = export.export_bundle(
@@ -392,6 +394,7 @@ def test_interrupted_training_says_where_it_goes_on(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("traced")
 def test_trial_on_the_sample_is_kept_apart_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
