@@ -496,13 +496,13 @@ def test_figures_are_drawn_from_what_they_train(system, figure, file, folder, tm
         assert cost["FISAC", "one network"] < cost["FISAC", "one network w/o MoE"]
 
 
-@pytest.mark.parametrize("chosen", [1, 3])
+@pytest.mark.parametrize("chosen", [1, 2])
 def test_an_exported_mixture_runs_the_chosen_experts_alone(chosen):
     """Of a single sample; each costs the products of its layers. Of many it says what PyTorch says."""
     if torch.torch_version.TorchVersion(torch.__version__) < (2, 9):
         pytest.skip("the exporter that traces knows no branches")
     torch.manual_seed(0)
-    size, inputs, tokens, queries, experts = 16, 8, 5, 2, 4
+    size, inputs, tokens, queries, experts = 16, 8, 5, 2, 3
     mixture = MixtureOfExperts(size, inputs, experts=experts, chosen=chosen, heads=2).eval()
 
     def given(batch: int) -> dict[str, torch.Tensor]:
