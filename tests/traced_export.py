@@ -27,7 +27,7 @@ def traced_export(but: Callable[..., bool] = lambda network: False) -> Iterator[
         if but(network):
             return exported(network, *told)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # newer PyTorch has another
+            warnings.simplefilter("ignore")  # newer PyTorch has another
             return onnx_export._traced(network, *told)
 
     with pytest.MonkeyPatch.context() as patch:
