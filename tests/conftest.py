@@ -62,6 +62,15 @@ def own_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield home
 
 
+@pytest.fixture
+def traced() -> Iterator[None]:
+    """Networks are exported quickly, see traced_export.py."""
+    from traced_export import traced_export
+
+    with traced_export():
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A models folder with the made-up bundles jssc/tiny (AWGN) and jssc/tiny_rayleigh."""

@@ -93,6 +93,7 @@ def test_without_its_file_nobody_knows_it(folder):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("traced")
 @pytest.mark.parametrize("system", ["vi_beam", "lam_msac"])
 def test_systems_learn_it_and_bundles_take_it(system, microphone, folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

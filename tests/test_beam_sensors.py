@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from traced_export import traced_export
 
 from semisac_ml.sensors import declared
 from semisac_ml.sensors.lidar import FARTHEST_POINT_M, cells
@@ -427,8 +428,10 @@ def test_random_presence_gives_nobody_nothing():
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_street_trains_ships_and_is_measured(system, folder, street, tmp_path, monkeypatch):
+def test_street_trains_ships_and_is_measured(system, folder, street, tmp_path, monkeypatch, request):
     """Train, export, measure by command line; the bundle says what the trained network says, to 1e-3."""
+    if system == "lam_msac":  # whose mixture the newer exporter has below, and in test_beam_systems.py
+        request.getfixturevalue("traced")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(bundles, "LATENCY_CALLS", 3)
@@ -464,12 +467,18 @@ def test_street_trains_ships_and_is_measured(system, folder, street, tmp_path, m
         assert np.allclose(one.blocked, other.blocked, atol=1e-3)
 
 
+def has_several_experts(network: torch.nn.Module) -> bool:
+    mixtures = [part for part in network.modules() if isinstance(part, MixtureOfExperts)]
+    return any(len(one.experts) > 1 for one in mixtures)
+
+
 @pytest.mark.parametrize(("system", "figure", "file"), FIGURES)
 def test_figures_are_drawn_from_what_they_train(system, figure, file, folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     where = ["--data", "street", "--folder", str(folder), "--figure", figure, "--epochs", "1"]
-    assert run(["evaluate", system, *where, "--results", "results"]) == 0
+    with traced_export(but=has_several_experts):
+        assert run(["evaluate", system, *where, "--results", "results"]) == 0
     rows = read_results(tmp_path / "results" / f"{file}.csv")
     assert all(0.0 <= row.value <= 1.0 for row in rows if row.metric == "dba")
     assert {row.system for row in rows} == {system} and {row.figure for row in rows} == {file}
@@ -487,13 +496,13 @@ def test_figures_are_drawn_from_what_they_train(system, figure, file, folder, tm
         assert cost["FISAC", "one network"] < cost["FISAC", "one network w/o MoE"]
 
 
-@pytest.mark.parametrize("chosen", [1, 3])
+@pytest.mark.parametrize("chosen", [1, 2])
 def test_an_exported_mixture_runs_the_chosen_experts_alone(chosen):
     """Of a single sample; each costs the products of its layers. Of many it says what PyTorch says."""
     if torch.torch_version.TorchVersion(torch.__version__) < (2, 9):
         pytest.skip("the exporter that traces knows no branches")
     torch.manual_seed(0)
-    size, inputs, tokens, queries, experts = 16, 8, 5, 2, 4
+    size, inputs, tokens, queries, experts = 16, 8, 5, 2, 3
     mixture = MixtureOfExperts(size, inputs, experts=experts, chosen=chosen, heads=2).eval()
 
     def given(batch: int) -> dict[str, torch.Tensor]:

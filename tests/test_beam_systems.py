@@ -191,8 +191,10 @@ def data(tmp_path_factory):
 
 
 @pytest.mark.parametrize("system", MODELS)
-def test_training_learns_the_street_and_ships(system, data, tmp_path, monkeypatch):
+def test_training_learns_the_street_and_ships(system, data, tmp_path, monkeypatch, request):
     """Both evaluate and export; the exported network says what the trained one says, to 1e-4."""
+    if system == "vi_beam":  # the newer exporter has it, with sensors, in test_beam_sensors.py
+        request.getfixturevalue("traced")
     monkeypatch.setenv("SEMISAC_DATA", str(data))
     monkeypatch.chdir(tmp_path)
     trainer = importlib.import_module(f"semisac_ml.systems.{system}.train")
@@ -405,6 +407,7 @@ def test_few_drives_of_a_new_site_adapt_a_network_of_others(tmp_path, monkeypatc
     monkeypatch.setenv("SEMISAC_DATA", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(following, "DRIVES", (2, 10))
+    monkeypatch.setattr(following, "ADAPTATION", {**following.ADAPTATION, "epochs": 1, "least_steps": 2})
     trainer = importlib.import_module("semisac_ml.systems.vi_beam.train")
     quick = PowerRecipe(epochs=1, batch=64, least_steps=2)
     monkeypatch.setattr(trainer.SYSTEM.power, "recipe", quick)
@@ -558,6 +561,7 @@ def test_pretraining_leaves_out_samples_without_the_modality():
     assert shown_position.position_known.any(axis=1).all() and not shown_position.measured.any()
 
 
+@pytest.mark.usefixtures("traced")
 def test_ladder_takes_a_bundle_to_pieces_and_puts_it_together(data, tmp_path, monkeypatch):
     """Its networks and their calibration anew say what the bundle says; the tracker follows each of them."""
     from semisac_ml.beams import ladder
@@ -642,17 +646,17 @@ def test_splits_of_a_cluster_are_those_of_one_process(data, tmp_path, monkeypatc
     pytest.importorskip("distributed", reason="Dask is not installed: pip install 'semisac[cluster]'")
     monkeypatch.setenv("SEMISAC_DATA", str(data))
     system = importlib.import_module("semisac_ml.systems.vi_beam.train").SYSTEM
-    recipe = PowerRecipe(epochs=1, batch=64, least_steps=20, members=1)
+    recipe = PowerRecipe(epochs=1, batch=64, least_steps=5, members=1)
     predictors = Predictors("vi_beam", system.power.trainer("joint"), recipe)
     jobs = [
         SplitJob(Recordings((1,)), kind, seed, (InputSet.parse("gps,beams8"),))
-        for kind, seed in (("by sequence", 0), ("by sequence", 1), ("at random", 0))
+        for kind, seed in (("by sequence", 0), ("at random", 0))
     ]
     quiet = Console(quiet=True)
     alone = run_splits(predictors, jobs, Workers(1), quiet)
     with dask_cluster(tmp_path) as address:
         together = run_splits(predictors, jobs, Workers(scheduler=address), quiet)
-    assert len(together) == len(alone) >= 6
+    assert len(together) == len(alone) >= 4
     for one, other in zip(alone, together, strict=True):
         assert (one.predictor, one.kind, one.seed) == (other.predictor, other.kind, other.seed)
         np.testing.assert_array_equal(one.rows, other.rows)

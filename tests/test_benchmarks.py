@@ -47,12 +47,22 @@ def tiny_users(tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("SEMISAC_MODELS", os.pathsep.join(map(str, folders)))
 
 
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch):
+    """The program's module, to run it in this process."""
+    for folder in ("benchmarks", "apps"):
+        monkeypatch.syspath_prepend(str(PROGRAM.parents[1] / folder))
+    from suite import command
+
+    return command
+
+
 @pytest.mark.usefixtures("tiny_users")
-def test_quick_run_writes_every_benchmark(tmp_path: Path):
+def test_quick_run_writes_every_benchmark(command, tmp_path: Path, request: pytest.FixtureRequest):
     pytest.importorskip("torch", reason="simac is measured beside PyTorch")
+    request.getfixturevalue("traced")
     file = tmp_path / "bench.json"
-    done = run("--bundle", "jssc/tiny", "--quick", "--json", str(file))
-    assert done.returncode == 0, done.stderr
+    assert command.run(["--bundle", "jssc/tiny", "--quick", "--json", str(file)]) == 0
     records = json.loads(file.read_text())
     assert {record["name"].partition(",")[0] for record in records} == LEARNED | {
         "fading_channel",
@@ -97,11 +107,8 @@ def test_only_measures_what_is_named(tiny_bundle: Path, tmp_path: Path):
 
 
 @pytest.fixture
-def bench(tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def bench(command, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The program in this process, with two made-up comparisons, its own file and page."""
-    for folder in ("benchmarks", "apps"):
-        monkeypatch.syspath_prepend(str(PROGRAM.parents[1] / folder))
-    from suite import command
     from suite.record import Comparison
 
     rates = {"loopback": 100.0, "air": 50.0}
@@ -151,10 +158,10 @@ def test_a_ratio_that_fell_fails_and_stays_stored(bench, tmp_path: Path, capsys:
         (["--speed"], "--speed"),
     ],
 )
-def test_mistakes_are_one_line(tiny_bundle: Path, arguments: list[str], expected: str):
-    done = run(*arguments)
-    assert done.returncode == 2
-    assert expected in done.stderr and len(done.stderr.splitlines()) == 1
+def test_mistakes_are_one_line(command, tiny_bundle: Path, capsys, arguments: list[str], expected: str):
+    assert command.run(arguments) == 2
+    told = capsys.readouterr().err
+    assert expected in told and len(told.splitlines()) == 1
 
 
 def test_targets_over_frames_and_as_bare_symbols(tmp_path: Path):

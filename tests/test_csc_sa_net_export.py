@@ -51,8 +51,10 @@ def exported(model, folder, monkeypatch, weight_bits=16) -> Bundle:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_protocol_in_numpy_is_that_of_training(kind, tmp_path, monkeypatch):
+def test_the_protocol_in_numpy_is_that_of_training(kind, tmp_path, monkeypatch, request):
     """Over the same paths without noise: beams, feedback and classes of the bundle are those of PyTorch."""
+    if kind != "of the paper":  # whose transformers, traced, take as many samples as there were
+        request.getfixturevalue("traced")
     model = tiny_model(*KINDS[kind]).eval()
     part, sizes, count = pictures_of(6), model.settings, 6
     frame = {"pilots": 4, "feedback_bits": 256, "symbols": 3} if sizes.flexible else {}
@@ -117,6 +119,7 @@ def test_pilots_without_noise_are_refused(tmp_path):
         export_bundle(tiny_model("small", "notebook"), settings, tmp_path / "csc_sa_net" / "tiny", **TOLD)
 
 
+@pytest.mark.usefixtures("traced")
 def test_the_commands(tmp_path, monkeypatch):
     monkeypatch.setattr(CscSaSettings, "named", staticmethod(tiny_settings))
     monkeypatch.setattr(stages, "DRAWS", 16)

@@ -330,9 +330,9 @@ def assert_onnx_is_pytorch(model, **options):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", [KINDS[4], KINDS[5]], ids=" ".join)
-def test_networks_as_onnx(kind):
-    assert_onnx_is_pytorch(tiny_model(*kind))
+def test_networks_as_onnx():
+    """Of the tuned form; those of the paper's are below, in their size."""
+    assert_onnx_is_pytorch(tiny_model(*KINDS[4]))
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import special, stats
+from traced_export import traced_export
 
 torch = pytest.importorskip("torch")
 
@@ -225,9 +226,11 @@ def test_onnx_equals_torch(networks: ModelSettings, tmp_path: Path) -> None:
 def test_exported_detector_takes_any_length_and_any_ranges(tmp_path: Path) -> None:
     settings = TrainingSettings()
     model = shaken(settings.model)
-    bundle = export.export_bundle(
-        model, settings, tmp_path / "trial", description="a trial", command="none", commit="none"
-    )
+    detector = type(export.networks(model)["sensing"][0])
+    with traced_export(but=lambda network: isinstance(network, detector)):
+        bundle = export.export_bundle(
+            model, settings, tmp_path / "trial", description="a trial", command="none", commit="none"
+        )
     generator = np.random.default_rng(0)
     for uses, ranges, delay in ((1, 1, 0), (32, 8, 0), (10, 5, 2)):
         inputs = {
@@ -245,6 +248,7 @@ def test_exported_detector_takes_any_length_and_any_ranges(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("traced")
 def test_bundle_is_measured_and_figures_agree_with_its_conditions(sample: ImageSet, tmp_path: Path) -> None:
     settings = TrainingSettings()
     bundle = export.export_bundle(
@@ -264,6 +268,7 @@ def test_bundle_is_measured_and_figures_agree_with_its_conditions(sample: ImageS
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("traced")
 def test_bundle_of_the_papers_networks_senses_by_the_echo_alone(tmp_path: Path) -> None:
     settings = TrainingSettings(model=ModelSettings(variant="paper", ranges=3, task="animal"))
     bundle = export.export_bundle(
@@ -415,6 +420,7 @@ def test_interrupted_training_says_where_it_goes_on(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("traced")
 def test_trial_on_the_sample_is_kept_apart_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:

@@ -121,6 +121,24 @@ def test_workers_that_do_several_jobs_in_a_process_are_refused(tmp_path):
         list(run_jobs(divide, {"one": (1,)}, Workers(scheduler=address)))
 
 
+def test_a_cluster_that_is_slow_to_let_go_hides_no_interrupt(cluster, monkeypatch, capfd):
+    from distributed import Client
+
+    real = Client.close
+
+    def slow(self, *told, **more):
+        if self.status != "closed":
+            real(self, *told, **more)
+            raise TimeoutError("timed out after 10 s.")
+
+    monkeypatch.setattr(Client, "close", slow)
+    results = run_jobs(divide, {str(k): (1,) for k in range(50)}, cluster)
+    next(results)
+    with pytest.raises(KeyboardInterrupt):
+        results.throw(KeyboardInterrupt)
+    assert capfd.readouterr().err == ""
+
+
 def test_without_dask_the_extra_is_named(monkeypatch):
     real = builtins.__import__
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from patience import HANG_S
+from traced_export import traced_export
 
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
@@ -37,7 +38,7 @@ SETTINGS = ("--variant", "tuned", "--scene", "sample", "--epochs", "1", "--seed"
 def folder(tmp_path_factory) -> Path:
     """With a training in "run" and its bundle in "simac/tiny"."""
     place = tmp_path_factory.mktemp("models")
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, traced_export():
         patch.setattr(export, "MEASURED_SNR_DB", (15.0,))
         for action, words in (("train", SETTINGS), ("export", ("--output", str(place / "simac" / "tiny")))):
             assert semisac([action, "simac", "--run", str(place / "run"), *words]) == 0

@@ -120,7 +120,8 @@ def test_two_machines_of_torchrun_have_the_loss_curve_of_one_process(tmp_path, f
     agent += ["--rdzv-backend", "c10d", "--rdzv-endpoint", f"127.0.0.1:{free_port()}", "--"]
     program = Path(tmp_path / "semisac.py")
     program.write_text("import sys\nfrom semisac_ml.cli import main\nmain()\n")
-    training = [str(program), "train", "jssc", "--data", "sample", "--epochs", "2", "--threads", "1", "--run"]
+    training = [str(program), "train", "jssc", "--data", "sample", "--epochs", "2"]
+    training += ["--backbone-epochs", "1", "--threads", "1", "--run"]
     several = [*agent, *training, str(tmp_path / "two" / "run"), "--num-nodes", "2"]
     alone = [sys.executable, *training, str(tmp_path / "one" / "run"), "--parts", "2"]
     jobs = [subprocess.Popen(command, env=environment) for command in (several, several, alone)]

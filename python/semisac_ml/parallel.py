@@ -166,7 +166,8 @@ def _cluster(address: str) -> Iterator[Executor]:
         ) from None
     with contextlib.ExitStack() as stack:
         try:
-            client = stack.enter_context(Client(address, timeout=CONNECT_SECONDS, set_as_default=False))
+            client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+            stack.callback(_leave, client)
             client.wait_for_workers(1, timeout=CONNECT_SECONDS)
         except (OSError, ValueError) as error:  # TimeoutError is an OSError
             raise JobError(
@@ -185,3 +186,15 @@ def _cluster(address: str) -> Iterator[Executor]:
             yield executor
         finally:
             executor.shutdown(wait=False)  # cancels what has not begun
+
+
+def _leave(client: Any) -> None:
+    """Close the connection to a scheduler, which forgets what was asked when it ends.
+
+    A scheduler, or a machine, that is too busy to do so in time is no error: all results are there, or
+    Ctrl-C or an error of a job is on its way out, which this must not take the place of.
+    """
+    try:
+        client.close()
+    except TimeoutError:
+        client.status = "closed"  # else it is tried again, and told of, when Python ends

@@ -57,8 +57,8 @@ def to_onnx(
     torch.backends.mha.set_fastpath_enabled(False)  # the fused kernel has no ONNX operator
     try:
         export = _exported if torch.torch_version.TorchVersion(torch.__version__) >= (2, 9) else _traced
-        content = export(network.eval(), dict(inputs), outputs, axes)
-        with torch.no_grad():
+        with torch.no_grad():  # gradients would be traced too
+            content = export(network.eval(), dict(inputs), outputs, axes)
             found = network(*inputs.values())
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)

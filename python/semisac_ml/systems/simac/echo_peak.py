@@ -128,7 +128,7 @@ class EchoPeak(nn.Module):
         """Of the matched filter to echoes at places [batch, places] in bins, [batch, places, range_bins]."""
         off = math.pi * (self.bin - places[:, :, None])
         near = off.abs() < 1e-3
-        return torch.where(near, torch.ones_like(off), torch.sin(off) / torch.where(near, 1.0, off))
+        return torch.where(near, 1.0, torch.sin(off) / torch.where(near, 1.0, off))
 
     def _offset(self, power: Tensor, place: Tensor) -> Tensor:
         """Of the largest value from the middle of a fine grid, in units of its half."""
@@ -160,5 +160,5 @@ def _parabola(power: Tensor, place: Tensor) -> Tensor:
     inner = place.clamp(1, last - 1)
     left, middle, right = (torch.gather(power, 1, (inner + side)[:, None])[:, 0] for side in (-1, 0, 1))
     bend = left - 2.0 * middle + right
-    vertex = 0.5 * (left - right) / torch.where(bend < 0, bend, torch.full_like(bend, -1.0))
-    return torch.where((place == inner) & (bend < 0), vertex.clamp(-1.0, 1.0), torch.zeros_like(vertex))
+    vertex = 0.5 * (left - right) / torch.where(bend < 0, bend, -1.0)
+    return torch.where((place == inner) & (bend < 0), vertex.clamp(-1.0, 1.0), 0.0)
