@@ -19,6 +19,7 @@ from semisac_ml.systems.simac import jammed, pixels, scoring  # noqa: E402
 from semisac_ml.systems.simac.biformer import BiFormerSettings  # noqa: E402
 from semisac_ml.systems.simac.comparison import KeptScenes, Measured  # noqa: E402
 from semisac_ml.systems.simac.echo_peak import EchoPeak  # noqa: E402
+from semisac_ml.systems.simac.figures import ERRORS_IN_UNITS  # noqa: E402
 from semisac_ml.systems.simac.glimpse import (  # noqa: E402
     OCTAVES,
     Glimpse,
@@ -351,7 +352,7 @@ def test_a_jammed_radar_that_nobody_tells_of_is_as_one_that_is_missing():
     found = {(row.variant, row.x, row.metric): row.value for row in rows}
     assert len(found) == len(rows) == 2 * len(jammed.JAMMERS_DB) * len(STATES)
     quiet, loud = jammed.JAMMERS_DB[0], jammed.JAMMERS_DB[-1]
-    for metric in jammed.ERRORS:
+    for metric in ERRORS_IN_UNITS:
         told = found[jammed.TOLD, loud, metric]
         assert told == found[jammed.TOLD, quiet, metric]
         assert found[jammed.NOT_TOLD, loud, metric] == pytest.approx(told, rel=1e-5)

@@ -39,15 +39,13 @@ from .comparison import (
     of_run,
 )
 from .drawn import KINDS, Asked, draw
-from .figures import TUNED
+from .figures import ERRORS_IN_UNITS, TUNED
 from .practitioners import MATCHED, SHOWN, picture_rows, sensor_rows
 from .samples import TargetSet
 from .scenes import SceneOptions, trained_scene
 
 LABELS = {
-    "distance_rmse_m": "RMSE of the distance (m)",
-    "angle_rmse_deg": "RMSE of the angle (degrees)",
-    "velocity_rmse_mps": "RMSE of the velocity (m/s)",
+    **ERRORS_IN_UNITS,
     "psnr_db": "PSNR of the target's picture (dB)",
     "ssim": "SSIM of the target's picture",
     "distance_coverage": "coverage of the 90 % interval, distance",

@@ -41,6 +41,11 @@ LABELS = {
     "psnr_db": "PSNR (dB)",
     "ssim": "SSIM",
 }
+ERRORS_IN_UNITS = {
+    "distance_rmse_m": "RMSE of the distance (m)",
+    "angle_rmse_deg": "RMSE of the angle (degrees)",
+    "velocity_rmse_mps": "RMSE of the velocity (m/s)",
+}
 SENSORS_ALONE = (MATCHED, CAMERA, KALMAN, BOUND)
 PICTURES_ALONE = (*SHOWN, HIFI)
 COLOURS = {
@@ -284,7 +289,7 @@ def ablation_rows(table: list[Result]) -> list[Result]:
 def draw_ablation(file: Path, rows: list[Result]) -> None:
     """A row of axes for each reference, a column for each figure of merit."""
     references = list(dict.fromkeys(row.conditions["against"] for row in rows))
-    with picture(file, 3.2 * len(CHANGE_UNITS), 3.4 * len(references)) as figure:
+    with picture(file, 3.2 * len(CHANGE_UNITS), 4.4 * len(references)) as figure:
         axes = figure.subplots(len(references), len(CHANGE_UNITS), squeeze=False)
         for line, reference in zip(axes, references, strict=True):
             for axis, (metric, unit) in zip(line, CHANGE_UNITS.items(), strict=True):
@@ -297,8 +302,8 @@ def draw_ablation(file: Path, rows: list[Result]) -> None:
                     axis, own, lambda row: row.variant, lambda row: row.conditions["against"], bars=False
                 )
                 axis.axhline(0.0, color="black", linewidth=0.8)
-                axis.set_ylabel(f"{LABELS[metric].removesuffix(' (dB)')}: change ({unit})", fontsize=8)
-                axis.set_title(f"against {reference}")
+                axis.set_ylabel(f"change ({unit})" if unit != "1" else "change")
+                axis.set_title(f"{LABELS[metric].removesuffix(' (dB)')}\nagainst {reference}", fontsize=9)
                 slant_names(axis)
 
 

@@ -21,13 +21,11 @@ from semisac_ml.results.averages import SEED_KEY
 from semisac_ml.results.drawing import line_charts
 
 from .comparison import Measured, outcome_of, row_of
-from .figures import TUNED
-from .samples import STATES
-from .scoring import UNITS, figures
+from .figures import ERRORS_IN_UNITS, TUNED
+from .scoring import figures
 from .tensors import SampleTensors
 
-ERRORS = {f"{task}_rmse_{UNITS[task]}": f"RMSE of the {task} ({UNITS[task]})" for task in STATES}
-AXIS = "jammer over the receiver's noise, at each antenna (dB)"
+AXIS = "jammer over noise, each antenna (dB)"
 JAMMERS_DB = (-10.0, 0.0, 10.0, 20.0, 30.0, 40.0)
 SNR_DB = 15.0
 AZIMUTH_RAD = math.radians(20.0)
@@ -69,7 +67,7 @@ def _scored(one: Measured, name: str, missing: str, seed: int) -> Iterator[Resul
     for scene, places in samples.by_scene(outcome.rows).items():
         found = figures(outcome.of(places), samples, limits[scene])
         told = {"x": AXIS, "trained": one.trained, SEED_KEY: one.seed, "scene": scene}
-        for metric in ERRORS:
+        for metric in ERRORS_IN_UNITS:
             row = row_of(found[metric], metric, variant=name, conditions=told, seed=str(seed))
             yield replace(row, figure="jammed")
 
@@ -84,7 +82,7 @@ def draw(file: Path, rows: list[Result]) -> None:
     line_charts(
         file,
         [row for row in rows if not row.metric.endswith("_sd")],
-        ERRORS,
+        ERRORS_IN_UNITS,
         panel=lambda row: row.conditions["scene"],
         style=lambda row: {"label": row.variant, "color": colours[row.variant], "marker": "o"},
         logarithmic=True,
