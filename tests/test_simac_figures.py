@@ -154,8 +154,9 @@ def test_what_was_asked_of_the_tuned_network_is_judged():
     }
     without = found["RMSE of the distance, radar left, above a network trained for it", "at most 5 %"]
     assert without.value == pytest.approx(3.5) and without.n == 2
-    named = "coverage of the 90 % interval of the angle: no less"
-    assert found[named, "at least 87 %"].value == found[named, "at most 93 %"].value == pytest.approx(91.0)
+    named = "coverage of the 90 % interval of the angle"
+    least, most = found[f"{named}: no less", "at least 87 %"], found[f"{named}: no more", "at most 93 %"]
+    assert least.value == most.value == pytest.approx(91.0)
     level = found["normalised RMSE of the distance", "at most 0.01"]
     assert level.value == pytest.approx(0.1)  # of both sensors
 
