@@ -62,6 +62,7 @@ class beam_replay(takes_pdus, gr.basic_block):
         self._sent = self._begun_at = 0
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
+        self._sending = threading.Lock()  # the first frame comes from a thread, others from messages' own
         self.listen("next", lambda meta, values: self._go_on())
         self.announce("frame", "observations", "world")
 
@@ -113,13 +114,18 @@ class beam_replay(takes_pdus, gr.basic_block):
             self._send()
 
     def _go_on(self) -> None:
-        if not self._frames_per_s and self._has_more() and not self._stopped.is_set():
+        if not self._frames_per_s and not self._stopped.is_set():
             self._send()
 
     def _has_more(self) -> bool:
         return self._repeat or self._sent - self._begun_at < len(self._recording)
 
     def _send(self) -> None:
+        with self._sending:
+            if self._has_more():
+                self._send_frame()
+
+    def _send_frame(self) -> None:
         recording, frame = self._recording, self._sent
         turn, row = divmod(frame, len(recording))
         lasting_s = recording.time_s[-1] + beam_recordings.BETWEEN_DRIVES_S

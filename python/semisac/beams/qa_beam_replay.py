@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -45,6 +46,21 @@ class qa_beam_replay(gr_unittest.TestCase):
         np.testing.assert_allclose(powers, recording.power_db)
         positions = [values for port, _, values in found if port == "observations"]
         np.testing.assert_allclose(positions, recording.position_m)
+
+    def test_a_frame_that_is_asked_for_while_one_is_sent_comes_behind_it(self):
+        block, found = semisac.beam_replay("sample", frames_per_s=0), []
+
+        def send(port, message):
+            time.sleep(0.01)
+            found.append((port, read(message)[0]["frame"]))
+
+        block.send = send
+        block.start()
+        for _ in range(12):  # of 9
+            block.on_next(tick())
+        block.stop()
+        ports = ("world", "observations", "frame")
+        self.assertEqual(found, [(port, frame) for frame in range(9) for port in ports])
 
     def test_paths_of_made_up_drives(self):
         made = beam_recordings.made_up(seed=4)
